@@ -1,0 +1,56 @@
+# `make run` takes a fresh machine to a running server; `make` lists the rest.
+
+# Not /bin/sh: macOS's make would run simple commands without a shell, and without our PATH.
+SHELL := /bin/bash
+
+# PROFILE=dev builds in half the time and runs slower.
+PROFILE ?= release
+TARGET = $${CARGO_TARGET_DIR:-target}/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
+ENV = . .ci/env &&
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build run demo test lint openapi bench audit
+
+help: ## List the targets
+	@echo 'Voronka, a headless sales-process engine. To try it: make run'
+	@echo
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@echo
+	@echo 'PROFILE=dev with run, build or demo builds in half the time, for a slower server.'
+	@echo 'ARGS=... is passed on to the server, the tests or the benchmarks.'
+
+setup: ## Install what is missing: C compiler, libpq, Postgres programs, Rust
+	@.ci/install
+
+build: setup ## Build the server
+	@echo 'Building Voronka ($(PROFILE)); the first build takes several minutes, the next ones seconds.'
+	@$(ENV) cargo build --locked --profile $(PROFILE) -p voronka-api
+
+run: build ## Start a server with an embedded database and a sample company
+	@exec "$(TARGET)/voronka" serve --demo $(ARGS)
+
+demo: build ## Generate and load the sample company
+	@exec "$(TARGET)/voronka" demo $(ARGS)
+
+test: setup ## Run all tests, against a real server and a real Postgres
+	@$(ENV) cargo test --workspace --locked $(ARGS)
+
+lint: setup ## Check formatting, clippy, the crates' dependencies and the API description
+	@$(ENV) cargo fmt --version >/dev/null 2>&1 || { echo 'rustfmt is missing: rustup component add rustfmt' >&2; exit 1; }
+	@$(ENV) cargo clippy --version >/dev/null 2>&1 || { echo 'clippy is missing: rustup component add clippy' >&2; exit 1; }
+	@$(ENV) cargo fmt --all --check
+	@.ci/arrows
+	@$(ENV) cargo clippy --workspace --all-targets --locked -- -D warnings
+	@$(ENV) cargo run -q --locked -p voronka-integration-tests --bin spec-lint
+
+# By way of another file, so that a failure leaves the description as it was.
+openapi: setup ## Write openapi.yaml from the code
+	@$(ENV) cargo run -q --locked -p voronka-api --bin voronka -- openapi >openapi.yaml.new || { rm -f openapi.yaml.new; exit 1; }
+	@mv openapi.yaml.new openapi.yaml
+
+bench: setup ## Run the benchmarks
+	@$(ENV) cargo run --release --locked -p voronka-integration-tests --bin bench -- $(ARGS)
+
+audit: ## Check the dependencies' licences, advisories and sources
+	@$(ENV) cargo deny --version >/dev/null 2>&1 || { echo 'cargo-deny is missing: cargo install --locked cargo-deny' >&2; exit 1; }
+	@$(ENV) cargo deny --locked check

@@ -1,0 +1,6 @@
+//! Who somebody is: passwords, tokens, API keys, and how often they may ask.
+
+pub mod limit;
+pub mod password;
+pub mod secret;
+pub mod token;

@@ -1,0 +1,184 @@
+//! Access tokens: our own (HS256), and those of an external issuer (RS256, ES256, EdDSA by JWKS).
+
+use std::{
+    sync::RwLock,
+    time::{Duration, Instant},
+};
+
+use chrono::{DateTime, Utc};
+use jsonwebtoken::{
+    Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode,
+    jwk::JwkSet,
+};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+use voronka_persistence::Error;
+
+const ISSUER: &str = "voronka";
+/// An unknown key id makes us look at the issuer's keys again, but not more often than this.
+const REFETCH: Duration = Duration::from_secs(60);
+
+pub struct Tokens {
+    encoding: EncodingKey,
+    decoding: DecodingKey,
+    pub access_seconds: i64,
+    pub refresh_seconds: i64,
+    external: Option<External>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Claims {
+    iss: String,
+    sub: Uuid,
+    workspace_id: Uuid,
+    iat: i64,
+    exp: i64,
+}
+
+/// Of an external token, who it speaks of.
+#[derive(Debug, Deserialize)]
+struct ExternalClaims {
+    workspace_id: Uuid,
+    #[serde(default)]
+    email: Option<String>,
+    #[serde(default)]
+    sub: Option<String>,
+}
+
+/// Who a token speaks of.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Subject {
+    User { workspace_id: Uuid, user_id: Uuid },
+    Email { workspace_id: Uuid, email: String },
+}
+
+struct External {
+    location: String,
+    issuer: Option<String>,
+    audience: Option<String>,
+    keys: RwLock<(JwkSet, Option<Instant>)>,
+}
+
+impl Tokens {
+    pub fn new(secret: &[u8], access_seconds: i64, refresh_seconds: i64) -> Self {
+        Self {
+            encoding: EncodingKey::from_secret(secret),
+            decoding: DecodingKey::from_secret(secret),
+            access_seconds,
+            refresh_seconds,
+            external: None,
+        }
+    }
+
+    /// Also takes the tokens of an issuer whose keys are at a URL or in a file.
+    pub fn with_issuer(
+        mut self,
+        jwks: Option<String>,
+        issuer: Option<String>,
+        audience: Option<String>,
+    ) -> Self {
+        self.external = jwks.map(|location| External {
+            location,
+            issuer,
+            audience,
+            keys: RwLock::new((JwkSet { keys: Vec::new() }, None)),
+        });
+        self
+    }
+
+    pub fn issue(
+        &self,
+        workspace_id: Uuid,
+        user_id: Uuid,
+        now: DateTime<Utc>,
+    ) -> Result<String, Error> {
+        let iat = now.timestamp();
+        let exp = iat.saturating_add(self.access_seconds);
+        let claims = Claims { iss: ISSUER.to_owned(), sub: user_id, workspace_id, iat, exp };
+        encode(&Header::new(Algorithm::HS256), &claims, &self.encoding)
+            .map_err(|error| Error::Internal(format!("access token: {error}")))
+    }
+
+    /// Who the token speaks of, if it is good. May fetch the issuer's keys: it blocks.
+    pub fn verify(&self, token: &str) -> Option<Subject> {
+        let header = decode_header(token).ok()?;
+        if header.alg == Algorithm::HS256 {
+            let mut validation = Validation::new(Algorithm::HS256);
+            validation.set_issuer(&[ISSUER]);
+            validation.leeway = 5;
+            let claims = decode::<Claims>(token, &self.decoding, &validation).ok()?.claims;
+            let Claims { workspace_id, sub, .. } = claims;
+            return Some(Subject::User { workspace_id, user_id: sub });
+        }
+        self.external.as_ref()?.verify(token, &header)
+    }
+}
+
+impl External {
+    fn verify(&self, token: &str, header: &Header) -> Option<Subject> {
+        if !matches!(header.alg, Algorithm::RS256 | Algorithm::ES256 | Algorithm::EdDSA) {
+            return None;
+        }
+        let key = self.key(header.kid.as_deref())?;
+        let mut validation = Validation::new(header.alg);
+        validation.leeway = 5;
+        match &self.issuer {
+            Some(issuer) => validation.set_issuer(&[issuer]),
+            None => validation.iss = None,
+        }
+        match &self.audience {
+            Some(audience) => validation.set_audience(&[audience]),
+            None => validation.validate_aud = false,
+        }
+        let claims = decode::<ExternalClaims>(token, &key, &validation).ok()?.claims;
+        let workspace_id = claims.workspace_id;
+        if let Some(email) = claims.email {
+            return Some(Subject::Email { workspace_id, email });
+        }
+        let user_id = claims.sub?.parse().ok()?;
+        Some(Subject::User { workspace_id, user_id })
+    }
+
+    fn key(&self, kid: Option<&str>) -> Option<DecodingKey> {
+        let known = |keys: &JwkSet| {
+            let jwk = match kid {
+                Some(kid) => keys.find(kid),
+                None => keys.keys.first().filter(|_| keys.keys.len() == 1),
+            };
+            jwk.and_then(|jwk| DecodingKey::from_jwk(jwk).ok())
+        };
+        let due = {
+            let guard = self.keys.read().ok()?;
+            if let Some(key) = known(&guard.0) {
+                return Some(key);
+            }
+            guard.1.is_none_or(|last| last.elapsed() > REFETCH)
+        };
+        if !due {
+            return None;
+        }
+        let fetched = fetch(&self.location);
+        let mut guard = self.keys.write().ok()?;
+        guard.1 = Some(Instant::now());
+        match fetched {
+            Ok(keys) => guard.0 = keys,
+            Err(error) => tracing::warn!(error, "the issuer's keys cannot be had"),
+        }
+        known(&guard.0)
+    }
+}
+
+fn fetch(location: &str) -> Result<JwkSet, String> {
+    let text = if location.starts_with("http://") || location.starts_with("https://") {
+        reqwest::blocking::Client::builder()
+            .timeout(Duration::from_secs(5))
+            .build()
+            .and_then(|client| client.get(location).send())
+            .and_then(reqwest::blocking::Response::error_for_status)
+            .and_then(reqwest::blocking::Response::text)
+            .map_err(|error| error.to_string())?
+    } else {
+        std::fs::read_to_string(location).map_err(|error| error.to_string())?
+    };
+    serde_json::from_str(&text).map_err(|error| error.to_string())
+}

@@ -1,0 +1,38 @@
+//! The database that a command works on: the one that is configured, or the private cluster.
+
+use voronka_persistence::Store;
+
+use super::Failure;
+use crate::{
+    config::DatabaseConfig,
+    embedded::{Cluster, Mode},
+};
+
+const NAME: &str = "voronka";
+
+/// A database that is there, with its schema up to date.
+pub struct Database {
+    pub url: String,
+    pub store: Store,
+    /// The private cluster, unless a database is configured.
+    pub cluster: Option<Cluster>,
+}
+
+impl Database {
+    pub fn open(config: &DatabaseConfig, mode: Mode) -> Result<Self, Failure> {
+        let (url, cluster) = match &config.database_url {
+            Some(url) => (url.clone(), None),
+            None => {
+                let cluster = Cluster::open(&config.data_dir, mode)?;
+                Store::create_database(&cluster.url("postgres"), NAME)?;
+                (cluster.url(NAME), Some(cluster))
+            }
+        };
+        let run = Store::migrate(&url)?;
+        if !run.is_empty() {
+            tracing::info!(migrations = run.join(", "), "schema brought up to date");
+        }
+        let store = Store::new(&url, config.database_pool);
+        Ok(Self { url, store, cluster })
+    }
+}

@@ -1,0 +1,170 @@
+//! Commands for the operator of the machine. They work beside a running server.
+
+use std::io::Read;
+
+use uuid::Uuid;
+use voronka_domain::{Currency, access::Role};
+use voronka_persistence::{
+    Answer, Store, now, users,
+    users::User,
+    words::to_word,
+    workspaces::{self, Workspace},
+};
+
+use super::{Database, Failure, serve::tokens};
+use crate::{
+    auth::password,
+    config::{DatabaseConfig, UserCommand, WorkspaceCommand},
+    demo,
+    embedded::Mode,
+};
+
+pub fn migrate(config: &DatabaseConfig) -> Result<(), Failure> {
+    Database::open(config, Mode::Beside)?;
+    println!("The schema is up to date.");
+    Ok(())
+}
+
+pub fn demo(config: &DatabaseConfig, files_only: bool) -> Result<(), Failure> {
+    if files_only {
+        let directory = demo::write_files(&config.data_dir)?;
+        println!("The demo company's files are in {}.", directory.display());
+        return Ok(());
+    }
+    let database = Database::open(config, Mode::Beside)?;
+    let loaded = demo::load(&database.store, &config.data_dir)?;
+    println!("{}", loaded.describe("http://127.0.0.1:8080"));
+    Ok(())
+}
+
+pub fn workspace(config: &DatabaseConfig, command: WorkspaceCommand) -> Result<(), Failure> {
+    let database = Database::open(config, Mode::Beside)?;
+    match command {
+        WorkspaceCommand::List => {
+            for workspace in workspaces::all(&database.store)? {
+                println!("{}  {}", workspace.workspace_id, workspace.name);
+            }
+        }
+        WorkspaceCommand::Create {
+            name,
+            currency,
+            time_zone,
+            admin_email,
+            admin_name,
+            admin_password_stdin: _,
+        } => {
+            let password = read_password()?;
+            let workspace = new_workspace(&name, &currency, &time_zone)?;
+            let admin = new_user(&admin_name, &admin_email, Role::Admin, Some(&password))?;
+            let id = workspace.workspace_id;
+            create(&database.store, workspace, admin)?;
+            println!("{id}");
+        }
+    }
+    Ok(())
+}
+
+pub fn user(config: &DatabaseConfig, command: UserCommand) -> Result<(), Failure> {
+    let UserCommand::Create { workspace, name, email, role, password_stdin } = command;
+    let database = Database::open(config, Mode::Beside)?;
+    let password = password_stdin.then(read_password).transpose()?;
+    let role = voronka_persistence::words::from_word::<Role>(&role).ok_or("unknown role")?;
+    let user = new_user(&name, &email, role, password.as_deref())?;
+    let id = user.id;
+    let workspace = only(workspaces::all(&database.store)?, workspace)?;
+    let operator = database.store.operator(workspace.workspace_id, workspace.settings()?);
+    database.store.write(&operator, now(), None, |unit| {
+        users::insert(unit, &user)?;
+        Ok(Answer::default())
+    })?;
+    println!("{id}");
+    Ok(())
+}
+
+pub fn token(config: &DatabaseConfig, email: &str, workspace: Option<Uuid>) -> Result<(), Failure> {
+    let database = Database::open(config, Mode::Beside)?;
+    let mut found = users::by_email(&database.store, email)?;
+    found.retain(|(id, _)| workspace.is_none_or(|wanted| wanted == *id));
+    let (workspace_id, user) = match found.as_slice() {
+        [] => return Err(format!("there is no active user {email}").into()),
+        [one] => one,
+        _ => return Err("several workspaces have such a user; name one with --workspace".into()),
+    };
+    let tokens = tokens(&database.store, std::env::var("VORONKA_JWT_SECRET").ok(), 900, 0)?;
+    println!("{}", tokens.issue(*workspace_id, user.id, now())?);
+    Ok(())
+}
+
+fn only(all: Vec<Workspace>, wanted: Option<Uuid>) -> Result<Workspace, Failure> {
+    let mut fitting = all
+        .into_iter()
+        .filter(|workspace| wanted.is_none_or(|wanted| wanted == workspace.workspace_id));
+    match (fitting.next(), fitting.next()) {
+        (Some(workspace), None) => Ok(workspace),
+        (None, _) => Err("there is no such workspace".into()),
+        (Some(_), Some(_)) => Err("there are several workspaces; name one with --workspace".into()),
+    }
+}
+
+fn read_password() -> Result<String, Failure> {
+    let mut text = String::new();
+    std::io::stdin().take(4_096).read_to_string(&mut text)?;
+    let password = text.trim_end_matches(['\r', '\n']).to_owned();
+    if password.chars().count() < 10 {
+        return Err("the password must have at least 10 characters".into());
+    }
+    Ok(password)
+}
+
+pub fn new_workspace(name: &str, currency: &str, time_zone: &str) -> Result<Workspace, Failure> {
+    let currency = Currency::parse(currency)?;
+    let zone: chrono_tz::Tz = time_zone.parse().map_err(|_| "not an IANA time zone")?;
+    let created_at = now();
+    Ok(Workspace {
+        workspace_id: Uuid::now_v7(),
+        name: name.to_owned(),
+        currency: currency.code().to_owned(),
+        time_zone: zone.name().to_owned(),
+        deal_visibility: "by_role".to_owned(),
+        version: 1,
+        created_at,
+        updated_at: created_at,
+    })
+}
+
+pub fn new_user(
+    name: &str,
+    email: &str,
+    role: Role,
+    password: Option<&str>,
+) -> Result<User, Failure> {
+    use validator::ValidateEmail;
+    if !email.validate_email() {
+        return Err(format!("{email} is not an email address").into());
+    }
+    let created_at = now();
+    Ok(User {
+        id: Uuid::now_v7(),
+        name: name.to_owned(),
+        email: Some(email.to_owned()),
+        role: to_word(&role),
+        position: None,
+        department_id: None,
+        active: true,
+        password_hash: password.map(password::hash).transpose()?,
+        version: 1,
+        created_at,
+        updated_at: created_at,
+    })
+}
+
+/// A workspace with its first administrator, in one transaction.
+pub fn create(store: &Store, workspace: Workspace, admin: User) -> Result<(), Failure> {
+    let operator = store.operator(workspace.workspace_id, workspace.settings()?);
+    store.write(&operator, now(), None, |unit| {
+        workspaces::create(unit, &workspace)?;
+        users::insert(unit, &admin)?;
+        Ok(Answer::default())
+    })?;
+    Ok(())
+}

@@ -1,0 +1,227 @@
+//! `voronka serve`.
+
+use std::{
+    net::SocketAddr,
+    sync::atomic::{AtomicBool, Ordering},
+    sync::{Arc, Mutex},
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use actix_web::{dev::Server, web};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use rand::RngCore;
+use tracing_subscriber::EnvFilter;
+use voronka_persistence::{Store, now};
+
+use super::{Database, Failure};
+use crate::{
+    auth::{limit::Limits, token::Tokens},
+    config::{DatabaseConfig, ServeConfig},
+    demo,
+    embedded::{Cluster, Mode},
+    import_worker::{self, Wake},
+    server,
+    state::App,
+};
+
+const SHORTEST_SECRET: usize = 32;
+/// How often expired keys and idle limits are swept out.
+const SWEEP: Duration = Duration::from_secs(600);
+
+pub fn serve(database: &DatabaseConfig, config: ServeConfig) -> Result<(), Failure> {
+    log();
+    let Database { store, cluster, .. } = Database::open(database, Mode::Serve)?;
+    let demo = config.demo.then(|| demo::load(&store, &database.data_dir)).transpose()?;
+    let supervisor = cluster.map(Supervisor::start);
+    let served = actix_web::rt::System::new().block_on(async {
+        let running = start(store, &config, metrics()?)?;
+        let base = format!("http://{}", running.address);
+        println!("Voronka serves {base}; its documentation is at {base}/docs");
+        if let Some(demo) = demo {
+            println!("{}", demo.describe(&base));
+        }
+        running.server.await?;
+        running.worker.stop();
+        Ok::<_, Failure>(())
+    });
+    if let Some(supervisor) = supervisor {
+        supervisor.stop();
+    }
+    served
+}
+
+/// A server with its worker.
+pub struct Running {
+    pub server: Server,
+    pub address: SocketAddr,
+    pub worker: Worker,
+}
+
+/// Starts everything that serves, on a database that is there.
+pub fn start(
+    store: Store,
+    config: &ServeConfig,
+    metrics: PrometheusHandle,
+) -> Result<Running, Failure> {
+    let tokens = tokens(
+        &store,
+        config.jwt_secret.clone(),
+        config.access_token_seconds,
+        config.refresh_token_seconds,
+    )?
+    .with_issuer(config.jwks.clone(), config.jwt_issuer.clone(), config.jwt_audience.clone());
+    let wake = Wake::default();
+    let app = web::Data::new(App {
+        store: store.clone(),
+        tokens,
+        limits: Limits::new(config.rate_limit),
+        body_limit: config.body_limit,
+        import_limit: config.import_limit,
+        metrics,
+        wake: wake.clone(),
+    });
+    let (server, address) = server::build(app.clone(), config)?;
+    actix_web::rt::spawn(sweep(app));
+    let worker = Worker::start(store, wake);
+    Ok(Running { server, address, worker })
+}
+
+/// The thread that carries out imports.
+pub struct Worker {
+    wake: Wake,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Worker {
+    fn start(store: Store, wake: Wake) -> Self {
+        let theirs = wake.clone();
+        let thread = std::thread::spawn(move || import_worker::run(&store, &theirs));
+        Self { wake, thread: Some(thread) }
+    }
+
+    /// Lets the batch in progress finish.
+    pub fn stop(mut self) {
+        self.wake.stop();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+async fn sweep(app: web::Data<App>) {
+    loop {
+        tokio::time::sleep(SWEEP).await;
+        app.limits.tidy();
+        let store = app.store.clone();
+        let swept = web::block(move || store.forget_idempotency_keys(now())).await;
+        if let Ok(Err(error)) = swept {
+            tracing::warn!(%error, "idempotency keys not swept");
+        }
+    }
+}
+
+/// Keeps the private cluster up while the server lives.
+struct Supervisor {
+    cluster: Arc<Mutex<Cluster>>,
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
+}
+
+impl Supervisor {
+    fn start(cluster: Cluster) -> Self {
+        let cluster = Arc::new(Mutex::new(cluster));
+        let stop = Arc::new(AtomicBool::new(false));
+        let (theirs, told) = (cluster.clone(), stop.clone());
+        let thread = std::thread::spawn(move || {
+            while !told.load(Ordering::Relaxed) {
+                if let Ok(mut cluster) = theirs.lock() {
+                    match cluster.ensure_running() {
+                        Ok(false) => {}
+                        Ok(true) => {
+                            tracing::warn!("the embedded Postgres had died and was started again")
+                        }
+                        Err(error) => tracing::error!(%error, "the embedded Postgres is down"),
+                    }
+                }
+                std::thread::park_timeout(Duration::from_millis(500));
+            }
+        });
+        Self { cluster, stop, thread }
+    }
+
+    fn stop(self) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.thread().unpark();
+        let _ = self.thread.join();
+        if let Ok(mut cluster) = self.cluster.lock()
+            && let Err(error) = cluster.stop()
+        {
+            tracing::error!(%error, "the embedded Postgres did not stop");
+        }
+    }
+}
+
+/// The keys of access tokens: the configured secret, or one that the database keeps for all servers.
+pub fn tokens(
+    store: &Store,
+    secret: Option<String>,
+    access_seconds: i64,
+    refresh_seconds: i64,
+) -> Result<Tokens, Failure> {
+    let secret = match secret {
+        Some(secret) if secret.len() < SHORTEST_SECRET => {
+            return Err(format!("VORONKA_JWT_SECRET needs {SHORTEST_SECRET} bytes").into());
+        }
+        Some(secret) => secret.into_bytes(),
+        None => {
+            let mut fresh = vec![0_u8; 64];
+            rand::rng().fill_bytes(&mut fresh);
+            store.instance_key("access_token", fresh)?
+        }
+    };
+    Ok(Tokens::new(&secret, access_seconds, refresh_seconds))
+}
+
+/// Says whether a server could start, and changes nothing.
+pub fn check(database: &DatabaseConfig, config: &ServeConfig) -> Result<(), Failure> {
+    if config.jwt_secret.as_ref().is_some_and(|secret| secret.len() < SHORTEST_SECRET) {
+        return Err(format!("VORONKA_JWT_SECRET needs {SHORTEST_SECRET} bytes").into());
+    }
+    match &database.database_url {
+        Some(url) => {
+            Store::new(url, 2).ping()?;
+            println!("The database answers.");
+        }
+        None => println!(
+            "Without DATABASE_URL a private cluster serves in {}.",
+            database.data_dir.display()
+        ),
+    }
+    println!("The configuration is good.");
+    Ok(())
+}
+
+/// The recorder of the process: a second server in one process shares it.
+pub fn metrics() -> Result<PrometheusHandle, Failure> {
+    static HANDLE: Mutex<Option<PrometheusHandle>> = Mutex::new(None);
+    let mut handle = HANDLE.lock().map_err(|_| "metrics are broken")?;
+    if let Some(handle) = handle.as_ref() {
+        return Ok(handle.clone());
+    }
+    let buckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+    let made = PrometheusBuilder::new().set_buckets(&buckets)?.install_recorder()?;
+    *handle = Some(made.clone());
+    Ok(made)
+}
+
+/// JSON lines on the standard error; `RUST_LOG` says how many.
+fn log() {
+    let filter = EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| EnvFilter::new("warn,voronka=info,voronka_api=info"));
+    let _ = tracing_subscriber::fmt()
+        .json()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .try_init();
+}

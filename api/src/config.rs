@@ -1,0 +1,152 @@
+//! Configuration: environment and flags, listed by `--help`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+#[derive(Debug, Parser)]
+#[command(name = "voronka", version, about = "Voronka: a headless sales-process engine")]
+pub struct Cli {
+    #[command(flatten)]
+    pub database: DatabaseConfig,
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct DatabaseConfig {
+    /// Postgres 14 or later. Without it a private cluster is started in the data directory.
+    #[arg(long, env = "DATABASE_URL", global = true, hide_env_values = true)]
+    pub database_url: Option<String>,
+    /// Where the private cluster and the demo's files are kept.
+    #[arg(long, env = "VORONKA_DATA_DIR", global = true, default_value = "./.voronka")]
+    pub data_dir: PathBuf,
+    /// Most connections to the database.
+    #[arg(long, env = "VORONKA_DATABASE_POOL", global = true, default_value_t = 16,
+          value_parser = clap::value_parser!(u32).range(2..=500))]
+    pub database_pool: u32,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve the API (the default).
+    Serve(ServeConfig),
+    /// Bring the database's schema up to date.
+    Migrate,
+    /// Make the demo company, unless it is there, through the real import.
+    Demo {
+        /// Only write the company's CSV files, and load nothing.
+        #[arg(long)]
+        files_only: bool,
+    },
+    /// Make a workspace.
+    #[command(subcommand)]
+    Workspace(WorkspaceCommand),
+    /// Make a user.
+    #[command(subcommand)]
+    User(UserCommand),
+    /// Print an access token for a user: for the operator of the machine.
+    Token {
+        #[arg(long)]
+        email: String,
+        /// Id of the workspace, where several have a user with this email.
+        #[arg(long)]
+        workspace: Option<uuid::Uuid>,
+    },
+    /// Print the OpenAPI specification.
+    Openapi {
+        #[arg(long, value_parser = ["yaml", "json"], default_value = "yaml")]
+        format: String,
+    },
+    /// Print the catalogue of errors, as in docs/errors.md.
+    Errors,
+    /// Check the configuration and the database, and change nothing.
+    CheckConfig(ServeConfig),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum WorkspaceCommand {
+    Create {
+        #[arg(long)]
+        name: String,
+        /// Base currency, ISO 4217.
+        #[arg(long)]
+        currency: String,
+        /// IANA time zone, e.g. Europe/Amsterdam.
+        #[arg(long)]
+        time_zone: String,
+        #[arg(long)]
+        admin_email: String,
+        #[arg(long, default_value = "Administrator")]
+        admin_name: String,
+        /// Read the administrator's password from the standard input.
+        #[arg(long, required = true)]
+        admin_password_stdin: bool,
+    },
+    /// List the workspaces.
+    List,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum UserCommand {
+    Create {
+        /// Id of the workspace; may be left out where there is only one.
+        #[arg(long)]
+        workspace: Option<uuid::Uuid>,
+        #[arg(long)]
+        name: String,
+        #[arg(long)]
+        email: String,
+        #[arg(long, value_parser = ["admin", "head", "seller", "analyst"], default_value = "seller")]
+        role: String,
+        /// Read the password from the standard input.
+        #[arg(long)]
+        password_stdin: bool,
+    },
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct ServeConfig {
+    /// Address and port to listen on.
+    #[arg(long, env = "VORONKA_LISTEN", default_value = "127.0.0.1:8080")]
+    pub listen: std::net::SocketAddr,
+    /// Threads that serve requests; one a processor by default.
+    #[arg(long, env = "VORONKA_WORKERS")]
+    pub workers: Option<usize>,
+    /// Make the demo company at the first start.
+    #[arg(long, env = "VORONKA_DEMO")]
+    pub demo: bool,
+    /// Origins that browsers may call from, separated by commas; `*` for any.
+    #[arg(long, env = "VORONKA_CORS_ORIGINS", value_delimiter = ',')]
+    pub cors_origins: Vec<String>,
+    /// Requests that one caller may send in a minute.
+    #[arg(long, env = "VORONKA_RATE_LIMIT", default_value_t = 600_000)]
+    pub rate_limit: u32,
+    /// Largest JSON body, in bytes.
+    #[arg(long, env = "VORONKA_BODY_LIMIT", default_value_t = 1 << 20)]
+    pub body_limit: usize,
+    /// Largest file of an import, in bytes.
+    #[arg(long, env = "VORONKA_IMPORT_LIMIT", default_value_t = 512 << 20)]
+    pub import_limit: usize,
+    /// How long an access token is good for, in seconds.
+    #[arg(long, env = "VORONKA_ACCESS_TOKEN_SECONDS", default_value_t = 900)]
+    pub access_token_seconds: i64,
+    /// How long a refresh token is good for, in seconds.
+    #[arg(long, env = "VORONKA_REFRESH_TOKEN_SECONDS", default_value_t = 30 * 86_400)]
+    pub refresh_token_seconds: i64,
+    /// Secret that signs access tokens (HS256), at least 32 bytes; generated and kept in the database by default.
+    #[arg(long, env = "VORONKA_JWT_SECRET", hide_env_values = true)]
+    pub jwt_secret: Option<String>,
+    /// JWKS of an external issuer whose tokens are taken too: a URL or a file.
+    #[arg(long, env = "VORONKA_JWKS")]
+    pub jwks: Option<String>,
+    /// `iss` that the external issuer's tokens must have.
+    #[arg(long, env = "VORONKA_JWT_ISSUER", requires = "jwks")]
+    pub jwt_issuer: Option<String>,
+    /// `aud` that the external issuer's tokens must have.
+    #[arg(long, env = "VORONKA_JWT_AUDIENCE", requires = "jwks")]
+    pub jwt_audience: Option<String>,
+    /// Seconds that requests in progress have to finish when the server is told to stop.
+    #[arg(long, env = "VORONKA_SHUTDOWN_SECONDS", default_value_t = 30)]
+    pub shutdown_seconds: u64,
+}

@@ -1,0 +1,195 @@
+//! Request bodies: read once, within limits, with a pointer to whatever is wrong.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use actix_web::{FromRequest, HttpRequest, dev::Payload, web};
+use futures_util::StreamExt;
+use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
+use validator::Validate;
+
+use super::problem::Problem;
+use crate::state::App;
+
+/// A JSON body that has passed its own checks, and the digest of its bytes.
+pub struct Body<T> {
+    pub value: T,
+    pub digest: Vec<u8>,
+}
+
+impl<T: DeserializeOwned + Validate + 'static> FromRequest for Body<T> {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let json = is_json(request);
+        let limit = request.app_data::<web::Data<App>>().map_or(1 << 20, |app| app.body_limit);
+        let payload = payload.take();
+        Box::pin(async move {
+            if !json {
+                return Err(Problem::new(
+                    "unsupported_media_type",
+                    "The body must be application/json.",
+                )
+                .with("/content-type", "unsupported_media_type", "Send application/json.")
+                .at("header"));
+            }
+            let bytes = read(payload, limit).await?;
+            let value = parse::<T>(&bytes)?;
+            value.validate().map_err(|errors| invalid(&errors))?;
+            Ok(Self { value, digest: Sha256::digest(&bytes).to_vec() })
+        })
+    }
+}
+
+fn is_json(request: &HttpRequest) -> bool {
+    use actix_web::HttpMessage;
+    let kind = request.content_type();
+    kind == "application/json" || kind == "application/merge-patch+json"
+}
+
+async fn read(mut payload: Payload, limit: usize) -> Result<web::BytesMut, Problem> {
+    let mut bytes = web::BytesMut::new();
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(|error| {
+            Problem::new("malformed_json", "The body could not be read.").with(
+                "",
+                "malformed_json",
+                error.to_string(),
+            )
+        })?;
+        if bytes.len().saturating_add(chunk.len()) > limit {
+            return Err(too_large(limit));
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes)
+}
+
+pub fn too_large(limit: usize) -> Problem {
+    let detail = format!("A body has at most {limit} bytes.");
+    Problem::new("body_too_large", &*detail).with("", "body_too_large", detail.clone())
+}
+
+/// JSON to a value; a fault of form is 400, a fault of content 422, each with its pointer.
+pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let malformed = |detail: String| {
+        Problem::new("malformed_json", "The body is not JSON.").with("", "malformed_json", detail)
+    };
+    // Postgres has no NUL in texts. An escaped one is rare enough to be looked for in the raw bytes.
+    if bytes.windows(6).any(|six| six == b"\\u0000") {
+        return Err(Problem::validation("", "invalid_text", "Texts must not contain NUL."));
+    }
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let pointer = pointer(error.path());
+        let cause = error.into_inner();
+        let text = cause.to_string();
+        if !cause.is_data() {
+            return malformed(text);
+        }
+        let text = text.split(" at line ").next().unwrap_or_default().to_owned();
+        let named = |prefix: &str| {
+            let rest = text.strip_prefix(prefix)?;
+            rest.split('`').next().map(|field| format!("{pointer}/{field}"))
+        };
+        if let Some(pointer) = named("missing field `") {
+            return Problem::validation(&pointer, "required", "The field is required.");
+        }
+        if let Some(field) = named("unknown field `") {
+            // The path ends in the unknown field already when serde got that far.
+            let doubled = pointer.rsplit_once('/').map_or("", |(_, last)| last);
+            let name = field.rsplit_once('/').map_or("", |(_, last)| last);
+            let at = if doubled == name { pointer.clone() } else { field.clone() };
+            return Problem::validation(&at, "unknown_field", "There is no such field.");
+        }
+        Problem::validation(&pointer, "invalid_value", text)
+    })?;
+    json.end().map_err(|error| malformed(error.to_string()))?;
+    Ok(value)
+}
+
+fn pointer(path: &serde_path_to_error::Path) -> String {
+    use serde_path_to_error::Segment;
+    let mut pointer = String::new();
+    for segment in path.iter() {
+        match segment {
+            Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
+            Segment::Map { key } => {
+                pointer.push('/');
+                pointer.push_str(&key.replace('~', "~0").replace('/', "~1"));
+            }
+            Segment::Enum { .. } | Segment::Unknown => {}
+        }
+    }
+    pointer
+}
+
+/// Field checks by attribute. Their parameters, which hold the input, stay out of the answer.
+fn invalid(errors: &validator::ValidationErrors) -> Problem {
+    let mut problem = Problem::new("validation_failed", "The request has invalid fields.");
+    let mut fields: Vec<_> = errors.field_errors().into_iter().collect();
+    fields.sort_by(|a, b| a.0.cmp(&b.0));
+    for (field, faults) in fields {
+        for fault in faults {
+            let (code, detail) = match fault.code.as_ref() {
+                "length" => ("invalid_length", bounds(fault)),
+                "range" => ("out_of_range", bounds(fault)),
+                "email" => ("invalid_email", "Not an email address.".to_owned()),
+                _ => ("invalid_value", "Not a valid value.".to_owned()),
+            };
+            problem = problem.with(&format!("/{field}"), code, detail);
+        }
+    }
+    problem
+}
+
+fn bounds(fault: &validator::ValidationError) -> String {
+    let bound = |name| fault.params.get(name).map(ToString::to_string);
+    match (bound("min"), bound("max")) {
+        (Some(min), Some(max)) => format!("Between {min} and {max}."),
+        (Some(min), None) => format!("At least {min}."),
+        (None, Some(max)) => format!("At most {max}."),
+        (None, None) => "Out of bounds.".to_owned(),
+    }
+}
+
+/// A field of a PATCH: absent keeps, null clears, a value sets.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Patch<T> {
+    #[default]
+    Absent,
+    Null,
+    Set(T),
+}
+
+impl<'de, T: serde::Deserialize<'de>> serde::Deserialize<'de> for Patch<T> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Option::deserialize(deserializer)?.map_or(Self::Null, Self::Set))
+    }
+}
+
+impl<T> Patch<T> {
+    /// None keeps, `Some(None)` clears.
+    pub fn into_option(self) -> Option<Option<T>> {
+        match self {
+            Self::Absent => None,
+            Self::Null => Some(None),
+            Self::Set(value) => Some(Some(value)),
+        }
+    }
+
+    pub fn apply(self, field: &mut Option<T>) {
+        if let Some(value) = self.into_option() {
+            *field = value;
+        }
+    }
+
+    pub fn as_set(&self) -> Option<&T> {
+        match self {
+            Self::Set(value) => Some(value),
+            _ => None,
+        }
+    }
+}

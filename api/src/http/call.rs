@@ -1,0 +1,324 @@
+//! A call of an operation: who calls, what they may do, and how they are answered. The extractor is
+//! the permission: `Call<DealsWrite>` exists only for a caller who may write deals.
+
+use std::{future::Ready, marker::PhantomData, str::FromStr, sync::Arc};
+
+use actix_web::{
+    FromRequest, HttpMessage, HttpRequest, HttpResponse, HttpResponseBuilder,
+    dev::Payload,
+    http::{StatusCode, header},
+    web,
+};
+use percent_encoding::percent_decode_str;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+use voronka_domain::{Fault, access::Permission};
+use voronka_persistence::{Answer, Caller, Error, Idempotency, Tenant, Unit, Written, list, now};
+
+use super::problem::Problem;
+use crate::state::App;
+
+/// What an operation needs.
+pub trait Needs: 'static {
+    const PERMISSION: Permission;
+}
+
+macro_rules! needs {
+    ($($name:ident),+ $(,)?) => {
+        $(pub struct $name;
+        impl Needs for $name {
+            const PERMISSION: Permission = Permission::$name;
+        })+
+    };
+}
+needs! {
+    WorkspaceRead, WorkspaceWrite, UsersRead, UsersWrite, ApiKeysManage, ClientsRead, ClientsWrite,
+    CataloguesRead, CataloguesWrite, DealTypesRead, DealTypesWrite, DealsRead, DealsWrite,
+    ImportsRead, ImportsWrite, ReportsRead, EventsRead,
+}
+
+pub struct Call<P> {
+    pub app: web::Data<App>,
+    pub caller: Arc<Caller>,
+    method_and_path: String,
+    query: String,
+    key: Option<String>,
+    if_match: Option<i32>,
+    if_none_match: Option<String>,
+    pub accept: String,
+    needs: PhantomData<P>,
+}
+
+impl<P: Needs> FromRequest for Call<P> {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        std::future::ready(Self::of(request))
+    }
+}
+
+impl<P: Needs> Call<P> {
+    fn of(request: &HttpRequest) -> Result<Self, Problem> {
+        let caller = request.extensions().get::<Arc<Caller>>().cloned();
+        let caller = caller.ok_or_else(unauthenticated)?;
+        if !caller.may(P::PERMISSION) {
+            let scope = P::PERMISSION.scope();
+            return Err(Problem::new("forbidden", format!("The operation needs {scope}.")));
+        }
+        let app = request.app_data::<web::Data<App>>().cloned();
+        let text = |name| header_text(request, name);
+        Ok(Self {
+            app: app.ok_or_else(|| Problem::of("internal_error"))?,
+            caller,
+            method_and_path: format!("{} {}", request.method(), request.path()),
+            query: request.query_string().to_owned(),
+            key: text(IDEMPOTENCY_KEY)?.map(check_key).transpose()?,
+            if_match: text(header::IF_MATCH.as_str())?
+                .map(|tag| version(&tag))
+                .transpose()?
+                .flatten(),
+            if_none_match: text(header::IF_NONE_MATCH.as_str())?,
+            accept: text(header::ACCEPT.as_str())?.unwrap_or_default(),
+            needs: PhantomData,
+        })
+    }
+}
+
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+
+pub fn unauthenticated() -> Problem {
+    Problem::of("unauthenticated").header("WWW-Authenticate", "Bearer")
+}
+
+fn header_text(request: &HttpRequest, name: &str) -> Result<Option<String>, Problem> {
+    let Some(value) = request.headers().get(name) else { return Ok(None) };
+    value
+        .to_str()
+        .map(|text| Some(text.to_owned()))
+        .map_err(|_| invalid_header(name, "Only visible ASCII characters are taken."))
+}
+
+fn invalid_header(name: &str, detail: &str) -> Problem {
+    let fault = Fault::new(format!("/{name}"), "invalid_header", detail);
+    Problem::invalid_parameters(vec![fault]).at("header")
+}
+
+fn check_key(key: String) -> Result<String, Problem> {
+    if key.trim().is_empty() || key.len() > 255 {
+        return Err(invalid_header(IDEMPOTENCY_KEY, "1 to 255 characters."));
+    }
+    Ok(key)
+}
+
+/// `"3"` and `W/"3"` are version 3, `*` is any.
+fn version(tag: &str) -> Result<Option<i32>, Problem> {
+    if tag.trim() == "*" {
+        return Ok(None);
+    }
+    let bare = tag.trim().trim_start_matches("W/").trim_matches('"');
+    // An ETag that we never gave is that of no version.
+    Ok(Some(bare.parse().unwrap_or(-1)))
+}
+
+/// What an operation answers with.
+pub struct Reply<T> {
+    status: StatusCode,
+    body: Option<T>,
+    version: Option<i32>,
+    location: Option<String>,
+}
+
+impl<T: Serialize> Reply<T> {
+    pub fn ok(body: T) -> Self {
+        Self { status: StatusCode::OK, body: Some(body), version: None, location: None }
+    }
+
+    /// A single resource: its version is its ETag.
+    pub fn versioned(body: T, version: i32) -> Self {
+        Self { version: Some(version), ..Self::ok(body) }
+    }
+
+    pub fn created(location: String, body: T, version: i32) -> Self {
+        Self {
+            status: StatusCode::CREATED,
+            location: Some(location),
+            ..Self::versioned(body, version)
+        }
+    }
+
+    pub fn accepted(location: String, body: T) -> Self {
+        Self { status: StatusCode::ACCEPTED, location: Some(location), ..Self::ok(body) }
+    }
+
+    fn into_answer(self) -> Result<Answer, Error> {
+        let body = self.body.map(|body| serde_json::to_string(&body)).transpose();
+        Ok(Answer {
+            status: self.status.as_u16(),
+            etag: self.version.map(|version| format!("\"{version}\"")),
+            location: self.location,
+            body: body.map_err(|error| Error::Internal(error.to_string()))?,
+        })
+    }
+}
+
+pub type Responded = Result<HttpResponse, Problem>;
+
+impl<P: Needs> Call<P> {
+    /// Carries out a write in one transaction, and answers it; a repetition by key is answered as before.
+    pub async fn write<T: Serialize + 'static>(
+        self,
+        digest: Vec<u8>,
+        command: impl FnOnce(&mut Unit<'_>, Option<i32>) -> Result<Reply<T>, Error> + Send + 'static,
+    ) -> Responded {
+        let Self { app, caller, method_and_path, key, if_match, .. } = self;
+        let idempotency = key.map(|key| Idempotency {
+            key,
+            request_hash: Sha256::new()
+                .chain_update(method_and_path)
+                .chain_update([0])
+                .chain_update(digest)
+                .finalize()
+                .to_vec(),
+        });
+        let written = block(move || {
+            app.store.write(&caller, now(), idempotency.as_ref(), |unit| {
+                command(unit, if_match).and_then(Reply::into_answer)
+            })
+        })
+        .await?;
+        Ok(respond(written))
+    }
+
+    /// Reads and answers.
+    pub async fn read<T: Serialize + 'static>(
+        self,
+        query: impl FnOnce(&mut Tenant<'_>, &App, &Caller) -> Result<Reply<T>, Error> + Send + 'static,
+    ) -> Responded {
+        let Self { app, caller, if_none_match, .. } = self;
+        let answer = block(move || {
+            let reply = app.store.read(&caller, |tenant| query(tenant, &app, &caller))?;
+            reply.into_answer()
+        })
+        .await?;
+        if answer.etag.is_some() && answer.etag == if_none_match {
+            return Ok(HttpResponse::NotModified()
+                .insert_header((header::ETAG, answer.etag.unwrap_or_default()))
+                .finish());
+        }
+        Ok(respond(Written { answer, replayed: false }))
+    }
+
+    pub fn path(&self) -> &str {
+        self.method_and_path.split_once(' ').map_or("", |(_, path)| path)
+    }
+
+    /// The query string as pairs, decoded.
+    pub fn pairs(&self) -> Result<Vec<(String, String)>, Problem> {
+        pairs(&self.query)
+    }
+
+    /// The query string as that of a list.
+    pub fn list(&self, spec: &list::Spec) -> Result<list::Query, Problem> {
+        spec.parse(&self.pairs()?).map_err(Problem::invalid_parameters)
+    }
+
+    /// An operation without parameters refuses any.
+    pub fn no_parameters(&self) -> Result<(), Problem> {
+        let faults = self.pairs()?.into_iter().map(|(name, _)| unknown(&name));
+        let faults: Vec<_> = faults.collect();
+        if faults.is_empty() { Ok(()) } else { Err(Problem::invalid_parameters(faults)) }
+    }
+}
+
+pub fn unknown(name: &str) -> Fault {
+    Fault::new(format!("/{name}"), "unknown_parameter", "There is no such parameter.")
+}
+
+/// Runs something that waits for the database where waiting blocks nobody.
+pub async fn block<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Problem> {
+    let span = tracing::Span::current();
+    match web::block(move || span.in_scope(work)).await {
+        Ok(result) => result.map_err(Problem::from),
+        Err(_) => Err(Problem::of("unavailable")),
+    }
+}
+
+fn respond(written: Written) -> HttpResponse {
+    let Written { answer, replayed } = written;
+    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
+    let mut response = HttpResponseBuilder::new(status);
+    if let Some(etag) = answer.etag {
+        response.insert_header((header::ETAG, etag));
+    }
+    if let Some(location) = answer.location {
+        response.insert_header((header::LOCATION, location));
+    }
+    if replayed {
+        response.insert_header(("Idempotent-Replayed", "true"));
+    }
+    match answer.body {
+        Some(body) => response.content_type("application/json").body(body),
+        None => response.finish(),
+    }
+}
+
+/// Decodes a query string: `+` is a space, and what is not UTF-8 is refused.
+fn pairs(query: &str) -> Result<Vec<(String, String)>, Problem> {
+    let decode = |text: &str| {
+        let spaced = text.replace('+', " ");
+        percent_decode_str(&spaced).decode_utf8().ok().map(|text| text.into_owned())
+    };
+    let mut pairs = Vec::new();
+    for part in query.split('&').filter(|part| !part.is_empty()) {
+        let (name, value) = part.split_once('=').unwrap_or((part, ""));
+        match (decode(name), decode(value)) {
+            (Some(name), Some(value)) if !value.contains('\0') && !name.contains('\0') => {
+                pairs.push((name, value));
+            }
+            _ => {
+                let detail = "Parameters are UTF-8, percent-encoded, without NUL.";
+                let fault = Fault::new("/", "invalid_parameter", detail);
+                return Err(Problem::invalid_parameters(vec![fault]));
+            }
+        }
+    }
+    Ok(pairs)
+}
+
+/// An id in a path.
+pub struct Id(pub Uuid);
+
+impl FromRequest for Id {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let text = request.match_info().get("id").unwrap_or_default();
+        std::future::ready(Uuid::from_str(text).map(Self).map_err(|_| {
+            let fault = Fault::new("/id", "invalid_id", "An id is a UUID.");
+            Problem::invalid_parameters(vec![fault]).at("path")
+        }))
+    }
+}
+
+/// Puts a secret into an answer on its way out, so that it is never kept with an idempotency key. A
+/// replayed answer stays without it.
+pub async fn with_secret(response: HttpResponse, field: &str, secret: String) -> Responded {
+    if response.headers().contains_key("Idempotent-Replayed") {
+        return Ok(response);
+    }
+    let (head, body) = response.into_parts();
+    let bytes = actix_web::body::to_bytes(body).await.map_err(|_| Problem::of("internal_error"))?;
+    let mut json: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_slice(&bytes).map_err(|_| Problem::of("internal_error"))?;
+    json.insert(field.to_owned(), serde_json::Value::String(secret));
+    let body = serde_json::to_string(&json).map_err(|_| Problem::of("internal_error"))?;
+    let mut response = head.set_body(actix_web::body::BoxBody::new(body));
+    let no_store = header::HeaderValue::from_static("no-store");
+    response.headers_mut().insert(header::CACHE_CONTROL, no_store);
+    Ok(response)
+}

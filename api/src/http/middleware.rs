@@ -1,0 +1,177 @@
+//! Around every request: its id, its log line and figures, its caller, and the body of its problem.
+
+use std::{sync::Arc, time::Instant};
+
+use actix_web::{
+    Error, HttpMessage, HttpRequest,
+    body::{BoxBody, MessageBody},
+    dev::{ServiceRequest, ServiceResponse},
+    http::header::{self, HeaderName, HeaderValue},
+    middleware::Next,
+    web,
+};
+use uuid::Uuid;
+use voronka_persistence::{Caller, now};
+
+use super::{call::block, problem::Problem};
+use crate::{
+    auth::{
+        secret::{API_KEY, Secret},
+        token::Subject,
+    },
+    state::App,
+};
+
+/// The id of a request: the caller's own, if it is presentable, or ours.
+#[derive(Debug, Clone)]
+pub struct RequestId(pub String);
+
+fn request_id(request: &HttpRequest) -> String {
+    let given = request.headers().get("x-request-id").and_then(|value| value.to_str().ok());
+    let presentable = |id: &&str| {
+        (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic() && b != b'"')
+    };
+    given.filter(presentable).map_or_else(|| Uuid::now_v7().to_string(), str::to_owned)
+}
+
+/// Outermost: gives the request an id, writes problems, logs and counts.
+pub async fn observe(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let started = Instant::now();
+    let id = request_id(request.request());
+    request.extensions_mut().insert(RequestId(id.clone()));
+    let mut response = next.call(request).await?.map_into_boxed_body();
+    if let Some(problem) = problem_of(&response) {
+        response = rewrite(response, &problem, &id);
+    }
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(HeaderName::from_static("x-request-id"), value);
+    }
+    report(&response, &id, started);
+    Ok(response)
+}
+
+/// The problem that an error is: ours, or one of the framework's put in our words.
+fn problem_of(response: &ServiceResponse<BoxBody>) -> Option<Problem> {
+    let error = response.response().error()?;
+    if let Some(problem) = error.as_error::<Problem>() {
+        return Some(problem.clone());
+    }
+    Some(match error.as_response_error().status_code().as_u16() {
+        413 => Problem::of("body_too_large"),
+        415 => Problem::of("unsupported_media_type"),
+        404 => Problem::not_found(),
+        400..=499 => Problem::new("invalid_parameters", "The request could not be read."),
+        _ => {
+            tracing::error!(%error, "error of the framework");
+            Problem::of("internal_error")
+        }
+    })
+}
+
+/// The problem's own response, with the headers that other middleware has set.
+fn rewrite(
+    response: ServiceResponse<BoxBody>,
+    problem: &Problem,
+    id: &str,
+) -> ServiceResponse<BoxBody> {
+    let mut written = problem.response(id);
+    for (name, value) in response.headers() {
+        if !written.headers().contains_key(name) && name != header::CONTENT_LENGTH {
+            written.headers_mut().append(name.clone(), value.clone());
+        }
+    }
+    response.into_response(written)
+}
+
+fn report(response: &ServiceResponse<BoxBody>, id: &str, started: Instant) {
+    let request = response.request();
+    let path = request.match_pattern().unwrap_or_else(|| "unmatched".to_owned());
+    let method = request.method().to_string();
+    let status = response.status().as_u16();
+    let elapsed = started.elapsed();
+    let labels =
+        [("method", method.clone()), ("path", path.clone()), ("status", status.to_string())];
+    metrics::counter!("voronka_http_requests_total", &labels).increment(1);
+    let labels = [("method", method.clone()), ("path", path.clone())];
+    metrics::histogram!("voronka_http_request_seconds", &labels).record(elapsed.as_secs_f64());
+    let extensions = request.extensions();
+    let caller = extensions.get::<Arc<Caller>>();
+    tracing::info!(
+        request_id = id,
+        method,
+        path,
+        status,
+        milliseconds = elapsed.as_secs_f64() * 1_000.0,
+        workspace_id = caller.map(|caller| caller.workspace_id.to_string()),
+        caller_id = caller.map(|caller| caller.id.to_string()),
+        "request"
+    );
+}
+
+/// Finds the caller and counts the request against its limit. Who has no token goes on without a
+/// caller, and is turned away by the operation.
+pub async fn authenticate(
+    request: ServiceRequest,
+    next: Next<BoxBody>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let caller = match find_caller(&request).await {
+        Ok(caller) => caller,
+        Err(problem) => return Ok(request.error_response(problem)),
+    };
+    let Some(caller) = caller else { return next.call(request).await };
+    let allowance = match request.app_data::<web::Data<App>>() {
+        Some(app) => app.limits.admit(caller.id),
+        None => return Ok(request.error_response(Problem::of("internal_error"))),
+    };
+    request.extensions_mut().insert(caller);
+    let allowance = match allowance {
+        Ok(allowance) => allowance,
+        Err(problem) => return Ok(request.error_response(problem)),
+    };
+    let mut response = next.call(request).await?;
+    for (name, value) in [("ratelimit-policy", allowance.policy), ("ratelimit", allowance.state)] {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            response.headers_mut().insert(HeaderName::from_static(name), value);
+        }
+    }
+    Ok(response)
+}
+
+async fn find_caller(request: &ServiceRequest) -> Result<Option<Arc<Caller>>, Problem> {
+    let Some(value) = request.headers().get(header::AUTHORIZATION) else { return Ok(None) };
+    let token = value
+        .to_str()
+        .ok()
+        .and_then(|text| text.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .map(|(_, token)| token.trim().to_owned());
+    let (Some(token), Some(app)) = (token, request.app_data::<web::Data<App>>().cloned()) else {
+        return Err(super::call::unauthenticated());
+    };
+    let found = block(move || caller_of(&app, &token)).await?;
+    found.map(Some).ok_or_else(super::call::unauthenticated)
+}
+
+fn caller_of(app: &App, token: &str) -> Result<Option<Arc<Caller>>, voronka_persistence::Error> {
+    if token.starts_with(API_KEY) {
+        let Some(key) = Secret::parse(API_KEY, token) else { return Ok(None) };
+        return app.store.key_caller(key.workspace_id, key.id, &key.hash(), now());
+    }
+    match app.tokens.verify(token) {
+        None => Ok(None),
+        Some(Subject::User { workspace_id, user_id }) => {
+            app.store.user_caller(workspace_id, user_id)
+        }
+        Some(Subject::Email { workspace_id, email }) => {
+            let users = voronka_persistence::users::by_email(&app.store, &email)?;
+            let user = users.into_iter().find(|(workspace, _)| *workspace == workspace_id);
+            match user {
+                Some((_, user)) => app.store.user_caller(workspace_id, user.id),
+                None => Ok(None),
+            }
+        }
+    }
+}

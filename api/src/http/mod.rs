@@ -1,0 +1,11 @@
+//! What all operations share: reading requests, answering them, and saying what is wrong.
+
+pub mod body;
+pub mod call;
+pub mod middleware;
+pub mod page;
+pub mod problem;
+
+pub use body::{Body, Patch};
+pub use call::{Call, Id, Reply, Responded};
+pub use problem::{Problem, ProblemBody};

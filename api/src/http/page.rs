@@ -1,0 +1,67 @@
+//! Pages of lists.
+
+use actix_web::{HttpResponse, http::header};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use voronka_persistence::{Caller, Error, Tenant, list};
+
+use super::{
+    call::{Call, Needs, Responded, block},
+    problem::Problem,
+};
+use crate::state::App;
+
+/// Where the list goes on.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct PageInfo {
+    /// For `?cursor=`; null on the last page.
+    #[schema(example = "3031396332")]
+    pub next_cursor: Option<String>,
+}
+
+#[derive(Serialize)]
+struct PageBody<T> {
+    items: Vec<T>,
+    page: PageInfo,
+}
+
+impl<P: Needs> Call<P> {
+    /// Answers a page of a list, with a link to the next.
+    pub async fn page<T: Serialize + Send + 'static>(
+        self,
+        spec: &'static list::Spec,
+        query: impl FnOnce(&mut Tenant<'_>, &App, &Caller, list::Query) -> Result<list::Page<T>, Error>
+        + Send
+        + 'static,
+    ) -> Responded {
+        let list = self.list(spec)?;
+        let pairs = self.pairs()?;
+        let path = self.path().to_owned();
+        let Self { app, caller, .. } = self;
+        let page =
+            block(move || app.store.read(&caller, |tenant| query(tenant, &app, &caller, list)))
+                .await?;
+        let mut response = HttpResponse::Ok();
+        if let Some(cursor) = &page.next {
+            let rest = pairs.into_iter().filter(|(name, _)| name != "cursor");
+            let next: Vec<_> = rest.chain([("cursor".to_owned(), cursor.clone())]).collect();
+            let next =
+                serde_urlencoded::to_string(next).map_err(|_| Problem::of("internal_error"))?;
+            response.insert_header((header::LINK, format!("<{path}?{next}>; rel=\"next\"")));
+        }
+        Ok(response.json(PageBody { items: page.items, page: PageInfo { next_cursor: page.next } }))
+    }
+}
+
+/// A concrete page of a noun, for the specification.
+#[macro_export]
+macro_rules! page_of {
+    ($name:ident, $item:ty) => {
+        /// A page of the list.
+        #[derive(Debug, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
+        pub struct $name {
+            pub items: Vec<$item>,
+            pub page: $crate::http::page::PageInfo,
+        }
+    };
+}

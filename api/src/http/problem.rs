@@ -1,0 +1,261 @@
+//! Errors as RFC 9457 problems. One table gives each code its status, title and meaning; it is also
+//! where `docs/errors.md` comes from.
+
+use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError, http::StatusCode};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use voronka_domain::Fault;
+use voronka_persistence::Error;
+
+macro_rules! codes {
+    ($($code:ident $status:literal $title:literal $meaning:literal)+) => {
+        /// Every code that an answer can have: status, code, title, meaning.
+        pub const CODES: &[(u16, &str, &str, &str)] =
+            &[$(($status, stringify!($code), $title, $meaning)),+];
+    };
+}
+
+codes! {
+    malformed_json 400 "Malformed JSON" "The body is not JSON, not UTF-8, or nested too deeply."
+    invalid_parameters 400 "Invalid parameters" "A query parameter, a header or an id in the path is unknown or has no valid value."
+    unauthenticated 401 "Not authenticated" "There is no bearer token or API key, or it is not valid, expired or revoked."
+    invalid_credentials 401 "Invalid credentials" "Email and password, or the refresh token, do not let anybody in."
+    refresh_token_reused 401 "Refresh token reused" "The refresh token was used before: somebody may have stolen it. The login has ended; log in again."
+    forbidden 403 "Forbidden" "The caller's role or scopes do not allow the operation."
+    override_not_allowed 403 "Override not allowed" "Only a head or an administrator may pass an unmet gate, and says why."
+    not_found 404 "Not found" "There is no such thing in the caller's workspace, or the caller may not see it; or no such path."
+    method_not_allowed 405 "Method not allowed" "The path has other methods; the Allow header lists them."
+    not_acceptable 406 "Not acceptable" "The report is not available in the media type that was asked for."
+    already_in_stage 409 "Already in the stage" "The deal is in that stage already."
+    back_not_allowed 409 "Going back not allowed" "The deal's type does not allow going back."
+    deal_closed 409 "Deal closed" "The deal is won or lost. Reopen it first."
+    deal_has_no_stages 409 "Deal has no stages" "The deal's type is untracked."
+    deal_moved_meanwhile 409 "Deal moved meanwhile" "Somebody else moved the deal at the same moment."
+    deal_not_on_hold 409 "Deal not on hold" "There is no hold to end."
+    deal_on_hold 409 "Deal on hold" "The deal is on hold. Resume it first."
+    deal_open 409 "Deal open" "The deal is open already."
+    deal_type_disabled 409 "Deal type disabled" "No new deals of this type can be opened."
+    department_loop 409 "Department loop" "The department would be above itself."
+    email_taken 409 "Email taken" "Another user of the workspace has this email."
+    external_id_taken 409 "External id taken" "Another deal has this external id."
+    idempotency_key_in_flight 409 "Request in flight" "A request with this Idempotency-Key is being carried out. Ask again later."
+    last_admin 409 "Last administrator" "The workspace would be left without an active administrator."
+    name_taken 409 "Name taken" "Another entry has this name."
+    no_next_stage 409 "No next stage" "The deal is in its last stage: it can be won or lost."
+    skip_not_allowed 409 "Skipping not allowed" "The deal's type does not allow skipping stages."
+    stage_not_in_process 409 "Stage not in the process" "The deal's process has no such stage."
+    transition_is_automatic 409 "Transition is automatic" "The process moves deals of this type."
+    version_mismatch 412 "Version mismatch" "If-Match names another version than the present one."
+    body_too_large 413 "Body too large" "The body is larger than the server takes."
+    unsupported_media_type 415 "Unsupported media type" "The body's Content-Type is not the operation's."
+    idempotency_key_reused 422 "Idempotency key reused" "The Idempotency-Key was used for another request."
+    loss_reason_required 422 "Loss reason required" "A lost deal needs a loss reason."
+    stage_gate_unmet 422 "Stage gate unmet" "Requirements to leave the stage are not met; each is listed."
+    validation_failed 422 "Validation failed" "Fields are missing or invalid; each is listed with a pointer."
+    rate_limited 429 "Rate limited" "Too many requests from this caller. Retry-After says when to go on."
+    too_many_login_attempts 429 "Too many login attempts" "Too many logins for this email or from this address. Retry-After says when to go on."
+    internal_error 500 "Internal error" "A fault of the server. The request id helps to find it."
+    unavailable 503 "Unavailable" "The database cannot be reached. Try again."
+}
+
+/// One fault of a request.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ProblemError {
+    /// Where the fault is: `body`, `query`, `path` or `header`.
+    #[serde(rename = "in")]
+    #[schema(example = "body")]
+    pub place: String,
+    /// JSON pointer to the field, or `/` and the name of the parameter.
+    #[schema(example = "/amount/currency")]
+    pub pointer: String,
+    /// Stable code of the fault.
+    #[schema(example = "invalid_value")]
+    pub code: String,
+    /// What is wrong, for a person.
+    #[schema(example = "Not an ISO 4217 currency code, such as EUR.")]
+    pub detail: String,
+}
+
+/// An error, as RFC 9457 has it.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(rename = "Problem")]
+pub struct ProblemBody {
+    /// Identifies the kind of problem.
+    #[serde(rename = "type")]
+    #[schema(example = "urn:voronka:problem:validation_failed")]
+    pub kind: String,
+    #[schema(example = "Validation failed")]
+    pub title: String,
+    #[schema(example = 422)]
+    pub status: u16,
+    /// Stable code, for programs.
+    #[schema(example = "validation_failed")]
+    pub code: String,
+    /// What happened, for a person.
+    #[schema(example = "The request has invalid fields.")]
+    pub detail: String,
+    /// Also in the header X-Request-Id and in the server's log.
+    #[schema(example = "0199c2f0-7a35-7d0e-9d5a-3f0a5f1c2b11")]
+    pub request_id: String,
+    /// Every fault with its place.
+    pub errors: Vec<ProblemError>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Problem {
+    code: &'static str,
+    detail: String,
+    place: &'static str,
+    faults: Vec<Fault>,
+    headers: Vec<(&'static str, String)>,
+}
+
+impl Problem {
+    pub fn new(code: &'static str, detail: impl Into<String>) -> Self {
+        Self { code, detail: detail.into(), place: "body", faults: Vec::new(), headers: Vec::new() }
+    }
+
+    /// The problem with the sentence of the table.
+    pub fn of(code: &'static str) -> Self {
+        let meaning = CODES.iter().find(|row| row.1 == code).map_or("", |row| row.3);
+        Self::new(code, meaning)
+    }
+
+    pub fn not_found() -> Self {
+        Self::new("not_found", "There is nothing here.")
+    }
+
+    pub fn invalid_parameters(faults: Vec<Fault>) -> Self {
+        let mut problem = Self::new("invalid_parameters", "The request has invalid parameters.");
+        problem.faults = faults;
+        problem.at("query")
+    }
+
+    pub fn validation(pointer: &str, code: &'static str, detail: impl Into<String>) -> Self {
+        let mut problem = Self::new("validation_failed", "The request has invalid fields.");
+        problem.faults.push(Fault::new(pointer, code, detail));
+        problem
+    }
+
+    pub fn with(mut self, pointer: &str, code: &'static str, detail: impl Into<String>) -> Self {
+        self.faults.push(Fault::new(pointer, code, detail));
+        self
+    }
+
+    /// Where the faults are, if not in the body.
+    pub fn at(mut self, place: &'static str) -> Self {
+        self.place = place;
+        self
+    }
+
+    pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    pub fn code(&self) -> &'static str {
+        self.code
+    }
+
+    pub fn body(&self, request_id: &str) -> ProblemBody {
+        let (status, title) =
+            CODES.iter().find(|row| row.1 == self.code).map_or((500, ""), |row| (row.0, row.2));
+        let errors = self.faults.iter().map(|fault| ProblemError {
+            place: self.place.to_owned(),
+            pointer: fault.pointer.clone(),
+            code: fault.code.to_owned(),
+            detail: fault.detail.clone(),
+        });
+        ProblemBody {
+            kind: format!("urn:voronka:problem:{}", self.code),
+            title: title.to_owned(),
+            status,
+            code: self.code.to_owned(),
+            detail: self.detail.clone(),
+            request_id: request_id.to_owned(),
+            errors: errors.collect(),
+        }
+    }
+
+    pub fn response(&self, request_id: &str) -> HttpResponse {
+        let mut response = HttpResponseBuilder::new(self.status_code());
+        response.content_type("application/problem+json");
+        for (name, value) in &self.headers {
+            response.insert_header((*name, value.as_str()));
+        }
+        response.json(self.body(request_id))
+    }
+}
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.code, self.detail)
+    }
+}
+
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        let status = CODES.iter().find(|row| row.1 == self.code).map_or(500, |row| row.0);
+        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// The outermost middleware writes the body, as it knows the request's id.
+    fn error_response(&self) -> HttpResponse {
+        HttpResponse::new(self.status_code())
+    }
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        let mut problem = match &error {
+            Error::NotFound(what) => {
+                Self::new("not_found", format!("There is no such {}.", what.replace('_', " ")))
+            }
+            Error::Refused(refusal) => Self::new(refusal.code(), refusal.to_string()),
+            Error::Conflict { code, detail, .. } => Self::new(code, detail.clone()),
+            Error::VersionMismatch => Self::new("version_mismatch", error.to_string())
+                .with("/if-match", "version_mismatch", error.to_string())
+                .at("header"),
+            Error::KeyInFlight => {
+                key_problem("idempotency_key_in_flight", &error).header("Retry-After", "1")
+            }
+            Error::KeyReused => key_problem("idempotency_key_reused", &error),
+            Error::Unavailable(cause) => {
+                tracing::warn!(cause, "database unavailable");
+                Self::of("unavailable").header("Retry-After", "1")
+            }
+            Error::Database(cause) => {
+                tracing::error!(%cause, "database error");
+                Self::of("internal_error")
+            }
+            Error::Internal(cause) => {
+                tracing::error!(cause, "internal error");
+                Self::of("internal_error")
+            }
+        };
+        if matches!(error, Error::Refused(_) | Error::Conflict { .. }) {
+            problem.faults = error.faults();
+        }
+        problem
+    }
+}
+
+fn key_problem(code: &'static str, error: &Error) -> Problem {
+    Problem::new(code, error.to_string())
+        .with("/idempotency-key", code, error.to_string())
+        .at("header")
+}
+
+/// `docs/errors.md`.
+pub fn document() -> String {
+    let mut text = String::from(
+        "# Errors\n\nEvery error is a problem of [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457) \
+         (`application/problem+json`): `type`, `title`, `status`, `code`, `detail`, `request_id` and \
+         `errors`, a list of faults with `in`, `pointer`, `code` and `detail`. Programs go by `code`; \
+         codes do not change.\n\n| Status | Code | Meaning |\n|---|---|---|\n",
+    );
+    for (status, code, _, meaning) in CODES {
+        text.push_str(&format!("| {status} | `{code}` | {meaning} |\n"));
+    }
+    text
+}

@@ -1,0 +1,14 @@
+//! Voronka's HTTP service: it translates between requests and the domain, and keeps the server running.
+
+pub mod auth;
+pub mod cli;
+pub mod config;
+pub mod demo;
+pub mod embedded;
+pub mod funnel_svg;
+pub mod http;
+pub mod import_worker;
+pub mod openapi;
+pub mod server;
+pub mod state;
+pub mod v1;

@@ -1,0 +1,310 @@
+//! The OpenAPI specification: what the operations say of themselves, and what holds for all of them.
+
+use std::sync::OnceLock;
+
+use actix_web::App as Actix;
+use serde_json::{Map, Value, json};
+use utoipa::OpenApi;
+use utoipa_actix_web::AppExt;
+use voronka_persistence::{
+    api_keys,
+    catalogues::Catalogue,
+    clients, contacts, deal_types, deals, departments, imports,
+    list::{DEFAULT_LIMIT, Kind, MOST, Spec},
+    users,
+};
+
+use crate::{
+    http::{ProblemBody, problem::CODES},
+    v1,
+};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Voronka",
+        description = "A headless sales-process engine: deals move through the stages of their type under one \
+            set of gates, every move is kept and explained, and funnels show where deals are lost.\n\n\
+            Authorise with a bearer token of `POST /v1/auth/token` or with an API key `vk_...`. Money is a \
+            decimal as text with a currency. Instants are RFC 3339 in UTC; days are those of the workspace's \
+            time zone. Errors are `application/problem+json` with a stable `code`.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0"),
+        contact(name = "Voronka"),
+    ),
+    components(schemas(ProblemBody)),
+    tags(
+        (name = "Authentication", description = "Tokens."),
+        (name = "Workspace", description = "The tenant: its currency, its time zone, its settings."),
+        (name = "Users", description = "Employees and their roles."),
+        (name = "Departments", description = "The company's tree of departments."),
+        (name = "API keys", description = "Keys of programs."),
+        (name = "Clients", description = "Organisations and persons that buy."),
+        (name = "Contacts", description = "Persons at clients."),
+        (name = "Sources", description = "Where deals come from."),
+        (name = "Competitors", description = "Who else clients could buy from."),
+        (name = "Loss reasons", description = "Why deals are lost."),
+        (name = "Deal types", description = "Sales processes and their versions."),
+        (name = "Deals", description = "Deals, their moves and their history."),
+        (name = "Imports", description = "Deals and event logs from files."),
+        (name = "Reports", description = "Funnels."),
+        (name = "Events", description = "The feed of what happened."),
+    )
+)]
+struct Api;
+
+/// The specification as JSON text.
+pub fn json() -> &'static str {
+    static TEXT: OnceLock<String> = OnceLock::new();
+    TEXT.get_or_init(|| serde_json::to_string_pretty(document()).unwrap_or_default())
+}
+
+/// The specification as YAML text.
+pub fn yaml() -> &'static str {
+    static TEXT: OnceLock<String> = OnceLock::new();
+    TEXT.get_or_init(|| {
+        // By way of the typed form, as it writes YAML.
+        serde_json::from_value::<utoipa::openapi::OpenApi>(document().clone())
+            .ok()
+            .and_then(|api| api.to_yaml().ok())
+            .unwrap_or_default()
+    })
+}
+
+/// The specification, complete.
+pub fn document() -> &'static Value {
+    static DOCUMENT: OnceLock<Value> = OnceLock::new();
+    DOCUMENT.get_or_init(|| {
+        let app = Actix::new().into_utoipa_app().openapi(Api::openapi());
+        let (_, api) = app.configure(v1::configure).split_for_parts();
+        let mut document = serde_json::to_value(api).unwrap_or_default();
+        complete(&mut document);
+        document
+    })
+}
+
+/// Lists by their operation: their parameters come from the same table that reads them.
+fn list_spec(operation_id: &str) -> Option<&'static Spec> {
+    Some(match operation_id {
+        "listUsers" => &users::LIST,
+        "listDepartments" => &departments::LIST,
+        "listApiKeys" => &api_keys::LIST,
+        "listClients" => &clients::LIST,
+        "listContacts" => &contacts::LIST,
+        "listSources" => Catalogue::Sources.spec(),
+        "listCompetitors" => Catalogue::Competitors.spec(),
+        "listLossReasons" => Catalogue::LossReasons.spec(),
+        "listDealTypes" => &deal_types::LIST,
+        "listDeals" => &deals::LIST,
+        "listImports" => &imports::LIST,
+        _ => return None,
+    })
+}
+
+fn complete(document: &mut Value) {
+    document["components"]["securitySchemes"] = json!({
+        "bearer": {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "An access token of POST /v1/auth/token, a token of the configured issuer, or an \
+                API key (vk_...). The scopes named at an operation are those that an API key needs.",
+        }
+    });
+    let Some(paths) = document["paths"].as_object_mut() else { return };
+    for (path, item) in paths.iter_mut() {
+        let Some(item) = item.as_object_mut() else { continue };
+        for (method, operation) in item.iter_mut() {
+            if let Some(operation) = operation.as_object_mut() {
+                complete_operation(path, method, operation);
+            }
+        }
+    }
+}
+
+fn complete_operation(path: &str, method: &str, operation: &mut Map<String, Value>) {
+    let id = operation.get("operationId").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let scope = operation
+        .get("security")
+        .and_then(|security| security.pointer("/0/bearer/0"))
+        .and_then(Value::as_str)
+        .map(str::to_owned);
+    let has_body = operation.contains_key("requestBody");
+    let has_id = path.contains("{id}");
+    let is_login = path.starts_with("/v1/auth/");
+    let writes_resource = matches!(method, "patch" | "delete")
+        || path.ends_with("/transition")
+        || path.ends_with("/versions") && method == "post";
+    describe(operation, scope.as_deref());
+    let mut parameters = operation
+        .remove("parameters")
+        .and_then(|list| match list {
+            Value::Array(list) => Some(list),
+            _ => None,
+        })
+        .unwrap_or_default();
+    if let Some(spec) = list_spec(&id) {
+        parameters.extend(list_parameters(spec));
+    }
+    if method == "post" {
+        parameters.push(json!({
+            "name": "Idempotency-Key", "in": "header", "required": false,
+            "description": "Makes a repetition answer as the first time did, for 24 hours.",
+            "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+            "example": "9f1c2b11-7d0e",
+        }));
+    }
+    if writes_resource {
+        parameters.push(json!({
+            "name": "If-Match", "in": "header", "required": false,
+            "description": "The ETag that the caller saw: the write is refused if it is not the present one.",
+            "schema": {"type": "string"}, "example": "\"3\"",
+        }));
+    }
+    let takes_query = parameters.iter().any(|parameter| parameter["in"] == "query");
+    if !parameters.is_empty() {
+        operation.insert("parameters".to_owned(), Value::Array(parameters));
+    }
+    let mut codes: Vec<&str> = vec!["invalid_parameters", "internal_error", "unavailable"];
+    if scope.is_some() {
+        codes.extend(["unauthenticated", "forbidden", "rate_limited"]);
+    }
+    if has_id || id == "getMe" || takes_query && path.contains("/reports/") {
+        codes.push("not_found");
+    }
+    if has_body {
+        codes.extend(["body_too_large", "unsupported_media_type", "validation_failed"]);
+        codes.push("malformed_json");
+    }
+    if method == "post" && !is_login {
+        codes.extend(["idempotency_key_in_flight", "idempotency_key_reused"]);
+    }
+    if writes_resource {
+        codes.push("version_mismatch");
+    }
+    codes.extend(own_codes(&id));
+    add_problems(operation, &codes);
+}
+
+/// Refusals that an operation has beside those of its kind.
+fn own_codes(id: &str) -> &'static [&'static str] {
+    match id {
+        "createToken" => &["invalid_credentials", "too_many_login_attempts"],
+        "refreshToken" => &["invalid_credentials", "refresh_token_reused"],
+        "createUser" => &["email_taken"],
+        "updateUser" => &["email_taken", "last_admin"],
+        "updateDepartment" => &["department_loop"],
+        "createSource" | "updateSource" | "createCompetitor" | "updateCompetitor"
+        | "createLossReason" | "updateLossReason" | "createDealType" | "updateDealType" => {
+            &["name_taken"]
+        }
+        "createDeal" => &[
+            "external_id_taken",
+            "deal_type_disabled",
+            "deal_has_no_stages",
+            "skip_not_allowed",
+            "stage_not_in_process",
+            "stage_gate_unmet",
+        ],
+        "updateDeal" => &["external_id_taken", "deal_closed"],
+        "transitionDeal" => &[
+            "already_in_stage",
+            "back_not_allowed",
+            "deal_closed",
+            "deal_has_no_stages",
+            "deal_moved_meanwhile",
+            "deal_not_on_hold",
+            "deal_on_hold",
+            "deal_open",
+            "no_next_stage",
+            "skip_not_allowed",
+            "stage_not_in_process",
+            "transition_is_automatic",
+            "loss_reason_required",
+            "stage_gate_unmet",
+            "override_not_allowed",
+        ],
+        "getClosedFunnel" | "getOpenFunnel" => &["not_acceptable"],
+        _ => &[],
+    }
+}
+
+/// The text of an operation says what it needs; an operation without more to say says what it is.
+fn describe(operation: &mut Map<String, Value>, scope: Option<&str>) {
+    let summary = operation.get("summary").and_then(Value::as_str).unwrap_or_default();
+    let said = operation.get("description").and_then(Value::as_str).unwrap_or_default();
+    let said = if said.is_empty() { format!("{summary}.") } else { said.to_owned() };
+    let needs = scope.map_or(String::new(), |scope| format!("\n\nNeeds `{scope}`."));
+    operation.insert("description".to_owned(), Value::String(format!("{said}{needs}")));
+}
+
+fn list_parameters(spec: &Spec) -> Vec<Value> {
+    let sorts: Vec<_> = spec.fields.iter().filter(|f| f.sorts).map(|f| f.name).collect();
+    let mut parameters = vec![
+        json!({"name": "limit", "in": "query", "required": false, "description": "Items on a page.",
+            "schema": {"type": "integer", "minimum": 1, "maximum": MOST, "default": DEFAULT_LIMIT}, "example": DEFAULT_LIMIT}),
+        json!({"name": "cursor", "in": "query", "required": false, "schema": {"type": "string"},
+            "description": "The page to read: `next_cursor` of the page before."}),
+        json!({"name": "sort", "in": "query", "required": false,
+            "description": format!("Sort by one of {}; with `-` for descending.", sorts.join(", ")),
+            "schema": {"type": "string", "default": spec.default_sort}, "example": spec.default_sort}),
+    ];
+    if let Some(column) = spec.search {
+        let column = column.rsplit('.').next().unwrap_or(column);
+        parameters.push(
+            json!({"name": "q", "in": "query", "required": false, "schema": {"type": "string"},
+            "description": format!("A part of the {column}, without regard to case.")}),
+        );
+    }
+    for field in spec.fields {
+        let (schema, what) = kind_schema(field.kind);
+        let null = if field.nullable { " `null` finds those without." } else { "" };
+        let many = matches!(field.kind, Kind::Uuid | Kind::Text | Kind::Choice(_));
+        let many = if many { " Several are separated by commas." } else { "" };
+        parameters.push(json!({"name": field.name, "in": "query", "required": false,
+            "description": format!("Only those with this {what}.{many}{null}"), "schema": schema}));
+        for (op, sql) in field.ranges() {
+            parameters.push(json!({"name": format!("{}[{op}]", field.name), "in": "query", "required": false,
+                "description": format!("Only those with{sql}this {what}."), "schema": kind_schema(field.kind).0}));
+        }
+    }
+    parameters
+}
+
+fn kind_schema(kind: Kind) -> (Value, &'static str) {
+    match kind {
+        // Commas and `null` make these plain strings.
+        Kind::Uuid => (json!({"type": "string"}), "id"),
+        Kind::Text => (json!({"type": "string"}), "text"),
+        Kind::Choice(words) => (json!({"type": "string", "description": words.join(", ")}), "word"),
+        Kind::Instant => (json!({"type": "string"}), "instant (RFC 3339)"),
+        Kind::Date => (json!({"type": "string"}), "day (YYYY-MM-DD)"),
+        Kind::Decimal => (json!({"type": "string"}), "amount in base currency"),
+        Kind::Integer => (json!({"type": "integer"}), "number"),
+        Kind::Bool => (json!({"type": "boolean"}), "value"),
+        Kind::Tag => (json!({"type": "string"}), "tag"),
+    }
+}
+
+/// A response for every status that an error of the operation has, with the codes that it may carry.
+fn add_problems(operation: &mut Map<String, Value>, codes: &[&str]) {
+    let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) else {
+        return;
+    };
+    for (status, code, title, meaning) in CODES.iter().filter(|row| codes.contains(&row.1)) {
+        let example = json!({
+            "type": format!("urn:voronka:problem:{code}"), "title": title, "status": status, "code": code,
+            "detail": meaning, "request_id": "0199c2f0-7a35-7d0e-9d5a-3f0a5f1c2b11", "errors": [],
+        });
+        let response = responses.entry(status.to_string()).or_insert_with(|| {
+            json!({
+                "description": "",
+                "content": {"application/problem+json": {
+                    "schema": {"$ref": "#/components/schemas/Problem"}, "examples": {}}},
+            })
+        });
+        let said = response["description"].as_str().unwrap_or_default();
+        let said = format!("{said}{}`{code}`: {meaning}", if said.is_empty() { "" } else { "\n" });
+        response["description"] = Value::String(said);
+        response["content"]["application/problem+json"]["examples"][*code] =
+            json!({"summary": title, "value": example});
+    }
+}

@@ -1,0 +1,99 @@
+//! The HTTP server.
+
+use std::net::{SocketAddr, TcpListener};
+
+use actix_cors::Cors;
+use actix_web::{
+    App as Actix, HttpRequest, HttpResponse, HttpServer,
+    dev::Server,
+    middleware::{Compress, from_fn},
+    web,
+};
+use utoipa_actix_web::AppExt;
+use utoipa_swagger_ui::{Config, SwaggerUi};
+
+use crate::{
+    config::ServeConfig,
+    http::{
+        Problem,
+        middleware::{authenticate, observe},
+    },
+    openapi,
+    state::App,
+    v1,
+};
+
+/// A server that listens already; it serves once it is awaited.
+pub fn build(app: web::Data<App>, config: &ServeConfig) -> std::io::Result<(Server, SocketAddr)> {
+    let listener = TcpListener::bind(config.listen)?;
+    let address = listener.local_addr()?;
+    let origins = config.cors_origins.clone();
+    let mut server = HttpServer::new(move || {
+        let (actix, _) = Actix::new()
+            .into_utoipa_app()
+            .map(|actix| actix.app_data(app.clone()))
+            .configure(v1::configure)
+            .split_for_parts();
+        actix
+            .configure(v1::health::configure)
+            .service(
+                SwaggerUi::new("/docs/{_:.*}")
+                    .config(Config::new(["/openapi.json"]).persist_authorization(true)),
+            )
+            .service(web::redirect("/docs", "/docs/"))
+            .default_service(web::to(nothing_here))
+            .wrap(from_fn(authenticate))
+            .wrap(Compress::default())
+            .wrap(cors(&origins))
+            .wrap(from_fn(observe))
+    })
+    .shutdown_timeout(config.shutdown_seconds);
+    if let Some(workers) = config.workers {
+        server = server.workers(workers);
+    }
+    Ok((server.listen(listener)?.run(), address))
+}
+
+fn cors(origins: &[String]) -> Cors {
+    let cors = Cors::default()
+        .allowed_methods(["GET", "POST", "PUT", "PATCH", "DELETE"])
+        .allow_any_header()
+        .expose_headers([
+            "etag",
+            "link",
+            "location",
+            "x-request-id",
+            "ratelimit",
+            "ratelimit-policy",
+            "retry-after",
+            "idempotent-replayed",
+        ])
+        .max_age(3_600);
+    if origins.iter().any(|origin| origin == "*") {
+        return cors.allow_any_origin();
+    }
+    origins.iter().fold(cors, |cors, origin| cors.allowed_origin(origin))
+}
+
+/// No operation took the request: a wrong method where the path is right, or nothing at all.
+async fn nothing_here(request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let methods = methods_of(request.path());
+    if methods.is_empty() {
+        return Err(Problem::not_found());
+    }
+    Err(Problem::of("method_not_allowed").header("Allow", methods.join(", ")))
+}
+
+fn methods_of(path: &str) -> Vec<String> {
+    let fits = |template: &str| {
+        let (a, b) = (template.split('/'), path.split('/'));
+        a.clone().count() == b.clone().count()
+            && a.zip(b).all(|(part, given)| part == given || part.starts_with('{'))
+    };
+    let paths = openapi::document()["paths"].as_object();
+    let items = paths.into_iter().flatten().filter(|(template, _)| fits(template));
+    items
+        .filter_map(|(_, item)| item.as_object())
+        .flat_map(|item| item.keys().map(|method| method.to_uppercase()))
+        .collect()
+}

@@ -1,0 +1,22 @@
+//! What every request can reach.
+
+use metrics_exporter_prometheus::PrometheusHandle;
+use voronka_persistence::Store;
+
+use crate::{
+    auth::{limit::Limits, token::Tokens},
+    import_worker::Wake,
+};
+
+pub struct App {
+    pub store: Store,
+    pub tokens: Tokens,
+    pub limits: Limits,
+    /// Largest JSON body, in bytes.
+    pub body_limit: usize,
+    /// Largest file of an import, in bytes.
+    pub import_limit: usize,
+    pub metrics: PrometheusHandle,
+    /// Tells the import worker that there is work.
+    pub wake: Wake,
+}

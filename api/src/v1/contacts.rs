@@ -1,0 +1,218 @@
+//! Contacts: persons at clients.
+
+use actix_web::{get, patch, post};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+use validator::{Validate, ValidateEmail};
+use voronka_domain::{catalogue, fault::Faults};
+use voronka_persistence::{
+    Error, Unit, clients,
+    contacts::{self, Contact},
+};
+
+use crate::{
+    http::{
+        Body, Call, Id, Patch, Reply, Responded,
+        call::{ClientsRead, ClientsWrite},
+    },
+    page_of,
+};
+
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename = "Contact")]
+pub struct ContactBody {
+    pub id: Uuid,
+    pub client_id: Uuid,
+    #[schema(example = "Joris de Wit")]
+    pub name: String,
+    /// Job title.
+    #[schema(example = "Head of procurement")]
+    pub position: Option<String>,
+    /// E.164.
+    #[schema(example = json!(["+31201234567"]))]
+    pub phones: Vec<String>,
+    #[schema(example = json!(["joris@isdom.example"]))]
+    pub emails: Vec<String>,
+    pub archived: bool,
+    pub version: i32,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+}
+
+impl From<Contact> for ContactBody {
+    fn from(row: Contact) -> Self {
+        Self {
+            id: row.id,
+            client_id: row.client_id,
+            name: row.name,
+            position: row.position,
+            phones: row.phones,
+            emails: row.emails,
+            archived: row.archived,
+            version: row.version,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        }
+    }
+}
+
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"client_id": "0199c2f0-7a35-7d0e-9d5a-3f0a5f1c2b11", "name": "Joris de Wit", "phones": ["+31201234567"]}))]
+pub struct NewContact {
+    pub client_id: Uuid,
+    #[validate(length(min = 1, max = 200))]
+    pub name: String,
+    #[validate(length(min = 1, max = 200))]
+    pub position: Option<String>,
+    #[serde(default)]
+    pub phones: Vec<String>,
+    #[serde(default)]
+    pub emails: Vec<String>,
+}
+
+impl NewContact {
+    fn into_row(self, unit: &mut Unit<'_>) -> Result<Contact, Error> {
+        clients::get(&mut unit.tenant, self.client_id)
+            .map_err(|error| error.or_unknown("/client_id", "client"))?;
+        check(&self.phones, &self.emails)?;
+        Ok(Contact {
+            id: Uuid::now_v7(),
+            client_id: self.client_id,
+            name: catalogue::name("/name", &self.name)?,
+            position: self.position,
+            phones: self.phones,
+            emails: self.emails,
+            archived: false,
+            version: 1,
+            created_at: unit.now,
+            updated_at: unit.now,
+        })
+    }
+}
+
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"emails": ["joris@isdom.example"]}))]
+pub struct ContactPatch {
+    #[validate(length(min = 1, max = 200))]
+    pub name: Option<String>,
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub position: Patch<String>,
+    pub phones: Option<Vec<String>>,
+    pub emails: Option<Vec<String>>,
+    pub archived: Option<bool>,
+}
+
+impl ContactPatch {
+    fn apply(self, _: &mut Unit<'_>, mut row: Contact) -> Result<Contact, Error> {
+        if let Patch::Set(position) = &self.position {
+            let mut faults = Faults::default();
+            faults.text("/position", position, catalogue::NAME_LENGTH);
+            faults.into_result()?;
+        }
+        if let Some(name) = self.name {
+            row.name = catalogue::name("/name", &name)?;
+        }
+        self.position.apply(&mut row.position);
+        row.phones = self.phones.unwrap_or(row.phones);
+        row.emails = self.emails.unwrap_or(row.emails);
+        row.archived = self.archived.unwrap_or(row.archived);
+        check(&row.phones, &row.emails)?;
+        Ok(row)
+    }
+}
+
+fn check(phones: &[String], emails: &[String]) -> Result<(), Error> {
+    let mut faults = Faults::default();
+    for (field, values) in [("/phones", phones), ("/emails", emails)] {
+        if values.len() > 50 {
+            faults.add(field, "too_many", "At most 50.");
+        }
+    }
+    for (index, phone) in phones.iter().enumerate().take(50) {
+        let digits = phone.strip_prefix('+').unwrap_or_default();
+        let e164 = (7..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
+        if !e164 {
+            let detail = "Write it as E.164: + and 7 to 15 digits.";
+            faults.add(format!("/phones/{index}"), "invalid_phone", detail);
+        }
+    }
+    for (index, email) in emails.iter().enumerate().take(50) {
+        if !email.validate_email() {
+            faults.add(format!("/emails/{index}"), "invalid_email", "Not an email address.");
+        }
+    }
+    Ok(faults.into_result()?)
+}
+
+page_of!(ContactPage, ContactBody);
+
+/// List contacts
+///
+/// `client_id` narrows to one client's.
+#[utoipa::path(tag = "Contacts", operation_id = "listContacts", security(("bearer" = ["clients:read"])),
+    responses((status = 200, description = "A page of the list.", body = ContactPage)))]
+#[get("/v1/contacts")]
+pub async fn list(call: Call<ClientsRead>) -> Responded {
+    call.page(&contacts::LIST, |tenant, _, _, query| {
+        Ok(contacts::list(tenant, query)?.map(ContactBody::from))
+    })
+    .await
+}
+
+/// Create a contact
+#[utoipa::path(tag = "Contacts", operation_id = "createContact", security(("bearer" = ["clients:write"])),
+    request_body = NewContact,
+    responses((status = 201, description = "The new contact.", body = ContactBody)))]
+#[post("/v1/contacts")]
+pub async fn create(call: Call<ClientsWrite>, body: Body<NewContact>) -> Responded {
+    call.no_parameters()?;
+    let new = body.value;
+    call.write(body.digest, move |unit, _| {
+        let row = new.into_row(unit)?;
+        contacts::insert(unit, &row)?;
+        let (location, version) = (format!("/v1/contacts/{}", row.id), row.version);
+        Ok(Reply::created(location, ContactBody::from(row), version))
+    })
+    .await
+}
+
+/// Read a contact
+#[utoipa::path(tag = "Contacts", operation_id = "getContact", security(("bearer" = ["clients:read"])),
+    params(("id" = Uuid, Path, description = "Id of the contact.")),
+    responses((status = 200, description = "The contact.", body = ContactBody)))]
+#[get("/v1/contacts/{id}")]
+pub async fn read(call: Call<ClientsRead>, id: Id) -> Responded {
+    call.no_parameters()?;
+    call.read(move |tenant, _, _| {
+        let row = contacts::get(tenant, id.0)?;
+        let version = row.version;
+        Ok(Reply::versioned(ContactBody::from(row), version))
+    })
+    .await
+}
+
+/// Change a contact
+///
+/// Absent fields stay as they are; null clears a field.
+#[utoipa::path(tag = "Contacts", operation_id = "updateContact", security(("bearer" = ["clients:write"])),
+    request_body = ContactPatch,
+    params(("id" = Uuid, Path, description = "Id of the contact.")),
+    responses((status = 200, description = "The contact after the change.", body = ContactBody)))]
+#[patch("/v1/contacts/{id}")]
+pub async fn update(call: Call<ClientsWrite>, id: Id, body: Body<ContactPatch>) -> Responded {
+    call.no_parameters()?;
+    let patch = body.value;
+    call.write(body.digest, move |unit, if_match| {
+        let before = contacts::lock(unit, id.0, if_match)?;
+        let row = patch.apply(unit, before.clone())?;
+        let row = contacts::save(unit, &before, row)?;
+        let version = row.version;
+        Ok(Reply::versioned(ContactBody::from(row), version))
+    })
+    .await
+}

@@ -1,0 +1,359 @@
+//! Deals as JSON.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+use validator::Validate;
+use voronka_domain::{
+    Currency, Fault, Money,
+    deal::{DealPatch, ExternalId, LeadTemperature},
+    fault::{Faults, Refusal},
+    money::{format_amount, parse_amount},
+    transition::{Target, Transition},
+};
+use voronka_persistence::{
+    Error,
+    deals::{Opening, References, SourceName, Stored},
+};
+
+use crate::{http::Patch, page_of};
+
+/// An amount of money: a decimal as text, never a float, with its currency.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"amount": "1999.95", "currency": "EUR"}))]
+pub struct MoneyBody {
+    /// Zero or more, at most 15 digits before the point and 4 after it.
+    pub amount: String,
+    /// ISO 4217.
+    pub currency: String,
+}
+
+impl MoneyBody {
+    pub fn new(amount: rust_decimal::Decimal, currency: Currency) -> Self {
+        Self { amount: format_amount(amount, currency), currency: currency.code().to_owned() }
+    }
+
+    fn parse(&self, faults: &mut Faults) -> Option<Money> {
+        let amount = faults.take(parse_amount("/amount/amount", &self.amount));
+        let currency = Currency::parse(&self.currency)
+            .map_err(|error| Fault::new("/amount/currency", "unknown_currency", error.to_string()));
+        let currency = faults.take(currency);
+        Some(Money { amount: amount?, currency: currency? })
+    }
+}
+
+/// The id of the same deal in another system.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"source": "shop", "id": "4711"}))]
+pub struct ExternalIdBody {
+    /// Names the system.
+    pub source: String,
+    pub id: String,
+}
+
+/// A pause: the deal is neither lost nor worked on, and does not age.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct HoldBody {
+    #[schema(example = "Budget is decided in March")]
+    pub reason: String,
+    pub resume_on: Option<NaiveDate>,
+    pub since: DateTime<Utc>,
+}
+
+/// Why the deal was lost.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct LossBody {
+    pub loss_reason_id: Uuid,
+    pub note: Option<String>,
+    pub competitor_id: Option<Uuid>,
+}
+
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename = "Deal")]
+pub struct DealBody {
+    pub id: Uuid,
+    #[schema(example = "Servers for the new plant")]
+    pub title: String,
+    pub deal_type_id: Uuid,
+    /// The version of the process that the deal started on.
+    pub process_version_id: Uuid,
+    pub client_id: Option<Uuid>,
+    pub owner_id: Uuid,
+    pub amount: MoneyBody,
+    /// The amount in the workspace's base currency; the one that reports sum.
+    pub base_amount: MoneyBody,
+    pub source_id: Option<Uuid>,
+    /// `cold`, `warm` or `hot`.
+    pub lead_temperature: Option<String>,
+    pub expected_close_on: Option<NaiveDate>,
+    pub external_id: Option<ExternalIdBody>,
+    /// `open`, `won` or `lost`.
+    #[schema(example = "open")]
+    pub status: String,
+    /// The stage that the deal is in, or was closed in; null for an untracked type.
+    pub stage_id: Option<Uuid>,
+    #[schema(example = "prospecting")]
+    pub stage_key: Option<String>,
+    /// Highest position of any stage ever entered; never falls.
+    #[schema(example = 1)]
+    pub depth: i16,
+    pub hold: Option<HoldBody>,
+    pub loss: Option<LossBody>,
+    pub opened_at: DateTime<Utc>,
+    pub stage_entered_at: DateTime<Utc>,
+    pub closed_at: Option<DateTime<Utc>>,
+    /// How often it was reopened.
+    pub reopened: i32,
+    /// Counts the deal's events; the ETag.
+    pub version: i32,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+}
+
+page_of!(DealPage, DealBody);
+
+impl DealBody {
+    pub fn new(stored: Stored, base: Currency) -> Self {
+        let Stored { deal, created_at, updated_at, .. } = stored;
+        let word = |value: &LeadTemperature| voronka_persistence::words::to_word(value);
+        let details = deal.details;
+        Self {
+            id: deal.id,
+            deal_type_id: deal.deal_type_id,
+            process_version_id: deal.version_id,
+            amount: MoneyBody::new(details.amount.amount, details.amount.currency),
+            base_amount: MoneyBody::new(details.base_amount, base),
+            title: details.title,
+            client_id: details.client_id,
+            owner_id: details.owner_id,
+            source_id: details.source_id,
+            lead_temperature: details.lead_temperature.as_ref().map(word),
+            expected_close_on: details.expected_close_on,
+            external_id: details
+                .external_id
+                .map(|external| ExternalIdBody { source: external.source, id: external.id }),
+            status: voronka_persistence::words::to_word(&deal.status),
+            stage_id: deal.stage.as_ref().map(|stage| stage.stage_id),
+            stage_key: deal.stage.map(|stage| stage.stage_key),
+            depth: deal.depth,
+            hold: deal.hold.map(|hold| HoldBody {
+                reason: hold.reason,
+                resume_on: hold.resume_on,
+                since: hold.since,
+            }),
+            loss: deal.loss.map(|loss| LossBody {
+                loss_reason_id: loss.loss_reason_id,
+                note: loss.note,
+                competitor_id: loss.competitor_id,
+            }),
+            opened_at: deal.opened_at,
+            stage_entered_at: deal.visit.entered_at,
+            closed_at: deal.closed_at,
+            reopened: deal.reopened,
+            version: deal.sequence,
+            created_at,
+            updated_at,
+        }
+    }
+}
+
+/// A deal to be. Only the title and the deal type are required.
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"title": "Servers for the new plant", "deal_type_id": "0199c2f0-7a35-7d0e-9d5a-3f0a5f1c2b11",
+    "amount": {"amount": "1999.95", "currency": "EUR"}, "expected_close_on": "2026-12-15"}))]
+pub struct NewDealBody {
+    pub title: String,
+    pub deal_type_id: Uuid,
+    pub client_id: Option<Uuid>,
+    /// The caller by default; an API key has to name one.
+    pub owner_id: Option<Uuid>,
+    /// 0 in the base currency by default.
+    pub amount: Option<MoneyBody>,
+    /// Name of the source.
+    pub source: Option<String>,
+    /// Or its id.
+    pub source_id: Option<Uuid>,
+    /// `cold`, `warm` or `hot`.
+    #[schema(value_type = Option<String>)]
+    pub lead_temperature: Option<LeadTemperature>,
+    pub expected_close_on: Option<NaiveDate>,
+    pub external_id: Option<ExternalIdBody>,
+    /// When it was opened, if not now.
+    pub opened_at: Option<DateTime<Utc>>,
+    /// The stage to open in, if not the first: skips those before it, with their gates.
+    pub stage_key: Option<String>,
+}
+
+fn source(faults: &mut Faults, name: Option<String>, id: Option<Uuid>) -> Option<SourceName> {
+    if name.is_some() && id.is_some() {
+        faults.add("/source_id", "ambiguous", "Give the source's name or its id, not both.");
+    }
+    id.map(SourceName::Id).or(name.map(SourceName::Name))
+}
+
+fn external(body: ExternalIdBody) -> ExternalId {
+    ExternalId { source: body.source, id: body.id }
+}
+
+fn check_day(faults: &mut Faults, pointer: &str, day: Option<NaiveDate>) {
+    use chrono::Datelike;
+    if day.is_some_and(|day| !(1970..=9999).contains(&day.year())) {
+        faults.add(pointer, "out_of_range", "Between 1970 and 9999.");
+    }
+}
+
+impl NewDealBody {
+    pub fn into_opening(self) -> Result<Opening, Error> {
+        let mut faults = Faults::default();
+        let amount = self.amount.and_then(|amount| amount.parse(&mut faults));
+        let source = source(&mut faults, self.source, self.source_id);
+        check_day(&mut faults, "/expected_close_on", self.expected_close_on);
+        faults.into_result()?;
+        Ok(Opening {
+            title: self.title,
+            deal_type_id: self.deal_type_id,
+            references: References { client_id: self.client_id, owner_id: self.owner_id, source },
+            amount,
+            lead_temperature: self.lead_temperature,
+            expected_close_on: self.expected_close_on,
+            external_id: self.external_id.map(external),
+            opened_at: self.opened_at,
+            stage_key: self.stage_key,
+        })
+    }
+}
+
+/// A change of a deal: absent fields stay, null clears. Stages change by a transition.
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"amount": {"amount": "2500.00", "currency": "EUR"}, "expected_close_on": null}))]
+pub struct DealPatchBody {
+    pub title: Option<String>,
+    #[serde(default)]
+    #[schema(value_type = Option<Uuid>)]
+    pub client_id: Patch<Uuid>,
+    pub owner_id: Option<Uuid>,
+    pub amount: Option<MoneyBody>,
+    /// Name of the source.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub source: Patch<String>,
+    /// Or its id.
+    #[serde(default)]
+    #[schema(value_type = Option<Uuid>)]
+    pub source_id: Patch<Uuid>,
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub lead_temperature: Patch<LeadTemperature>,
+    #[serde(default)]
+    #[schema(value_type = Option<NaiveDate>)]
+    pub expected_close_on: Patch<NaiveDate>,
+    #[serde(default)]
+    #[schema(value_type = Option<ExternalIdBody>)]
+    pub external_id: Patch<ExternalIdBody>,
+}
+
+impl DealPatchBody {
+    pub fn into_patch(self) -> Result<(DealPatch, References), Error> {
+        let mut faults = Faults::default();
+        let amount = self.amount.and_then(|amount| amount.parse(&mut faults));
+        let name = self.source.as_set().cloned();
+        let named = source(&mut faults, name, self.source_id.as_set().copied());
+        check_day(&mut faults, "/expected_close_on", self.expected_close_on.as_set().copied());
+        faults.into_result()?;
+        let references = References {
+            client_id: self.client_id.as_set().copied(),
+            owner_id: self.owner_id,
+            source: named,
+        };
+        let cleared = self.source == Patch::Null || self.source_id == Patch::Null;
+        let patch = DealPatch {
+            title: self.title,
+            client_id: self.client_id.into_option(),
+            owner_id: self.owner_id,
+            amount,
+            source_id: cleared.then_some(None),
+            lead_temperature: self.lead_temperature.into_option(),
+            expected_close_on: self.expected_close_on.into_option(),
+            external_id: self.external_id.into_option().map(|id| id.map(external)),
+        };
+        Ok((patch, references))
+    }
+}
+
+/// Where a deal is to go. `to` is `stage` (with `stage_key`), `next`, `won`, `lost` (with
+/// `loss_reason_id`, and `note` and `competitor_id` if you like), `open` (reopen, with `stage_key` if
+/// not in the stage it was closed in), `hold` (with `reason`, and `resume_on` if you like) or `resume`.
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"to": "stage", "stage_key": "engaging"}))]
+pub struct TransitionBody {
+    pub to: String,
+    pub stage_key: Option<String>,
+    pub loss_reason_id: Option<Uuid>,
+    pub note: Option<String>,
+    pub competitor_id: Option<Uuid>,
+    pub reason: Option<String>,
+    pub resume_on: Option<NaiveDate>,
+    /// When it happened, if not now: between the deal's last event and now.
+    pub occurred_at: Option<DateTime<Utc>>,
+    /// Passes an unmet gate; for heads and administrators, kept in history.
+    pub override_reason: Option<String>,
+    /// Answers what would happen, and changes nothing.
+    #[serde(default)]
+    pub validate_only: bool,
+}
+
+impl TransitionBody {
+    /// The command, if its fields are those that its target has.
+    pub fn into_transition(self) -> Result<(Transition, bool), Error> {
+        let mut faults = Faults::default();
+        let given = [
+            ("stage_key", self.stage_key.is_some(), "stage open"),
+            ("loss_reason_id", self.loss_reason_id.is_some(), "lost"),
+            ("note", self.note.is_some(), "lost"),
+            ("competitor_id", self.competitor_id.is_some(), "lost"),
+            ("reason", self.reason.is_some(), "hold"),
+            ("resume_on", self.resume_on.is_some(), "hold"),
+        ];
+        for (field, given, targets) in given {
+            if given && !targets.split(' ').any(|target| target == self.to) {
+                let detail = format!("Goes with \"to\": {}.", targets.replace(' ', " or "));
+                faults.add(format!("/{field}"), "not_allowed", detail);
+            }
+        }
+        check_day(&mut faults, "/resume_on", self.resume_on);
+        let required = |pointer: &str| {
+            Error::from(Refusal::invalid(pointer, "required", "The field is required."))
+        };
+        faults.into_result()?;
+        let to = match self.to.as_str() {
+            "stage" => {
+                Target::Stage { stage_key: self.stage_key.ok_or_else(|| required("/stage_key"))? }
+            }
+            "next" => Target::Next,
+            "won" => Target::Won,
+            "lost" => Target::Lost {
+                loss_reason_id: self.loss_reason_id,
+                note: self.note,
+                competitor_id: self.competitor_id,
+            },
+            "open" => Target::Open { stage_key: self.stage_key },
+            "hold" => Target::Hold {
+                reason: self.reason.ok_or_else(|| required("/reason"))?,
+                resume_on: self.resume_on,
+            },
+            "resume" => Target::Resume,
+            _ => {
+                let detail = "One of stage, next, won, lost, open, hold and resume.";
+                return Err(Error::invalid("/to", "invalid_value", detail));
+            }
+        };
+        let (occurred_at, override_reason) = (self.occurred_at, self.override_reason);
+        Ok((Transition { to, occurred_at, override_reason }, self.validate_only))
+    }
+}

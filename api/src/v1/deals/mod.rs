@@ -1,0 +1,105 @@
+//! Deals: opened, changed, moved, and explained.
+
+mod body;
+mod route;
+
+pub use body::{DealBody, DealPage, MoneyBody};
+pub use route::*;
+
+use actix_web::{get, patch, post};
+use body::{DealPatchBody, NewDealBody, TransitionBody};
+use voronka_persistence::{deals, list::Page};
+
+use crate::http::{
+    Body, Call, Id, Reply, Responded,
+    call::{DealsRead, DealsWrite},
+};
+
+/// List deals
+///
+/// Sellers see their own deals, heads their departments', unless the workspace lets everybody see all.
+#[utoipa::path(tag = "Deals", operation_id = "listDeals", security(("bearer" = ["deals:read"])),
+    responses((status = 200, description = "A page of the list.", body = DealPage)))]
+#[get("/v1/deals")]
+pub async fn list(call: Call<DealsRead>) -> Responded {
+    call.page(&deals::LIST, |tenant, app, caller, query| {
+        let Page { items, next } = app.store.deals(tenant, &caller.visibility, query)?;
+        let base = caller.settings.currency;
+        Ok(Page { items: items.into_iter().map(|d| DealBody::new(d, base)).collect(), next })
+    })
+    .await
+}
+
+/// Open a deal
+///
+/// It starts in the first stage of its type's current process, unless `stage_key` says otherwise.
+#[utoipa::path(tag = "Deals", operation_id = "createDeal", security(("bearer" = ["deals:write"])),
+    request_body = NewDealBody,
+    responses((status = 201, description = "The new deal.", body = DealBody)))]
+#[post("/v1/deals")]
+pub async fn create(call: Call<DealsWrite>, body: Body<NewDealBody>) -> Responded {
+    call.no_parameters()?;
+    let opening = body.value.into_opening()?;
+    call.write(body.digest, move |unit, _| {
+        let stored = deals::open(unit, opening)?;
+        let (id, version) = (stored.deal.id, stored.deal.sequence);
+        let body = DealBody::new(stored, unit.caller.settings.currency);
+        Ok(Reply::created(format!("/v1/deals/{id}"), body, version))
+    })
+    .await
+}
+
+/// Read a deal
+#[utoipa::path(tag = "Deals", operation_id = "getDeal", security(("bearer" = ["deals:read"])),
+    params(("id" = Uuid, Path, description = "Id of the deal.")),
+    responses((status = 200, description = "The deal.", body = DealBody)))]
+#[get("/v1/deals/{id}")]
+pub async fn read(call: Call<DealsRead>, id: Id) -> Responded {
+    call.no_parameters()?;
+    call.read(move |tenant, app, caller| {
+        let stored = app.store.deal(tenant, &caller.visibility, id.0)?;
+        let version = stored.deal.sequence;
+        Ok(Reply::versioned(DealBody::new(stored, caller.settings.currency), version))
+    })
+    .await
+}
+
+/// Change a deal
+///
+/// Changes fields; the stage and the status change by a transition. The amount, the owner and the
+/// expected close of a closed deal are history and do not change.
+#[utoipa::path(tag = "Deals", operation_id = "updateDeal", security(("bearer" = ["deals:write"])),
+    request_body = DealPatchBody,
+    params(("id" = Uuid, Path, description = "Id of the deal.")),
+    responses((status = 200, description = "The deal after the change.", body = DealBody)))]
+#[patch("/v1/deals/{id}")]
+pub async fn update(call: Call<DealsWrite>, id: Id, body: Body<DealPatchBody>) -> Responded {
+    call.no_parameters()?;
+    let (patch, references) = body.value.into_patch()?;
+    call.write(body.digest, move |unit, if_match| {
+        let stored = deals::update(unit, id.0, if_match, patch, references)?;
+        let version = stored.deal.sequence;
+        Ok(Reply::versioned(DealBody::new(stored, unit.caller.settings.currency), version))
+    })
+    .await
+}
+
+/// Move a deal
+///
+/// To a stage, to the next one, to won or lost, back to open, on hold, or on again. A gate that is not
+/// met refuses the move and lists every requirement. Of two moves at the same moment, one wins.
+#[utoipa::path(tag = "Deals", operation_id = "transitionDeal", security(("bearer" = ["deals:write"])),
+    request_body = TransitionBody,
+    params(("id" = Uuid, Path, description = "Id of the deal.")),
+    responses((status = 200, description = "The deal after the move, or as it would be.", body = DealBody)))]
+#[post("/v1/deals/{id}/transition")]
+pub async fn transition(call: Call<DealsWrite>, id: Id, body: Body<TransitionBody>) -> Responded {
+    call.no_parameters()?;
+    let (to, validate_only) = body.value.into_transition()?;
+    call.write(body.digest, move |unit, if_match| {
+        let stored = deals::transition(unit, id.0, if_match, to, validate_only)?;
+        let version = stored.deal.sequence;
+        Ok(Reply::versioned(DealBody::new(stored, unit.caller.settings.currency), version))
+    })
+    .await
+}

@@ -1,0 +1,268 @@
+//! Where a deal may go, where it has been, and what is awaited.
+
+use actix_web::get;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+use voronka_domain::{
+    Fault,
+    process::{Process, Stage},
+    transition::{self, Available, Facts},
+};
+use voronka_persistence::{
+    deals::{self, DealVisit, Stored},
+    events, now,
+    words::to_word,
+};
+
+use crate::{
+    http::{
+        Call, Id, Problem, Reply, Responded,
+        call::{DealsRead, unknown},
+    },
+    v1::events::EventBody,
+};
+
+/// A requirement that is not met, or another reason against a move.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct Obstacle {
+    /// The field that would have to change.
+    #[schema(example = "/client_id")]
+    pub pointer: String,
+    #[schema(example = "field_required")]
+    pub code: String,
+    #[schema(example = "The stage \"Offer\" is left only when client_id is filled.")]
+    pub detail: String,
+}
+
+impl From<Fault> for Obstacle {
+    fn from(fault: Fault) -> Self {
+        Self { pointer: fault.pointer, code: fault.code.to_owned(), detail: fault.detail }
+    }
+}
+
+/// A move, and whether the deal may make it now.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct AvailableTransition {
+    /// As in the body of a transition.
+    #[schema(example = "stage")]
+    pub to: String,
+    #[schema(example = "offer")]
+    pub stage_key: Option<String>,
+    /// `forward`, `skip` or `back`; null where the move is not to a stage.
+    pub direction: Option<String>,
+    pub allowed: bool,
+    /// Code of the refusal; null where the move is allowed.
+    #[schema(example = "stage_gate_unmet")]
+    pub code: Option<String>,
+    /// Why not, in a sentence.
+    pub detail: Option<String>,
+    /// Every single thing that stands against it.
+    pub obstacles: Vec<Obstacle>,
+}
+
+impl From<Available> for AvailableTransition {
+    fn from(one: Available) -> Self {
+        let Available { to, stage, direction, refusal } = one;
+        Self {
+            to: to.to_owned(),
+            stage_key: stage.map(|stage| stage.stage_key),
+            direction: direction.as_ref().map(to_word),
+            allowed: refusal.is_none(),
+            code: refusal.as_ref().map(|refusal| refusal.code().to_owned()),
+            detail: refusal.as_ref().map(ToString::to_string),
+            obstacles: refusal
+                .map(|refusal| refusal.faults().into_iter().map(Obstacle::from).collect())
+                .unwrap_or_default(),
+        }
+    }
+}
+
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct AvailableTransitions {
+    pub items: Vec<AvailableTransition>,
+}
+
+/// List the moves that a deal may make
+///
+/// Every move of the process, each with whether it is allowed now and, if not, every reason why. It is
+/// decided by the very code that moves deals.
+#[utoipa::path(tag = "Deals", operation_id = "listAvailableTransitions", security(("bearer" = ["deals:read"])),
+    params(("id" = Uuid, Path, description = "Id of the deal.")),
+    responses((status = 200, description = "Every move.", body = AvailableTransitions)))]
+#[get("/v1/deals/{id}/transitions/available")]
+pub async fn available(call: Call<DealsRead>, id: Id) -> Responded {
+    call.no_parameters()?;
+    call.read(move |tenant, app, caller| {
+        let stored = app.store.deal(tenant, &caller.visibility, id.0)?;
+        let rules = app.store.rules_of(tenant, stored.deal.deal_type_id)?;
+        let facts = Facts {
+            process: &stored.process,
+            rules,
+            settings: caller.settings,
+            now: now(),
+            may_override: caller.may_override(),
+        };
+        let moves = transition::available(&stored.deal, &facts);
+        Ok(Reply::ok(AvailableTransitions { items: moves.into_iter().map(Into::into).collect() }))
+    })
+    .await
+}
+
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct DealHistory {
+    /// The oldest first.
+    pub items: Vec<EventBody>,
+    pub page: crate::http::page::PageInfo,
+}
+
+/// Read the history of a deal
+///
+/// Every event of the deal, the oldest first: who did what, when it happened and when it was recorded,
+/// with the previous and the current values. `limit` and `cursor` page.
+#[utoipa::path(tag = "Deals", operation_id = "getDealHistory", security(("bearer" = ["deals:read"])),
+    params(("id" = Uuid, Path, description = "Id of the deal."),
+        ("limit" = Option<i64>, Query, description = "Events on a page: 1 to 200, 50 by default.", example = 50),
+        ("cursor" = Option<String>, Query, description = "The page to read, from the page before.")),
+    responses((status = 200, description = "A page of the history.", body = DealHistory)))]
+#[get("/v1/deals/{id}/history")]
+pub async fn history(call: Call<DealsRead>, id: Id) -> Responded {
+    let (mut limit, mut after) = (50, 0);
+    for (name, value) in call.pairs()? {
+        let read = match name.as_str() {
+            "limit" => value.parse().ok().filter(|n| (1..=200).contains(n)).map(|n| limit = n),
+            "cursor" => value.parse().ok().filter(|n| *n >= 0).map(|n: i32| after = n),
+            _ => return Err(Problem::invalid_parameters(vec![unknown(&name)])),
+        };
+        if read.is_none() {
+            let fault = Fault::new(format!("/{name}"), "invalid_parameter", "Not a valid value.");
+            return Err(Problem::invalid_parameters(vec![fault]));
+        }
+    }
+    call.read(move |tenant, app, caller| {
+        app.store.deal(tenant, &caller.visibility, id.0)?;
+        let mut events = events::history(tenant, id.0, after, limit + 1)?;
+        let keep = usize::try_from(limit).unwrap_or(0);
+        let more = events.len() > keep;
+        events.truncate(keep);
+        let last = events.last().filter(|_| more).map(|event| event.sequence.to_string());
+        Ok(Reply::ok(DealHistory {
+            items: events.into_iter().map(EventBody::from).collect(),
+            page: crate::http::page::PageInfo { next_cursor: last },
+        }))
+    })
+    .await
+}
+
+/// A stay in a stage.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct RouteVisit {
+    pub entered_at: DateTime<Utc>,
+    /// Null while the deal is there.
+    pub left_at: Option<DateTime<Utc>>,
+    /// `forward`, `skip`, `back` or `reopen`.
+    #[schema(example = "forward")]
+    pub direction: Option<String>,
+    /// Seconds in the stage up to now, those on hold left out.
+    pub seconds: i64,
+    /// Seconds on hold.
+    pub held_seconds: i64,
+}
+
+/// A stage on a deal's way.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct RouteStage {
+    pub stage_id: Uuid,
+    #[schema(example = "offer")]
+    pub stage_key: String,
+    #[schema(example = "Offer")]
+    pub name: String,
+    pub position: i16,
+    pub goal: Option<String>,
+    /// `done`, `current`, `skipped`, `ahead`, or `closed_here`.
+    #[schema(example = "current")]
+    pub state: String,
+    pub visits: Vec<RouteVisit>,
+    /// Longer here than the stage's norm.
+    pub overdue: bool,
+    /// What is still required to leave the stage forwards.
+    pub awaits: Vec<Obstacle>,
+}
+
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct RouteMap {
+    pub deal_id: Uuid,
+    #[schema(example = "open")]
+    pub status: String,
+    /// In the order of the process; empty for an untracked type.
+    pub stages: Vec<RouteStage>,
+}
+
+/// Read the route map of a deal
+///
+/// Every stage of the deal's process: which are done, skipped and ahead, every visit with its length,
+/// and what is awaited where.
+#[utoipa::path(tag = "Deals", operation_id = "getDealRouteMap", security(("bearer" = ["deals:read"])),
+    params(("id" = Uuid, Path, description = "Id of the deal.")),
+    responses((status = 200, description = "The route map.", body = RouteMap)))]
+#[get("/v1/deals/{id}/route-map")]
+pub async fn route_map(call: Call<DealsRead>, id: Id) -> Responded {
+    call.no_parameters()?;
+    call.read(move |tenant, app, caller| {
+        let stored = app.store.deal(tenant, &caller.visibility, id.0)?;
+        let now = now();
+        let visits = deals::visits(tenant, id.0, now)?;
+        let stages = stored.process.stages.iter();
+        Ok(Reply::ok(RouteMap {
+            deal_id: stored.deal.id,
+            status: to_word(&stored.deal.status),
+            stages: stages.map(|stage| route_stage(&stored, stage, &visits, now)).collect(),
+        }))
+    })
+    .await
+}
+
+fn route_stage(
+    stored: &Stored,
+    stage: &Stage,
+    visits: &[DealVisit],
+    now: DateTime<Utc>,
+) -> RouteStage {
+    let deal = &stored.deal;
+    let here = deal.stage.as_ref().is_some_and(|at| at.position == stage.position);
+    let visits: Vec<_> = visits
+        .iter()
+        .filter(|visit| visit.stage.0 == Some(stage.id))
+        .map(|visit| RouteVisit {
+            entered_at: visit.entered_at,
+            left_at: visit.left_at,
+            direction: visit.direction.clone(),
+            seconds: (visit.left_at.unwrap_or(now) - visit.entered_at).num_seconds()
+                - visit.held_seconds,
+            held_seconds: visit.held_seconds,
+        })
+        .collect();
+    let state = match (here, deal.is_open()) {
+        (true, true) => "current",
+        (true, false) => "closed_here",
+        _ if !visits.is_empty() => "done",
+        _ if deal.depth > stage.position => "skipped",
+        _ => "ahead",
+    };
+    let norm = stage.norm_seconds();
+    let age = visits.last().filter(|visit| visit.left_at.is_none()).map(|visit| visit.seconds);
+    let process: &Process = &stored.process;
+    let unmet = transition::unmet(deal, process, stage.position, stage.position + 1);
+    RouteStage {
+        stage_id: stage.id,
+        stage_key: stage.key.clone(),
+        name: stage.name.clone(),
+        position: stage.position,
+        goal: stage.goal.clone(),
+        state: state.to_owned(),
+        overdue: age.zip(norm).is_some_and(|(age, norm)| age > norm),
+        visits,
+        awaits: if deal.is_open() { unmet.into_iter().map(Into::into).collect() } else { vec![] },
+    }
+}

@@ -1,0 +1,196 @@
+//! Departments: the company's tree.
+
+use actix_web::{get, patch, post};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+use validator::Validate;
+use voronka_domain::catalogue;
+use voronka_persistence::{
+    Error, Unit,
+    departments::{self, Department},
+    users,
+};
+
+use crate::{
+    http::{
+        Body, Call, Id, Patch, Reply, Responded,
+        call::{UsersRead, UsersWrite},
+    },
+    page_of,
+};
+
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename = "Department")]
+pub struct DepartmentBody {
+    pub id: Uuid,
+    #[schema(example = "Amsterdam office")]
+    pub name: String,
+    /// The department above; null at the top.
+    pub parent_id: Option<Uuid>,
+    /// Who leads it: a head sees its deals and those of everything below.
+    pub head_id: Option<Uuid>,
+    pub archived: bool,
+    pub version: i32,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+}
+
+impl From<Department> for DepartmentBody {
+    fn from(row: Department) -> Self {
+        let Department { id, name, parent_id, head_id, archived, version, created_at, updated_at } =
+            row;
+        Self { id, name, parent_id, head_id, archived, version, created_at, updated_at }
+    }
+}
+
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"name": "Amsterdam office"}))]
+pub struct NewDepartment {
+    #[validate(length(min = 1, max = 200))]
+    pub name: String,
+    pub parent_id: Option<Uuid>,
+    pub head_id: Option<Uuid>,
+}
+
+impl NewDepartment {
+    fn into_row(self, unit: &mut Unit<'_>) -> Result<Department, Error> {
+        check(unit, self.parent_id, self.head_id)?;
+        Ok(Department {
+            id: Uuid::now_v7(),
+            name: catalogue::name("/name", &self.name)?,
+            parent_id: self.parent_id,
+            head_id: self.head_id,
+            archived: false,
+            version: 1,
+            created_at: unit.now,
+            updated_at: unit.now,
+        })
+    }
+}
+
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"name": "Amsterdam office", "head_id": null}))]
+pub struct DepartmentPatch {
+    #[validate(length(min = 1, max = 200))]
+    pub name: Option<String>,
+    #[serde(default)]
+    #[schema(value_type = Option<Uuid>)]
+    pub parent_id: Patch<Uuid>,
+    #[serde(default)]
+    #[schema(value_type = Option<Uuid>)]
+    pub head_id: Patch<Uuid>,
+    pub archived: Option<bool>,
+}
+
+impl DepartmentPatch {
+    fn apply(self, unit: &mut Unit<'_>, mut row: Department) -> Result<Department, Error> {
+        let parent_id = self.parent_id.as_set().copied();
+        check(unit, parent_id, self.head_id.as_set().copied())?;
+        if let Some(parent_id) = parent_id
+            && departments::would_loop(&mut unit.tenant, row.id, parent_id)?
+        {
+            let detail = "The department would be above itself.";
+            return Err(Error::conflict("department_loop", "/parent_id", detail));
+        }
+        if let Some(name) = self.name {
+            row.name = catalogue::name("/name", &name)?;
+        }
+        self.parent_id.apply(&mut row.parent_id);
+        self.head_id.apply(&mut row.head_id);
+        row.archived = self.archived.unwrap_or(row.archived);
+        Ok(row)
+    }
+}
+
+fn check(unit: &mut Unit<'_>, parent: Option<Uuid>, head: Option<Uuid>) -> Result<(), Error> {
+    if let Some(parent) = parent {
+        departments::get(&mut unit.tenant, parent)
+            .map_err(|error| error.or_unknown("/parent_id", "department"))?;
+    }
+    if let Some(head) = head {
+        users::get(&mut unit.tenant, head).map_err(|error| error.or_unknown("/head_id", "user"))?;
+    }
+    Ok(())
+}
+
+page_of!(DepartmentPage, DepartmentBody);
+
+/// List departments
+///
+/// The tree is flat here: each department names the one above it.
+#[utoipa::path(tag = "Departments", operation_id = "listDepartments", security(("bearer" = ["users:read"])),
+    responses((status = 200, description = "A page of the list.", body = DepartmentPage)))]
+#[get("/v1/departments")]
+pub async fn list(call: Call<UsersRead>) -> Responded {
+    call.page(&departments::LIST, |tenant, _, _, query| {
+        Ok(departments::list(tenant, query)?.map(DepartmentBody::from))
+    })
+    .await
+}
+
+/// Create a department
+#[utoipa::path(tag = "Departments", operation_id = "createDepartment", security(("bearer" = ["users:write"])),
+    request_body = NewDepartment,
+    responses((status = 201, description = "The new department.", body = DepartmentBody)))]
+#[post("/v1/departments")]
+pub async fn create(call: Call<UsersWrite>, body: Body<NewDepartment>) -> Responded {
+    call.no_parameters()?;
+    let new = body.value;
+    let app = call.app.clone();
+    let response = call
+        .write(body.digest, move |unit, _| {
+            let row = new.into_row(unit)?;
+            departments::insert(unit, &row)?;
+            let (location, version) = (format!("/v1/departments/{}", row.id), row.version);
+            Ok(Reply::created(location, DepartmentBody::from(row), version))
+        })
+        .await?;
+    // Callers are kept for some seconds, and this may change what one may do or see.
+    app.store.forget_callers();
+    Ok(response)
+}
+
+/// Read a department
+#[utoipa::path(tag = "Departments", operation_id = "getDepartment", security(("bearer" = ["users:read"])),
+    params(("id" = Uuid, Path, description = "Id of the department.")),
+    responses((status = 200, description = "The department.", body = DepartmentBody)))]
+#[get("/v1/departments/{id}")]
+pub async fn read(call: Call<UsersRead>, id: Id) -> Responded {
+    call.no_parameters()?;
+    call.read(move |tenant, _, _| {
+        let row = departments::get(tenant, id.0)?;
+        let version = row.version;
+        Ok(Reply::versioned(DepartmentBody::from(row), version))
+    })
+    .await
+}
+
+/// Change a department
+///
+/// Absent fields stay as they are; null clears a field.
+#[utoipa::path(tag = "Departments", operation_id = "updateDepartment", security(("bearer" = ["users:write"])),
+    request_body = DepartmentPatch,
+    params(("id" = Uuid, Path, description = "Id of the department.")),
+    responses((status = 200, description = "The department after the change.", body = DepartmentBody)))]
+#[patch("/v1/departments/{id}")]
+pub async fn update(call: Call<UsersWrite>, id: Id, body: Body<DepartmentPatch>) -> Responded {
+    call.no_parameters()?;
+    let patch = body.value;
+    let app = call.app.clone();
+    let response = call
+        .write(body.digest, move |unit, if_match| {
+            let before = departments::lock(unit, id.0, if_match)?;
+            let row = patch.apply(unit, before.clone())?;
+            let row = departments::save(unit, &before, row)?;
+            let version = row.version;
+            Ok(Reply::versioned(DepartmentBody::from(row), version))
+        })
+        .await?;
+    // Callers are kept for some seconds, and this may change what one may do or see.
+    app.store.forget_callers();
+    Ok(response)
+}

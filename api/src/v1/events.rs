@@ -1,0 +1,111 @@
+//! The event feed.
+
+use actix_web::get;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+use voronka_domain::Fault;
+use voronka_persistence::events::{self, Event};
+
+use crate::http::{
+    Call, Problem, Reply, Responded,
+    call::{EventsRead, unknown},
+};
+
+/// Something that happened.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename = "Event")]
+pub struct EventBody {
+    pub id: Uuid,
+    /// Place in the feed; rises, with gaps.
+    #[schema(example = 1042)]
+    pub position: i64,
+    #[serde(rename = "type")]
+    #[schema(example = "deal.stage_changed")]
+    pub event_type: String,
+    pub object_id: Uuid,
+    /// Counts the events of the object. A deal's are without gaps.
+    #[schema(example = 3)]
+    pub sequence: i32,
+    pub occurred_at: DateTime<Utc>,
+    pub recorded_at: DateTime<Utc>,
+    /// Who did it: `kind` is `user`, `api_key`, `import` or `operator`, with ids.
+    #[schema(value_type = Object, example = json!({"kind": "user", "id": "0199c2f0-7a35-7d0e-9d5a-3f0a5f1c2b11"}))]
+    pub actor: serde_json::Value,
+    /// What changed, with previous and current values.
+    #[schema(value_type = Object, example = json!({"type": "stage_changed", "from": {"stage_key": "prospecting"}, "to": {"stage_key": "engaging"}, "direction": "forward"}))]
+    pub change: serde_json::Value,
+    /// The object after the change that recorded the event.
+    #[schema(value_type = Object, example = json!({"title": "Servers for the new plant", "status": "open"}))]
+    pub object: serde_json::Value,
+}
+
+impl From<Event> for EventBody {
+    fn from(event: Event) -> Self {
+        Self {
+            id: event.id,
+            position: event.position,
+            event_type: event.event_type,
+            object_id: event.object_id,
+            sequence: event.sequence,
+            occurred_at: event.occurred_at,
+            recorded_at: event.recorded_at,
+            actor: event.actor,
+            change: event.change,
+            object: event.object,
+        }
+    }
+}
+
+/// A stretch of the feed.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct EventStretch {
+    pub items: Vec<EventBody>,
+    /// Ask on with `after` set to this: nothing is skipped, nothing comes twice.
+    #[schema(example = 1042)]
+    pub position: i64,
+    /// More events are there already.
+    pub more: bool,
+}
+
+/// Read the event feed
+///
+/// Events after a position, in order. A reader who goes on from the `position` of each answer sees every
+/// event exactly once, however many write at the same time: events of transactions that are still
+/// running, and all after them, wait for the next answer.
+#[utoipa::path(tag = "Events", operation_id = "listEvents", security(("bearer" = ["events:read"])),
+    params(("after" = Option<i64>, Query, description = "Position to go on from; 0, the beginning, by default.", example = 0),
+        ("limit" = Option<i64>, Query, description = "Events in the answer: 1 to 200, 50 by default.", example = 50),
+        ("type" = Option<String>, Query, description = "Event types, separated by commas.", example = "deal.won,deal.lost"),
+        ("object_id" = Option<Uuid>, Query, description = "Events of one object.")),
+    responses((status = 200, description = "A stretch of the feed.", body = EventStretch)))]
+#[get("/v1/events")]
+pub async fn list(call: Call<EventsRead>) -> Responded {
+    let (mut after, mut limit, mut types, mut object_id) = (0_i64, 50_i64, None, None);
+    for (name, value) in call.pairs()? {
+        let read = match name.as_str() {
+            "after" => value.parse().ok().filter(|n| *n >= 0).map(|n| after = n),
+            "limit" => value.parse().ok().filter(|n| (1..=200).contains(n)).map(|n| limit = n),
+            "type" => {
+                types = Some(value.split(',').map(str::to_owned).collect());
+                Some(())
+            }
+            "object_id" => value.parse().ok().map(|id| object_id = Some(id)),
+            _ => return Err(Problem::invalid_parameters(vec![unknown(&name)])),
+        };
+        if read.is_none() {
+            let fault = Fault::new(format!("/{name}"), "invalid_parameter", "Not a valid value.");
+            return Err(Problem::invalid_parameters(vec![fault]));
+        }
+    }
+    call.read(move |tenant, _, _| {
+        let stretch = events::after(tenant, after, limit, types, object_id)?;
+        Ok(Reply::ok(EventStretch {
+            items: stretch.events.into_iter().map(EventBody::from).collect(),
+            position: stretch.position,
+            more: stretch.more,
+        }))
+    })
+    .await
+}

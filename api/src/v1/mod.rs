@@ -1,0 +1,85 @@
+//! Version 1 of the API: one module a noun.
+
+pub mod api_keys;
+pub mod auth;
+pub mod catalogue;
+pub mod clients;
+pub mod contacts;
+pub mod deal_types;
+pub mod deals;
+pub mod departments;
+pub mod events;
+pub mod health;
+pub mod imports;
+mod number;
+pub mod reports;
+pub mod users;
+pub mod workspace;
+
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use catalogue::{competitors, loss_reasons, sources};
+
+/// Every operation of the specification. What is not here does not exist.
+pub fn configure(config: &mut ServiceConfig<'_>) {
+    config
+        .service(auth::create_token)
+        .service(auth::refresh_token)
+        .service(auth::revoke_token)
+        .service(workspace::read)
+        .service(workspace::update)
+        .service(users::me)
+        .service(users::list)
+        .service(users::create)
+        .service(users::read)
+        .service(users::update)
+        .service(departments::list)
+        .service(departments::create)
+        .service(departments::read)
+        .service(departments::update)
+        .service(api_keys::list)
+        .service(api_keys::create)
+        .service(api_keys::read)
+        .service(api_keys::revoke)
+        .service(clients::list)
+        .service(clients::create)
+        .service(clients::read)
+        .service(clients::update)
+        .service(contacts::list)
+        .service(contacts::create)
+        .service(contacts::read)
+        .service(contacts::update)
+        .service(sources::list)
+        .service(sources::create)
+        .service(sources::read)
+        .service(sources::update)
+        .service(competitors::list)
+        .service(competitors::create)
+        .service(competitors::read)
+        .service(competitors::update)
+        .service(loss_reasons::list)
+        .service(loss_reasons::create)
+        .service(loss_reasons::read)
+        .service(loss_reasons::update)
+        .service(deal_types::list)
+        .service(deal_types::create)
+        .service(deal_types::read)
+        .service(deal_types::update)
+        .service(deal_types::versions)
+        .service(deal_types::publish_version)
+        .service(deals::list)
+        .service(deals::create)
+        .service(deals::read)
+        .service(deals::update)
+        .service(deals::transition)
+        .service(deals::available)
+        .service(deals::history)
+        .service(deals::route_map)
+        .service(imports::list)
+        .service(imports::create)
+        .service(imports::read)
+        .service(imports::rejected)
+        .service(reports::closed_funnel)
+        .service(reports::open_funnel)
+        .service(events::list);
+}

@@ -1,0 +1,260 @@
+//! Users: everybody who takes part in a sale.
+
+use actix_web::{get, patch, post};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+use validator::{Validate, ValidateEmail};
+use voronka_domain::{access::Role, catalogue, fault::Faults};
+use voronka_persistence::{
+    Error, Unit, departments, refresh_tokens,
+    users::{self, User},
+    words::to_word,
+};
+
+use crate::{
+    auth::password,
+    http::{
+        Body, Call, Id, Patch, Reply, Responded,
+        call::{UsersRead, UsersWrite},
+    },
+    page_of,
+};
+
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename = "User")]
+pub struct UserBody {
+    pub id: Uuid,
+    #[schema(example = "Anna Vermeer")]
+    pub name: String,
+    /// Null for somebody who was imported and never logs in.
+    #[schema(example = "anna.vermeer@demo.example")]
+    pub email: Option<String>,
+    /// `admin`, `head`, `seller` or `analyst`.
+    #[schema(example = "seller")]
+    pub role: String,
+    /// Job title.
+    #[schema(example = "Account executive")]
+    pub position: Option<String>,
+    pub department_id: Option<Uuid>,
+    /// False bars the user from logging in.
+    pub active: bool,
+    pub version: i32,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+}
+
+impl From<User> for UserBody {
+    fn from(row: User) -> Self {
+        Self {
+            id: row.id,
+            name: row.name,
+            email: row.email,
+            role: row.role,
+            position: row.position,
+            department_id: row.department_id,
+            active: row.active,
+            version: row.version,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        }
+    }
+}
+
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"name": "Anna Vermeer", "email": "anna.vermeer@demo.example", "role": "seller"}))]
+pub struct NewUser {
+    #[validate(length(min = 1, max = 200))]
+    pub name: String,
+    #[validate(email)]
+    pub email: Option<String>,
+    #[schema(value_type = String)]
+    pub role: Role,
+    #[validate(length(max = 200))]
+    pub position: Option<String>,
+    pub department_id: Option<Uuid>,
+    #[validate(length(min = 10, max = 1024))]
+    pub password: Option<String>,
+}
+
+impl NewUser {
+    fn into_row(self, unit: &mut Unit<'_>) -> Result<User, Error> {
+        check_department(unit, self.department_id)?;
+        Ok(User {
+            id: Uuid::now_v7(),
+            name: catalogue::name("/name", &self.name)?,
+            email: self.email,
+            role: to_word(&self.role),
+            position: self.position,
+            department_id: self.department_id,
+            active: true,
+            password_hash: self.password.as_deref().map(password::hash).transpose()?,
+            version: 1,
+            created_at: unit.now,
+            updated_at: unit.now,
+        })
+    }
+}
+
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"role": "head", "active": true}))]
+pub struct UserPatch {
+    #[validate(length(min = 1, max = 200))]
+    pub name: Option<String>,
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub email: Patch<String>,
+    #[schema(value_type = Option<String>)]
+    pub role: Option<Role>,
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub position: Patch<String>,
+    #[serde(default)]
+    #[schema(value_type = Option<Uuid>)]
+    pub department_id: Patch<Uuid>,
+    pub active: Option<bool>,
+    /// Sets a new password, and ends the user's logins.
+    #[validate(length(min = 10, max = 1024))]
+    pub password: Option<String>,
+}
+
+impl UserPatch {
+    fn apply(self, unit: &mut Unit<'_>, mut row: User) -> Result<User, Error> {
+        check_department(unit, self.department_id.as_set().copied())?;
+        let mut faults = Faults::default();
+        if let Patch::Set(email) = &self.email
+            && !email.validate_email()
+        {
+            faults.add("/email", "invalid_email", "Not an email address.");
+        }
+        if let Patch::Set(position) = &self.position {
+            faults.text("/position", position, catalogue::NAME_LENGTH);
+        }
+        faults.into_result()?;
+        if let Some(name) = self.name {
+            row.name = catalogue::name("/name", &name)?;
+        }
+        self.email.apply(&mut row.email);
+        self.position.apply(&mut row.position);
+        self.department_id.apply(&mut row.department_id);
+        let was_admin = row.active && row.role() == Some(Role::Admin);
+        row.role = self.role.map_or(row.role, |role| to_word(&role));
+        row.active = self.active.unwrap_or(row.active);
+        if was_admin && !(row.active && row.role() == Some(Role::Admin)) {
+            users::require_another_admin(unit, row.id)?;
+        }
+        if let Some(password) = &self.password {
+            row.password_hash = Some(password::hash(password)?);
+        }
+        if self.password.is_some() || !row.active {
+            refresh_tokens::revoke_all(&mut unit.tenant, row.id, unit.now)?;
+        }
+        Ok(row)
+    }
+}
+
+fn check_department(unit: &mut Unit<'_>, department: Option<Uuid>) -> Result<(), Error> {
+    let Some(department) = department else { return Ok(()) };
+    departments::get(&mut unit.tenant, department)
+        .map_err(|error| error.or_unknown("/department_id", "department"))?;
+    Ok(())
+}
+
+page_of!(UserPage, UserBody);
+
+/// List users
+///
+/// Users are never deleted: history names them. Who has left is inactive.
+#[utoipa::path(tag = "Users", operation_id = "listUsers", security(("bearer" = ["users:read"])),
+    responses((status = 200, description = "A page of the list.", body = UserPage)))]
+#[get("/v1/users")]
+pub async fn list(call: Call<UsersRead>) -> Responded {
+    call.page(&users::LIST, |tenant, _, _, query| {
+        Ok(users::list(tenant, query)?.map(UserBody::from))
+    })
+    .await
+}
+
+/// Create a user
+///
+/// Without a password the user cannot log in by password; an external issuer's token still lets them in.
+#[utoipa::path(tag = "Users", operation_id = "createUser", security(("bearer" = ["users:write"])),
+    request_body = NewUser,
+    responses((status = 201, description = "The new user.", body = UserBody)))]
+#[post("/v1/users")]
+pub async fn create(call: Call<UsersWrite>, body: Body<NewUser>) -> Responded {
+    call.no_parameters()?;
+    let new = body.value;
+    let app = call.app.clone();
+    let response = call
+        .write(body.digest, move |unit, _| {
+            let row = new.into_row(unit)?;
+            users::insert(unit, &row)?;
+            let (location, version) = (format!("/v1/users/{}", row.id), row.version);
+            Ok(Reply::created(location, UserBody::from(row), version))
+        })
+        .await?;
+    // Callers are kept for some seconds, and this may change what one may do or see.
+    app.store.forget_callers();
+    Ok(response)
+}
+
+/// Read a user
+#[utoipa::path(tag = "Users", operation_id = "getUser", security(("bearer" = ["users:read"])),
+    params(("id" = Uuid, Path, description = "Id of the user.")),
+    responses((status = 200, description = "The user.", body = UserBody)))]
+#[get("/v1/users/{id}")]
+pub async fn read(call: Call<UsersRead>, id: Id) -> Responded {
+    call.no_parameters()?;
+    call.read(move |tenant, _, _| {
+        let row = users::get(tenant, id.0)?;
+        let version = row.version;
+        Ok(Reply::versioned(UserBody::from(row), version))
+    })
+    .await
+}
+
+/// Change a user
+///
+/// Absent fields stay as they are; null clears a field.
+#[utoipa::path(tag = "Users", operation_id = "updateUser", security(("bearer" = ["users:write"])),
+    request_body = UserPatch,
+    params(("id" = Uuid, Path, description = "Id of the user.")),
+    responses((status = 200, description = "The user after the change.", body = UserBody)))]
+#[patch("/v1/users/{id}")]
+pub async fn update(call: Call<UsersWrite>, id: Id, body: Body<UserPatch>) -> Responded {
+    call.no_parameters()?;
+    let patch = body.value;
+    let app = call.app.clone();
+    let response = call
+        .write(body.digest, move |unit, if_match| {
+            let before = users::lock(unit, id.0, if_match)?;
+            let row = patch.apply(unit, before.clone())?;
+            let row = users::save(unit, &before, row)?;
+            let version = row.version;
+            Ok(Reply::versioned(UserBody::from(row), version))
+        })
+        .await?;
+    // Callers are kept for some seconds, and this may change what one may do or see.
+    app.store.forget_callers();
+    Ok(response)
+}
+
+/// Read oneself
+///
+/// The user behind the token, to show who is logged in. An API key is no user: 404.
+#[utoipa::path(tag = "Users", operation_id = "getMe", security(("bearer" = ["users:read"])),
+    responses((status = 200, description = "The caller.", body = UserBody)))]
+#[get("/v1/me")]
+pub async fn me(call: Call<UsersRead>) -> Responded {
+    call.no_parameters()?;
+    call.read(|tenant, _, caller| {
+        let row = users::get(tenant, caller.user_id().unwrap_or_default())?;
+        let version = row.version;
+        Ok(Reply::versioned(UserBody::from(row), version))
+    })
+    .await
+}

@@ -1,0 +1,107 @@
+//! The caller's workspace.
+
+use actix_web::{get, patch};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+use validator::Validate;
+use voronka_domain::workspace::DealVisibility;
+use voronka_persistence::{
+    words::to_word,
+    workspaces::{self, Workspace},
+};
+
+use crate::http::{
+    Body, Call, Reply, Responded,
+    call::{WorkspaceRead, WorkspaceWrite},
+};
+
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename = "Workspace")]
+pub struct WorkspaceBody {
+    pub id: Uuid,
+    #[schema(example = "Lantern Systems")]
+    pub name: String,
+    /// Base currency, ISO 4217. It does not change: every report is in it.
+    #[schema(example = "EUR")]
+    pub currency: String,
+    /// IANA zone that days are counted in.
+    #[schema(example = "Europe/Amsterdam")]
+    pub time_zone: String,
+    /// `by_role`: sellers see their own deals, heads their departments'; `everyone`: all see all.
+    #[schema(example = "by_role")]
+    pub deal_visibility: String,
+    pub version: i32,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+}
+
+impl From<Workspace> for WorkspaceBody {
+    fn from(row: Workspace) -> Self {
+        Self {
+            id: row.workspace_id,
+            name: row.name,
+            currency: row.currency,
+            time_zone: row.time_zone,
+            deal_visibility: row.deal_visibility,
+            version: row.version,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        }
+    }
+}
+
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"name": "Lantern Systems", "deal_visibility": "everyone"}))]
+pub struct WorkspacePatch {
+    #[validate(length(min = 1, max = 200))]
+    pub name: Option<String>,
+    /// IANA zone; days of reports are counted in it from now on.
+    #[schema(value_type = Option<String>)]
+    pub time_zone: Option<chrono_tz::Tz>,
+    #[schema(value_type = Option<String>)]
+    pub deal_visibility: Option<DealVisibility>,
+}
+
+/// Read the workspace
+#[utoipa::path(tag = "Workspace", operation_id = "getWorkspace",
+    security(("bearer" = ["workspace:read"])),
+    responses((status = 200, description = "The caller's workspace.", body = WorkspaceBody)))]
+#[get("/v1/workspace")]
+pub async fn read(call: Call<WorkspaceRead>) -> Responded {
+    call.no_parameters()?;
+    call.read(|tenant, _, _| {
+        let row = workspaces::get(tenant)?;
+        let version = row.version;
+        Ok(Reply::versioned(WorkspaceBody::from(row), version))
+    })
+    .await
+}
+
+/// Change the workspace
+///
+/// The base currency cannot be changed.
+#[utoipa::path(tag = "Workspace", operation_id = "updateWorkspace",
+    security(("bearer" = ["workspace:write"])), request_body = WorkspacePatch,
+    responses((status = 200, description = "The workspace after the change.", body = WorkspaceBody)))]
+#[patch("/v1/workspace")]
+pub async fn update(call: Call<WorkspaceWrite>, body: Body<WorkspacePatch>) -> Responded {
+    call.no_parameters()?;
+    let (patch, app) = (body.value, call.app.clone());
+    let done = call.write(body.digest, move |unit, if_match| {
+        let before = workspaces::lock(unit, if_match)?;
+        let mut row = before.clone();
+        row.name = patch.name.map_or(row.name, |name| name.trim().to_owned());
+        row.time_zone = patch.time_zone.map_or(row.time_zone, |zone| zone.name().to_owned());
+        row.deal_visibility =
+            patch.deal_visibility.map_or(row.deal_visibility, |setting| to_word(&setting));
+        let row = workspaces::save(unit, &before, row)?;
+        let version = row.version;
+        Ok(Reply::versioned(WorkspaceBody::from(row), version))
+    });
+    let response = done.await?;
+    app.store.forget_callers();
+    Ok(response)
+}

@@ -1,0 +1,268 @@
+//! A deal: one possible sale, and what its history has made of it.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{
+    event::{Change, Details, Event},
+    money::Money,
+    process::{Process, Stage},
+};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    Open,
+    Won,
+    Lost,
+}
+
+/// How warm the lead was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LeadTemperature {
+    Cold,
+    Warm,
+    Hot,
+}
+
+/// The id of the same deal in another system.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExternalId {
+    pub source: String,
+    pub id: String,
+}
+
+/// A pause: the deal is neither lost nor worked on, and does not age.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hold {
+    pub reason: String,
+    pub resume_on: Option<NaiveDate>,
+    pub since: DateTime<Utc>,
+}
+
+/// Why a deal was lost.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Loss {
+    pub loss_reason_id: Uuid,
+    pub note: Option<String>,
+    pub competitor_id: Option<Uuid>,
+}
+
+/// A stage as history names it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StageRef {
+    pub stage_id: Uuid,
+    pub stage_key: String,
+    pub position: i16,
+}
+
+impl From<&Stage> for StageRef {
+    fn from(stage: &Stage) -> Self {
+        Self { stage_id: stage.id, stage_key: stage.key.clone(), position: stage.position }
+    }
+}
+
+/// The deal's present stay in a stage (in no stage, for an untracked type).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Visit {
+    /// 1 for the deal's first visit to any stage.
+    pub number: i32,
+    pub entered_at: DateTime<Utc>,
+    /// Seconds on hold in this visit, up to the segment's beginning.
+    pub held_seconds: i64,
+    /// The event that began the present segment of the visit: a change of amount, owner or hold splits a visit.
+    pub segment: i32,
+    pub segment_entered_at: DateTime<Utc>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Deal {
+    pub id: Uuid,
+    pub deal_type_id: Uuid,
+    pub version_id: Uuid,
+    pub details: Details,
+    pub status: Status,
+    /// The stage it is in, or was closed in; none for an untracked type.
+    pub stage: Option<StageRef>,
+    /// The highest position of any stage ever entered; 0 without stages. Never falls.
+    pub depth: i16,
+    pub hold: Option<Hold>,
+    pub loss: Option<Loss>,
+    pub opened_at: DateTime<Utc>,
+    pub closed_at: Option<DateTime<Utc>>,
+    pub visit: Visit,
+    /// How often it was reopened.
+    pub reopened: i32,
+    /// The number of its last event.
+    pub sequence: i32,
+    /// When its last event happened: history goes on from there.
+    pub last_occurred_at: DateTime<Utc>,
+}
+
+impl std::ops::Deref for Deal {
+    type Target = Details;
+    fn deref(&self) -> &Details {
+        &self.details
+    }
+}
+
+impl Deal {
+    /// The deal as its first event made it.
+    pub fn opened(id: Uuid, event: &Event) -> Option<Self> {
+        let Change::Opened { deal_type_id, version_id, details, stage } = &event.change else {
+            return None;
+        };
+        Some(Self {
+            id,
+            deal_type_id: *deal_type_id,
+            version_id: *version_id,
+            details: details.clone(),
+            status: Status::Open,
+            depth: stage.as_ref().map_or(0, |stage| stage.position),
+            stage: stage.clone(),
+            hold: None,
+            loss: None,
+            opened_at: event.occurred_at,
+            closed_at: None,
+            visit: Visit {
+                number: 1,
+                entered_at: event.occurred_at,
+                held_seconds: 0,
+                segment: event.sequence,
+                segment_entered_at: event.occurred_at,
+            },
+            reopened: 0,
+            sequence: event.sequence,
+            last_occurred_at: event.occurred_at,
+        })
+    }
+
+    /// The whole of a history makes the deal. None without an opening.
+    pub fn replay<'a>(id: Uuid, events: impl IntoIterator<Item = &'a Event>) -> Option<Self> {
+        let mut events = events.into_iter();
+        let mut deal = Self::opened(id, events.next()?)?;
+        events.for_each(|event| deal.apply(event));
+        Some(deal)
+    }
+
+    /// What an event does to the deal.
+    pub fn apply(&mut self, event: &Event) {
+        let at = event.occurred_at;
+        match &event.change {
+            Change::Opened { .. } => {}
+            Change::StageChanged { to, .. } => self.enter(Some(to.clone()), event),
+            Change::Won { .. } => self.close(Status::Won, at),
+            Change::Lost { loss, .. } => {
+                self.close(Status::Lost, at);
+                self.loss = Some(loss.clone());
+            }
+            Change::Reopened { stage, .. } => {
+                self.status = Status::Open;
+                self.closed_at = None;
+                self.loss = None;
+                self.reopened = self.reopened.saturating_add(1);
+                self.enter(stage.clone(), event);
+            }
+            Change::Held { reason, resume_on } => {
+                self.split(event);
+                self.hold = Some(Hold { reason: reason.clone(), resume_on: *resume_on, since: at });
+            }
+            Change::Resumed { .. } => {
+                self.split(event);
+                self.hold = None;
+            }
+            Change::AmountChanged { current, base_amount, .. } => {
+                self.split(event);
+                self.details.amount = *current;
+                self.details.base_amount = *base_amount;
+            }
+            Change::OwnerChanged { current, .. } => {
+                self.split(event);
+                self.details.owner_id = *current;
+            }
+            Change::Updated { current, .. } => self.details = current.clone(),
+        }
+        self.sequence = event.sequence;
+        self.last_occurred_at = self.last_occurred_at.max(at);
+    }
+
+    fn enter(&mut self, stage: Option<StageRef>, event: &Event) {
+        self.depth = self.depth.max(stage.as_ref().map_or(0, |stage| stage.position));
+        self.stage = stage;
+        self.visit = Visit {
+            number: self.visit.number.saturating_add(1),
+            entered_at: event.occurred_at,
+            held_seconds: 0,
+            segment: event.sequence,
+            segment_entered_at: event.occurred_at,
+        };
+    }
+
+    fn split(&mut self, event: &Event) {
+        self.visit.held_seconds = self.held_seconds(event.occurred_at);
+        self.visit.segment = event.sequence;
+        self.visit.segment_entered_at = event.occurred_at;
+    }
+
+    fn close(&mut self, status: Status, at: DateTime<Utc>) {
+        self.visit.held_seconds = self.held_seconds(at);
+        self.status = status;
+        self.closed_at = Some(at);
+        self.hold = None;
+    }
+
+    /// Seconds on hold in the present visit, up to `now`.
+    pub fn held_seconds(&self, now: DateTime<Utc>) -> i64 {
+        let running = match self.hold {
+            Some(_) => (now - self.visit.segment_entered_at).num_seconds().max(0),
+            None => 0,
+        };
+        self.visit.held_seconds.saturating_add(running)
+    }
+
+    pub fn is_open(&self) -> bool {
+        self.status == Status::Open
+    }
+
+    /// The deal's stage in its process.
+    pub fn stage_in<'p>(&self, process: &'p Process) -> Option<&'p Stage> {
+        self.stage.as_ref().and_then(|stage| process.at(stage.position))
+    }
+
+    pub fn base(&self) -> Decimal {
+        self.details.base_amount
+    }
+}
+
+/// A new deal as somebody asks for it, every name resolved to an id.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewDeal {
+    pub id: Uuid,
+    pub title: String,
+    pub client_id: Option<Uuid>,
+    pub owner_id: Uuid,
+    pub amount: Option<Money>,
+    pub source_id: Option<Uuid>,
+    pub lead_temperature: Option<LeadTemperature>,
+    pub expected_close_on: Option<NaiveDate>,
+    pub external_id: Option<ExternalId>,
+    pub opened_at: Option<DateTime<Utc>>,
+    /// The stage to open in, if not the first.
+    pub stage_key: Option<String>,
+}
+
+/// A change of a deal's fields: none keeps the value, `Some(None)` clears it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DealPatch {
+    pub title: Option<String>,
+    pub client_id: Option<Option<Uuid>>,
+    pub owner_id: Option<Uuid>,
+    pub amount: Option<Money>,
+    pub source_id: Option<Option<Uuid>>,
+    pub lead_temperature: Option<Option<LeadTemperature>>,
+    pub expected_close_on: Option<Option<NaiveDate>>,
+    pub external_id: Option<Option<ExternalId>>,
+}

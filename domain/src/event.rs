@@ -1,0 +1,123 @@
+//! What happened to a deal. Events are the history; the deal is their sum.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{
+    deal::{ExternalId, LeadTemperature, Loss, StageRef},
+    money::Money,
+};
+
+/// The descriptive fields of a deal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Details {
+    pub title: String,
+    pub client_id: Option<Uuid>,
+    pub owner_id: Uuid,
+    pub amount: Money,
+    /// The amount in the workspace's base currency.
+    pub base_amount: Decimal,
+    pub source_id: Option<Uuid>,
+    pub lead_temperature: Option<LeadTemperature>,
+    pub expected_close_on: Option<NaiveDate>,
+    pub external_id: Option<ExternalId>,
+}
+
+/// Which way a deal went into a stage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// To the next stage; a deal's opening counts as forward too.
+    Forward,
+    /// Over one or more stages.
+    Skip,
+    Back,
+    /// Back into the stage that it was closed in.
+    Reopen,
+}
+
+/// A gate that was passed though it was not met.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Override {
+    pub reason: String,
+    /// What was not met, as pointers to the fields.
+    pub unmet: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Change {
+    Opened {
+        deal_type_id: Uuid,
+        version_id: Uuid,
+        details: Details,
+        stage: Option<StageRef>,
+    },
+    StageChanged {
+        from: StageRef,
+        to: StageRef,
+        direction: Direction,
+        r#override: Option<Override>,
+    },
+    Won {
+        from: Option<StageRef>,
+        r#override: Option<Override>,
+    },
+    Lost {
+        from: Option<StageRef>,
+        loss: Loss,
+    },
+    Reopened {
+        stage: Option<StageRef>,
+        direction: Direction,
+        r#override: Option<Override>,
+    },
+    Held {
+        reason: String,
+        resume_on: Option<NaiveDate>,
+    },
+    Resumed {
+        held_seconds: i64,
+    },
+    AmountChanged {
+        previous: Money,
+        current: Money,
+        base_amount: Decimal,
+    },
+    OwnerChanged {
+        previous: Uuid,
+        current: Uuid,
+    },
+    Updated {
+        previous: Details,
+        current: Details,
+    },
+}
+
+impl Change {
+    /// The event's type in the feed, e.g. `deal.stage_changed`.
+    pub fn event_type(&self) -> &'static str {
+        match self {
+            Self::Opened { .. } => "deal.opened",
+            Self::StageChanged { .. } => "deal.stage_changed",
+            Self::Won { .. } => "deal.won",
+            Self::Lost { .. } => "deal.lost",
+            Self::Reopened { .. } => "deal.reopened",
+            Self::Held { .. } => "deal.held",
+            Self::Resumed { .. } => "deal.resumed",
+            Self::AmountChanged { .. } => "deal.amount_changed",
+            Self::OwnerChanged { .. } => "deal.owner_changed",
+            Self::Updated { .. } => "deal.updated",
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// 1 for the deal's opening, then by one: a gap would be a lost event.
+    pub sequence: i32,
+    pub occurred_at: DateTime<Utc>,
+    pub change: Change,
+}

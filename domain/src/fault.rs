@@ -1,0 +1,137 @@
+//! Why a command is refused: a stable code, a sentence, and a pointer to each bad field.
+
+use serde::Serialize;
+
+/// One thing that is wrong with the input, or one requirement that is not met.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Fault {
+    /// JSON pointer to the field, e.g. `/stages/0/name`; empty for the whole body.
+    pub pointer: String,
+    /// Stable code of the fault.
+    pub code: &'static str,
+    /// What is wrong, for a person.
+    pub detail: String,
+}
+
+impl Fault {
+    pub fn new(pointer: impl Into<String>, code: &'static str, detail: impl Into<String>) -> Self {
+        Self { pointer: pointer.into(), code, detail: detail.into() }
+    }
+}
+
+/// A command that the domain refuses. Nothing has changed.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum Refusal {
+    #[error("The request has invalid fields.")]
+    Invalid(Vec<Fault>),
+    #[error("The deal is closed. Reopen it first.")]
+    DealClosed,
+    #[error("The deal is open already.")]
+    DealOpen,
+    #[error("The deal is on hold. Resume it first.")]
+    DealOnHold,
+    #[error("The deal is not on hold.")]
+    DealNotOnHold,
+    #[error("The deal's type has no stages.")]
+    DealHasNoStages,
+    #[error("The deal is in the stage \"{0}\" already.")]
+    AlreadyInStage(String),
+    #[error("The deal is in its last stage: it can be won or lost.")]
+    NoNextStage,
+    #[error("The deal's process has no stage \"{0}\".")]
+    StageNotInProcess(String),
+    #[error("The deal's type does not allow skipping stages: the next stage is \"{0}\".")]
+    SkipNotAllowed(String),
+    #[error("The deal's type does not allow winning a deal before its last stage, \"{0}\".")]
+    WinBeforeLastStage(String),
+    #[error("The deal's type does not allow going back.")]
+    BackNotAllowed,
+    #[error("The process moves deals of this type; they are not moved by hand.")]
+    TransitionIsAutomatic,
+    #[error("The deal type is disabled: no new deals of it can be opened.")]
+    DealTypeDisabled,
+    #[error("{} of the requirements to leave the stage are not met.", .0.len())]
+    StageGateUnmet(Vec<Fault>),
+    #[error("A lost deal needs a loss reason.")]
+    LossReasonRequired,
+    #[error("Only a head or an administrator may override a gate.")]
+    OverrideNotAllowed,
+}
+
+impl Refusal {
+    pub fn invalid(pointer: &str, code: &'static str, detail: impl Into<String>) -> Self {
+        Self::Invalid(vec![Fault::new(pointer, code, detail)])
+    }
+
+    /// The stable code, as it stands in answers and in `docs/errors.md`.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Invalid(_) => "validation_failed",
+            Self::DealClosed => "deal_closed",
+            Self::DealOpen => "deal_open",
+            Self::DealOnHold => "deal_on_hold",
+            Self::DealNotOnHold => "deal_not_on_hold",
+            Self::DealHasNoStages => "deal_has_no_stages",
+            Self::AlreadyInStage(_) => "already_in_stage",
+            Self::NoNextStage => "no_next_stage",
+            Self::StageNotInProcess(_) => "stage_not_in_process",
+            Self::SkipNotAllowed(_) | Self::WinBeforeLastStage(_) => "skip_not_allowed",
+            Self::BackNotAllowed => "back_not_allowed",
+            Self::TransitionIsAutomatic => "transition_is_automatic",
+            Self::DealTypeDisabled => "deal_type_disabled",
+            Self::StageGateUnmet(_) => "stage_gate_unmet",
+            Self::LossReasonRequired => "loss_reason_required",
+            Self::OverrideNotAllowed => "override_not_allowed",
+        }
+    }
+
+    /// Every fault with its pointer; a refusal of the whole command points at the field that asked for it.
+    pub fn faults(&self) -> Vec<Fault> {
+        let pointer = match self {
+            Self::Invalid(faults) | Self::StageGateUnmet(faults) => return faults.clone(),
+            Self::LossReasonRequired => "/loss_reason_id",
+            Self::StageNotInProcess(_) | Self::AlreadyInStage(_) => "/stage_key",
+            Self::DealTypeDisabled => "/deal_type_id",
+            Self::OverrideNotAllowed => "/override_reason",
+            _ => "/to",
+        };
+        vec![Fault::new(pointer, self.code(), self.to_string())]
+    }
+}
+
+/// Collects the faults of one input, so that a caller hears of all of them at once.
+#[derive(Debug, Default)]
+pub struct Faults(Vec<Fault>);
+
+impl Faults {
+    pub fn add(
+        &mut self,
+        pointer: impl Into<String>,
+        code: &'static str,
+        detail: impl Into<String>,
+    ) {
+        self.0.push(Fault::new(pointer, code, detail));
+    }
+
+    /// Keeps the value, or notes its faults.
+    pub fn take<T>(&mut self, result: Result<T, Fault>) -> Option<T> {
+        result.map_err(|fault| self.0.push(fault)).ok()
+    }
+
+    /// Notes a fault unless the text has between 1 and `longest` characters after trimming.
+    pub fn text(&mut self, pointer: &str, value: &str, longest: usize) {
+        if value.trim().is_empty() {
+            self.add(pointer, "required", "Must not be empty.");
+        } else if value.chars().count() > longest {
+            self.add(pointer, "too_long", format!("At most {longest} characters."));
+        }
+    }
+
+    pub fn into_result(self) -> Result<(), Refusal> {
+        if self.0.is_empty() { Ok(()) } else { Err(Refusal::Invalid(self.0)) }
+    }
+
+    pub fn into_inner(self) -> Vec<Fault> {
+        self.0
+    }
+}

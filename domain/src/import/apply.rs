@@ -1,0 +1,297 @@
+//! From a row to commands: the same that people and programs give, so the same gates hold.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::row::{DealRow, EventRow, Target};
+use crate::{
+    deal::{DealPatch, ExternalId, NewDeal, Status},
+    fault::Refusal,
+    ledger::Ledger,
+    money::Money,
+    transition::{self, Facts, Target as Goal, Transition},
+};
+
+/// What became of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    Created,
+    Updated,
+    Unchanged,
+}
+
+/// The ids of the names in a row.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Named {
+    pub owner_id: Option<Uuid>,
+    pub client_id: Option<Uuid>,
+    pub source_id: Option<Uuid>,
+    pub loss_reason_id: Option<Uuid>,
+    pub competitor_id: Option<Uuid>,
+}
+
+/// What a new deal gets where its row says nothing.
+#[derive(Debug, Clone)]
+pub struct Defaults {
+    pub id: Uuid,
+    pub owner_id: Option<Uuid>,
+    pub external_source: String,
+}
+
+fn fallback_owner(owner: Option<Uuid>, defaults: &Defaults) -> Result<Uuid, Refusal> {
+    owner.or(defaults.owner_id).ok_or_else(|| {
+        Refusal::invalid("/owner", "required", "The row names no owner, and the import has none.")
+    })
+}
+
+/// Makes the deal what the row says it is. `ledger` is the deal with this external id, if there is one.
+pub fn apply_deal(
+    row: &DealRow,
+    named: &Named,
+    ledger: Option<Ledger>,
+    defaults: Defaults,
+    facts: &Facts<'_>,
+) -> Result<(Ledger, Outcome), Refusal> {
+    match ledger {
+        None => create(row, named, defaults, facts).map(|ledger| (ledger, Outcome::Created)),
+        Some(mut ledger) => {
+            let before = ledger.events.len();
+            change(&mut ledger, row, named, facts)?;
+            let same = ledger.events.len() == before;
+            Ok((ledger, if same { Outcome::Unchanged } else { Outcome::Updated }))
+        }
+    }
+}
+
+fn create(
+    row: &DealRow,
+    named: &Named,
+    defaults: Defaults,
+    facts: &Facts<'_>,
+) -> Result<Ledger, Refusal> {
+    let owner_id = fallback_owner(named.owner_id, &defaults)?;
+    let moved_later = row.stage_entered_at.is_some() && row.stage_entered_at != row.opened_at;
+    let opened_at = row.opened_at.or(row.stage_entered_at).or(row.closed_at);
+    let stage = match &row.target {
+        Some(Target::Stage(stage)) if !moved_later || row.opened_at.is_none() => Some(stage),
+        Some(Target::Won { stage } | Target::Lost { stage, .. }) => stage.as_ref(),
+        _ => None,
+    };
+    let new = NewDeal {
+        id: defaults.id,
+        title: row.title.clone().unwrap_or_else(|| row.external_id.clone()),
+        client_id: named.client_id,
+        owner_id,
+        amount: row.amount,
+        source_id: named.source_id,
+        lead_temperature: row.lead_temperature,
+        expected_close_on: row.expected_close_on,
+        external_id: Some(ExternalId {
+            source: defaults.external_source,
+            id: row.external_id.clone(),
+        }),
+        opened_at,
+        stage_key: stage.cloned(),
+    };
+    let mut ledger = transition::open(new, facts)?;
+    reach(&mut ledger, row, named, facts)?;
+    Ok(ledger)
+}
+
+fn change(
+    ledger: &mut Ledger,
+    row: &DealRow,
+    named: &Named,
+    facts: &Facts<'_>,
+) -> Result<(), Refusal> {
+    let patch = DealPatch {
+        title: row.title.clone(),
+        client_id: named.client_id.map(Some),
+        owner_id: named.owner_id,
+        amount: row.amount,
+        source_id: named.source_id.map(Some),
+        lead_temperature: row.lead_temperature.map(Some),
+        expected_close_on: row.expected_close_on.map(Some),
+        external_id: None,
+    };
+    // A move that is to be made in the past comes before a change that is made now.
+    reach(ledger, row, named, facts)?;
+    transition::update(ledger, patch, None, facts)
+}
+
+/// Takes the deal to where the row says it stands.
+fn reach(
+    ledger: &mut Ledger,
+    row: &DealRow,
+    named: &Named,
+    facts: &Facts<'_>,
+) -> Result<(), Refusal> {
+    let status = ledger.deal.status;
+    match &row.target {
+        None | Some(Target::Ignore) => Ok(()),
+        Some(Target::Stage(stage)) => go(ledger, stage, row.stage_entered_at, facts),
+        Some(Target::Won { .. }) if status == Status::Won => Ok(()),
+        Some(Target::Lost { .. }) if status == Status::Lost => Ok(()),
+        Some(Target::Won { stage } | Target::Lost { stage, .. }) => {
+            if let Some(stage) = stage {
+                go(ledger, stage, row.stage_entered_at.or(row.closed_at), facts)?;
+            } else if status != Status::Open {
+                order(ledger, Goal::Open { stage_key: None }, row.closed_at, facts)?;
+            }
+            let goal = match &row.target {
+                Some(Target::Won { .. }) => Goal::Won,
+                _ => loss(named, row.note.clone()),
+            };
+            order(ledger, goal, row.closed_at, facts)
+        }
+    }
+}
+
+fn loss(named: &Named, note: Option<String>) -> Goal {
+    Goal::Lost { loss_reason_id: named.loss_reason_id, note, competitor_id: named.competitor_id }
+}
+
+/// Into a stage: from another, or from being closed; staying there is no move.
+fn go(
+    ledger: &mut Ledger,
+    stage: &str,
+    at: Option<DateTime<Utc>>,
+    facts: &Facts<'_>,
+) -> Result<(), Refusal> {
+    let here = ledger.deal.stage.as_ref().is_some_and(|here| here.stage_key == stage);
+    let stage_key = stage.to_owned();
+    match (ledger.deal.is_open(), here) {
+        (true, true) => Ok(()),
+        (true, false) => order(ledger, Goal::Stage { stage_key }, at, facts),
+        (false, _) => order(ledger, Goal::Open { stage_key: Some(stage_key) }, at, facts),
+    }
+}
+
+fn order(
+    ledger: &mut Ledger,
+    to: Goal,
+    occurred_at: Option<DateTime<Utc>>,
+    facts: &Facts<'_>,
+) -> Result<(), Refusal> {
+    let command = Transition { to, occurred_at, override_reason: None };
+    transition::transition(ledger, command, facts)
+}
+
+/// The events of a case in order of time, then of the file; with the rows that a later outcome
+/// overrules. An outcome on a closed case reopens nothing: of outcomes in a row, the last one stands, at
+/// the time when it was first given.
+pub fn arrange(rows: &mut Vec<EventRow>) -> Vec<u64> {
+    rows.sort_by_key(|row| (row.occurred_at, row.line));
+    let mut overruled = Vec::new();
+    let mut run: Vec<(u64, &Target)> = Vec::new();
+    for row in rows.iter() {
+        match &row.target {
+            Target::Ignore => {}
+            Target::Stage(_) => settle(&mut run, &mut overruled),
+            outcome => run.push((row.line, outcome)),
+        }
+    }
+    settle(&mut run, &mut overruled);
+    overruled
+}
+
+fn settle(run: &mut Vec<(u64, &Target)>, overruled: &mut Vec<u64>) {
+    let stands = run.last().map(|(_, outcome)| *outcome);
+    let first = run.iter().rposition(|(_, outcome)| Some(*outcome) != stands).map_or(0, |i| i + 1);
+    overruled
+        .extend(run.iter().enumerate().filter(|(i, _)| *i != first).map(|(_, (line, _))| line));
+    run.clear();
+}
+
+/// Lets one event of a log happen to its deal.
+pub fn apply_event(
+    row: &EventRow,
+    named: &Named,
+    ledger: Option<Ledger>,
+    defaults: Defaults,
+    facts: &Facts<'_>,
+) -> Result<(Option<Ledger>, Outcome), Refusal> {
+    if row.target == Target::Ignore {
+        return Ok((ledger, Outcome::Unchanged));
+    }
+    let at = Some(row.occurred_at);
+    let (mut ledger, before) = match ledger {
+        Some(ledger) => {
+            let before = ledger.events.len();
+            (ledger, Some(before))
+        }
+        None => (begin(row, named, defaults, facts)?, None),
+    };
+    if let Some(owner_id) = named.owner_id.filter(|_| ledger.deal.is_open()) {
+        let patch = DealPatch { owner_id: Some(owner_id), ..DealPatch::default() };
+        transition::update(&mut ledger, patch, at, facts)?;
+    }
+    if let Some(amount) = changed_amount(&ledger, row.amount) {
+        let patch = DealPatch { amount: Some(amount), ..DealPatch::default() };
+        transition::update(&mut ledger, patch, at, facts)?;
+    }
+    match &row.target {
+        Target::Ignore => {}
+        Target::Stage(stage) => go(&mut ledger, stage, at, facts)?,
+        Target::Won { .. } if ledger.deal.status == Status::Won => {}
+        Target::Lost { .. } if ledger.deal.status == Status::Lost => {}
+        Target::Won { .. } => order(&mut ledger, Goal::Won, at, facts)?,
+        Target::Lost { .. } => order(&mut ledger, loss(named, row.note.clone()), at, facts)?,
+    }
+    let outcome = match before {
+        None => Outcome::Created,
+        Some(before) if ledger.events.len() == before => Outcome::Unchanged,
+        Some(_) => Outcome::Updated,
+    };
+    Ok((Some(ledger), outcome))
+}
+
+fn changed_amount(ledger: &Ledger, amount: Option<Money>) -> Option<Money> {
+    amount.filter(|amount| ledger.deal.is_open() && *amount != ledger.deal.amount)
+}
+
+/// The first event of a case opens its deal: in its stage, or in the first one where it closes it.
+fn begin(
+    row: &EventRow,
+    named: &Named,
+    defaults: Defaults,
+    facts: &Facts<'_>,
+) -> Result<Ledger, Refusal> {
+    let owner_id = fallback_owner(named.owner_id, &defaults)?;
+    let stage = match &row.target {
+        Target::Stage(stage) => Some(stage.clone()),
+        Target::Won { stage } | Target::Lost { stage, .. } => stage.clone(),
+        Target::Ignore => None,
+    };
+    let new = NewDeal {
+        id: defaults.id,
+        title: row.title.clone().unwrap_or_else(|| row.case_id.clone()),
+        client_id: named.client_id,
+        owner_id,
+        amount: row.amount,
+        source_id: named.source_id,
+        lead_temperature: None,
+        expected_close_on: None,
+        external_id: Some(ExternalId { source: defaults.external_source, id: row.case_id.clone() }),
+        opened_at: Some(row.occurred_at),
+        stage_key: stage,
+    };
+    transition::open(new, facts)
+}
+
+/// Rows of one case together, cases in order of their first row.
+pub fn by_case(rows: Vec<EventRow>) -> Vec<Vec<EventRow>> {
+    let mut places: HashMap<String, usize> = HashMap::new();
+    let mut cases: Vec<Vec<EventRow>> = Vec::new();
+    for row in rows {
+        let next = cases.len();
+        let place = *places.entry(row.case_id.clone()).or_insert(next);
+        match cases.get_mut(place) {
+            Some(case) => case.push(row),
+            None => cases.push(vec![row]),
+        }
+    }
+    cases
+}

@@ -1,0 +1,28 @@
+//! Imports: from the columns of somebody's file to the commands that everybody else gives.
+
+mod apply;
+mod row;
+mod spec;
+mod time;
+
+pub use apply::{Defaults, Named, Outcome, apply_deal, apply_event, arrange, by_case};
+pub use row::{DealRow, EventRow, Row, Target};
+pub use spec::{Kind, Mapped, Plan, Spec, StageTarget};
+pub use time::{DateFormat, parse_date, parse_instant};
+
+/// A row that was not taken, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejection {
+    /// Line of the file, the header being line 1.
+    pub line: u64,
+    /// The field of the mapping, or empty for the whole row.
+    pub field: String,
+    pub code: String,
+    pub reason: String,
+}
+
+impl Rejection {
+    pub fn new(line: u64, field: &str, code: &str, reason: impl Into<String>) -> Self {
+        Self { line, field: field.to_owned(), code: code.to_owned(), reason: reason.into() }
+    }
+}

@@ -1,0 +1,262 @@
+//! Rows of a file, read by a plan.
+
+use chrono::{DateTime, NaiveDate, Utc};
+
+use super::{
+    Rejection,
+    spec::{Kind, Plan, StageTarget},
+    time::{parse_date, parse_instant},
+};
+use crate::{
+    catalogue::NAME_LENGTH,
+    deal::LeadTemperature,
+    money::{Money, parse_amount},
+    process::Process,
+};
+
+/// What a row says of the deal's place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    Ignore,
+    Stage(String),
+    Won { stage: Option<String> },
+    Lost { reason: Option<String>, stage: Option<String> },
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct DealRow {
+    pub line: u64,
+    pub external_id: String,
+    pub title: Option<String>,
+    pub client: Option<String>,
+    pub owner: Option<String>,
+    pub amount: Option<Money>,
+    pub source: Option<String>,
+    pub lead_temperature: Option<LeadTemperature>,
+    pub expected_close_on: Option<NaiveDate>,
+    pub opened_at: Option<DateTime<Utc>>,
+    pub target: Option<Target>,
+    pub stage_entered_at: Option<DateTime<Utc>>,
+    pub closed_at: Option<DateTime<Utc>>,
+    pub note: Option<String>,
+    pub competitor: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct EventRow {
+    pub line: u64,
+    pub case_id: String,
+    pub target: Target,
+    pub occurred_at: DateTime<Utc>,
+    pub user: Option<String>,
+    pub owner: Option<String>,
+    pub amount: Option<Money>,
+    pub title: Option<String>,
+    pub client: Option<String>,
+    pub source: Option<String>,
+    pub note: Option<String>,
+    pub competitor: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Row {
+    Deal(DealRow),
+    Event(EventRow),
+}
+
+impl Plan {
+    /// Reads one record, or says every fault of it.
+    pub fn read(
+        &self,
+        line: u64,
+        record: &[String],
+        process: &Process,
+    ) -> Result<Row, Vec<Rejection>> {
+        let mut reader = Reader { plan: self, record, line, faults: Vec::new() };
+        let row = match self.spec.kind {
+            Kind::Deals => reader.deal(process).map(Row::Deal),
+            Kind::StageEvents => reader.event(process).map(Row::Event),
+        };
+        match row {
+            Some(row) if reader.faults.is_empty() => Ok(row),
+            _ => Err(reader.faults),
+        }
+    }
+}
+
+struct Reader<'a> {
+    plan: &'a Plan,
+    record: &'a [String],
+    line: u64,
+    faults: Vec<Rejection>,
+}
+
+impl Reader<'_> {
+    fn deal(&mut self, process: &Process) -> Option<DealRow> {
+        let external_id = self.required("external_id");
+        let target = self.text("stage").map(|value| self.target("stage", &value, process));
+        let row = DealRow {
+            line: self.line,
+            external_id: external_id?,
+            title: self.text("title"),
+            client: self.text("client"),
+            owner: self.text("owner"),
+            amount: self.amount(),
+            source: self.text("source"),
+            lead_temperature: self.temperature(),
+            expected_close_on: self.date("expected_close_on"),
+            opened_at: self.instant("opened_at"),
+            target: target.flatten(),
+            stage_entered_at: self.instant("stage_entered_at"),
+            closed_at: self.instant("closed_at"),
+            note: self.long_text("note"),
+            competitor: self.text("competitor"),
+        };
+        Some(row)
+    }
+
+    fn event(&mut self, process: &Process) -> Option<EventRow> {
+        let case_id = self.required("case_id");
+        let activity = self.required("activity");
+        let target = activity.and_then(|value| self.target("activity", &value, process));
+        let occurred_at = match self.required("occurred_at") {
+            Some(_) => self.instant("occurred_at"),
+            None => None,
+        };
+        let row = EventRow {
+            line: self.line,
+            case_id: case_id?,
+            target: target?,
+            occurred_at: occurred_at?,
+            user: self.text("user"),
+            owner: self.text("owner"),
+            amount: self.amount(),
+            title: self.text("title"),
+            client: self.text("client"),
+            source: self.text("source"),
+            note: self.long_text("note"),
+            competitor: self.text("competitor"),
+        };
+        Some(row)
+    }
+
+    fn reject(&mut self, field: &str, code: &str, reason: impl Into<String>) {
+        self.faults.push(Rejection::new(self.line, field, code, reason));
+    }
+
+    fn bounded(&mut self, field: &str, longest: usize) -> Option<String> {
+        let text = self.plan.field(self.record, field)?.to_owned();
+        if text.contains('\0') {
+            self.reject(field, "invalid_text", "The text has a NUL character.");
+            return None;
+        }
+        if text.chars().count() > longest {
+            self.reject(field, "too_long", format!("At most {longest} characters."));
+            return None;
+        }
+        Some(text)
+    }
+
+    fn text(&mut self, field: &str) -> Option<String> {
+        self.bounded(field, NAME_LENGTH)
+    }
+
+    fn long_text(&mut self, field: &str) -> Option<String> {
+        self.bounded(field, 4_000)
+    }
+
+    fn required(&mut self, field: &str) -> Option<String> {
+        if self.plan.field(self.record, field).is_none() {
+            self.reject(field, "required", "The field is empty.");
+        }
+        self.text(field)
+    }
+
+    fn amount(&mut self) -> Option<Money> {
+        let text = self.text("amount")?;
+        match parse_amount("/amount", &text) {
+            Ok(amount) => Some(Money { amount, currency: self.plan.currency }),
+            Err(fault) => {
+                self.reject("amount", fault.code, fault.detail);
+                None
+            }
+        }
+    }
+
+    fn instant(&mut self, field: &str) -> Option<DateTime<Utc>> {
+        let text = self.text(field)?;
+        let instant = parse_instant(&text, self.plan.format.as_ref(), self.plan.zone);
+        if instant.is_none() {
+            self.not_a_date(field, &text);
+        }
+        instant
+    }
+
+    fn date(&mut self, field: &str) -> Option<NaiveDate> {
+        let text = self.text(field)?;
+        // A day column often stands beside columns with a time of day: ISO days are read in any case.
+        let day = parse_date(&text, self.plan.format.as_ref(), self.plan.zone)
+            .or_else(|| NaiveDate::parse_from_str(&text, "%Y-%m-%d").ok());
+        if day.is_none() {
+            self.not_a_date(field, &text);
+        }
+        day
+    }
+
+    fn not_a_date(&mut self, field: &str, text: &str) {
+        let format = self.plan.spec.date_format.as_deref().unwrap_or("ISO 8601");
+        self.reject(field, "invalid_date", format!("\"{text}\" is not a date in {format}."));
+    }
+
+    fn temperature(&mut self) -> Option<LeadTemperature> {
+        let text = self.text("lead_temperature")?;
+        match text.to_lowercase().as_str() {
+            "cold" => Some(LeadTemperature::Cold),
+            "warm" => Some(LeadTemperature::Warm),
+            "hot" => Some(LeadTemperature::Hot),
+            _ => {
+                self.reject("lead_temperature", "invalid_value", "One of cold, warm and hot.");
+                None
+            }
+        }
+    }
+
+    /// The map's word on the value; without one, a stage's key or name, `won` or `lost`.
+    fn target(&mut self, field: &str, value: &str, process: &Process) -> Option<Target> {
+        let reason = self.text("loss_reason");
+        if let Some(target) = self.plan.spec.stage_map.get(value) {
+            return Some(mapped(target, reason));
+        }
+        if self.plan.spec.stage_map.is_empty() {
+            let folded = value.to_lowercase();
+            let stage = process
+                .stages
+                .iter()
+                .find(|stage| stage.key == folded || stage.name.to_lowercase() == folded);
+            if let Some(stage) = stage {
+                return Some(Target::Stage(stage.key.clone()));
+            }
+            match folded.as_str() {
+                "won" => return Some(Target::Won { stage: None }),
+                "lost" => return Some(Target::Lost { reason, stage: None }),
+                _ => {}
+            }
+        }
+        self.reject(field, "not_in_stage_map", format!("\"{value}\" is not in the stage map."));
+        None
+    }
+}
+
+fn mapped(target: &StageTarget, reason: Option<String>) -> Target {
+    let stage = target.stage.clone();
+    if target.ignore {
+        Target::Ignore
+    } else if target.won {
+        Target::Won { stage }
+    } else if let Some(lost) = &target.lost {
+        // A reason in the row is more exact than the map's.
+        Target::Lost { reason: reason.or_else(|| Some(lost.clone())), stage }
+    } else {
+        stage.map_or(Target::Ignore, Target::Stage)
+    }
+}

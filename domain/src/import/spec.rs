@@ -1,0 +1,244 @@
+//! What an import is told about its file.
+
+use std::collections::BTreeMap;
+
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::time::DateFormat;
+use crate::{
+    fault::{Faults, Refusal},
+    money::Currency,
+};
+
+const LONGEST_SOURCE: usize = 100;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// One row a deal: what it is and where it stands.
+    Deals,
+    /// One row an event of a deal: the history from another system.
+    StageEvents,
+}
+
+impl Kind {
+    fn fields(self) -> &'static [&'static str] {
+        match self {
+            Self::Deals => &[
+                "external_id",
+                "title",
+                "client",
+                "owner",
+                "amount",
+                "source",
+                "lead_temperature",
+                "expected_close_on",
+                "opened_at",
+                "stage",
+                "stage_entered_at",
+                "closed_at",
+                "loss_reason",
+                "note",
+                "competitor",
+            ],
+            Self::StageEvents => &[
+                "case_id",
+                "activity",
+                "occurred_at",
+                "user",
+                "owner",
+                "amount",
+                "title",
+                "client",
+                "source",
+                "loss_reason",
+                "note",
+                "competitor",
+            ],
+        }
+    }
+
+    fn required(self) -> &'static [&'static str] {
+        match self {
+            Self::Deals => &["external_id"],
+            Self::StageEvents => &["case_id", "activity", "occurred_at"],
+        }
+    }
+}
+
+/// Where a field comes from: a column of the file, or one value for every row.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Mapped {
+    Column(String),
+    Value(String),
+}
+
+/// What a value of the stage or activity column means.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StageTarget {
+    /// Key of the stage; beside `won` or `lost`, the stage that it was closed in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stage: Option<String>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub won: bool,
+    /// Name of the loss reason.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lost: Option<String>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub ignore: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Spec {
+    pub kind: Kind,
+    pub deal_type_id: Uuid,
+    pub mapping: BTreeMap<String, Mapped>,
+    #[serde(default)]
+    pub stage_map: BTreeMap<String, StageTarget>,
+    /// Names the system that the external ids belong to.
+    #[serde(default = "default_source")]
+    pub external_source: String,
+    /// Currency of the amounts; the workspace's if absent.
+    #[serde(default)]
+    pub currency: Option<Currency>,
+    #[serde(default)]
+    pub date_format: Option<String>,
+    /// Zone of times without an offset; the workspace's if absent.
+    #[serde(default)]
+    pub time_zone: Option<Tz>,
+    #[serde(default)]
+    pub delimiter: Option<char>,
+    /// Create users, clients, sources, competitors and loss reasons that do not exist.
+    #[serde(default)]
+    pub create_missing: bool,
+    /// Say what would happen, and change nothing.
+    #[serde(default)]
+    pub dry_run: bool,
+}
+
+fn default_source() -> String {
+    "import".to_owned()
+}
+
+/// A spec that fits a file: every field with its column.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    pub spec: Spec,
+    pub zone: Tz,
+    pub currency: Currency,
+    pub(super) format: Option<DateFormat>,
+    /// Field, and its column or its value.
+    columns: Vec<(String, Result<usize, String>)>,
+    /// Columns of the file that no field uses.
+    pub unused_columns: Vec<String>,
+}
+
+impl Spec {
+    /// Checks the spec against the file's header. `stage_keys` are the stages of the deal type.
+    pub fn plan(
+        self,
+        header: &[String],
+        stage_keys: &[&str],
+        zone: Tz,
+        currency: Currency,
+    ) -> Result<Plan, Refusal> {
+        let mut faults = Faults::default();
+        faults.text("/external_source", &self.external_source, LONGEST_SOURCE);
+        for field in self.kind.required() {
+            if !self.mapping.contains_key(*field) {
+                faults.add(format!("/mapping/{field}"), "required", "This kind needs the field.");
+            }
+        }
+        let mut columns = Vec::new();
+        for (field, mapped) in &self.mapping {
+            if !self.kind.fields().contains(&field.as_str()) {
+                let known = self.kind.fields().join(", ");
+                let detail = format!("Not a field of this kind; the fields are {known}.");
+                faults.add(pointer("/mapping", field, ""), "unknown_field", detail);
+                continue;
+            }
+            match mapped {
+                Mapped::Value(value) => columns.push((field.clone(), Err(value.clone()))),
+                Mapped::Column(name) => match find_column(header, name) {
+                    Some(index) => columns.push((field.clone(), Ok(index))),
+                    None => {
+                        let detail = format!("The file has no such column; it has {header:?}.");
+                        faults.add(pointer("/mapping", field, "/column"), "unknown_column", detail);
+                    }
+                },
+            }
+        }
+        for (activity, target) in &self.stage_map {
+            check_target(&mut faults, activity, target, stage_keys);
+        }
+        let format = self.date_format.as_deref().map(DateFormat::parse);
+        if matches!(format, Some(None)) {
+            let detail = "Write it with YYYY, M or MM, D or DD, HH, mm, ss; e.g. M/D/YYYY.";
+            faults.add("/date_format", "invalid_format", detail);
+        }
+        if self.delimiter.is_some_and(|c| !c.is_ascii() || c.is_ascii_alphanumeric() || c == '"') {
+            faults.add("/delimiter", "invalid_format", "One ASCII character, such as , or ;.");
+        }
+        faults.into_result()?;
+        let used: Vec<usize> = columns.iter().filter_map(|(_, c)| c.clone().ok()).collect();
+        let unused = header.iter().enumerate().filter(|(index, _)| !used.contains(index));
+        Ok(Plan {
+            zone: self.time_zone.unwrap_or(zone),
+            currency: self.currency.unwrap_or(currency),
+            format: format.flatten(),
+            columns,
+            unused_columns: unused.map(|(_, name)| name.clone()).collect(),
+            spec: self,
+        })
+    }
+}
+
+impl Plan {
+    /// The field's text in a row, trimmed; none where it is not mapped or blank.
+    pub(super) fn field<'a>(&'a self, record: &'a [String], field: &str) -> Option<&'a str> {
+        let (_, column) = self.columns.iter().find(|(name, _)| name == field)?;
+        let text = match column {
+            Ok(index) => record.get(*index)?,
+            Err(value) => value,
+        };
+        Some(text.trim()).filter(|text| !text.is_empty())
+    }
+
+    pub fn maps(&self, field: &str) -> bool {
+        self.spec.mapping.contains_key(field)
+    }
+}
+
+fn check_target(faults: &mut Faults, activity: &str, target: &StageTarget, stage_keys: &[&str]) {
+    let at = |field| pointer("/stage_map", activity, field);
+    if let Some(stage) = &target.stage
+        && !stage_keys.contains(&stage.as_str())
+    {
+        let detail = format!("The deal type has no such stage; it has {}.", stage_keys.join(", "));
+        faults.add(at("/stage"), "stage_not_in_process", detail);
+    }
+    if let Some(reason) = &target.lost {
+        faults.text(&at("/lost"), reason, crate::catalogue::NAME_LENGTH);
+    }
+    let outcomes =
+        [target.won, target.lost.is_some(), target.ignore].iter().filter(|b| **b).count();
+    if outcomes > 1 || (outcomes == 0 && target.stage.is_none()) {
+        faults.add(at(""), "invalid_target", "Give a stage, or one of won, lost and ignore.");
+    }
+}
+
+/// Header cells are compared as they are, then without regard to case and outer blanks.
+fn find_column(header: &[String], name: &str) -> Option<usize> {
+    let folded = name.trim().to_lowercase();
+    let exact = header.iter().position(|column| column == name);
+    exact.or_else(|| header.iter().position(|column| column.trim().to_lowercase() == folded))
+}
+
+fn pointer(parent: &str, key: &str, rest: &str) -> String {
+    format!("{parent}/{}{rest}", key.replace('~', "~0").replace('/', "~1"))
+}

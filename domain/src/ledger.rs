@@ -1,0 +1,58 @@
+//! Commands carried out in memory: what is to be recorded, in one piece, when they have all passed.
+
+use uuid::Uuid;
+
+use crate::{
+    deal::Deal,
+    event::{Change, Direction, Event},
+    segment::{self, Left, Segment},
+};
+
+/// A deal with what has happened to it since it was loaded.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ledger {
+    pub deal: Deal,
+    /// The deal exists in the database.
+    pub stored: bool,
+    pub events: Vec<Event>,
+    /// How the segment that was open in the database ended: the event that began it, and the end.
+    pub left: Option<(i32, Left)>,
+    pub entered: Vec<Segment>,
+}
+
+impl Ledger {
+    /// A deal from the database.
+    pub fn stored(deal: Deal) -> Self {
+        Self { deal, stored: true, events: Vec::new(), left: None, entered: Vec::new() }
+    }
+
+    /// A new deal. None unless the event is an opening.
+    pub(crate) fn opened(id: Uuid, event: Event, direction: Direction) -> Option<Self> {
+        let deal = Deal::opened(id, &event)?;
+        let entered = vec![segment::begun(&deal, Some(direction))];
+        Some(Self { deal, stored: false, events: vec![event], left: None, entered })
+    }
+
+    /// Nothing has happened: there is nothing to record.
+    pub fn is_unchanged(&self) -> bool {
+        self.events.is_empty()
+    }
+
+    pub(crate) fn push(&mut self, occurred_at: chrono::DateTime<chrono::Utc>, change: Change) {
+        let sequence = self.deal.sequence.saturating_add(1);
+        let event = Event { sequence, occurred_at, change };
+        let (end, next) = segment::boundary(&event);
+        if let Some(end) = end {
+            let left = Left { at: occurred_at, end };
+            match self.entered.last_mut() {
+                Some(open) => open.left = Some(left),
+                None => self.left = Some((self.deal.visit.segment, left)),
+            }
+        }
+        self.deal.apply(&event);
+        if let Some(direction) = next {
+            self.entered.push(segment::begun(&self.deal, direction));
+        }
+        self.events.push(event);
+    }
+}

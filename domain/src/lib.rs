@@ -1,0 +1,26 @@
+//! Voronka's pure core. It decides what may happen to a deal and computes what its history means.
+//!
+//! Nothing here reads a clock, a database or the network: the time, the ids and every fact come in
+//! as arguments, so each rule can be tested by itself and replayed from history.
+
+pub mod access;
+pub mod catalogue;
+pub mod client;
+pub mod deal;
+pub mod event;
+pub mod fault;
+pub mod funnel;
+pub mod gate;
+pub mod import;
+pub mod ledger;
+pub mod money;
+pub mod process;
+pub mod segment;
+pub mod transition;
+pub mod workspace;
+
+pub use fault::{Fault, Refusal};
+pub use money::{Currency, Money};
+
+#[cfg(test)]
+mod tests;

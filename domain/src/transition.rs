@@ -1,0 +1,470 @@
+//! The one gate for every way in: what may happen to a deal, and what follows from it.
+
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use uuid::Uuid;
+
+use crate::{
+    catalogue::NAME_LENGTH,
+    deal::{Deal, DealPatch, Loss, NewDeal, StageRef, Status},
+    event::{Change, Details, Direction, Event, Override},
+    fault::{Fault, Faults, Refusal},
+    ledger::Ledger,
+    money::Money,
+    process::{Mode, Process, Rules, Stage},
+    workspace::Settings,
+};
+
+const LONGEST_NOTE: usize = 4_000;
+
+/// Where a deal is to go.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Target {
+    Stage {
+        stage_key: String,
+    },
+    Next,
+    Won,
+    Lost {
+        loss_reason_id: Option<Uuid>,
+        note: Option<String>,
+        competitor_id: Option<Uuid>,
+    },
+    /// Reopen a closed deal: in the stage it was closed in, or in the one that is named.
+    Open {
+        stage_key: Option<String>,
+    },
+    Hold {
+        reason: String,
+        resume_on: Option<NaiveDate>,
+    },
+    Resume,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Transition {
+    pub to: Target,
+    /// When it happened, if not now: between the deal's last event and now.
+    pub occurred_at: Option<DateTime<Utc>>,
+    /// Why an unmet gate may be passed.
+    pub override_reason: Option<String>,
+}
+
+impl Transition {
+    pub fn to(target: Target) -> Self {
+        Self { to: target, occurred_at: None, override_reason: None }
+    }
+}
+
+/// What a decision depends on beside the deal itself.
+#[derive(Debug, Clone, Copy)]
+pub struct Facts<'a> {
+    pub process: &'a Process,
+    pub rules: Rules,
+    pub settings: Settings,
+    pub now: DateTime<Utc>,
+    /// The caller is a head or an administrator.
+    pub may_override: bool,
+}
+
+/// Opens a deal in the first stage of its process.
+pub fn open(new: NewDeal, facts: &Facts<'_>) -> Result<Ledger, Refusal> {
+    if !facts.rules.enabled {
+        return Err(Refusal::DealTypeDisabled);
+    }
+    let mut faults = Faults::default();
+    let amount = new.amount.unwrap_or_else(|| Money::zero(facts.settings.currency));
+    check_text(&mut faults, Some(&new.title), new.external_id.as_ref());
+    check_currency(&mut faults, amount, facts);
+    let opened_at = new.opened_at.unwrap_or(facts.now);
+    check_not_future(&mut faults, "/opened_at", opened_at, facts.now);
+    faults.into_result()?;
+    let details = Details {
+        title: new.title.trim().to_owned(),
+        client_id: new.client_id,
+        owner_id: new.owner_id,
+        amount,
+        base_amount: amount.amount,
+        source_id: new.source_id,
+        lead_temperature: new.lead_temperature,
+        expected_close_on: new.expected_close_on,
+        external_id: new.external_id,
+    };
+    let first = facts.process.at(1);
+    let stage = match &new.stage_key {
+        None => first,
+        Some(_) if first.is_none() => return Err(Refusal::DealHasNoStages),
+        Some(key) => Some(facts.process.by_key(key).ok_or_else(|| not_in_process(key))?),
+    };
+    let change = Change::Opened {
+        deal_type_id: facts.process.deal_type_id,
+        version_id: facts.process.version_id,
+        details,
+        stage: stage.map(StageRef::from),
+    };
+    let event = Event { sequence: 1, occurred_at: opened_at, change };
+    let direction = stage.map_or(Direction::Forward, |stage| direction(0, stage.position));
+    let ledger = Ledger::opened(new.id, event, direction)
+        .ok_or_else(|| Refusal::invalid("", "invalid", "Not an opening."))?;
+    // Opening a deal further on skips the stages before.
+    if let (Some(first), Some(stage)) = (first, stage)
+        && stage.position > first.position
+    {
+        if !facts.rules.allow_skip {
+            return Err(Refusal::SkipNotAllowed(first.key.clone()));
+        }
+        gates(&ledger.deal, first.position, stage.position, None, facts)?;
+    }
+    Ok(ledger)
+}
+
+/// Moves a deal, or refuses and says every reason.
+pub fn transition(
+    ledger: &mut Ledger,
+    command: Transition,
+    facts: &Facts<'_>,
+) -> Result<(), Refusal> {
+    let deal = &ledger.deal;
+    let at = instant(deal, command.occurred_at, facts)?;
+    let moves_stage = matches!(command.to, Target::Stage { .. } | Target::Next | Target::Won);
+    if moves_stage && facts.rules.mode == Mode::Automatic {
+        return Err(Refusal::TransitionIsAutomatic);
+    }
+    let reason = command.override_reason.as_deref();
+    let change = match command.to {
+        Target::Stage { stage_key } => to_stage(deal, &stage_key, reason, facts)?,
+        Target::Next => to_next(deal, reason, facts)?,
+        Target::Won => won(deal, reason, facts)?,
+        Target::Lost { loss_reason_id, note, competitor_id } => {
+            require_open(deal)?;
+            check_note("/note", note.as_deref())?;
+            let loss_reason_id = loss_reason_id.ok_or(Refusal::LossReasonRequired)?;
+            Change::Lost {
+                from: deal.stage.clone(),
+                loss: Loss { loss_reason_id, note, competitor_id },
+            }
+        }
+        Target::Open { stage_key } => reopen(deal, stage_key, reason, facts)?,
+        Target::Hold { reason, resume_on } => hold(deal, reason, resume_on, at, facts)?,
+        Target::Resume => {
+            require_open(deal)?;
+            let hold = deal.hold.as_ref().ok_or(Refusal::DealNotOnHold)?;
+            Change::Resumed { held_seconds: (at - hold.since).num_seconds().max(0) }
+        }
+    };
+    ledger.push(at, change);
+    Ok(())
+}
+
+/// Changes a deal's fields. A field that has the value already is no change.
+pub fn update(
+    ledger: &mut Ledger,
+    patch: DealPatch,
+    occurred_at: Option<DateTime<Utc>>,
+    facts: &Facts<'_>,
+) -> Result<(), Refusal> {
+    let deal = &ledger.deal;
+    let mut faults = Faults::default();
+    let external = patch.external_id.as_ref().and_then(Option::as_ref);
+    check_text(&mut faults, patch.title.as_deref(), external);
+    if let Some(amount) = patch.amount {
+        check_currency(&mut faults, amount, facts);
+    }
+    faults.into_result()?;
+    let at = instant(deal, occurred_at, facts)?;
+    let amount = patch.amount.filter(|amount| *amount != deal.amount);
+    let owner = patch.owner_id.filter(|owner| *owner != deal.owner_id);
+    let expected = patch.expected_close_on.filter(|day| *day != deal.expected_close_on);
+    if !deal.is_open() && (amount.is_some() || owner.is_some() || expected.is_some()) {
+        return Err(Refusal::DealClosed);
+    }
+    let previous = deal.details.clone();
+    let mut current = previous.clone();
+    set(&mut current.title, patch.title.map(|title| title.trim().to_owned()));
+    set(&mut current.client_id, patch.client_id);
+    set(&mut current.source_id, patch.source_id);
+    set(&mut current.lead_temperature, patch.lead_temperature);
+    set(&mut current.expected_close_on, expected);
+    set(&mut current.external_id, patch.external_id);
+    if current != previous {
+        ledger.push(at, Change::Updated { previous: previous.clone(), current });
+    }
+    if let Some(current) = amount {
+        let previous = previous.amount;
+        ledger.push(at, Change::AmountChanged { previous, current, base_amount: current.amount });
+    }
+    if let Some(current) = owner {
+        ledger.push(at, Change::OwnerChanged { previous: previous.owner_id, current });
+    }
+    Ok(())
+}
+
+/// A move that somebody could make, and why not if not.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Available {
+    pub to: &'static str,
+    pub stage: Option<StageRef>,
+    pub direction: Option<Direction>,
+    pub refusal: Option<Refusal>,
+}
+
+/// Every move of the deal's process with its answer, decided by the very code that moves deals.
+pub fn available(deal: &Deal, facts: &Facts<'_>) -> Vec<Available> {
+    let here = deal.stage.as_ref().map_or(0, |stage| stage.position);
+    let attempt = |to: &'static str, stage: Option<&Stage>, target: Target| {
+        let mut ledger = Ledger::stored(deal.clone());
+        let refusal = transition(&mut ledger, Transition::to(target), facts).err();
+        let direction = stage.map(|stage| direction(here, stage.position));
+        Available { to, stage: stage.map(StageRef::from), direction, refusal }
+    };
+    // Any reason and any loss reason will do: the question is whether the move as such is open.
+    let lost = Target::Lost { loss_reason_id: Some(Uuid::nil()), note: None, competitor_id: None };
+    let mut moves: Vec<_> = facts
+        .process
+        .stages
+        .iter()
+        .filter(|stage| stage.position != here)
+        .map(|s| attempt("stage", Some(s), Target::Stage { stage_key: s.key.clone() }))
+        .collect();
+    moves.push(attempt("won", None, Target::Won));
+    moves.push(attempt("lost", None, lost));
+    moves.push(attempt("open", None, Target::Open { stage_key: None }));
+    let hold = Target::Hold { reason: "-".into(), resume_on: None };
+    moves.push(attempt("hold", None, hold));
+    moves.push(attempt("resume", None, Target::Resume));
+    moves
+}
+
+fn to_next(deal: &Deal, reason: Option<&str>, facts: &Facts<'_>) -> Result<Change, Refusal> {
+    let here = movable(deal, facts)?;
+    let next = here.position.checked_add(1).and_then(|position| facts.process.at(position));
+    let to = next.ok_or(Refusal::NoNextStage)?;
+    pass(deal, here, to, Direction::Forward, reason, facts)
+}
+
+fn to_stage(
+    deal: &Deal,
+    key: &str,
+    reason: Option<&str>,
+    facts: &Facts<'_>,
+) -> Result<Change, Refusal> {
+    let here = movable(deal, facts)?;
+    let to = facts.process.by_key(key).ok_or_else(|| not_in_process(key))?;
+    if to.position == here.position {
+        return Err(Refusal::AlreadyInStage(here.name.clone()));
+    }
+    let direction = direction(here.position, to.position);
+    match direction {
+        Direction::Back if !facts.rules.allow_back => Err(Refusal::BackNotAllowed),
+        Direction::Skip if !facts.rules.allow_skip => Err(skip_not_allowed(here, facts)),
+        _ => pass(deal, here, to, direction, reason, facts),
+    }
+}
+
+fn reopen(
+    deal: &Deal,
+    stage_key: Option<String>,
+    reason: Option<&str>,
+    facts: &Facts<'_>,
+) -> Result<Change, Refusal> {
+    if deal.is_open() {
+        return Err(Refusal::DealOpen);
+    }
+    let Some(key) = stage_key else {
+        let stage = deal.stage.clone();
+        return Ok(Change::Reopened { stage, direction: Direction::Reopen, r#override: None });
+    };
+    let from = deal.stage_in(facts.process).ok_or(Refusal::DealHasNoStages)?;
+    let to = facts.process.by_key(&key).ok_or_else(|| not_in_process(&key))?;
+    let direction = direction(from.position, to.position);
+    match direction {
+        Direction::Skip if !facts.rules.allow_skip => return Err(skip_not_allowed(from, facts)),
+        Direction::Back if !facts.rules.allow_back && to.position < from.position => {
+            return Err(Refusal::BackNotAllowed);
+        }
+        _ => {}
+    }
+    let r#override = gates(deal, from.position, to.position, reason, facts)?;
+    let direction = if to.position == from.position { Direction::Reopen } else { direction };
+    Ok(Change::Reopened { stage: Some(to.into()), direction, r#override })
+}
+
+fn not_in_process(key: &str) -> Refusal {
+    Refusal::StageNotInProcess(key.to_owned())
+}
+
+fn skip_not_allowed(from: &Stage, facts: &Facts<'_>) -> Refusal {
+    let next = facts.process.at(from.position.saturating_add(1));
+    Refusal::SkipNotAllowed(next.map(|stage| stage.key.clone()).unwrap_or_default())
+}
+
+fn pass(
+    deal: &Deal,
+    from: &Stage,
+    to: &Stage,
+    direction: Direction,
+    reason: Option<&str>,
+    facts: &Facts<'_>,
+) -> Result<Change, Refusal> {
+    let r#override = gates(deal, from.position, to.position, reason, facts)?;
+    Ok(Change::StageChanged { from: from.into(), to: to.into(), direction, r#override })
+}
+
+fn won(deal: &Deal, reason: Option<&str>, facts: &Facts<'_>) -> Result<Change, Refusal> {
+    require_open(deal)?;
+    let Some(here) = deal.stage_in(facts.process) else {
+        return Ok(Change::Won { from: None, r#override: None });
+    };
+    let last = facts.process.last_position();
+    if here.position < last && !facts.rules.allow_skip {
+        let name = facts.process.at(last).map(|stage| stage.name.clone());
+        return Err(Refusal::WinBeforeLastStage(name.unwrap_or_default()));
+    }
+    let r#override = gates(deal, here.position, last.saturating_add(1), reason, facts)?;
+    Ok(Change::Won { from: Some(here.into()), r#override })
+}
+
+/// The gates from one position up to another. A stage that is skipped is passed like any other, or
+/// skipping would be the way around every gate; going back needs none.
+fn gates(
+    deal: &Deal,
+    from: i16,
+    to: i16,
+    reason: Option<&str>,
+    facts: &Facts<'_>,
+) -> Result<Option<Override>, Refusal> {
+    let unmet = unmet(deal, facts.process, from, to);
+    match reason.map(str::trim) {
+        _ if unmet.is_empty() => Ok(None),
+        None => Err(Refusal::StageGateUnmet(unmet)),
+        Some(_) if !facts.may_override => Err(Refusal::OverrideNotAllowed),
+        Some("") => Err(Refusal::invalid("/override_reason", "required", "Must not be empty.")),
+        Some(reason) => {
+            check_note("/override_reason", Some(reason))?;
+            let unmet = unmet.into_iter().map(|fault| fault.pointer).collect();
+            Ok(Some(Override { reason: reason.to_owned(), unmet }))
+        }
+    }
+}
+
+/// Every requirement that is not met in the stages at positions `from..to`.
+pub fn unmet(deal: &Deal, process: &Process, from: i16, to: i16) -> Vec<Fault> {
+    process
+        .stages
+        .iter()
+        .filter(|stage| (from..to).contains(&stage.position))
+        .flat_map(|stage| {
+            let open = stage.gate.iter().filter(|requirement| !requirement.is_met(deal));
+            open.map(|requirement| requirement.unmet(&stage.name))
+        })
+        .collect()
+}
+
+fn direction(from: i16, to: i16) -> Direction {
+    match to.saturating_sub(from) {
+        1 => Direction::Forward,
+        distance if distance > 1 => Direction::Skip,
+        _ => Direction::Back,
+    }
+}
+
+fn hold(
+    deal: &Deal,
+    reason: String,
+    resume_on: Option<NaiveDate>,
+    at: DateTime<Utc>,
+    facts: &Facts<'_>,
+) -> Result<Change, Refusal> {
+    require_open(deal)?;
+    if deal.hold.is_some() {
+        return Err(Refusal::DealOnHold);
+    }
+    let mut faults = Faults::default();
+    faults.text("/reason", &reason, LONGEST_NOTE);
+    if resume_on.is_some_and(|day| day < facts.settings.day(at)) {
+        faults.add("/resume_on", "in_the_past", "The day to resume on is before the hold.");
+    }
+    faults.into_result()?;
+    Ok(Change::Held { reason: reason.trim().to_owned(), resume_on })
+}
+
+fn movable<'p>(deal: &Deal, facts: &Facts<'p>) -> Result<&'p Stage, Refusal> {
+    if facts.rules.mode == Mode::Untracked {
+        return Err(Refusal::DealHasNoStages);
+    }
+    require_open(deal)?;
+    if deal.hold.is_some() {
+        return Err(Refusal::DealOnHold);
+    }
+    deal.stage_in(facts.process).ok_or(Refusal::DealHasNoStages)
+}
+
+fn require_open(deal: &Deal) -> Result<(), Refusal> {
+    if deal.status == Status::Open { Ok(()) } else { Err(Refusal::DealClosed) }
+}
+
+fn instant(
+    deal: &Deal,
+    occurred_at: Option<DateTime<Utc>>,
+    facts: &Facts<'_>,
+) -> Result<DateTime<Utc>, Refusal> {
+    let Some(at) = occurred_at else {
+        return Ok(facts.now.max(deal.last_occurred_at));
+    };
+    let mut faults = Faults::default();
+    check_not_future(&mut faults, "/occurred_at", at, facts.now);
+    if at < deal.last_occurred_at {
+        let detail = format!(
+            "The deal's last event happened at {}; history is not rewritten.",
+            deal.last_occurred_at.to_rfc3339()
+        );
+        faults.add("/occurred_at", "before_last_event", detail);
+    }
+    faults.into_result()?;
+    Ok(at)
+}
+
+fn check_not_future(faults: &mut Faults, pointer: &str, at: DateTime<Utc>, now: DateTime<Utc>) {
+    // Clocks of callers run a little ahead of ours.
+    if at > now + TimeDelta::seconds(2) {
+        faults.add(pointer, "in_the_future", "Must not be in the future.");
+    }
+    if at.timestamp() < 0 {
+        faults.add(pointer, "out_of_range", "Must not be before 1970.");
+    }
+}
+
+fn check_currency(faults: &mut Faults, amount: Money, facts: &Facts<'_>) {
+    if amount.currency != facts.settings.currency {
+        let base = facts.settings.currency;
+        let detail = format!("No exchange rate from {} to {base} is known.", amount.currency);
+        faults.add("/amount/currency", "exchange_rate_missing", detail);
+    }
+}
+
+fn check_text(
+    faults: &mut Faults,
+    title: Option<&str>,
+    external: Option<&crate::deal::ExternalId>,
+) {
+    if let Some(title) = title {
+        faults.text("/title", title, NAME_LENGTH);
+    }
+    if let Some(external) = external {
+        faults.text("/external_id/source", &external.source, NAME_LENGTH);
+        faults.text("/external_id/id", &external.id, NAME_LENGTH);
+    }
+}
+
+fn check_note(pointer: &str, note: Option<&str>) -> Result<(), Refusal> {
+    if note.is_some_and(|note| note.chars().count() > LONGEST_NOTE) {
+        let detail = format!("At most {LONGEST_NOTE} characters.");
+        return Err(Refusal::invalid(pointer, "too_long", detail));
+    }
+    Ok(())
+}
+
+fn set<T>(field: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *field = value;
+    }
+}

@@ -1,0 +1,1 @@
+DROP TABLE contacts, clients, loss_reasons, competitors, sources;

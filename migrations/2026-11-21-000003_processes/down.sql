@@ -1,0 +1,1 @@
+DROP TABLE stages, process_versions, deal_types CASCADE;

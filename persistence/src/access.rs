@@ -1,0 +1,158 @@
+//! Who calls: a user or an API key with what it may do and see.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use diesel::{RunQueryDsl, sql_types::Bytea};
+use uuid::Uuid;
+use voronka_domain::{
+    access::{Actor, Permission, Role, Visibility},
+    workspace::Settings,
+};
+
+use crate::{Error, Result, Statement, Store, api_keys, departments, unit::raw, users, workspaces};
+
+/// An authenticated caller, with the settings of the workspace.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    pub workspace_id: Uuid,
+    /// The user's or the API key's id.
+    pub id: Uuid,
+    pub actor: Actor,
+    pub grant: Grant,
+    pub visibility: Visibility,
+    pub settings: Settings,
+}
+
+#[derive(Debug, Clone)]
+pub enum Grant {
+    Role(Role),
+    Scopes(Vec<Permission>),
+}
+
+impl Caller {
+    pub fn may(&self, permission: Permission) -> bool {
+        match &self.grant {
+            Grant::Role(role) => role.grants(permission),
+            Grant::Scopes(scopes) => scopes.contains(&permission),
+        }
+    }
+
+    pub fn may_override(&self) -> bool {
+        matches!(&self.grant, Grant::Role(role) if role.may_override())
+    }
+
+    pub fn user_id(&self) -> Option<Uuid> {
+        match self.actor {
+            Actor::User { id } => Some(id),
+            Actor::Import { user_id, .. } => user_id,
+            Actor::ApiKey { .. } | Actor::Operator => None,
+        }
+    }
+}
+
+impl Store {
+    /// The caller behind a user's id; none if there is no such user, or one who may not log in.
+    pub fn user_caller(&self, workspace_id: Uuid, user_id: Uuid) -> Result<Option<Arc<Caller>>> {
+        if let Some(caller) = self.callers.get(&user_id) {
+            return Ok(Some(caller).filter(|caller| caller.workspace_id == workspace_id));
+        }
+        let found = self.tenant(workspace_id, |tenant| {
+            let user = match users::get(tenant, user_id) {
+                Err(Error::NotFound(_)) => return Ok(None),
+                user => user?,
+            };
+            let Some(role) = user.role().filter(|_| user.active) else { return Ok(None) };
+            let settings = workspaces::get(tenant)?.settings()?;
+            let departments = match role {
+                Role::Head => departments::led_by(tenant, user_id)?,
+                _ => Vec::new(),
+            };
+            let visibility = Visibility::of(role, user_id, departments, settings.deal_visibility);
+            Ok(Some(Arc::new(Caller {
+                workspace_id,
+                id: user_id,
+                actor: Actor::User { id: user_id },
+                grant: Grant::Role(role),
+                visibility,
+                settings,
+            })))
+        })?;
+        if let Some(caller) = &found {
+            self.callers.insert(user_id, caller.clone());
+        }
+        Ok(found)
+    }
+
+    /// The caller behind an API key. `hash` is the SHA-256 of the whole key.
+    pub fn key_caller(
+        &self,
+        workspace_id: Uuid,
+        key_id: Uuid,
+        hash: &[u8],
+        now: DateTime<Utc>,
+    ) -> Result<Option<Arc<Caller>>> {
+        // Only the right key finds its entry.
+        let cached = hash.first_chunk::<16>().map(|half| Uuid::from_bytes(*half));
+        if let Some(caller) = cached.and_then(|cached| self.callers.get(&cached)) {
+            return Ok(Some(caller));
+        }
+        let found = self.tenant(workspace_id, |tenant| {
+            let key = match api_keys::get(tenant, key_id) {
+                Err(Error::NotFound(_)) => return Ok(None),
+                key => key?,
+            };
+            let expired = key.expires_at.is_some_and(|at| at <= now);
+            if key.key_hash != hash || key.revoked_at.is_some() || expired {
+                return Ok(None);
+            }
+            let scopes = key.scopes.iter().filter_map(|scope| Permission::parse(scope)).collect();
+            Ok(Some(Arc::new(Caller {
+                workspace_id,
+                id: key_id,
+                actor: Actor::ApiKey { id: key_id },
+                grant: Grant::Scopes(scopes),
+                visibility: Visibility::All,
+                settings: workspaces::get(tenant)?.settings()?,
+            })))
+        })?;
+        if let (Some(cached), Some(caller)) = (cached, &found) {
+            self.callers.insert(cached, caller.clone());
+        }
+        Ok(found)
+    }
+
+    /// The operator of the machine, acting in a workspace from the command line.
+    pub fn operator(&self, workspace_id: Uuid, settings: Settings) -> Caller {
+        Caller {
+            workspace_id,
+            id: Uuid::nil(),
+            actor: Actor::Operator,
+            grant: Grant::Role(Role::Admin),
+            visibility: Visibility::All,
+            settings,
+        }
+    }
+
+    /// After a change of roles, departments, keys or settings.
+    pub fn forget_callers(&self) {
+        self.callers.invalidate_all();
+    }
+
+    /// A secret that all servers of the installation share, made at first use.
+    pub fn instance_key(&self, name: &str, fresh: Vec<u8>) -> Result<Vec<u8>> {
+        let mut connection = self.connection()?;
+        let insert = Statement::command("INSERT INTO instance_keys (name, secret) VALUES (")
+            .bind(name)
+            .sql(", ")
+            .bind(fresh)
+            .sql(") ON CONFLICT DO NOTHING")
+            .execute(&mut *connection);
+        let key = insert.and_then(|_| {
+            Statement::select(raw::<Bytea>("secret FROM instance_keys WHERE name = "))
+                .bind(name)
+                .get_result(&mut *connection)
+        });
+        connection.watch(key.map_err(Error::from))
+    }
+}

@@ -1,0 +1,181 @@
+//! The pool of connections, the migrations, and what every server keeps in memory.
+
+use std::{
+    ops::{Deref, DerefMut},
+    sync::Arc,
+    time::Duration,
+};
+
+use chrono::{DateTime, SubsecRound, Utc};
+use diesel::{
+    PgConnection, RunQueryDsl,
+    connection::SimpleConnection,
+    r2d2::{ConnectionManager, ManageConnection, Pool, PooledConnection},
+};
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use moka::sync::Cache;
+use uuid::Uuid;
+use voronka_domain::process::Process;
+
+use crate::{Caller, Error, Result};
+
+const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../migrations");
+/// Any number that no other program on the database uses: "voronka".
+const MIGRATION_LOCK: i64 = 0x766f_726f_6e6b_61;
+
+/// Now, to the microsecond that Postgres keeps, so that what is stored equals what was answered.
+pub fn now() -> DateTime<Utc> {
+    Utc::now().trunc_subsecs(6)
+}
+
+/// A connection that leaves the pool when its server has gone away.
+#[derive(Debug)]
+pub struct Manager(ConnectionManager<PgConnection>);
+
+pub struct Link {
+    connection: PgConnection,
+    lost: bool,
+}
+
+impl ManageConnection for Manager {
+    type Connection = Link;
+    type Error = diesel::r2d2::Error;
+
+    fn connect(&self) -> Result<Link, Self::Error> {
+        let mut connection = self.0.connect()?;
+        connection
+            .batch_execute("SET TIME ZONE 'UTC'; SET lock_timeout = '10s'")
+            .map_err(diesel::r2d2::Error::QueryError)?;
+        Ok(Link { connection, lost: false })
+    }
+
+    fn is_valid(&self, link: &mut Link) -> Result<(), Self::Error> {
+        self.0.is_valid(&mut link.connection)
+    }
+
+    fn has_broken(&self, link: &mut Link) -> bool {
+        link.lost || self.0.has_broken(&mut link.connection)
+    }
+}
+
+/// A connection on loan from the pool.
+pub struct Connection(PooledConnection<Manager>);
+
+impl Deref for Connection {
+    type Target = PgConnection;
+    fn deref(&self) -> &PgConnection {
+        &self.0.connection
+    }
+}
+
+impl DerefMut for Connection {
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        &mut self.0.connection
+    }
+}
+
+impl Connection {
+    /// Looks at a result on its way out, so that a lost connection is not lent again.
+    pub fn watch<T>(&mut self, result: Result<T>) -> Result<T> {
+        if result.as_ref().is_err_and(Error::is_lost_connection) {
+            self.0.lost = true;
+        }
+        result
+    }
+}
+
+/// The database, with the caches in front of it.
+#[derive(Clone)]
+pub struct Store {
+    pool: Pool<Manager>,
+    pub(crate) processes: Cache<(Uuid, Uuid), Arc<Process>>,
+    pub callers: Cache<Uuid, Arc<Caller>>,
+}
+
+impl Store {
+    /// A pool of at most `size` connections; none is opened yet.
+    pub fn new(url: &str, size: u32) -> Self {
+        let pool = Pool::builder()
+            .max_size(size)
+            .min_idle(Some(1))
+            .connection_timeout(Duration::from_secs(5))
+            // A round trip before every request; lost connections are found when they are used.
+            .test_on_check_out(false)
+            .error_handler(Box::new(Silent))
+            .build_unchecked(Manager(ConnectionManager::new(url)));
+        Self {
+            pool,
+            processes: Cache::new(10_000),
+            callers: Cache::builder().max_capacity(10_000).time_to_live(CALLER_LIFE).build(),
+        }
+    }
+
+    pub fn connection(&self) -> Result<Connection> {
+        self.pool.get().map(Connection).map_err(|error| Error::Unavailable(error.to_string()))
+    }
+
+    /// Brings the schema up to date. Of many servers that start at once, one does the work.
+    pub fn migrate(url: &str) -> Result<Vec<String>> {
+        let mut connection = <PgConnection as diesel::Connection>::establish(url)
+            .map_err(|error| Error::Unavailable(error.to_string()))?;
+        let lock = format!("SELECT pg_advisory_lock({MIGRATION_LOCK})");
+        diesel::sql_query(lock).execute(&mut connection)?;
+        let run = connection
+            .run_pending_migrations(MIGRATIONS)
+            .map_err(|error| Error::Internal(format!("migration failed: {error}")))?;
+        Ok(run.iter().map(ToString::to_string).collect())
+        // The lock goes with the connection.
+    }
+
+    /// The database answers.
+    pub fn ping(&self) -> Result<()> {
+        let mut connection = self.connection()?;
+        let answer = diesel::sql_query("SELECT 1").execute(&mut *connection).map_err(Error::from);
+        connection.watch(answer.map(|_| ()))
+    }
+
+    /// Connections in the pool, and those of them that are idle.
+    pub fn pool_state(&self) -> (u32, u32) {
+        let state = self.pool.state();
+        (state.connections, state.idle_connections)
+    }
+}
+
+/// How long a change of somebody's role may stay unknown to another server.
+const CALLER_LIFE: Duration = Duration::from_secs(5);
+
+/// The pool's own complaints; whoever asked for a connection is told anyway.
+#[derive(Debug)]
+struct Silent;
+
+impl<E: std::fmt::Display> diesel::r2d2::HandleError<E> for Silent {
+    fn handle_error(&self, error: E) {
+        tracing::debug!(%error, "no connection to the database");
+    }
+}
+
+impl Store {
+    /// Makes a database on a server, unless it is there.
+    pub fn create_database(server_url: &str, name: &str) -> Result<()> {
+        let mut connection = <PgConnection as diesel::Connection>::establish(server_url)
+            .map_err(|error| Error::Unavailable(error.to_string()))?;
+        let there: bool = crate::Statement::select(crate::unit::raw::<diesel::sql_types::Bool>(
+            "EXISTS (SELECT FROM pg_database WHERE datname = ",
+        ))
+        .bind(name)
+        .sql(")")
+        .get_result(&mut connection)?;
+        if !there {
+            let quoted = name.replace('"', "\"\"");
+            match diesel::sql_query(format!("CREATE DATABASE \"{quoted}\""))
+                .execute(&mut connection)
+            {
+                Ok(_) => {}
+                // Another server was faster.
+                Err(error) if error.to_string().contains("already exists") => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+}

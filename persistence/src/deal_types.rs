@@ -1,0 +1,205 @@
+//! Deal types and the published versions of their processes. A version never changes, so the cache
+//! of versions needs no invalidation.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use rust_decimal::Decimal;
+use serde::Serialize;
+use uuid::Uuid;
+use voronka_domain::process::{Mode, Process, Rules, Stage};
+
+use crate::{
+    Error, Result, Store, Tenant, Unit,
+    list::{Field, Kind, Page, Query, Spec},
+    noun::noun,
+    schema::{deal_types, process_versions, stages},
+    unit::to_json,
+    words::from_word,
+};
+
+#[derive(Debug, Clone, PartialEq, Serialize, Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = deal_types, treat_none_as_null = true)]
+pub struct DealType {
+    pub id: Uuid,
+    pub name: String,
+    pub mode: String,
+    pub enabled: bool,
+    pub allow_skip: bool,
+    pub allow_back: bool,
+    pub require_primary_demand: bool,
+    pub current_version_id: Uuid,
+    pub archived: bool,
+    pub version: i32,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+}
+
+noun!(deal_types, DealType, "deal_type");
+
+impl DealType {
+    pub fn rules(&self) -> Result<Rules> {
+        rules(&self.mode, self.allow_skip, self.allow_back, self.enabled && !self.archived)
+    }
+}
+
+pub(crate) fn rules(
+    mode: &str,
+    allow_skip: bool,
+    allow_back: bool,
+    enabled: bool,
+) -> Result<Rules> {
+    let mode = from_word::<Mode>(mode)
+        .ok_or_else(|| Error::Internal("deal type has a bad mode".into()))?;
+    Ok(Rules { mode, allow_skip, allow_back, enabled })
+}
+
+pub const LIST: Spec = Spec {
+    table: "deal_types",
+    fields: &[
+        Field::new("name", "deal_types.name", Kind::Text).sorted(),
+        Field::new("mode", "deal_types.mode", Kind::Choice(&["automatic", "manual", "untracked"])),
+        Field::new("enabled", "deal_types.enabled", Kind::Bool),
+        Field::new("archived", "deal_types.archived", Kind::Bool),
+        Field::new("created_at", "deal_types.created_at", Kind::Instant).sorted(),
+        Field::new("updated_at", "deal_types.updated_at", Kind::Instant).sorted(),
+    ],
+    default_sort: "name",
+    search: Some("deal_types.name"),
+};
+
+pub fn list(tenant: &mut Tenant<'_>, query: Query) -> Result<Page<DealType>> {
+    tenant.page(&LIST, query, DealType::as_select(), |list| list, |row: &DealType| row.id)
+}
+
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = process_versions)]
+pub struct Version {
+    pub workspace_id: Uuid,
+    pub id: Uuid,
+    pub deal_type_id: Uuid,
+    pub number: i32,
+    pub created_at: DateTime<Utc>,
+}
+
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = stages)]
+struct StageRow {
+    workspace_id: Uuid,
+    id: Uuid,
+    version_id: Uuid,
+    position: i16,
+    key: String,
+    name: String,
+    goal: Option<String>,
+    probability: Decimal,
+    norm_days: Option<Decimal>,
+    gate: serde_json::Value,
+}
+
+/// Publishes a version. The caller makes it the current one by saving the deal type.
+pub fn publish(
+    unit: &mut Unit<'_>,
+    deal_type_id: Uuid,
+    version_id: Uuid,
+    number: i32,
+    stages: &[Stage],
+) -> Result<Version> {
+    let workspace_id = unit.tenant.workspace_id;
+    let version =
+        Version { workspace_id, id: version_id, deal_type_id, number, created_at: unit.now };
+    diesel::insert_into(process_versions::table).values(&version).execute(unit.tenant.conn)?;
+    let rows = stages
+        .iter()
+        .map(|stage| {
+            Ok(StageRow {
+                workspace_id,
+                id: stage.id,
+                version_id,
+                position: stage.position,
+                key: stage.key.clone(),
+                name: stage.name.clone(),
+                goal: stage.goal.clone(),
+                probability: stage.probability,
+                norm_days: stage.norm_days,
+                gate: to_json(&stage.gate)?,
+            })
+        })
+        .collect::<Result<Vec<_>>>()?;
+    diesel::insert_into(stages::table).values(rows).execute(unit.tenant.conn)?;
+    Ok(version)
+}
+
+/// The published versions of a deal type, the newest first.
+pub fn versions(tenant: &mut Tenant<'_>, deal_type_id: Uuid) -> Result<Vec<Version>> {
+    let versions = tenant
+        .rows(Version::as_select(), "process_versions")
+        .sql(" AND deal_type_id = ")
+        .bind(deal_type_id)
+        .sql(" ORDER BY number DESC")
+        .load(tenant.conn)?;
+    Ok(versions)
+}
+
+impl Store {
+    /// A published version with its stages.
+    pub fn process(&self, tenant: &mut Tenant<'_>, version_id: Uuid) -> Result<Arc<Process>> {
+        let key = (tenant.workspace_id, version_id);
+        if let Some(process) = self.processes.get(&key) {
+            return Ok(process);
+        }
+        let process = Arc::new(load(tenant, version_id)?);
+        self.processes.insert(key, process.clone());
+        Ok(process)
+    }
+
+    /// Every version of a deal type, the newest first.
+    pub fn processes_of(
+        &self,
+        tenant: &mut Tenant<'_>,
+        deal_type_id: Uuid,
+    ) -> Result<Vec<Arc<Process>>> {
+        let versions = versions(tenant, deal_type_id)?;
+        versions.iter().map(|version| self.process(tenant, version.id)).collect()
+    }
+}
+
+fn load(tenant: &mut Tenant<'_>, version_id: Uuid) -> Result<Process> {
+    let version: Version = tenant
+        .rows(Version::as_select(), "process_versions")
+        .sql(" AND id = ")
+        .bind(version_id)
+        .get_result(tenant.conn)
+        .optional()?
+        .ok_or(Error::NotFound("process version"))?;
+    let rows: Vec<StageRow> = tenant
+        .rows(StageRow::as_select(), "stages")
+        .sql(" AND version_id = ")
+        .bind(version_id)
+        .sql(" ORDER BY position")
+        .load(tenant.conn)?;
+    let stages = rows
+        .into_iter()
+        .map(|row| {
+            let gate = serde_json::from_value(row.gate)
+                .map_err(|error| Error::Internal(format!("stage has a bad gate: {error}")))?;
+            Ok(Stage {
+                id: row.id,
+                key: row.key,
+                name: row.name,
+                position: row.position,
+                goal: row.goal,
+                probability: row.probability.normalize(),
+                norm_days: row.norm_days.map(|days| days.normalize()),
+                gate,
+            })
+        })
+        .collect::<Result<Vec<_>>>()?;
+    Ok(Process {
+        version_id: version.id,
+        deal_type_id: version.deal_type_id,
+        number: version.number,
+        stages,
+    })
+}

@@ -1,0 +1,476 @@
+//! Deals: locked with what a decision needs, decided by the domain, recorded in one piece.
+
+mod record;
+mod row;
+
+use std::sync::Arc;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use diesel::{
+    OptionalExtension, RunQueryDsl, SelectableHelper,
+    sql_types::{Bool, Integer, Nullable, Text, Uuid as SqlUuid},
+};
+use uuid::Uuid;
+use voronka_domain::{
+    Money,
+    access::Visibility,
+    deal::{Deal, DealPatch, ExternalId, LeadTemperature, NewDeal},
+    fault::Faults,
+    ledger::Ledger,
+    process::{Process, Rules},
+    transition::{self, Facts, Target, Transition},
+};
+
+pub(crate) use record::{Recordable, record};
+pub use row::DealRow;
+
+use crate::{
+    Error, Result, Statement, Store, Tenant, Unit,
+    catalogues::check_version,
+    deal_types::rules,
+    list::{Field, Kind, Page, Query, Spec},
+    unit::raw,
+};
+
+pub const LIST: Spec = Spec {
+    table: "deals",
+    fields: &[
+        Field::new("status", "deals.status", Kind::Choice(&["open", "won", "lost"])),
+        Field::new("stage_id", "deals.stage_id", Kind::Uuid).nullable(),
+        Field::new("deal_type_id", "deals.deal_type_id", Kind::Uuid),
+        Field::new("owner_id", "deals.owner_id", Kind::Uuid),
+        Field::new("client_id", "deals.client_id", Kind::Uuid).nullable(),
+        Field::new("source_id", "deals.source_id", Kind::Uuid).nullable(),
+        Field::new("loss_reason_id", "deals.loss_reason_id", Kind::Uuid).nullable(),
+        Field::new("competitor_id", "deals.competitor_id", Kind::Uuid).nullable(),
+        Field::new(
+            "lead_temperature",
+            "deals.lead_temperature",
+            Kind::Choice(&["cold", "warm", "hot"]),
+        )
+        .nullable(),
+        Field::new("external_source", "deals.external_source", Kind::Text).nullable(),
+        Field::new("external_id", "deals.external_id", Kind::Text).nullable(),
+        Field::new("title", "deals.title", Kind::Text).sorted(),
+        Field::new("amount", "deals.base_amount", Kind::Decimal).sorted(),
+        Field::new("expected_close_on", "deals.expected_close_on", Kind::Date).nullable().sorted(),
+        Field::new("opened_at", "deals.opened_at", Kind::Instant).sorted(),
+        Field::new("closed_at", "deals.closed_at", Kind::Instant).nullable().sorted(),
+        Field::new("stage_entered_at", "deals.visit_entered_at", Kind::Instant).sorted(),
+        Field::new("created_at", "deals.created_at", Kind::Instant).sorted(),
+        Field::new("updated_at", "deals.updated_at", Kind::Instant).sorted(),
+    ],
+    default_sort: "-updated_at",
+    search: Some("deals.title"),
+};
+
+/// A deal with the times of its row and its version of the process.
+#[derive(Debug, Clone)]
+pub struct Stored {
+    pub deal: Deal,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+    pub process: Arc<Process>,
+}
+
+/// Adds to a statement over `deals` whose deals the caller sees.
+pub(crate) fn seen_by<S>(statement: Statement<S>, visibility: &Visibility) -> Statement<S> {
+    owned_by(statement, visibility, "deals")
+}
+
+/// The same over any table with `workspace_id` and `owner_id`.
+pub(crate) fn owned_by<S>(
+    statement: Statement<S>,
+    visibility: &Visibility,
+    table: &str,
+) -> Statement<S> {
+    match visibility {
+        Visibility::All => statement,
+        Visibility::Own { user_id } => {
+            statement.sql(format!(" AND {table}.owner_id = ")).bind(*user_id)
+        }
+        Visibility::Departments { user_id, departments } => statement
+            .sql(format!(" AND ({table}.owner_id = "))
+            .bind(*user_id)
+            .sql(format!(
+                " OR {table}.owner_id IN (SELECT u.id FROM users u \
+                 WHERE u.workspace_id = {table}.workspace_id AND u.department_id = ANY("
+            ))
+            .bind(departments.clone())
+            .sql(")))"),
+    }
+}
+
+impl Store {
+    fn stored(&self, tenant: &mut Tenant<'_>, row: DealRow) -> Result<Stored> {
+        let process = self.process(tenant, row.version_id)?;
+        let (created_at, updated_at) = (row.created_at, row.updated_at);
+        Ok(Stored { deal: row.into_deal(&process)?, created_at, updated_at, process })
+    }
+
+    pub fn deal(
+        &self,
+        tenant: &mut Tenant<'_>,
+        visibility: &Visibility,
+        id: Uuid,
+    ) -> Result<Stored> {
+        let rows = tenant.rows(DealRow::as_select(), "deals").sql(" AND deals.id = ").bind(id);
+        let row = seen_by(rows, visibility).get_result(tenant.conn).optional()?;
+        self.stored(tenant, row.ok_or(Error::NotFound("deal"))?)
+    }
+
+    pub fn deals(
+        &self,
+        tenant: &mut Tenant<'_>,
+        visibility: &Visibility,
+        query: Query,
+    ) -> Result<Page<Stored>> {
+        let narrow = |list| seen_by(list, visibility);
+        let page =
+            tenant.page(&LIST, query, DealRow::as_select(), narrow, |row: &DealRow| row.id)?;
+        let items = page
+            .items
+            .into_iter()
+            .map(|row| self.stored(tenant, row))
+            .collect::<Result<Vec<_>>>()?;
+        Ok(Page { items, next: page.next })
+    }
+
+    /// What a decision on a deal would depend on, without a lock.
+    pub fn rules_of(&self, tenant: &mut Tenant<'_>, deal_type_id: Uuid) -> Result<Rules> {
+        let (mode, allow_skip, allow_back, enabled): RuleRow = tenant
+            .rows(raw::<RuleTypes>(RULES), "deal_types")
+            .sql(" AND id = ")
+            .bind(deal_type_id)
+            .get_result(tenant.conn)?;
+        rules(&mode, allow_skip, allow_back, enabled)
+    }
+}
+
+type RuleTypes = (Text, Bool, Bool, Bool);
+type RuleRow = (String, bool, bool, bool);
+const RULES: &str = "deal_types.mode, deal_types.allow_skip, deal_types.allow_back, \
+                     deal_types.enabled AND NOT deal_types.archived";
+
+/// Names and ids of the people and things that a deal refers to, as a request gives them.
+#[derive(Debug, Clone, Default)]
+pub struct References {
+    pub client_id: Option<Uuid>,
+    pub owner_id: Option<Uuid>,
+    pub source: Option<SourceName>,
+}
+
+/// A source by its id or its name.
+#[derive(Debug, Clone)]
+pub enum SourceName {
+    Id(Uuid),
+    Name(String),
+}
+
+/// A deal as a request asks for it.
+#[derive(Debug, Clone)]
+pub struct Opening {
+    pub title: String,
+    pub deal_type_id: Uuid,
+    pub references: References,
+    pub amount: Option<Money>,
+    pub lead_temperature: Option<LeadTemperature>,
+    pub expected_close_on: Option<NaiveDate>,
+    pub external_id: Option<ExternalId>,
+    pub opened_at: Option<DateTime<Utc>>,
+    pub stage_key: Option<String>,
+}
+
+type OpeningTypes =
+    ((SqlUuid, Text, Bool, Bool, Bool), Nullable<Bool>, Nullable<Bool>, Nullable<SqlUuid>);
+type OpeningRow = ((Uuid, String, bool, bool, bool), Option<bool>, Option<bool>, Option<Uuid>);
+
+/// Opens a deal.
+pub fn open(unit: &mut Unit<'_>, opening: Opening) -> Result<Stored> {
+    let owner_id = opening.references.owner_id.or(unit.caller.user_id());
+    let Some(owner_id) = owner_id else {
+        let detail = "A deal needs an owner; an API key has to name one.";
+        return Err(Error::invalid("/owner_id", "required", detail));
+    };
+    let client = opening.references.client_id;
+    let selection = raw::<OpeningTypes>(
+        "deal_types.current_version_id, deal_types.mode, deal_types.allow_skip, \
+         deal_types.allow_back, deal_types.enabled AND NOT deal_types.archived",
+    );
+    // One round trip for the rules and every reference.
+    let statement = Statement::select(selection)
+        .sql(", (SELECT u.active FROM users u WHERE u.workspace_id = deal_types.workspace_id AND u.id = ")
+        .bind(owner_id)
+        .sql(
+            "), (SELECT NOT c.archived FROM clients c \
+             WHERE c.workspace_id = deal_types.workspace_id AND c.id = ",
+        )
+        .bind(client.unwrap_or_default())
+        .sql(
+            "), (SELECT s.id FROM sources s \
+             WHERE s.workspace_id = deal_types.workspace_id AND NOT s.archived AND ",
+        );
+    let statement = source_is(statement, opening.references.source.as_ref())
+        .sql(") FROM deal_types WHERE deal_types.workspace_id = ")
+        .bind(unit.tenant.workspace_id)
+        .sql(" AND deal_types.id = ")
+        .bind(opening.deal_type_id);
+    let found: Option<OpeningRow> = statement.get_result(unit.tenant.conn).optional()?;
+    let Some(((version_id, mode, skip, back, enabled), owner, client_ok, source_id)) = found else {
+        return Err(Error::unknown_reference("/deal_type_id", "deal type"));
+    };
+    let mut faults = Faults::default();
+    check(&mut faults, "/owner_id", "user", owner == Some(true));
+    check(&mut faults, "/client_id", "client", client.is_none() || client_ok == Some(true));
+    let source = opening.references.source.as_ref();
+    check(&mut faults, source_pointer(source), "source", source.is_none() || source_id.is_some());
+    faults.into_result()?;
+    let process = unit.process(version_id)?;
+    let facts = Facts {
+        process: &process,
+        rules: rules(&mode, skip, back, enabled)?,
+        settings: unit.caller.settings,
+        now: unit.now,
+        may_override: unit.caller.may_override(),
+    };
+    let new = NewDeal {
+        id: Uuid::now_v7(),
+        title: opening.title,
+        client_id: client,
+        owner_id,
+        amount: opening.amount,
+        source_id,
+        lead_temperature: opening.lead_temperature,
+        expected_close_on: opening.expected_close_on,
+        external_id: opening.external_id,
+        opened_at: opening.opened_at,
+        stage_key: opening.stage_key,
+    };
+    let ledger = transition::open(new, &facts)?;
+    let deal = ledger.deal.clone();
+    let actor = unit.actor;
+    record(unit, vec![Recordable { ledger, process: process.clone(), actor }])?;
+    Ok(Stored { deal, created_at: unit.now, updated_at: unit.now, process })
+}
+
+fn check(faults: &mut Faults, pointer: &str, what: &str, holds: bool) {
+    if !holds {
+        faults.add(pointer, "unknown_reference", format!("There is no such {what} in use."));
+    }
+}
+
+fn source_pointer(source: Option<&SourceName>) -> &'static str {
+    if matches!(source, Some(SourceName::Id(_))) { "/source_id" } else { "/source" }
+}
+
+fn source_is<S>(statement: Statement<S>, source: Option<&SourceName>) -> Statement<S> {
+    match source {
+        Some(SourceName::Id(id)) => statement.sql("s.id = ").bind(*id),
+        Some(SourceName::Name(name)) => {
+            statement.sql("lower(s.name) = lower(").bind(name.as_str()).sql(")")
+        }
+        None => statement.sql("false"),
+    }
+}
+
+/// A deal under lock, with the rules of its type.
+struct Locked {
+    stored: Stored,
+    rules: Rules,
+    /// Somebody else moved it between our arrival and our turn.
+    moved_meanwhile: bool,
+}
+
+/// While we waited for the lock, the subquery went on showing the deal as it was when we came.
+const MOVES: &str = "deals.visit * 2 + (deals.status = 'open')::int <> \
+                     (SELECT d.visit * 2 + (d.status = 'open')::int FROM deals d \
+                      WHERE d.workspace_id = deals.workspace_id AND d.id = deals.id)";
+
+fn lock(unit: &mut Unit<'_>, id: Uuid, if_match: Option<i32>) -> Result<Locked> {
+    let selection = (DealRow::as_select(), (raw::<RuleTypes>(RULES), raw::<Bool>(MOVES)));
+    let from = "deals JOIN deal_types ON deal_types.workspace_id = deals.workspace_id \
+                AND deal_types.id = deals.deal_type_id";
+    let statement = unit.tenant.select(selection, from, "deals").sql(" AND deals.id = ").bind(id);
+    let found: Option<(DealRow, (RuleRow, bool))> = seen_by(statement, &unit.caller.visibility)
+        .sql(" FOR UPDATE OF deals")
+        .get_result(unit.tenant.conn)
+        .optional()?;
+    let (row, ((mode, skip, back, enabled), moved_meanwhile)) =
+        found.ok_or(Error::NotFound("deal"))?;
+    check_version(if_match, row.sequence)?;
+    let rules = rules(&mode, skip, back, enabled)?;
+    let stored = unit.store.stored(&mut unit.tenant, row)?;
+    Ok(Locked { stored, rules, moved_meanwhile })
+}
+
+/// Carries out a command on a deal under lock and records it, or, to `validate_only`, does not.
+fn command(
+    unit: &mut Unit<'_>,
+    locked: Locked,
+    validate_only: bool,
+    decide: impl FnOnce(&mut Ledger, &Facts<'_>) -> Result<(), voronka_domain::Refusal>,
+) -> Result<Stored> {
+    let Stored { deal, created_at, updated_at, process } = locked.stored;
+    let facts = Facts {
+        process: &process,
+        rules: locked.rules,
+        settings: unit.caller.settings,
+        now: unit.now,
+        may_override: unit.caller.may_override(),
+    };
+    let mut ledger = Ledger::stored(deal);
+    decide(&mut ledger, &facts)?;
+    let deal = ledger.deal.clone();
+    let changed = !ledger.is_unchanged();
+    if changed && !validate_only {
+        let actor = unit.actor;
+        record(unit, vec![Recordable { ledger, process: process.clone(), actor }])?;
+    }
+    let updated_at = if changed { unit.now } else { updated_at };
+    Ok(Stored { deal, created_at, updated_at, process })
+}
+
+/// Moves a deal.
+pub fn transition(
+    unit: &mut Unit<'_>,
+    id: Uuid,
+    if_match: Option<i32>,
+    to: Transition,
+    validate_only: bool,
+) -> Result<Stored> {
+    let locked = lock(unit, id, if_match)?;
+    if locked.moved_meanwhile {
+        let detail = "Somebody else moved the deal at the same moment; look at it again.";
+        return Err(Error::conflict("deal_moved_meanwhile", "/to", detail));
+    }
+    if let Target::Lost { loss_reason_id, competitor_id, .. } = &to.to {
+        check_loss(unit, *loss_reason_id, *competitor_id)?;
+    }
+    command(unit, locked, validate_only, |ledger, facts| transition::transition(ledger, to, facts))
+}
+
+fn check_loss(unit: &mut Unit<'_>, reason: Option<Uuid>, competitor: Option<Uuid>) -> Result<()> {
+    if reason.is_none() && competitor.is_none() {
+        return Ok(());
+    }
+    let found: (bool, bool) = Statement::select(raw::<(Bool, Bool)>(
+        "EXISTS (SELECT FROM loss_reasons WHERE NOT archived AND workspace_id = ",
+    ))
+    .bind(unit.tenant.workspace_id)
+    .sql(" AND id = ")
+    .bind(reason.unwrap_or_default())
+    .sql("), EXISTS (SELECT FROM competitors WHERE NOT archived AND workspace_id = ")
+    .bind(unit.tenant.workspace_id)
+    .sql(" AND id = ")
+    .bind(competitor.unwrap_or_default())
+    .sql(")")
+    .get_result(unit.tenant.conn)?;
+    let mut faults = Faults::default();
+    check(&mut faults, "/loss_reason_id", "loss reason", reason.is_none() || found.0);
+    check(&mut faults, "/competitor_id", "competitor", competitor.is_none() || found.1);
+    Ok(faults.into_result()?)
+}
+
+/// Changes a deal's fields. The references are those that the change names.
+pub fn update(
+    unit: &mut Unit<'_>,
+    id: Uuid,
+    if_match: Option<i32>,
+    mut patch: DealPatch,
+    references: References,
+) -> Result<Stored> {
+    let locked = lock(unit, id, if_match)?;
+    if let Some(source_id) = check_references(unit, &references)? {
+        patch.source_id = Some(Some(source_id));
+    }
+    command(unit, locked, false, |ledger, facts| transition::update(ledger, patch, None, facts))
+}
+
+/// The source's id, if a source is named and all is well.
+fn check_references(unit: &mut Unit<'_>, references: &References) -> Result<Option<Uuid>> {
+    let References { client_id, owner_id, source } = references;
+    if client_id.is_none() && owner_id.is_none() && source.is_none() {
+        return Ok(None);
+    }
+    let workspace_id = unit.tenant.workspace_id;
+    let statement = Statement::select(raw::<(Bool, Bool, Nullable<SqlUuid>)>(
+        "EXISTS (SELECT FROM clients WHERE NOT archived AND workspace_id = ",
+    ))
+    .bind(workspace_id)
+    .sql(" AND id = ")
+    .bind(client_id.unwrap_or_default())
+    .sql("), EXISTS (SELECT FROM users WHERE active AND workspace_id = ")
+    .bind(workspace_id)
+    .sql(" AND id = ")
+    .bind(owner_id.unwrap_or_default())
+    .sql("), (SELECT s.id FROM sources s WHERE NOT s.archived AND s.workspace_id = ")
+    .bind(workspace_id)
+    .sql(" AND ");
+    let found: (bool, bool, Option<Uuid>) =
+        source_is(statement, source.as_ref()).sql(")").get_result(unit.tenant.conn)?;
+    let mut faults = Faults::default();
+    check(&mut faults, "/client_id", "client", client_id.is_none() || found.0);
+    check(&mut faults, "/owner_id", "user", owner_id.is_none() || found.1);
+    let pointer = source_pointer(source.as_ref());
+    check(&mut faults, pointer, "source", source.is_none() || found.2.is_some());
+    faults.into_result()?;
+    Ok(found.2)
+}
+
+/// Deals by their ids in another system, locked: an import's own.
+pub(crate) fn lock_external(
+    unit: &mut Unit<'_>,
+    source: &str,
+    ids: Vec<String>,
+) -> Result<Vec<Stored>> {
+    let rows: Vec<DealRow> = unit
+        .tenant
+        .rows(DealRow::as_select(), "deals")
+        .sql(" AND external_source = ")
+        .bind(source)
+        .sql(" AND external_id = ANY(")
+        .bind(ids)
+        .sql(") ORDER BY id FOR UPDATE")
+        .load(unit.tenant.conn)?;
+    rows.into_iter().map(|row| unit.store.stored(&mut unit.tenant, row)).collect()
+}
+
+type VisitTypes = (
+    (Nullable<SqlUuid>, diesel::sql_types::SmallInt, Integer),
+    diesel::sql_types::Timestamptz,
+    Nullable<diesel::sql_types::Timestamptz>,
+    Nullable<Text>,
+    diesel::sql_types::BigInt,
+);
+
+/// A whole visit of a deal to a stage, its segments put together.
+#[derive(Debug, Clone, diesel::Queryable)]
+pub struct DealVisit {
+    pub stage: (Option<Uuid>, i16, i32),
+    pub entered_at: DateTime<Utc>,
+    pub left_at: Option<DateTime<Utc>>,
+    pub direction: Option<String>,
+    pub held_seconds: i64,
+}
+
+/// The visits of a deal, the first one first.
+pub fn visits(
+    tenant: &mut Tenant<'_>,
+    deal_id: Uuid,
+    now: DateTime<Utc>,
+) -> Result<Vec<DealVisit>> {
+    let selection = raw::<VisitTypes>(
+        "max(stage_id::text)::uuid, max(position), visit, min(entered_at), \
+         CASE WHEN bool_and(left_at IS NOT NULL) THEN max(left_at) END, max(direction), \
+         coalesce(sum(extract(epoch FROM coalesce(left_at, ",
+    );
+    let visits = Statement::select(selection)
+        .bind(now)
+        .sql(") - entered_at)) FILTER (WHERE held), 0)::bigint FROM stage_visits WHERE workspace_id = ")
+        .bind(tenant.workspace_id)
+        .sql(" AND deal_id = ")
+        .bind(deal_id)
+        .sql(" GROUP BY visit ORDER BY visit")
+        .load(tenant.conn)?;
+    Ok(visits)
+}

@@ -1,0 +1,180 @@
+//! Recording: the deal's row, its visits and its events, in as few statements as there are tables.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use rust_decimal::Decimal;
+use uuid::Uuid;
+use voronka_domain::{
+    access::Actor,
+    deal::Deal,
+    ledger::Ledger,
+    process::Process,
+    segment::{Left, Segment},
+};
+
+use super::row::{DealRow, object};
+use crate::{
+    Result, Unit,
+    events::NewEvent,
+    schema::{deals, stage_visits},
+    unit::to_json,
+    words::to_word,
+};
+
+/// Postgres takes 65,535 values in a statement; a deal has 37.
+const ROWS_A_STATEMENT: usize = 1_000;
+
+#[derive(Debug, Insertable)]
+#[diesel(table_name = stage_visits)]
+struct VisitRow {
+    workspace_id: Uuid,
+    deal_id: Uuid,
+    sequence: i32,
+    visit: i32,
+    deal_type_id: Uuid,
+    version_id: Uuid,
+    stage_id: Option<Uuid>,
+    position: i16,
+    entered_at: DateTime<Utc>,
+    left_at: Option<DateTime<Utc>>,
+    ended_by: Option<String>,
+    direction: Option<String>,
+    visit_entered_at: DateTime<Utc>,
+    visit_held_seconds: i64,
+    held: bool,
+    owner_id: Uuid,
+    base_amount: Decimal,
+    probability: Option<Decimal>,
+    cause: serde_json::Value,
+}
+
+/// A deal with what has happened to it, and by whom.
+#[derive(Debug, Clone)]
+pub(crate) struct Recordable {
+    pub ledger: Ledger,
+    pub process: Arc<Process>,
+    pub actor: Actor,
+}
+
+/// Records what has happened to some deals.
+pub(crate) fn record(unit: &mut Unit<'_>, deals: Vec<Recordable>) -> Result<()> {
+    let now = unit.now;
+    let workspace_id = unit.tenant.workspace_id;
+    let (mut fresh, mut visits) = (Vec::new(), Vec::new());
+    for Recordable { ledger, process, actor } in deals {
+        let cause = to_json(&actor)?;
+        let Ledger { deal, stored, events, left, entered } = ledger;
+        if events.is_empty() {
+            continue;
+        }
+        let object = object(&deal, unit.caller.settings.currency);
+        for event in &events {
+            unit.events.push(NewEvent {
+                event_type: event.change.event_type(),
+                object_id: deal.id,
+                sequence: event.sequence,
+                occurred_at: event.occurred_at,
+                actor,
+                change: to_json(&event.change)?,
+                object: object.clone(),
+            });
+        }
+        if let Some((sequence, left)) = left {
+            leave(unit, deal.id, sequence, left)?;
+        }
+        visits.extend(
+            entered
+                .into_iter()
+                .map(|segment| visit_row(workspace_id, &deal, segment, &process, cause.clone())),
+        );
+        if stored {
+            update(unit, deal)?;
+        } else {
+            fresh.push((deals::workspace_id.eq(workspace_id), DealRow::of(deal, now, now)));
+        }
+    }
+    insert(unit, fresh, visits)
+}
+
+fn insert(
+    unit: &mut Unit<'_>,
+    mut fresh: Vec<(diesel::dsl::Eq<deals::workspace_id, Uuid>, DealRow)>,
+    mut visits: Vec<VisitRow>,
+) -> Result<()> {
+    // A single row has a statement of its own that stays prepared.
+    if fresh.len() == 1
+        && let Some(row) = fresh.pop()
+    {
+        diesel::insert_into(deals::table).values(&row).execute(unit.tenant.conn)?;
+    }
+    if visits.len() == 1
+        && let Some(row) = visits.pop()
+    {
+        diesel::insert_into(stage_visits::table).values(&row).execute(unit.tenant.conn)?;
+    }
+    for rows in fresh.chunks(ROWS_A_STATEMENT) {
+        diesel::insert_into(deals::table).values(rows).execute(unit.tenant.conn)?;
+    }
+    for rows in visits.chunks(ROWS_A_STATEMENT) {
+        diesel::insert_into(stage_visits::table).values(rows).execute(unit.tenant.conn)?;
+    }
+    Ok(())
+}
+
+fn visit_row(
+    workspace_id: Uuid,
+    deal: &Deal,
+    segment: Segment,
+    process: &Process,
+    cause: serde_json::Value,
+) -> VisitRow {
+    let position = segment.stage.as_ref().map_or(0, |stage| stage.position);
+    VisitRow {
+        workspace_id,
+        deal_id: deal.id,
+        sequence: segment.sequence,
+        visit: segment.visit,
+        deal_type_id: deal.deal_type_id,
+        version_id: deal.version_id,
+        stage_id: segment.stage.map(|stage| stage.stage_id),
+        position,
+        entered_at: segment.entered_at,
+        left_at: segment.left.map(|left| left.at),
+        ended_by: segment.left.map(|left| to_word(&left.end)),
+        direction: segment.direction.as_ref().map(to_word),
+        visit_entered_at: segment.visit_entered_at,
+        visit_held_seconds: segment.visit_held_seconds,
+        held: segment.held,
+        owner_id: segment.owner_id,
+        base_amount: segment.base_amount,
+        probability: process.at(position).map(|stage| stage.probability),
+        cause,
+    }
+}
+
+fn leave(unit: &mut Unit<'_>, deal_id: Uuid, sequence: i32, left: Left) -> Result<()> {
+    diesel::update(
+        stage_visits::table
+            .filter(stage_visits::workspace_id.eq(unit.tenant.workspace_id))
+            .filter(stage_visits::deal_id.eq(deal_id))
+            .filter(stage_visits::sequence.eq(sequence)),
+    )
+    .set((stage_visits::left_at.eq(left.at), stage_visits::ended_by.eq(to_word(&left.end))))
+    .execute(unit.tenant.conn)?;
+    Ok(())
+}
+
+fn update(unit: &mut Unit<'_>, deal: Deal) -> Result<()> {
+    let id = deal.id;
+    let row = DealRow::of(deal, unit.now, unit.now);
+    diesel::update(
+        deals::table
+            .filter(deals::workspace_id.eq(unit.tenant.workspace_id))
+            .filter(deals::id.eq(id)),
+    )
+    .set(&row)
+    .execute(unit.tenant.conn)?;
+    Ok(())
+}

@@ -1,0 +1,215 @@
+//! A deal's row, and its way to and from the domain.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use diesel::prelude::*;
+use rust_decimal::Decimal;
+use serde_json::{Value, json};
+use uuid::Uuid;
+use voronka_domain::{
+    Currency, Money,
+    deal::{Deal, ExternalId, Hold, Loss, StageRef, Status, Visit},
+    event::Details,
+    money::format_amount,
+    process::Process,
+};
+
+use crate::{
+    Error, Result,
+    schema::deals,
+    words::{from_word, to_word},
+};
+
+#[derive(Debug, Clone, PartialEq, Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = deals, treat_none_as_null = true)]
+pub struct DealRow {
+    pub id: Uuid,
+    pub deal_type_id: Uuid,
+    pub version_id: Uuid,
+    pub title: String,
+    pub client_id: Option<Uuid>,
+    pub owner_id: Uuid,
+    pub amount: Decimal,
+    pub currency: String,
+    pub base_amount: Decimal,
+    pub source_id: Option<Uuid>,
+    pub lead_temperature: Option<String>,
+    pub expected_close_on: Option<NaiveDate>,
+    pub external_source: Option<String>,
+    pub external_id: Option<String>,
+    pub status: String,
+    pub stage_id: Option<Uuid>,
+    pub position: Option<i16>,
+    pub depth: i16,
+    pub hold_reason: Option<String>,
+    pub hold_resume_on: Option<NaiveDate>,
+    pub hold_since: Option<DateTime<Utc>>,
+    pub loss_reason_id: Option<Uuid>,
+    pub loss_note: Option<String>,
+    pub competitor_id: Option<Uuid>,
+    pub opened_at: DateTime<Utc>,
+    pub closed_at: Option<DateTime<Utc>>,
+    pub visit: i32,
+    pub visit_entered_at: DateTime<Utc>,
+    pub visit_held_seconds: i64,
+    pub segment: i32,
+    pub segment_entered_at: DateTime<Utc>,
+    pub reopened: i32,
+    pub sequence: i32,
+    pub last_occurred_at: DateTime<Utc>,
+    #[diesel(skip_update)]
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+}
+
+fn broken(what: &str) -> Error {
+    Error::Internal(format!("deal has a bad {what}"))
+}
+
+impl DealRow {
+    pub(crate) fn of(deal: Deal, created_at: DateTime<Utc>, updated_at: DateTime<Utc>) -> Self {
+        let Details {
+            title,
+            client_id,
+            owner_id,
+            amount,
+            base_amount,
+            source_id,
+            lead_temperature,
+            expected_close_on,
+            external_id,
+        } = deal.details;
+        let (external_source, external_id) = external_id.map(|e| (e.source, e.id)).unzip();
+        let (hold_reason, hold_resume_on, hold_since) = match deal.hold {
+            Some(hold) => (Some(hold.reason), hold.resume_on, Some(hold.since)),
+            None => (None, None, None),
+        };
+        let (loss_reason_id, loss_note, competitor_id) = match deal.loss {
+            Some(loss) => (Some(loss.loss_reason_id), loss.note, loss.competitor_id),
+            None => (None, None, None),
+        };
+        Self {
+            id: deal.id,
+            deal_type_id: deal.deal_type_id,
+            version_id: deal.version_id,
+            title,
+            client_id,
+            owner_id,
+            amount: amount.amount,
+            currency: amount.currency.code().to_owned(),
+            base_amount,
+            source_id,
+            lead_temperature: lead_temperature.as_ref().map(to_word),
+            expected_close_on,
+            external_source,
+            external_id,
+            status: to_word(&deal.status),
+            stage_id: deal.stage.as_ref().map(|stage| stage.stage_id),
+            position: deal.stage.as_ref().map(|stage| stage.position),
+            depth: deal.depth,
+            hold_reason,
+            hold_resume_on,
+            hold_since,
+            loss_reason_id,
+            loss_note,
+            competitor_id,
+            opened_at: deal.opened_at,
+            closed_at: deal.closed_at,
+            visit: deal.visit.number,
+            visit_entered_at: deal.visit.entered_at,
+            visit_held_seconds: deal.visit.held_seconds,
+            segment: deal.visit.segment,
+            segment_entered_at: deal.visit.segment_entered_at,
+            reopened: deal.reopened,
+            sequence: deal.sequence,
+            last_occurred_at: deal.last_occurred_at,
+            created_at,
+            updated_at,
+        }
+    }
+
+    /// The domain's deal. `process` is the version that the row names.
+    pub fn into_deal(self, process: &Process) -> Result<Deal> {
+        let stage = match self.position {
+            Some(position) => {
+                Some(process.at(position).map(StageRef::from).ok_or_else(|| broken("stage"))?)
+            }
+            None => None,
+        };
+        let currency = Currency::parse(&self.currency).map_err(|_| broken("currency"))?;
+        let temperature = self.lead_temperature.as_deref();
+        Ok(Deal {
+            id: self.id,
+            deal_type_id: self.deal_type_id,
+            version_id: self.version_id,
+            details: Details {
+                title: self.title,
+                client_id: self.client_id,
+                owner_id: self.owner_id,
+                amount: Money { amount: self.amount.normalize(), currency },
+                base_amount: self.base_amount.normalize(),
+                source_id: self.source_id,
+                lead_temperature: temperature.and_then(from_word),
+                expected_close_on: self.expected_close_on,
+                external_id: self
+                    .external_source
+                    .zip(self.external_id)
+                    .map(|(source, id)| ExternalId { source, id }),
+            },
+            status: from_word::<Status>(&self.status).ok_or_else(|| broken("status"))?,
+            stage,
+            depth: self.depth,
+            hold: self.hold_reason.zip(self.hold_since).map(|(reason, since)| Hold {
+                reason,
+                resume_on: self.hold_resume_on,
+                since,
+            }),
+            loss: self.loss_reason_id.map(|loss_reason_id| Loss {
+                loss_reason_id,
+                note: self.loss_note,
+                competitor_id: self.competitor_id,
+            }),
+            opened_at: self.opened_at,
+            closed_at: self.closed_at,
+            visit: Visit {
+                number: self.visit,
+                entered_at: self.visit_entered_at,
+                held_seconds: self.visit_held_seconds,
+                segment: self.segment,
+                segment_entered_at: self.segment_entered_at,
+            },
+            reopened: self.reopened,
+            sequence: self.sequence,
+            last_occurred_at: self.last_occurred_at,
+        })
+    }
+}
+
+/// A deal as it stands in the feed: the fields of the API's deal.
+pub(crate) fn object(deal: &Deal, base: Currency) -> Value {
+    let money = |amount: Decimal, currency: Currency| json!({ "amount": format_amount(amount, currency), "currency": currency });
+    json!({
+        "id": deal.id,
+        "title": deal.title,
+        "deal_type_id": deal.deal_type_id,
+        "process_version_id": deal.version_id,
+        "client_id": deal.client_id,
+        "owner_id": deal.owner_id,
+        "amount": money(deal.amount.amount, deal.amount.currency),
+        "base_amount": money(deal.base_amount, base),
+        "source_id": deal.source_id,
+        "lead_temperature": deal.lead_temperature,
+        "expected_close_on": deal.expected_close_on,
+        "external_id": deal.external_id,
+        "status": deal.status,
+        "stage_id": deal.stage.as_ref().map(|stage| stage.stage_id),
+        "stage_key": deal.stage.as_ref().map(|stage| &stage.stage_key),
+        "depth": deal.depth,
+        "hold": deal.hold,
+        "loss": deal.loss,
+        "opened_at": deal.opened_at,
+        "stage_entered_at": deal.visit.entered_at,
+        "closed_at": deal.closed_at,
+        "reopened": deal.reopened,
+        "version": deal.sequence,
+    })
+}

@@ -1,0 +1,108 @@
+//! What can go wrong between a command and its record.
+
+use diesel::result::{DatabaseErrorKind, Error as Diesel};
+use voronka_domain::{Fault, Refusal};
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No such thing in the caller's workspace, or none that the caller may see.
+    #[error("There is no such {0}.")]
+    NotFound(&'static str),
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The state of the world is against it; a code of the catalogue, a pointer and a sentence.
+    #[error("{detail}")]
+    Conflict { code: &'static str, pointer: &'static str, detail: String },
+    #[error("The If-Match header names another version than the present one.")]
+    VersionMismatch,
+    #[error("Another request with this Idempotency-Key is being carried out.")]
+    KeyInFlight,
+    #[error("This Idempotency-Key was used for another request.")]
+    KeyReused,
+    #[error("The database cannot be reached.")]
+    Unavailable(String),
+    #[error("The database refused a statement.")]
+    Database(Diesel),
+    /// Something that cannot be, was: a bug of ours.
+    #[error("{0}")]
+    Internal(String),
+}
+
+impl Error {
+    pub fn invalid(pointer: &str, code: &'static str, detail: impl Into<String>) -> Self {
+        Self::Refused(Refusal::invalid(pointer, code, detail))
+    }
+
+    pub fn unknown_reference(pointer: &str, what: &str) -> Self {
+        Self::invalid(pointer, "unknown_reference", format!("There is no such {what} in use."))
+    }
+
+    pub fn conflict(code: &'static str, pointer: &'static str, detail: impl Into<String>) -> Self {
+        Self::Conflict { code, pointer, detail: detail.into() }
+    }
+
+    /// What is missing was named by a field of the body: not a 404 but a fault of that field.
+    pub fn or_unknown(self, pointer: &str, what: &str) -> Self {
+        match self {
+            Self::NotFound(_) => Self::unknown_reference(pointer, what),
+            other => other,
+        }
+    }
+
+    /// Faults of a set of fields, for callers that collect them.
+    pub fn faults(&self) -> Vec<Fault> {
+        match self {
+            Self::Refused(refusal) => refusal.faults(),
+            Self::Conflict { code, pointer, detail } => vec![Fault::new(*pointer, code, detail)],
+            other => vec![Fault::new("", "invalid", other.to_string())],
+        }
+    }
+
+    /// The connection is of no further use.
+    pub(crate) fn is_lost_connection(&self) -> bool {
+        match self {
+            Self::Unavailable(_) => true,
+            Self::Database(Diesel::DatabaseError(kind, info)) => {
+                matches!(kind, DatabaseErrorKind::ClosedConnection)
+                    || ["server closed the connection", "terminating connection", "no connection"]
+                        .iter()
+                        .any(|text| info.message().contains(text))
+            }
+            Self::Database(Diesel::BrokenTransactionManager) => true,
+            _ => false,
+        }
+    }
+}
+
+impl From<Diesel> for Error {
+    fn from(error: Diesel) -> Self {
+        let Diesel::DatabaseError(kind, info) = &error else {
+            return match error {
+                Diesel::NotFound => Self::NotFound("thing"),
+                error => Self::Database(error),
+            };
+        };
+        match kind {
+            DatabaseErrorKind::UniqueViolation => taken(info.constraint_name()),
+            _ => None,
+        }
+        .unwrap_or(Self::Database(error))
+    }
+}
+
+/// Unique constraints that a caller can run into, and what it is told.
+fn taken(constraint: Option<&str>) -> Option<Error> {
+    let (code, pointer, detail) = match constraint? {
+        "users_email_is_unique" => ("email_taken", "/email", "Another user has this email."),
+        "deals_external_id_is_unique" => {
+            ("external_id_taken", "/external_id", "Another deal has this external id.")
+        }
+        name if name.ends_with("_name_is_unique") => {
+            ("name_taken", "/name", "Another entry has this name.")
+        }
+        _ => return None,
+    };
+    Some(Error::conflict(code, pointer, detail))
+}

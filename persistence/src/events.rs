@@ -1,0 +1,179 @@
+//! The event feed. It never skips: a position is taken under a shared lock that names the highest
+//! position handed out before it, and a reader stops at the lowest such floor still held. So whatever
+//! a running transaction may yet commit lies above everything that has been read.
+
+use chrono::{DateTime, Utc};
+use diesel::{
+    RunQueryDsl,
+    sql_types::{BigInt, Integer, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid},
+};
+use uuid::Uuid;
+use voronka_domain::access::Actor;
+
+use crate::{
+    Result, Statement, Tenant,
+    unit::{raw, to_json},
+};
+
+/// What is to be recorded.
+#[derive(Debug, Clone)]
+pub(crate) struct NewEvent {
+    pub event_type: &'static str,
+    pub object_id: Uuid,
+    pub sequence: i32,
+    pub occurred_at: DateTime<Utc>,
+    pub actor: Actor,
+    pub change: serde_json::Value,
+    pub object: serde_json::Value,
+}
+
+/// An event as it was recorded.
+#[derive(Debug, Clone, diesel::Queryable)]
+pub struct Event {
+    pub id: Uuid,
+    pub position: i64,
+    pub event_type: String,
+    pub object_id: Uuid,
+    pub sequence: i32,
+    pub occurred_at: DateTime<Utc>,
+    pub recorded_at: DateTime<Utc>,
+    pub actor: serde_json::Value,
+    pub change: serde_json::Value,
+    pub object: serde_json::Value,
+}
+
+type EventTypes =
+    (SqlUuid, BigInt, Text, SqlUuid, Integer, Timestamptz, Timestamptz, Jsonb, Jsonb, Jsonb);
+const EVENT: &str = "id, position, event_type, object_id, sequence, occurred_at, recorded_at, \
+                     actor, change, object";
+
+/// High bits of the advisory locks that mark the floors: "VK". The low 48 bits are the floor.
+const TAG: i64 = 0x564b;
+
+pub(crate) fn record(
+    tenant: &mut Tenant<'_>,
+    events: Vec<NewEvent>,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    if events.is_empty() {
+        return Ok(());
+    }
+    let count = events.len();
+    let (mut ids, mut types) = (Vec::with_capacity(count), Vec::with_capacity(count));
+    let (mut objects, mut sequences) = (Vec::with_capacity(count), Vec::with_capacity(count));
+    let (mut times, mut actors) = (Vec::with_capacity(count), Vec::with_capacity(count));
+    let (mut changes, mut bodies) = (Vec::with_capacity(count), Vec::with_capacity(count));
+    for event in events {
+        ids.push(Uuid::now_v7());
+        types.push(event.event_type.to_owned());
+        objects.push(event.object_id);
+        sequences.push(event.sequence);
+        times.push(event.occurred_at);
+        actors.push(to_json(&event.actor)?);
+        changes.push(event.change);
+        bodies.push(event.object);
+    }
+    // The floor is taken before the positions: they are drawn as the joined rows are inserted.
+    Statement::command("WITH floor AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared((")
+        .bind(TAG)
+        .sql(
+            " << 48) | (SELECT last_value FROM events_position_seq))) \
+         INSERT INTO events (workspace_id, recorded_at, id, event_type, object_id, sequence, \
+         occurred_at, actor, change, object) SELECT ",
+        )
+        .bind(tenant.workspace_id)
+        .sql(", ")
+        .bind(now)
+        .sql(", event.* FROM floor, unnest(")
+        .bind(ids)
+        .sql(", ")
+        .bind(types)
+        .sql(", ")
+        .bind(objects)
+        .sql(", ")
+        .bind(sequences)
+        .sql(", ")
+        .bind(times)
+        .sql(", ")
+        .bind(actors)
+        .sql(", ")
+        .bind(changes)
+        .sql(", ")
+        .bind(bodies)
+        .sql(") AS event")
+        .execute(tenant.conn)?;
+    Ok(())
+}
+
+/// A stretch of the feed.
+#[derive(Debug)]
+pub struct Stretch {
+    pub events: Vec<Event>,
+    /// Read on from here; everything up to it has been seen.
+    pub position: i64,
+    /// More was there than the limit let through.
+    pub more: bool,
+}
+
+/// Events after a position, in order. `types` narrows by event type, `object_id` to one object.
+pub fn after(
+    tenant: &mut Tenant<'_>,
+    position: i64,
+    limit: i64,
+    types: Option<Vec<String>>,
+    object_id: Option<Uuid>,
+) -> Result<Stretch> {
+    // The order of these three reads is what makes it right; each has a snapshot of its own.
+    let handed_out: i64 = Statement::select(raw::<BigInt>("last_value FROM events_position_seq"))
+        .get_result(tenant.conn)?;
+    let floor: Option<i64> = Statement::select(raw::<Nullable<BigInt>>(
+        "min(((classid::bigint << 32) | objid::bigint) & ((1::bigint << 48) - 1)) FROM pg_locks \
+         WHERE locktype = 'advisory' AND objsubid = 1 AND database = \
+         (SELECT oid FROM pg_database WHERE datname = current_database()) \
+         AND (classid::bigint >> 16) = ",
+    ))
+    .bind(TAG)
+    .get_result(tenant.conn)?;
+    let ceiling = floor.unwrap_or(i64::MAX).min(handed_out);
+    let mut statement = tenant
+        .rows(raw::<EventTypes>(EVENT), "events")
+        .sql(" AND position > ")
+        .bind(position)
+        .sql(" AND position <= ")
+        .bind(ceiling);
+    if let Some(types) = types {
+        statement = statement.sql(" AND event_type = ANY(").bind(types).sql(")");
+    }
+    if let Some(object_id) = object_id {
+        statement = statement.sql(" AND object_id = ").bind(object_id);
+    }
+    let mut events: Vec<Event> = statement
+        .sql(" ORDER BY position LIMIT ")
+        .bind(limit.saturating_add(1))
+        .load(tenant.conn)?;
+    let keep = usize::try_from(limit).unwrap_or(0);
+    let more = events.len() > keep;
+    events.truncate(keep);
+    let last = events.last().map(|event| event.position);
+    let position = if more { last.unwrap_or(position) } else { position.max(ceiling) };
+    Ok(Stretch { events, position, more })
+}
+
+/// The history of one object, oldest first.
+pub fn history(
+    tenant: &mut Tenant<'_>,
+    object_id: Uuid,
+    after: i32,
+    limit: i64,
+) -> Result<Vec<Event>> {
+    let events = tenant
+        .rows(raw::<EventTypes>(EVENT), "events")
+        .sql(" AND object_id = ")
+        .bind(object_id)
+        .sql(" AND sequence > ")
+        .bind(after)
+        .sql(" ORDER BY sequence LIMIT ")
+        .bind(limit)
+        .load(tenant.conn)?;
+    Ok(events)
+}

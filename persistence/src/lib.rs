@@ -1,0 +1,35 @@
+//! Voronka's storage on Postgres: it records what the domain decides, and answers what people ask.
+//!
+//! Every query starts from a [`Tenant`], so a workspace cannot be forgotten; every write goes through
+//! a [`Unit`] of work, so an event, an idempotency key and the change itself stand or fall together.
+
+pub mod access;
+pub mod api_keys;
+pub mod catalogues;
+pub mod clients;
+pub mod contacts;
+mod database;
+pub mod deal_types;
+pub mod deals;
+pub mod departments;
+mod error;
+pub mod events;
+pub mod funnels;
+pub mod idempotency;
+pub mod import_run;
+pub mod imports;
+pub mod list;
+mod noun;
+pub mod refresh_tokens;
+pub mod schema;
+mod statement;
+mod unit;
+pub mod users;
+pub mod words;
+pub mod workspaces;
+
+pub use access::Caller;
+pub use database::{Connection, Store, now};
+pub use error::{Error, Result};
+pub use statement::{Bind, Raw, Statement};
+pub use unit::{Answer, Idempotency, Tenant, Unit, Written};

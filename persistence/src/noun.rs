@@ -1,0 +1,70 @@
+//! What the modules of people and clients have in common: get, lock, insert, save.
+
+/// Implements the four for a row type that has `id` and `version`.
+macro_rules! noun {
+    ($table:ident, $row:ty, $what:literal) => {
+        pub fn get(tenant: &mut crate::Tenant<'_>, id: uuid::Uuid) -> crate::Result<$row> {
+            find(tenant, id, "")
+        }
+
+        /// For a change: nobody else changes it meanwhile, and the caller saw this version.
+        pub fn lock(
+            unit: &mut crate::Unit<'_>,
+            id: uuid::Uuid,
+            if_match: Option<i32>,
+        ) -> crate::Result<$row> {
+            let row = find(&mut unit.tenant, id, " FOR UPDATE")?;
+            crate::catalogues::check_version(if_match, row.version)?;
+            Ok(row)
+        }
+
+        fn find(
+            tenant: &mut crate::Tenant<'_>,
+            id: uuid::Uuid,
+            lock: &'static str,
+        ) -> crate::Result<$row> {
+            use diesel::{OptionalExtension, RunQueryDsl, SelectableHelper};
+            tenant
+                .rows(<$row>::as_select(), stringify!($table))
+                .sql(" AND id = ")
+                .bind(id)
+                .sql(lock)
+                .get_result(tenant.conn)
+                .optional()?
+                .ok_or(crate::Error::NotFound($what))
+        }
+
+        pub fn insert(unit: &mut crate::Unit<'_>, row: &$row) -> crate::Result<()> {
+            use diesel::{ExpressionMethods, RunQueryDsl};
+            diesel::insert_into(crate::schema::$table::table)
+                .values((crate::schema::$table::workspace_id.eq(unit.tenant.workspace_id), row))
+                .execute(unit.tenant.conn)?;
+            unit.happened(concat!($what, ".created"), row.id, row.version, row)
+        }
+
+        /// Saves the row as its next version, unless nothing has changed.
+        pub fn save(
+            unit: &mut crate::Unit<'_>,
+            before: &$row,
+            mut row: $row,
+        ) -> crate::Result<$row> {
+            use diesel::{ExpressionMethods, QueryDsl, RunQueryDsl};
+            if row == *before {
+                return Ok(row);
+            }
+            row.version = before.version.saturating_add(1);
+            row.updated_at = unit.now;
+            diesel::update(
+                crate::schema::$table::table
+                    .filter(crate::schema::$table::workspace_id.eq(unit.tenant.workspace_id))
+                    .filter(crate::schema::$table::id.eq(row.id)),
+            )
+            .set(&row)
+            .execute(unit.tenant.conn)?;
+            unit.happened(concat!($what, ".updated"), row.id, row.version, &row)?;
+            Ok(row)
+        }
+    };
+}
+
+pub(crate) use noun;

@@ -1,0 +1,125 @@
+//! Refresh tokens: each is used once. A second use means that somebody stole one, and ends the login.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use uuid::Uuid;
+
+use crate::{Error, Result, Statement, Store, Tenant, schema::refresh_tokens};
+
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = refresh_tokens)]
+pub struct RefreshToken {
+    pub workspace_id: Uuid,
+    pub id: Uuid,
+    pub family_id: Uuid,
+    pub user_id: Uuid,
+    pub token_hash: Vec<u8>,
+    pub expires_at: DateTime<Utc>,
+    pub used_at: Option<DateTime<Utc>>,
+    pub revoked_at: Option<DateTime<Utc>>,
+    pub created_at: DateTime<Utc>,
+}
+
+/// What became of a token that was presented.
+#[derive(Debug)]
+pub enum Redeemed {
+    /// It was good, and is used up now.
+    Good(RefreshToken),
+    /// It was used before: the whole family is revoked.
+    Reused,
+    Unknown,
+}
+
+impl Store {
+    pub fn keep_refresh_token(&self, token: &RefreshToken) -> Result<()> {
+        self.tenant(token.workspace_id, |tenant| {
+            diesel::insert_into(refresh_tokens::table).values(token).execute(tenant.conn)?;
+            Ok(())
+        })
+    }
+
+    /// Uses a token up and puts its successor in place, in one transaction.
+    pub fn redeem(
+        &self,
+        workspace_id: Uuid,
+        id: Uuid,
+        hash: &[u8],
+        now: DateTime<Utc>,
+        successor: impl FnOnce(&RefreshToken) -> RefreshToken,
+    ) -> Result<Redeemed> {
+        self.tenant(workspace_id, |tenant| {
+            tenant.conn.transaction(|conn| {
+                let mut tenant = Tenant { conn, workspace_id };
+                let found: Option<RefreshToken> = tenant
+                    .rows(RefreshToken::as_select(), "refresh_tokens")
+                    .sql(" AND id = ")
+                    .bind(id)
+                    .sql(" FOR UPDATE")
+                    .get_result(tenant.conn)
+                    .optional()?;
+                let Some(token) = found.filter(|t| t.token_hash == hash && t.expires_at > now)
+                else {
+                    return Ok(Redeemed::Unknown);
+                };
+                if token.used_at.is_some() || token.revoked_at.is_some() {
+                    revoke(&mut tenant, token.family_id, now)?;
+                    return Ok(Redeemed::Reused);
+                }
+                Statement::command("UPDATE refresh_tokens SET used_at = ")
+                    .bind(now)
+                    .sql(" WHERE workspace_id = ")
+                    .bind(workspace_id)
+                    .sql(" AND id = ")
+                    .bind(id)
+                    .execute(tenant.conn)?;
+                let next = successor(&token);
+                diesel::insert_into(refresh_tokens::table).values(&next).execute(tenant.conn)?;
+                Ok(Redeemed::Good(token))
+            })
+        })
+    }
+
+    /// Ends the login that a token belongs to. An unknown token ends nothing.
+    pub fn revoke_refresh_token(
+        &self,
+        workspace_id: Uuid,
+        id: Uuid,
+        hash: &[u8],
+        now: DateTime<Utc>,
+    ) -> Result<()> {
+        self.tenant(workspace_id, |tenant| {
+            let found: Option<RefreshToken> = tenant
+                .rows(RefreshToken::as_select(), "refresh_tokens")
+                .sql(" AND id = ")
+                .bind(id)
+                .get_result(tenant.conn)
+                .optional()?;
+            match found.filter(|token| token.token_hash == hash) {
+                Some(token) => revoke(tenant, token.family_id, now),
+                None => Ok(()),
+            }
+        })
+    }
+}
+
+/// Ends every login of a user: the password changed, or the user left.
+pub fn revoke_all(tenant: &mut Tenant<'_>, user_id: Uuid, now: DateTime<Utc>) -> Result<()> {
+    end(tenant, "user_id = ", user_id, now)
+}
+
+fn revoke(tenant: &mut Tenant<'_>, family_id: Uuid, now: DateTime<Utc>) -> Result<()> {
+    end(tenant, "family_id = ", family_id, now)
+}
+
+fn end(tenant: &mut Tenant<'_>, which: &'static str, id: Uuid, now: DateTime<Utc>) -> Result<()> {
+    Statement::command("UPDATE refresh_tokens SET revoked_at = ")
+        .bind(now)
+        .sql(" WHERE revoked_at IS NULL AND workspace_id = ")
+        .bind(tenant.workspace_id)
+        .sql(" AND ")
+        .sql(which)
+        .bind(id)
+        .execute(tenant.conn)
+        .map_err(Error::from)?;
+    Ok(())
+}

@@ -1,0 +1,366 @@
+//! The tables, as the migrations make them; a test compares the two.
+
+diesel::table! {
+    instance_keys (name) {
+        name -> Text,
+        secret -> Bytea,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    workspaces (workspace_id) {
+        workspace_id -> Uuid,
+        name -> Text,
+        currency -> Text,
+        time_zone -> Text,
+        deal_visibility -> Text,
+        version -> Int4,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    departments (workspace_id, id) {
+        workspace_id -> Uuid,
+        id -> Uuid,
+        name -> Text,
+        parent_id -> Nullable<Uuid>,
+        head_id -> Nullable<Uuid>,
+        archived -> Bool,
+        version -> Int4,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    users (workspace_id, id) {
+        workspace_id -> Uuid,
+        id -> Uuid,
+        name -> Text,
+        email -> Nullable<Text>,
+        role -> Text,
+        position -> Nullable<Text>,
+        department_id -> Nullable<Uuid>,
+        active -> Bool,
+        password_hash -> Nullable<Text>,
+        version -> Int4,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    refresh_tokens (workspace_id, id) {
+        workspace_id -> Uuid,
+        id -> Uuid,
+        family_id -> Uuid,
+        user_id -> Uuid,
+        token_hash -> Bytea,
+        expires_at -> Timestamptz,
+        used_at -> Nullable<Timestamptz>,
+        revoked_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    api_keys (workspace_id, id) {
+        workspace_id -> Uuid,
+        id -> Uuid,
+        name -> Text,
+        key_hash -> Bytea,
+        prefix -> Text,
+        scopes -> Array<Text>,
+        created_by -> Nullable<Uuid>,
+        expires_at -> Nullable<Timestamptz>,
+        revoked_at -> Nullable<Timestamptz>,
+        version -> Int4,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    sources (workspace_id, id) {
+        workspace_id -> Uuid,
+        id -> Uuid,
+        name -> Text,
+        archived -> Bool,
+        version -> Int4,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    competitors (workspace_id, id) {
+        workspace_id -> Uuid,
+        id -> Uuid,
+        name -> Text,
+        archived -> Bool,
+        version -> Int4,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    loss_reasons (workspace_id, id) {
+        workspace_id -> Uuid,
+        id -> Uuid,
+        name -> Text,
+        archived -> Bool,
+        version -> Int4,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    clients (workspace_id, id) {
+        workspace_id -> Uuid,
+        id -> Uuid,
+        name -> Text,
+        kind -> Text,
+        client_type -> Text,
+        class -> Nullable<Text>,
+        region -> Nullable<Text>,
+        tags -> Array<Text>,
+        consent -> Nullable<Bool>,
+        archived -> Bool,
+        version -> Int4,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    contacts (workspace_id, id) {
+        workspace_id -> Uuid,
+        id -> Uuid,
+        client_id -> Uuid,
+        name -> Text,
+        position -> Nullable<Text>,
+        phones -> Array<Text>,
+        emails -> Array<Text>,
+        archived -> Bool,
+        version -> Int4,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    deal_types (workspace_id, id) {
+        workspace_id -> Uuid,
+        id -> Uuid,
+        name -> Text,
+        mode -> Text,
+        enabled -> Bool,
+        allow_skip -> Bool,
+        allow_back -> Bool,
+        require_primary_demand -> Bool,
+        current_version_id -> Uuid,
+        archived -> Bool,
+        version -> Int4,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    process_versions (workspace_id, id) {
+        workspace_id -> Uuid,
+        id -> Uuid,
+        deal_type_id -> Uuid,
+        number -> Int4,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    stages (workspace_id, id) {
+        workspace_id -> Uuid,
+        id -> Uuid,
+        version_id -> Uuid,
+        position -> Int2,
+        key -> Text,
+        name -> Text,
+        goal -> Nullable<Text>,
+        probability -> Numeric,
+        norm_days -> Nullable<Numeric>,
+        gate -> Jsonb,
+    }
+}
+
+diesel::table! {
+    deals (workspace_id, id) {
+        workspace_id -> Uuid,
+        id -> Uuid,
+        deal_type_id -> Uuid,
+        version_id -> Uuid,
+        title -> Text,
+        client_id -> Nullable<Uuid>,
+        owner_id -> Uuid,
+        amount -> Numeric,
+        currency -> Text,
+        base_amount -> Numeric,
+        source_id -> Nullable<Uuid>,
+        lead_temperature -> Nullable<Text>,
+        expected_close_on -> Nullable<Date>,
+        external_source -> Nullable<Text>,
+        external_id -> Nullable<Text>,
+        status -> Text,
+        stage_id -> Nullable<Uuid>,
+        position -> Nullable<Int2>,
+        depth -> Int2,
+        hold_reason -> Nullable<Text>,
+        hold_resume_on -> Nullable<Date>,
+        hold_since -> Nullable<Timestamptz>,
+        loss_reason_id -> Nullable<Uuid>,
+        loss_note -> Nullable<Text>,
+        competitor_id -> Nullable<Uuid>,
+        opened_at -> Timestamptz,
+        closed_at -> Nullable<Timestamptz>,
+        visit -> Int4,
+        visit_entered_at -> Timestamptz,
+        visit_held_seconds -> Int8,
+        segment -> Int4,
+        segment_entered_at -> Timestamptz,
+        reopened -> Int4,
+        sequence -> Int4,
+        last_occurred_at -> Timestamptz,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    stage_visits (workspace_id, deal_id, sequence) {
+        workspace_id -> Uuid,
+        deal_id -> Uuid,
+        sequence -> Int4,
+        visit -> Int4,
+        deal_type_id -> Uuid,
+        version_id -> Uuid,
+        stage_id -> Nullable<Uuid>,
+        position -> Int2,
+        entered_at -> Timestamptz,
+        left_at -> Nullable<Timestamptz>,
+        ended_by -> Nullable<Text>,
+        direction -> Nullable<Text>,
+        visit_entered_at -> Timestamptz,
+        visit_held_seconds -> Int8,
+        held -> Bool,
+        owner_id -> Uuid,
+        base_amount -> Numeric,
+        probability -> Nullable<Numeric>,
+        cause -> Jsonb,
+    }
+}
+
+diesel::table! {
+    events (workspace_id, position) {
+        workspace_id -> Uuid,
+        position -> Int8,
+        id -> Uuid,
+        event_type -> Text,
+        object_id -> Uuid,
+        sequence -> Int4,
+        occurred_at -> Timestamptz,
+        recorded_at -> Timestamptz,
+        actor -> Jsonb,
+        change -> Jsonb,
+        object -> Jsonb,
+    }
+}
+
+diesel::table! {
+    idempotency_keys (workspace_id, caller_id, key) {
+        workspace_id -> Uuid,
+        caller_id -> Uuid,
+        key -> Text,
+        request_hash -> Bytea,
+        status -> Int2,
+        etag -> Nullable<Text>,
+        location -> Nullable<Text>,
+        body -> Nullable<Text>,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    imports (workspace_id, id) {
+        workspace_id -> Uuid,
+        id -> Uuid,
+        spec -> Jsonb,
+        header -> Jsonb,
+        file_name -> Nullable<Text>,
+        file_size -> Int8,
+        state -> Text,
+        error -> Nullable<Text>,
+        dry_run -> Bool,
+        rows_total -> Nullable<Int8>,
+        rows_done -> Int8,
+        created -> Int8,
+        updated -> Int8,
+        unchanged -> Int8,
+        rejected -> Int8,
+        notes -> Jsonb,
+        created_by -> Jsonb,
+        started_at -> Nullable<Timestamptz>,
+        finished_at -> Nullable<Timestamptz>,
+        version -> Int4,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    import_chunks (workspace_id, import_id, number) {
+        workspace_id -> Uuid,
+        import_id -> Uuid,
+        number -> Int4,
+        bytes -> Bytea,
+    }
+}
+
+diesel::table! {
+    import_rejections (workspace_id, import_id, line, number) {
+        workspace_id -> Uuid,
+        import_id -> Uuid,
+        line -> Int8,
+        number -> Int4,
+        field -> Text,
+        code -> Text,
+        reason -> Text,
+        row -> Jsonb,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(
+    api_keys,
+    clients,
+    competitors,
+    contacts,
+    deal_types,
+    deals,
+    departments,
+    events,
+    idempotency_keys,
+    import_chunks,
+    import_rejections,
+    imports,
+    instance_keys,
+    loss_reasons,
+    process_versions,
+    refresh_tokens,
+    sources,
+    stage_visits,
+    stages,
+    users,
+    workspaces,
+);

@@ -1,0 +1,180 @@
+//! The unit of work: one transaction with the change, its events and the request's idempotency key.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use diesel::{Connection as _, PgConnection};
+use serde::Serialize;
+use uuid::Uuid;
+use voronka_domain::{access::Actor, process::Process};
+
+use crate::{Caller, Error, Raw, Result, Statement, Store, events, idempotency};
+
+/// A connection that speaks for one workspace. Queries begin here, so none can leave the tenant out.
+pub struct Tenant<'c> {
+    pub(crate) conn: &'c mut PgConnection,
+    pub workspace_id: Uuid,
+}
+
+impl Tenant<'_> {
+    /// `SELECT … FROM table WHERE table.workspace_id = …`, to be continued with ` AND`.
+    pub(crate) fn select<S>(&self, selection: S, from: &str, table: &str) -> Statement<S> {
+        Statement::select(selection)
+            .sql(format!(" FROM {from} WHERE {table}.workspace_id = "))
+            .bind(self.workspace_id)
+    }
+
+    /// The same over one table.
+    pub(crate) fn rows<S>(&self, selection: S, table: &str) -> Statement<S> {
+        self.select(selection, table, table)
+    }
+}
+
+/// Names the request, so that its repetition does not repeat the work.
+#[derive(Debug, Clone)]
+pub struct Idempotency {
+    pub key: String,
+    pub request_hash: Vec<u8>,
+}
+
+/// What a request is answered with, as it is kept for a repetition.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Answer {
+    pub status: u16,
+    pub etag: Option<String>,
+    pub location: Option<String>,
+    pub body: Option<String>,
+}
+
+#[derive(Debug)]
+pub struct Written {
+    pub answer: Answer,
+    pub replayed: bool,
+}
+
+/// A transaction in progress on behalf of a caller.
+pub struct Unit<'c> {
+    pub tenant: Tenant<'c>,
+    pub caller: &'c Caller,
+    pub actor: Actor,
+    pub now: DateTime<Utc>,
+    pub(crate) store: &'c Store,
+    pub(crate) events: Vec<events::NewEvent>,
+}
+
+impl<'c> Unit<'c> {
+    pub(crate) fn new(
+        conn: &'c mut PgConnection,
+        store: &'c Store,
+        caller: &'c Caller,
+        now: DateTime<Utc>,
+    ) -> Self {
+        let tenant = Tenant { conn, workspace_id: caller.workspace_id };
+        Self { tenant, caller, actor: caller.actor, now, store, events: Vec::new() }
+    }
+
+    pub fn process(&mut self, version_id: Uuid) -> Result<Arc<Process>> {
+        self.store.process(&mut self.tenant, version_id)
+    }
+
+    /// Notes that something happened to a thing other than a deal; `version` is the thing's new one.
+    pub fn happened(
+        &mut self,
+        event_type: &'static str,
+        object_id: Uuid,
+        version: i32,
+        object: &impl Serialize,
+    ) -> Result<()> {
+        let object = to_json(object)?;
+        self.events.push(events::NewEvent {
+            event_type,
+            object_id,
+            sequence: version,
+            occurred_at: self.now,
+            actor: self.actor,
+            change: serde_json::Value::Object(serde_json::Map::new()),
+            object,
+        });
+        Ok(())
+    }
+
+    pub(crate) fn flush(&mut self) -> Result<()> {
+        let pending = std::mem::take(&mut self.events);
+        events::record(&mut self.tenant, pending, self.now)
+    }
+}
+
+pub(crate) fn to_json(value: &impl Serialize) -> Result<serde_json::Value> {
+    serde_json::to_value(value).map_err(|error| Error::Internal(error.to_string()))
+}
+
+impl Store {
+    /// Carries out a command in a transaction; nothing of it remains if it fails. With a key, the
+    /// first answer is kept in the same transaction and given again to a repetition.
+    pub fn write(
+        &self,
+        caller: &Caller,
+        now: DateTime<Utc>,
+        key: Option<&Idempotency>,
+        command: impl FnOnce(&mut Unit<'_>) -> Result<Answer>,
+    ) -> Result<Written> {
+        let mut connection = self.connection()?;
+        let result = connection.transaction(|conn| {
+            let mut unit = Unit::new(conn, self, caller, now);
+            if let Some(key) = key
+                && let Some(answer) = idempotency::reserve(&mut unit, key)?
+            {
+                return Ok(Written { answer, replayed: true });
+            }
+            let answer = command(&mut unit)?;
+            unit.flush()?;
+            if let Some(key) = key {
+                idempotency::keep(&mut unit, key, &answer)?;
+            }
+            Ok(Written { answer, replayed: false })
+        });
+        connection.watch(result)
+    }
+
+    /// Reads on behalf of a caller.
+    pub fn read<T>(
+        &self,
+        caller: &Caller,
+        query: impl FnOnce(&mut Tenant<'_>) -> Result<T>,
+    ) -> Result<T> {
+        self.tenant(caller.workspace_id, query)
+    }
+
+    /// Reads in a workspace, before there is a caller.
+    pub fn tenant<T>(
+        &self,
+        workspace_id: Uuid,
+        query: impl FnOnce(&mut Tenant<'_>) -> Result<T>,
+    ) -> Result<T> {
+        let mut connection = self.connection()?;
+        let mut tenant = Tenant { conn: &mut connection, workspace_id };
+        let result = query(&mut tenant);
+        connection.watch(result)
+    }
+
+    /// Several reads that see one and the same state of the database.
+    pub fn snapshot<T>(
+        &self,
+        caller: &Caller,
+        query: impl FnOnce(&mut Tenant<'_>) -> Result<T>,
+    ) -> Result<T> {
+        let mut connection = self.connection()?;
+        let workspace_id = caller.workspace_id;
+        let result = connection
+            .build_transaction()
+            .repeatable_read()
+            .read_only()
+            .run(|conn| query(&mut Tenant { conn, workspace_id }));
+        connection.watch(result)
+    }
+}
+
+/// A `SELECT` that names its types itself.
+pub(crate) fn raw<ST>(sql: &'static str) -> Raw<ST> {
+    Raw::new(sql)
+}

@@ -1,0 +1,86 @@
+//! Users: everybody who takes part in a sale.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use serde::Serialize;
+use uuid::Uuid;
+
+use voronka_domain::access::Role;
+
+use crate::{
+    Result, Statement, Store, Tenant,
+    list::{Field, Kind, Page, Query, Spec},
+    noun::noun,
+    schema::users,
+    words::from_word,
+};
+
+#[derive(Debug, Clone, PartialEq, Serialize, Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = users, treat_none_as_null = true)]
+pub struct User {
+    pub id: Uuid,
+    pub name: String,
+    pub email: Option<String>,
+    pub role: String,
+    pub position: Option<String>,
+    pub department_id: Option<Uuid>,
+    pub active: bool,
+    #[serde(skip)]
+    pub password_hash: Option<String>,
+    pub version: i32,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+}
+
+noun!(users, User, "user");
+
+pub const LIST: Spec = Spec {
+    table: "users",
+    fields: &[
+        Field::new("name", "users.name", Kind::Text).sorted(),
+        Field::new("email", "users.email", Kind::Text).nullable(),
+        Field::new("role", "users.role", Kind::Choice(&["admin", "head", "seller", "analyst"])),
+        Field::new("department_id", "users.department_id", Kind::Uuid).nullable(),
+        Field::new("active", "users.active", Kind::Bool),
+        Field::new("created_at", "users.created_at", Kind::Instant).sorted(),
+        Field::new("updated_at", "users.updated_at", Kind::Instant).sorted(),
+    ],
+    default_sort: "name",
+    search: Some("users.name"),
+};
+
+pub fn list(tenant: &mut Tenant<'_>, query: Query) -> Result<Page<User>> {
+    tenant.page(&LIST, query, User::as_select(), |list| list, |row: &User| row.id)
+}
+
+impl User {
+    pub fn role(&self) -> Option<Role> {
+        from_word(&self.role)
+    }
+}
+
+/// Everybody with this email who may log in, in any workspace: the login does not know its workspace yet.
+pub fn by_email(store: &Store, email: &str) -> Result<Vec<(Uuid, User)>> {
+    let mut connection = store.connection()?;
+    let found = Statement::select((users::workspace_id, User::as_select()))
+        .sql(" FROM users WHERE users.active AND lower(users.email) = lower(")
+        .bind(email)
+        .sql(") ORDER BY users.workspace_id LIMIT 20")
+        .load(&mut *connection)
+        .map_err(crate::Error::from);
+    connection.watch(found)
+}
+
+/// A workspace keeps at least one administrator who can log in. Two who step down at once are two in turn.
+pub fn require_another_admin(unit: &mut crate::Unit<'_>, user_id: Uuid) -> Result<()> {
+    let others: Vec<Uuid> = unit
+        .tenant
+        .rows(crate::unit::raw::<diesel::sql_types::Uuid>("id"), "users")
+        .sql(" AND active AND role = 'admin' ORDER BY id FOR UPDATE")
+        .load(unit.tenant.conn)?;
+    if others.iter().all(|id| *id == user_id) {
+        let detail = "The workspace needs another active administrator first.";
+        return Err(crate::Error::conflict("last_admin", "/role", detail));
+    }
+    Ok(())
+}

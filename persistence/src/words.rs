@@ -1,0 +1,16 @@
+//! The domain's words as the database keeps them: the same as in JSON.
+
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+
+/// `Role::Head` becomes `head`.
+pub fn to_word(value: &impl Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(Value::String(word)) => word,
+        _ => String::new(),
+    }
+}
+
+pub fn from_word<T: DeserializeOwned>(word: &str) -> Option<T> {
+    serde_json::from_value(Value::String(word.to_owned())).ok()
+}
