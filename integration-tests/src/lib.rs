@@ -1,1 +1,12 @@
+//! What the tests stand on: one private Postgres for the run, a database for each test cloned from a
+//! migrated template, and a real server on a port of its own.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+pub mod api;
+pub mod data;
+pub mod postgres;
+pub mod server;
+
+pub use api::{Api, Reply};
+pub use data::test_data;
+pub use server::TestServer;

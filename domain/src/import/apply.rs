@@ -182,7 +182,7 @@ fn order(
 /// The events of a case in order of time, then of the file; with the rows that a later outcome
 /// overrules. An outcome on a closed case reopens nothing: of outcomes in a row, the last one stands, at
 /// the time when it was first given.
-pub fn arrange(rows: &mut Vec<EventRow>) -> Vec<u64> {
+pub fn arrange(rows: &mut [EventRow]) -> Vec<u64> {
     rows.sort_by_key(|row| (row.occurred_at, row.line));
     let mut overruled = Vec::new();
     let mut run: Vec<(u64, &Target)> = Vec::new();
