@@ -25,7 +25,6 @@ use files::{
 use site::{Endpoint, SUPERUSER, Site, send};
 
 #[cfg(test)]
-#[path = "embedded_tests.rs"]
 mod tests;
 
 const TICK: Duration = Duration::from_millis(20);

@@ -92,7 +92,15 @@ pub fn run_one(store: &Store, stopping: &dyn Fn() -> bool) -> Result<bool, Error
     match outcome {
         Ok(true) => store.finish_import(claim, now(), None)?,
         Ok(false) => return Ok(false),
-        Err(error @ (Error::Unavailable(_) | Error::Database(_))) => return Err(error),
+        // Another writer was faster with a name or an id: the batch is tried again, and finds it.
+        Err(
+            error @ (Error::Unavailable(_)
+            | Error::Database(_)
+            | Error::Busy
+            | Error::Conflict { .. }),
+        ) => {
+            return Err(error);
+        }
         Err(error) => store.finish_import(claim, now(), Some(reason(&error)))?,
     }
     Ok(true)

@@ -5,6 +5,7 @@ pub mod cli;
 pub mod config;
 pub mod demo;
 pub mod embedded;
+pub mod founding;
 pub mod funnel_svg;
 pub mod http;
 pub mod import_worker;
@@ -12,3 +13,6 @@ pub mod openapi;
 pub mod server;
 pub mod state;
 pub mod v1;
+
+/// What a command fails with: a sentence for the operator.
+pub type Failure = Box<dyn std::error::Error + Send + Sync>;

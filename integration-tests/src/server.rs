@@ -8,6 +8,7 @@ use uuid::Uuid;
 use voronka_api::{
     cli,
     config::{Cli, Command, ServeConfig},
+    founding,
 };
 use voronka_persistence::Store;
 
@@ -80,15 +81,15 @@ impl TestServer {
 
     /// A new workspace, seen by its administrator.
     pub async fn workspace(&self, name: &str, currency: &str, zone: &str) -> Api {
-        let workspace = cli::new_workspace(name, currency, zone).expect("workspace");
+        let workspace = founding::new_workspace(name, currency, zone).expect("workspace");
         let email = format!("admin-{}@example.com", Uuid::now_v7().simple());
         let role = voronka_domain_role("admin");
-        let admin = cli::new_user("Admin", &email, role, Some(PASSWORD)).expect("user");
+        let admin = founding::new_user("Admin", &email, role, Some(PASSWORD)).expect("user");
         let mut api = Api::new(self.address);
         api.workspace_id = workspace.workspace_id;
         api.user_id = admin.id;
         api.email = email.clone();
-        cli::create(&self.store, workspace, admin).expect("created");
+        founding::create(&self.store, workspace, admin).expect("created");
         api.log_in(&email, PASSWORD).await;
         api
     }

@@ -21,7 +21,7 @@ use crate::{Caller, Error, Result};
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../migrations");
 /// Any number that no other program on the database uses: "voronka".
-const MIGRATION_LOCK: i64 = 0x766f_726f_6e6b_61;
+const MIGRATION_LOCK: i64 = 0x0076_6f72_6f6e_6b61;
 
 /// Now, to the microsecond that Postgres keeps, so that what is stored equals what was answered.
 pub fn now() -> DateTime<Utc> {

@@ -21,6 +21,8 @@ pub enum Error {
     KeyInFlight,
     #[error("This Idempotency-Key was used for another request.")]
     KeyReused,
+    #[error("Others hold what the request needs. Send it again.")]
+    Busy,
     #[error("The database cannot be reached.")]
     Unavailable(String),
     #[error("The database refused a statement.")]
@@ -86,6 +88,14 @@ impl From<Diesel> for Error {
         };
         match kind {
             DatabaseErrorKind::UniqueViolation => taken(info.constraint_name()),
+            // A lock timeout or a deadlock: nothing is wrong with the request, it may be sent again.
+            DatabaseErrorKind::SerializationFailure => Some(Self::Busy),
+            _ if ["lock timeout", "deadlock detected"]
+                .iter()
+                .any(|t| info.message().contains(t)) =>
+            {
+                Some(Self::Busy)
+            }
             _ => None,
         }
         .unwrap_or(Self::Database(error))

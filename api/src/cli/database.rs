@@ -2,8 +2,8 @@
 
 use voronka_persistence::Store;
 
-use super::Failure;
 use crate::{
+    Failure,
     config::DatabaseConfig,
     embedded::{Cluster, Mode},
 };

@@ -5,18 +5,15 @@ mod operator;
 mod serve;
 
 pub use database::Database;
-pub use operator::{create, new_user, new_workspace};
 pub use serve::{Running, metrics, start};
 
 use std::process::ExitCode;
 
 use crate::{
+    Failure,
     config::{Cli, Command, ServeConfig},
     http, openapi,
 };
-
-/// What a command fails with: a sentence for the operator.
-pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 pub fn run(cli: Cli) -> ExitCode {
     // The server's TLS, such as it is, is that of a client of the issuer's keys.

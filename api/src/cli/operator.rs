@@ -3,20 +3,19 @@
 use std::io::Read;
 
 use uuid::Uuid;
-use voronka_domain::{Currency, access::Role};
+use voronka_domain::access::Role;
 use voronka_persistence::{
-    Answer, Store, now, users,
-    users::User,
-    words::to_word,
+    Answer, now, users,
     workspaces::{self, Workspace},
 };
 
-use super::{Database, Failure, serve::tokens};
+use super::{Database, serve::tokens};
 use crate::{
-    auth::password,
+    Failure,
     config::{DatabaseConfig, UserCommand, WorkspaceCommand},
     demo,
     embedded::Mode,
+    founding::{create, new_user, new_workspace},
 };
 
 pub fn migrate(config: &DatabaseConfig) -> Result<(), Failure> {
@@ -114,57 +113,4 @@ fn read_password() -> Result<String, Failure> {
         return Err("the password must have at least 10 characters".into());
     }
     Ok(password)
-}
-
-pub fn new_workspace(name: &str, currency: &str, time_zone: &str) -> Result<Workspace, Failure> {
-    let currency = Currency::parse(currency)?;
-    let zone: chrono_tz::Tz = time_zone.parse().map_err(|_| "not an IANA time zone")?;
-    let created_at = now();
-    Ok(Workspace {
-        workspace_id: Uuid::now_v7(),
-        name: name.to_owned(),
-        currency: currency.code().to_owned(),
-        time_zone: zone.name().to_owned(),
-        deal_visibility: "by_role".to_owned(),
-        version: 1,
-        created_at,
-        updated_at: created_at,
-    })
-}
-
-pub fn new_user(
-    name: &str,
-    email: &str,
-    role: Role,
-    password: Option<&str>,
-) -> Result<User, Failure> {
-    use validator::ValidateEmail;
-    if !email.validate_email() {
-        return Err(format!("{email} is not an email address").into());
-    }
-    let created_at = now();
-    Ok(User {
-        id: Uuid::now_v7(),
-        name: name.to_owned(),
-        email: Some(email.to_owned()),
-        role: to_word(&role),
-        position: None,
-        department_id: None,
-        active: true,
-        password_hash: password.map(password::hash).transpose()?,
-        version: 1,
-        created_at,
-        updated_at: created_at,
-    })
-}
-
-/// A workspace with its first administrator, in one transaction.
-pub fn create(store: &Store, workspace: Workspace, admin: User) -> Result<(), Failure> {
-    let operator = store.operator(workspace.workspace_id, workspace.settings()?);
-    store.write(&operator, now(), None, |unit| {
-        workspaces::create(unit, &workspace)?;
-        users::insert(unit, &admin)?;
-        Ok(Answer::default())
-    })?;
-    Ok(())
 }

@@ -14,8 +14,9 @@ use rand::RngCore;
 use tracing_subscriber::EnvFilter;
 use voronka_persistence::{Store, now};
 
-use super::{Database, Failure};
+use super::Database;
 use crate::{
+    Failure,
     auth::{limit::Limits, token::Tokens},
     config::{DatabaseConfig, ServeConfig},
     demo,

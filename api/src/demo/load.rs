@@ -22,8 +22,9 @@ use voronka_persistence::{
 
 use super::generator::{self, Company, LOST_PREFIX, WON};
 use crate::{
+    Failure,
     auth::password,
-    cli::Failure,
+    founding::new_workspace,
     import_worker,
     v1::deal_types::{NewDealType, create_type},
 };
@@ -129,7 +130,7 @@ fn deal_type(store: &Store, workspace_id: Uuid) -> Result<Uuid, Error> {
 
 /// The company in one transaction: either all of it is there, its imports queued, or nothing is.
 fn make(store: &Store, company: &Company) -> Result<Uuid, Failure> {
-    let workspace = crate::cli::new_workspace(company.name, company.currency, company.time_zone)?;
+    let workspace = new_workspace(company.name, company.currency, company.time_zone)?;
     let workspace_id = workspace.workspace_id;
     let operator = store.operator(workspace_id, workspace.settings()?);
     // One hash for all: thirty-six are some seconds of work, and the password is no secret.

@@ -55,7 +55,7 @@ codes! {
     rate_limited 429 "Rate limited" "Too many requests from this caller. Retry-After says when to go on."
     too_many_login_attempts 429 "Too many login attempts" "Too many logins for this email or from this address. Retry-After says when to go on."
     internal_error 500 "Internal error" "A fault of the server. The request id helps to find it."
-    unavailable 503 "Unavailable" "The database cannot be reached. Try again."
+    unavailable 503 "Unavailable" "The database cannot be reached, or others hold what the request needs. Try again."
 }
 
 /// One fault of a request.
@@ -224,6 +224,7 @@ impl From<Error> for Problem {
                 tracing::warn!(cause, "database unavailable");
                 Self::of("unavailable").header("Retry-After", "1")
             }
+            Error::Busy => Self::new("unavailable", error.to_string()).header("Retry-After", "1"),
             Error::Database(cause) => {
                 tracing::error!(%cause, "database error");
                 Self::of("internal_error")

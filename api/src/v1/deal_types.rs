@@ -212,7 +212,7 @@ pub struct NewDealType {
     pub allow_skip: Option<bool>,
     /// True by default.
     pub allow_back: Option<bool>,
-    /// False by default.
+    /// False by default; true is not supported yet.
     pub require_primary_demand: Option<bool>,
 }
 
@@ -286,11 +286,21 @@ pub(crate) fn create_type(unit: &mut Unit<'_>, new: NewDealType) -> Result<DealT
         created_at: unit.now,
         updated_at: unit.now,
     };
+    check_demand(row.require_primary_demand)?;
     deal_types::insert(unit, &row)?;
     deal_types::publish(unit, row.id, row.current_version_id, 1, &stages)?;
     let process =
         Process { version_id: row.current_version_id, deal_type_id: row.id, number: 1, stages };
     Ok(DealTypeBody::new(row, &process))
+}
+
+/// A switch that nothing obeys would be a lie.
+fn check_demand(required: bool) -> Result<(), Error> {
+    if required {
+        let detail = "Primary demand is not supported yet.";
+        return Err(Error::invalid("/require_primary_demand", "not_supported_yet", detail));
+    }
+    Ok(())
 }
 
 /// Read a deal type
@@ -330,6 +340,7 @@ pub async fn update(call: Call<DealTypesWrite>, id: Id, body: Body<DealTypePatch
         row.allow_back = patch.allow_back.unwrap_or(row.allow_back);
         row.require_primary_demand =
             patch.require_primary_demand.unwrap_or(row.require_primary_demand);
+        check_demand(row.require_primary_demand)?;
         row.archived = patch.archived.unwrap_or(row.archived);
         saved(unit, &before, row)
     })

@@ -176,13 +176,16 @@ fn render(
     }
 }
 
+/// Key, name and counts.
+type Group = (Option<String>, String, Vec<OpenCount>);
+
 struct Report<'a> {
     request: &'a Request,
     process: &'a Process,
     currency: Currency,
     zone: chrono_tz::Tz,
     all: Vec<OpenCount>,
-    groups: Option<Vec<(Option<String>, String, Vec<OpenCount>)>>,
+    groups: Option<Vec<Group>>,
 }
 
 impl Report<'_> {

@@ -1,0 +1,65 @@
+//! How a workspace begins: the tenant and its first people, made by the operator of the machine.
+
+use uuid::Uuid;
+use voronka_domain::{Currency, access::Role};
+use voronka_persistence::{
+    Answer, Store, now, users,
+    users::User,
+    words::to_word,
+    workspaces::{self, Workspace},
+};
+
+use crate::{Failure, auth::password};
+
+pub fn new_workspace(name: &str, currency: &str, time_zone: &str) -> Result<Workspace, Failure> {
+    let currency = Currency::parse(currency)?;
+    let zone: chrono_tz::Tz = time_zone.parse().map_err(|_| "not an IANA time zone")?;
+    let created_at = now();
+    Ok(Workspace {
+        workspace_id: Uuid::now_v7(),
+        name: name.to_owned(),
+        currency: currency.code().to_owned(),
+        time_zone: zone.name().to_owned(),
+        deal_visibility: "by_role".to_owned(),
+        version: 1,
+        created_at,
+        updated_at: created_at,
+    })
+}
+
+pub fn new_user(
+    name: &str,
+    email: &str,
+    role: Role,
+    password: Option<&str>,
+) -> Result<User, Failure> {
+    use validator::ValidateEmail;
+    if !email.validate_email() {
+        return Err(format!("{email} is not an email address").into());
+    }
+    let created_at = now();
+    Ok(User {
+        id: Uuid::now_v7(),
+        name: name.to_owned(),
+        email: Some(email.to_owned()),
+        role: to_word(&role),
+        position: None,
+        department_id: None,
+        active: true,
+        password_hash: password.map(password::hash).transpose()?,
+        version: 1,
+        created_at,
+        updated_at: created_at,
+    })
+}
+
+/// A workspace with its first administrator, in one transaction.
+pub fn create(store: &Store, workspace: Workspace, admin: User) -> Result<(), Failure> {
+    let operator = store.operator(workspace.workspace_id, workspace.settings()?);
+    store.write(&operator, now(), None, |unit| {
+        workspaces::create(unit, &workspace)?;
+        users::insert(unit, &admin)?;
+        Ok(Answer::default())
+    })?;
+    Ok(())
+}
