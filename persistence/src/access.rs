@@ -51,11 +51,26 @@ impl Caller {
     }
 }
 
+/// Where a key's caller is kept: only the right key finds it.
+fn key_entry(hash: &[u8]) -> Option<Uuid> {
+    hash.first_chunk::<16>().map(|half| Uuid::from_bytes(*half))
+}
+
 impl Store {
+    /// The caller behind a user's id, if it was looked up a moment ago: without the database.
+    pub fn kept_user(&self, workspace_id: Uuid, user_id: Uuid) -> Option<Arc<Caller>> {
+        self.callers.get(&user_id).filter(|caller| caller.workspace_id == workspace_id)
+    }
+
+    /// The same of an API key.
+    pub fn kept_key(&self, hash: &[u8]) -> Option<Arc<Caller>> {
+        key_entry(hash).and_then(|entry| self.callers.get(&entry))
+    }
+
     /// The caller behind a user's id; none if there is no such user, or one who may not log in.
     pub fn user_caller(&self, workspace_id: Uuid, user_id: Uuid) -> Result<Option<Arc<Caller>>> {
-        if let Some(caller) = self.callers.get(&user_id) {
-            return Ok(Some(caller).filter(|caller| caller.workspace_id == workspace_id));
+        if let Some(caller) = self.kept_user(workspace_id, user_id) {
+            return Ok(Some(caller));
         }
         let found = self.tenant(workspace_id, |tenant| {
             let user = match users::get(tenant, user_id) {
@@ -92,9 +107,7 @@ impl Store {
         hash: &[u8],
         now: DateTime<Utc>,
     ) -> Result<Option<Arc<Caller>>> {
-        // Only the right key finds its entry.
-        let cached = hash.first_chunk::<16>().map(|half| Uuid::from_bytes(*half));
-        if let Some(caller) = cached.and_then(|cached| self.callers.get(&cached)) {
+        if let Some(caller) = self.kept_key(hash) {
             return Ok(Some(caller));
         }
         let found = self.tenant(workspace_id, |tenant| {
@@ -116,8 +129,8 @@ impl Store {
                 settings: workspaces::get(tenant)?.settings()?,
             })))
         })?;
-        if let (Some(cached), Some(caller)) = (cached, &found) {
-            self.callers.insert(cached, caller.clone());
+        if let (Some(entry), Some(caller)) = (key_entry(hash), &found) {
+            self.callers.insert(entry, caller.clone());
         }
         Ok(found)
     }
