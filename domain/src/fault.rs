@@ -54,8 +54,9 @@ pub enum Refusal {
     StageGateUnmet(Vec<Fault>),
     #[error("A lost deal needs a loss reason.")]
     LossReasonRequired,
+    /// With the requirements that are not met.
     #[error("Only a head or an administrator may override a gate.")]
-    OverrideNotAllowed,
+    OverrideNotAllowed(Vec<Fault>),
 }
 
 impl Refusal {
@@ -81,7 +82,7 @@ impl Refusal {
             Self::DealTypeDisabled => "deal_type_disabled",
             Self::StageGateUnmet(_) => "stage_gate_unmet",
             Self::LossReasonRequired => "loss_reason_required",
-            Self::OverrideNotAllowed => "override_not_allowed",
+            Self::OverrideNotAllowed(_) => "override_not_allowed",
         }
     }
 
@@ -92,10 +93,14 @@ impl Refusal {
             Self::LossReasonRequired => "/loss_reason_id",
             Self::StageNotInProcess(_) | Self::AlreadyInStage(_) => "/stage_key",
             Self::DealTypeDisabled => "/deal_type_id",
-            Self::OverrideNotAllowed => "/override_reason",
+            Self::OverrideNotAllowed(_) => "/override_reason",
             _ => "/to",
         };
-        vec![Fault::new(pointer, self.code(), self.to_string())]
+        let mut faults = vec![Fault::new(pointer, self.code(), self.to_string())];
+        if let Self::OverrideNotAllowed(unmet) = self {
+            faults.extend(unmet.iter().cloned());
+        }
+        faults
     }
 }
 

@@ -12,8 +12,8 @@ use crate::{
 #[derive(Debug, Clone, PartialEq)]
 pub struct Ledger {
     pub deal: Deal,
-    /// The deal exists in the database.
-    pub stored: bool,
+    /// The deal as it came from the database; none for a new one.
+    pub before: Option<Deal>,
     pub events: Vec<Event>,
     /// How the segment that was open in the database ended: the event that began it, and the end.
     pub left: Option<(i32, Left)>,
@@ -23,14 +23,32 @@ pub struct Ledger {
 impl Ledger {
     /// A deal from the database.
     pub fn stored(deal: Deal) -> Self {
-        Self { deal, stored: true, events: Vec::new(), left: None, entered: Vec::new() }
+        Self {
+            before: Some(deal.clone()),
+            deal,
+            events: Vec::new(),
+            left: None,
+            entered: Vec::new(),
+        }
     }
 
     /// A new deal. None unless the event is an opening.
     pub(crate) fn opened(id: Uuid, event: Event, direction: Direction) -> Option<Self> {
         let deal = Deal::opened(id, &event)?;
         let entered = vec![segment::begun(&deal, Some(direction))];
-        Some(Self { deal, stored: false, events: vec![event], left: None, entered })
+        Some(Self { before: None, deal, events: vec![event], left: None, entered })
+    }
+
+    /// Each event with the deal as it was right after it.
+    pub fn steps(&self) -> impl Iterator<Item = (&Event, Deal)> {
+        let mut deal = self.before.clone();
+        self.events.iter().filter_map(move |event| {
+            match &mut deal {
+                Some(deal) => deal.apply(event),
+                None => deal = Deal::opened(self.deal.id, event),
+            }
+            Some((event, deal.clone()?))
+        })
     }
 
     /// Nothing has happened: there is nothing to record.

@@ -3,7 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use rust_decimal::Decimal;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer, ser::SerializeStruct};
 
 use crate::fault::Fault;
 
@@ -57,7 +57,7 @@ impl fmt::Display for Currency {
 }
 
 /// An amount of a currency; zero or more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub struct Money {
     pub amount: Decimal,
     pub currency: Currency,
@@ -66,6 +66,15 @@ pub struct Money {
 impl Money {
     pub fn zero(currency: Currency) -> Self {
         Self { amount: Decimal::ZERO, currency }
+    }
+}
+
+impl Serialize for Money {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut money = serializer.serialize_struct("Money", 2)?;
+        money.serialize_field("amount", &format_amount(self.amount, self.currency))?;
+        money.serialize_field("currency", &self.currency)?;
+        money.end()
     }
 }
 

@@ -1,6 +1,6 @@
 //! The one gate for every way in: what may happen to a deal, and what follows from it.
 
-use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, SubsecRound, TimeDelta, Utc};
 use uuid::Uuid;
 
 use crate::{
@@ -75,7 +75,7 @@ pub fn open(new: NewDeal, facts: &Facts<'_>) -> Result<Ledger, Refusal> {
     let amount = new.amount.unwrap_or_else(|| Money::zero(facts.settings.currency));
     check_text(&mut faults, Some(&new.title), new.external_id.as_ref());
     check_currency(&mut faults, amount, facts);
-    let opened_at = new.opened_at.unwrap_or(facts.now);
+    let opened_at = kept(new.opened_at.unwrap_or(facts.now));
     check_not_future(&mut faults, "/opened_at", opened_at, facts.now);
     faults.into_result()?;
     let details = Details {
@@ -336,7 +336,7 @@ fn gates(
     match reason.map(str::trim) {
         _ if unmet.is_empty() => Ok(None),
         None => Err(Refusal::StageGateUnmet(unmet)),
-        Some(_) if !facts.may_override => Err(Refusal::OverrideNotAllowed),
+        Some(_) if !facts.may_override => Err(Refusal::OverrideNotAllowed(unmet)),
         Some("") => Err(Refusal::invalid("/override_reason", "required", "Must not be empty.")),
         Some(reason) => {
             check_note("/override_reason", Some(reason))?;
@@ -407,8 +407,8 @@ fn instant(
     occurred_at: Option<DateTime<Utc>>,
     facts: &Facts<'_>,
 ) -> Result<DateTime<Utc>, Refusal> {
-    let Some(at) = occurred_at else {
-        return Ok(facts.now.max(deal.last_occurred_at));
+    let Some(at) = occurred_at.map(kept) else {
+        return Ok(kept(facts.now).max(deal.last_occurred_at));
     };
     let mut faults = Faults::default();
     check_not_future(&mut faults, "/occurred_at", at, facts.now);
@@ -421,6 +421,11 @@ fn instant(
     }
     faults.into_result()?;
     Ok(at)
+}
+
+/// An instant to the microsecond, as it is kept: what is answered equals what is stored.
+fn kept(at: DateTime<Utc>) -> DateTime<Utc> {
+    at.trunc_subsecs(6)
 }
 
 fn check_not_future(faults: &mut Faults, pointer: &str, at: DateTime<Utc>, now: DateTime<Utc>) {

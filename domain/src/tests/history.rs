@@ -47,7 +47,7 @@ struct Stored {
 
 impl Stored {
     fn record(&mut self, ledger: Ledger) {
-        assert!(ledger.stored && ledger.is_unchanged() == ledger.events.is_empty());
+        assert!(ledger.before.is_some() && ledger.is_unchanged() == ledger.events.is_empty());
         if ledger.is_unchanged() {
             assert!(ledger.entered.is_empty() && ledger.left.is_none() && ledger.deal == self.deal);
         }
@@ -64,7 +64,7 @@ impl Stored {
 
 fn goes_on(world: &World, script: &Script, put_away: &[bool]) {
     let Ok(opened) = script.open(world) else { return };
-    assert!(!opened.stored && !opened.is_unchanged() && opened.left.is_none());
+    assert!(opened.before.is_none() && !opened.is_unchanged() && opened.left.is_none());
     let (deal, events, segments) = (opened.deal.clone(), opened.events, opened.entered);
     let mut stored = Stored { deal, events, segments };
     let mut ledger = Ledger::stored(opened.deal);

@@ -1,6 +1,6 @@
 //! Random processes, and random histories of commands given to a deal of one of them.
 
-use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, Days, NaiveDate, SubsecRound, TimeDelta, Utc};
 use proptest::{collection::vec, option, prelude::*, sample::select};
 use rust_decimal::Decimal;
 use uuid::Uuid;
@@ -130,7 +130,8 @@ impl When {
     fn resolve(&self, last: DateTime<Utc>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         Some(match self {
             Self::Unsaid => return None,
-            Self::Between(share) => last + (now - last) * *share / 256,
+            // To the microsecond, as instants are kept.
+            Self::Between(share) => (last + (now - last) * *share / 256).trunc_subsecs(6),
             Self::BeforeLast(millis) => last - TimeDelta::milliseconds(*millis),
             Self::Ahead(millis) => now + TimeDelta::milliseconds(*millis),
             Self::Before1970 => DateTime::from_timestamp(-1, 0).unwrap(),
