@@ -125,16 +125,7 @@ impl External {
             return None;
         }
         let key = self.key(header.kid.as_deref())?;
-        let mut validation = Validation::new(header.alg);
-        validation.leeway = 5;
-        match &self.issuer {
-            Some(issuer) => validation.set_issuer(&[issuer]),
-            None => validation.iss = None,
-        }
-        match &self.audience {
-            Some(audience) => validation.set_audience(&[audience]),
-            None => validation.validate_aud = false,
-        }
+        let validation = self.validation(header.alg);
         let claims = decode::<ExternalClaims>(token, &key, &validation).ok()?.claims;
         let workspace_id = claims.workspace_id;
         if let Some(email) = claims.email {
@@ -142,6 +133,30 @@ impl External {
         }
         let user_id = claims.sub?.parse().ok()?;
         Some(Subject::User { workspace_id, user_id })
+    }
+
+    /// An issuer and an audience that are configured must be there: a claim that is absent is not checked.
+    fn validation(&self, algorithm: Algorithm) -> Validation {
+        let mut validation = Validation::new(algorithm);
+        validation.leeway = 5;
+        validation.validate_nbf = true;
+        let mut required = vec!["exp"];
+        match &self.issuer {
+            Some(issuer) => {
+                validation.set_issuer(&[issuer]);
+                required.push("iss");
+            }
+            None => validation.iss = None,
+        }
+        match &self.audience {
+            Some(audience) => {
+                validation.set_audience(&[audience]);
+                required.push("aud");
+            }
+            None => validation.validate_aud = false,
+        }
+        validation.set_required_spec_claims(&required);
+        validation
     }
 
     fn key(&self, kid: Option<&str>) -> Option<DecodingKey> {
