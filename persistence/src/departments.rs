@@ -8,11 +8,12 @@ use uuid::Uuid;
 use diesel::sql_types::{Bool, Uuid as SqlUuid};
 
 use crate::{
-    Result, Statement, Tenant,
+    Result, Statement, Tenant, Unit,
     list::{Field, Kind, Page, Query, Spec},
     noun::noun,
     schema::departments,
     unit::raw,
+    workspaces,
 };
 
 #[derive(Debug, Clone, PartialEq, Serialize, Queryable, Selectable, Insertable, AsChangeset)]
@@ -68,8 +69,11 @@ pub fn led_by(tenant: &mut Tenant<'_>, user_id: Uuid) -> Result<Vec<Uuid>> {
     Ok(ids)
 }
 
-/// Putting a department there would make it its own ancestor.
-pub fn would_loop(tenant: &mut Tenant<'_>, id: Uuid, parent_id: Uuid) -> Result<bool> {
+/// Putting a department there would make it its own ancestor. Two that are put below each other at once
+/// are two in turn.
+pub fn would_loop(unit: &mut Unit<'_>, id: Uuid, parent_id: Uuid) -> Result<bool> {
+    let tenant = &mut unit.tenant;
+    workspaces::one_at_a_time(tenant)?;
     let loops = Statement::select(raw::<Bool>(
         "EXISTS (WITH RECURSIVE above AS (SELECT d.id, d.parent_id FROM departments d \
          WHERE d.workspace_id = ",

@@ -7,13 +7,14 @@ macro_rules! noun {
             find(tenant, id, "")
         }
 
-        /// For a change: nobody else changes it meanwhile, and the caller saw this version.
+        /// For a change: nobody else changes it meanwhile, and the caller saw this version. Rows that refer
+        /// to it can be written all the same.
         pub fn lock(
             unit: &mut crate::Unit<'_>,
             id: uuid::Uuid,
             if_match: Option<i32>,
         ) -> crate::Result<$row> {
-            let row = find(&mut unit.tenant, id, " FOR UPDATE")?;
+            let row = find(&mut unit.tenant, id, " FOR NO KEY UPDATE")?;
             crate::catalogues::check_version(if_match, row.version)?;
             Ok(row)
         }

@@ -73,10 +73,11 @@ pub fn by_email(store: &Store, email: &str) -> Result<Vec<(Uuid, User)>> {
 
 /// A workspace keeps at least one administrator who can log in. Two who step down at once are two in turn.
 pub fn require_another_admin(unit: &mut crate::Unit<'_>, user_id: Uuid) -> Result<()> {
+    crate::workspaces::one_at_a_time(&mut unit.tenant)?;
     let others: Vec<Uuid> = unit
         .tenant
         .rows(crate::unit::raw::<diesel::sql_types::Uuid>("id"), "users")
-        .sql(" AND active AND role = 'admin' ORDER BY id FOR UPDATE")
+        .sql(" AND active AND role = 'admin'")
         .load(unit.tenant.conn)?;
     if others.iter().all(|id| *id == user_id) {
         let detail = "The workspace needs another active administrator first.";

@@ -59,6 +59,12 @@ pub fn lock(unit: &mut Unit<'_>, if_match: Option<i32>) -> Result<Workspace> {
     Ok(row)
 }
 
+/// For decisions over several rows of the workspace: one at a time until its transaction ends. Who has
+/// a row locked already cannot wait for another's row here, so that none wait for each other.
+pub(crate) fn one_at_a_time(tenant: &mut Tenant<'_>) -> Result<()> {
+    find(tenant, " FOR NO KEY UPDATE").map(|_| ())
+}
+
 pub fn save(unit: &mut Unit<'_>, before: &Workspace, mut row: Workspace) -> Result<Workspace> {
     if row == *before {
         return Ok(row);

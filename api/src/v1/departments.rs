@@ -91,7 +91,7 @@ impl DepartmentPatch {
         let parent_id = self.parent_id.as_set().copied();
         check(unit, parent_id, self.head_id.as_set().copied())?;
         if let Some(parent_id) = parent_id
-            && departments::would_loop(&mut unit.tenant, row.id, parent_id)?
+            && departments::would_loop(unit, row.id, parent_id)?
         {
             let detail = "The department would be above itself.";
             return Err(Error::conflict("department_loop", "/parent_id", detail));
