@@ -1,1 +1,9 @@
-//! To come.
+//! Who may do what, and who sees what.
+
+mod administration;
+mod isolation;
+mod operations;
+mod references;
+mod roles;
+mod visibility;
+mod world;

@@ -1,1 +1,6 @@
-//! To come.
+//! Who somebody is: logins, refresh tokens, API keys, and the tokens of another issuer.
+
+mod api_keys;
+mod issuer;
+mod login;
+mod refresh;

@@ -1,0 +1,193 @@
+//! What a body refers to has to be of the caller's workspace.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+use voronka_api::openapi;
+use voronka_integration_tests::{Api, Reply, TestServer};
+
+use super::world::{World, operations};
+
+/// The field of an operation's body that names a thing, and a request that is good but for it.
+struct Reference {
+    operation: &'static str,
+    pointer: &'static str,
+    thing: fn(&World) -> String,
+    send: fn(World, Value) -> std::pin::Pin<Box<dyn Future<Output = Reply>>>,
+}
+
+macro_rules! reference {
+    ($operation:literal, $pointer:literal, $thing:ident, |$own:ident, $id:ident| $send:expr) => {
+        Reference {
+            operation: $operation,
+            pointer: $pointer,
+            thing: |world| world.$thing.clone(),
+            send: |$own, $id| Box::pin(async move { $send }),
+        }
+    };
+}
+
+async fn department(own: &World) -> String {
+    own.admin.post("/v1/departments", json!({ "name": "Another" })).await.expect(201).id()
+}
+
+async fn new_deal(own: &World, field: &str, id: Value) -> Reply {
+    let mut body = json!({ "title": "New", "deal_type_id": own.deal_type });
+    body[field] = id;
+    own.admin.post("/v1/deals", body).await
+}
+
+async fn change_deal(own: &World, field: &str, id: Value) -> Reply {
+    let deal = own.admin.deal(&own.deal_type, "1").await;
+    own.admin.patch(&format!("/v1/deals/{deal}"), json!({ field: id })).await
+}
+
+async fn lose(own: &World, reason: Value, competitor: Value) -> Reply {
+    let deal = own.admin.deal(&own.deal_type, "1").await;
+    let body = json!({ "to": "lost", "loss_reason_id": reason, "competitor_id": competitor });
+    own.admin.transition(&deal, body).await
+}
+
+async fn new_user(api: &Api, department: Value) -> Reply {
+    let body = json!({ "name": "New", "role": "seller", "department_id": department });
+    api.post("/v1/users", body).await
+}
+
+const REFERENCES: &[Reference] = &[
+    reference!("createUser", "/department_id", department, |own, id| new_user(&own.admin, id)
+        .await),
+    reference!("updateUser", "/department_id", department, |own, id| {
+        let path = format!("/v1/users/{}", own.user);
+        own.admin.patch(&path, json!({ "department_id": id })).await
+    }),
+    reference!("createDepartment", "/parent_id", department, |own, id| {
+        own.admin.post("/v1/departments", json!({ "name": "New", "parent_id": id })).await
+    }),
+    reference!("createDepartment", "/head_id", user, |own, id| {
+        own.admin.post("/v1/departments", json!({ "name": "New", "head_id": id })).await
+    }),
+    reference!("updateDepartment", "/parent_id", department, |own, id| {
+        let path = format!("/v1/departments/{}", department(&own).await);
+        own.admin.patch(&path, json!({ "parent_id": id })).await
+    }),
+    reference!("updateDepartment", "/head_id", user, |own, id| {
+        let path = format!("/v1/departments/{}", department(&own).await);
+        own.admin.patch(&path, json!({ "head_id": id })).await
+    }),
+    reference!("createContact", "/client_id", client, |own, id| {
+        own.admin.post("/v1/contacts", json!({ "name": "New", "client_id": id })).await
+    }),
+    reference!("createDeal", "/deal_type_id", deal_type, |own, id| {
+        new_deal(&own, "deal_type_id", id).await
+    }),
+    reference!("createDeal", "/client_id", client, |own, id| new_deal(&own, "client_id", id).await),
+    reference!("createDeal", "/owner_id", user, |own, id| new_deal(&own, "owner_id", id).await),
+    reference!("createDeal", "/source_id", source, |own, id| new_deal(&own, "source_id", id).await),
+    reference!("updateDeal", "/client_id", client, |own, id| {
+        change_deal(&own, "client_id", id).await
+    }),
+    reference!("updateDeal", "/owner_id", user, |own, id| change_deal(&own, "owner_id", id).await),
+    reference!("updateDeal", "/source_id", source, |own, id| {
+        change_deal(&own, "source_id", id).await
+    }),
+    reference!("transitionDeal", "/loss_reason_id", loss_reason, |own, id| {
+        lose(&own, id, Value::Null).await
+    }),
+    reference!("transitionDeal", "/competitor_id", competitor, |own, id| {
+        lose(&own, json!(own.loss_reason), id).await
+    }),
+    reference!("createImport", "/deal_type_id", deal_type, |own, id| {
+        let spec = json!({ "kind": "deals", "deal_type_id": id,
+            "mapping": { "external_id": { "column": "id" } } });
+        own.admin.import("id\nx\n", spec).await
+    }),
+];
+
+/// Names of the fields of a body, at any depth, that are ids.
+fn id_fields(schema: &Value, found: &mut BTreeSet<String>) {
+    if let Some(name) = schema["$ref"].as_str() {
+        let pointer = name.trim_start_matches('#');
+        return id_fields(openapi::document().pointer(pointer).unwrap(), found);
+    }
+    for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+        if name.ends_with("_id") && property["$ref"].is_null() && !refers(property) {
+            found.insert(format!("/{name}"));
+        }
+        id_fields(property, found);
+    }
+    for list in ["allOf", "oneOf", "anyOf"] {
+        schema[list].as_array().into_iter().flatten().for_each(|part| id_fields(part, found));
+    }
+    if schema["items"].is_object() {
+        id_fields(&schema["items"], found);
+    }
+}
+
+/// An object that is called an id, as the external id of a deal, is none.
+fn refers(property: &Value) -> bool {
+    let parts = property["oneOf"].as_array();
+    parts.is_some_and(|parts| parts.iter().any(|part| part["$ref"].is_string()))
+}
+
+#[test]
+fn every_id_in_a_body_is_tried() {
+    let mut in_spec = BTreeSet::new();
+    for operation in operations() {
+        let content = operation.definition["requestBody"]["content"].as_object().cloned();
+        for (_, media) in content.unwrap_or_default() {
+            let mut fields = BTreeSet::new();
+            id_fields(&media["schema"], &mut fields);
+            in_spec.extend(fields.into_iter().map(|field| (operation.id.clone(), field)));
+        }
+    }
+    let tried = REFERENCES.iter().map(|one| (one.operation.to_owned(), one.pointer.to_owned()));
+    assert_eq!(in_spec, tried.collect());
+}
+
+#[tokio::test]
+async fn a_body_refers_to_things_of_its_own_workspace_only() {
+    let server = TestServer::start().await;
+    let a = World::furnish(&server, &server.admin).await;
+    let admin = server.workspace("Other", "EUR", "Europe/Amsterdam").await;
+    let b = World::furnish(&server, &admin).await;
+    for Reference { operation, pointer, thing, send } in REFERENCES {
+        let reply = send(b.clone(), json!(thing(&a))).await;
+        assert_eq!(reply.status, 422, "{operation} {pointer}: {}", reply.text);
+        let expected = [(pointer.to_string(), "unknown_reference".to_owned())];
+        assert_eq!(reply.faults(), expected, "{operation}: {}", reply.text);
+        reply.problem(422, "validation_failed");
+        // It was the id, and nothing else.
+        let reply = send(b.clone(), json!(thing(&b))).await;
+        assert!((200..300).contains(&reply.status), "{operation} {pointer}: {}", reply.text);
+    }
+}
+
+#[tokio::test]
+async fn names_and_emails_are_those_of_the_own_workspace() {
+    let server = TestServer::start().await;
+    let a = World::furnish(&server, &server.admin).await;
+    let admin = server.workspace("Other", "EUR", "Europe/Amsterdam").await;
+    let b = World::furnish(&server, &admin).await;
+    let text =
+        |reply: Reply, field: &str| reply.expect(200).json[field].as_str().unwrap().to_owned();
+    let source = text(a.admin.get(&format!("/v1/sources/{}", a.source)).await, "name");
+    let client = text(a.admin.get(&format!("/v1/clients/{}", a.client)).await, "name");
+    let email = text(a.admin.get(&format!("/v1/users/{}", a.user)).await, "email");
+    let reply = new_deal(&b, "source", json!(source)).await.problem(422, "validation_failed");
+    assert_eq!(reply.faults(), [("/source".to_owned(), "unknown_reference".to_owned())]);
+    new_deal(&a, "source", json!(source)).await.expect(201);
+
+    let rows = [("owner", &email), ("client", &client), ("source", &source)];
+    for (field, value) in rows {
+        let file = format!("id,{field}\n{field},{value}\n");
+        let import = async |world: &World| {
+            let spec = json!({ "kind": "deals", "deal_type_id": world.deal_type,
+                "mapping": { "external_id": { "column": "id" }, field: { "column": field } } });
+            let import = world.admin.import(file.clone(), spec).await.expect(202).id();
+            server.finished(&world.admin, &import).await
+        };
+        let (theirs, own) = (import(&b).await, import(&a).await);
+        assert_eq!((&theirs["created"], &theirs["rejected"]), (&json!(0), &json!(1)), "{theirs}");
+        assert_eq!((&own["created"], &own["rejected"]), (&json!(1), &json!(0)), "{own}");
+    }
+}

@@ -1,0 +1,336 @@
+//! Every operation of the specification, how it is called, and whose things it answers.
+
+use std::collections::BTreeSet;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use uuid::Uuid;
+use voronka_api::openapi;
+use voronka_integration_tests::{Api, Reply, TestServer};
+
+/// An operation as the specification has it.
+#[derive(Debug, Clone)]
+pub struct Operation {
+    pub id: String,
+    pub method: Method,
+    pub path: String,
+    /// Scopes that it names.
+    pub scopes: Vec<String>,
+    /// Names of its query parameters.
+    pub query: Vec<String>,
+    pub definition: Value,
+}
+
+impl Operation {
+    pub fn scope(&self) -> &str {
+        &self.scopes[0]
+    }
+}
+
+/// Operations that let somebody in, and so need nobody.
+pub const LOGINS: &[&str] = &["createToken", "refreshToken", "revokeToken"];
+
+fn all() -> Vec<Operation> {
+    let mut operations = Vec::new();
+    for (path, item) in openapi::document()["paths"].as_object().unwrap() {
+        for (method, definition) in item.as_object().unwrap() {
+            let texts = |list: &Value, name: &str| -> Vec<String> {
+                let list = list.as_array().cloned().unwrap_or_default();
+                list.iter().filter_map(|one| one[name].as_str().map(str::to_owned)).collect()
+            };
+            let parameters = definition["parameters"].as_array().cloned().unwrap_or_default();
+            let (query, others): (Vec<_>, Vec<_>) =
+                parameters.into_iter().partition(|parameter| parameter["in"] == "query");
+            let paths: Vec<_> =
+                others.iter().filter(|parameter| parameter["in"] == "path").collect();
+            // Whatever else a path may name one day has to be another workspace's in a test, too.
+            assert!(paths.iter().all(|parameter| parameter["name"] == "id"), "{path}");
+            assert_eq!(path.matches('{').count(), paths.len(), "{path}");
+            let requirements = definition["security"].as_array().cloned().unwrap_or_default();
+            assert!(requirements.len() <= 1, "{method} {path} names alternatives");
+            let scopes = requirements.first().map(|one| one["bearer"].clone()).unwrap_or_default();
+            let scopes = scopes.as_array().cloned().unwrap_or_default();
+            operations.push(Operation {
+                id: definition["operationId"].as_str().unwrap().to_owned(),
+                method: method.to_uppercase().parse().unwrap(),
+                path: path.clone(),
+                scopes: scopes.iter().map(|scope| scope.as_str().unwrap().to_owned()).collect(),
+                query: texts(&Value::from(query), "name"),
+                definition: definition.clone(),
+            });
+        }
+    }
+    operations
+}
+
+/// Every operation but the logins. Each names exactly one scope; the logins name none.
+pub fn operations() -> Vec<Operation> {
+    let (logins, operations): (Vec<_>, Vec<_>) =
+        all().into_iter().partition(|operation| LOGINS.contains(&operation.id.as_str()));
+    assert_eq!(logins.len(), LOGINS.len());
+    for login in &logins {
+        assert!(login.scopes.is_empty(), "{login:?}");
+        assert!(login.path.starts_with("/v1/auth/"), "{login:?}");
+    }
+    for operation in &operations {
+        assert_eq!(operation.scopes.len(), 1, "{} names no scope", operation.id);
+    }
+    assert!(operations.len() >= 50);
+    operations
+}
+
+/// A workspace with a thing of every noun in it.
+#[derive(Debug, Clone)]
+pub struct World {
+    pub admin: Api,
+    pub user: String,
+    pub department: String,
+    pub api_key: String,
+    pub client: String,
+    pub contact: String,
+    pub source: String,
+    pub competitor: String,
+    pub loss_reason: String,
+    pub deal_type: String,
+    pub deal: String,
+    pub import: String,
+}
+
+impl World {
+    pub async fn furnish(server: &TestServer, admin: &Api) -> Self {
+        let new = async |path: &str, body: Value| admin.post(path, body).await.expect(201).id();
+        let name = format!("Thing {}", Uuid::now_v7().simple());
+        let department = new("/v1/departments", json!({ "name": name })).await;
+        let email = format!("{}@example.com", Uuid::now_v7().simple());
+        let body =
+            json!({ "name": name, "role": "seller", "email": email, "department_id": department });
+        let user = new("/v1/users", body).await;
+        let api_key = json!({ "name": name, "scopes": ["deals:read"] });
+        let api_key = new("/v1/api-keys", api_key).await;
+        let client = new("/v1/clients", json!({ "name": name })).await;
+        let contact = new("/v1/contacts", json!({ "name": name, "client_id": client })).await;
+        let source = new("/v1/sources", json!({ "name": name })).await;
+        let competitor = new("/v1/competitors", json!({ "name": name })).await;
+        let loss_reason = admin.loss_reason(&name).await;
+        let deal_type = admin.deal_type(&["first", "second"]).await;
+        let body = json!({ "title": name, "deal_type_id": deal_type, "owner_id": user,
+            "client_id": client, "source_id": source });
+        let deal = new("/v1/deals", body).await;
+        let world = Self {
+            admin: admin.clone(),
+            user,
+            department,
+            api_key,
+            client,
+            contact,
+            source,
+            competitor,
+            loss_reason,
+            deal_type,
+            deal,
+            import: String::new(),
+        };
+        let import = world.send_import(admin).await.expect(202).id();
+        let done = server.finished(admin, &import).await;
+        assert_eq!((&done["state"], &done["rejected"]), (&json!("done"), &json!(1)), "{done}");
+        Self { import, ..world }
+    }
+
+    /// A file of one row that cannot be taken.
+    pub async fn send_import(&self, api: &Api) -> Reply {
+        let spec = json!({ "kind": "deals", "deal_type_id": self.deal_type,
+            "mapping": { "external_id": { "column": "id" }, "amount": { "column": "amount" } } });
+        api.import("id,amount\nx,many\n", spec).await
+    }
+
+    /// The id of every thing, the workspace and its administrator among them.
+    pub fn ids(&self) -> Vec<String> {
+        let things = [
+            &self.user,
+            &self.department,
+            &self.api_key,
+            &self.client,
+            &self.contact,
+            &self.source,
+            &self.competitor,
+            &self.loss_reason,
+            &self.deal_type,
+            &self.deal,
+            &self.import,
+        ];
+        let own = [self.admin.workspace_id.to_string(), self.admin.user_id.to_string()];
+        things.into_iter().cloned().chain(own).collect()
+    }
+}
+
+/// Whose things an operation answers or touches.
+#[derive(Debug, Clone, Copy)]
+pub enum Whose {
+    /// The thing that its path names: somebody else's is not found.
+    Thing(fn(&World) -> &String),
+    /// All that the workspace has.
+    List,
+    /// The caller's own, without being told whose: the workspace, oneself.
+    Own,
+    /// It makes a new thing; what its body may refer to is in `references`.
+    New,
+    /// It counts the deals of a deal type.
+    Report(fn(&World) -> String),
+}
+
+#[derive(Debug, Clone, Copy)]
+pub enum Send {
+    Nothing,
+    Json(fn(&World) -> Value),
+    Import,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct Case {
+    pub operation: &'static str,
+    pub whose: Whose,
+    pub send: Send,
+}
+
+const fn case(operation: &'static str, whose: Whose, send: Send) -> Case {
+    Case { operation, whose, send }
+}
+
+const fn list(operation: &'static str) -> Case {
+    case(operation, Whose::List, Send::Nothing)
+}
+
+const fn read(operation: &'static str, thing: fn(&World) -> &String) -> Case {
+    case(operation, Whose::Thing(thing), Send::Nothing)
+}
+
+const fn change(
+    operation: &'static str,
+    thing: fn(&World) -> &String,
+    body: fn(&World) -> Value,
+) -> Case {
+    case(operation, Whose::Thing(thing), Send::Json(body))
+}
+
+const fn new(operation: &'static str, body: fn(&World) -> Value) -> Case {
+    case(operation, Whose::New, Send::Json(body))
+}
+
+fn renamed(_: &World) -> Value {
+    json!({ "name": format!("Renamed {}", Uuid::now_v7()) })
+}
+
+/// How each operation is called with success, and whose things it is about. An operation that is not
+/// here fails the tests.
+const CASES: &[Case] = &[
+    case("getWorkspace", Whose::Own, Send::Nothing),
+    case("updateWorkspace", Whose::Own, Send::Json(renamed)),
+    case("getMe", Whose::Own, Send::Nothing),
+    list("listUsers"),
+    new("createUser", |_| json!({ "name": "New", "role": "analyst" })),
+    read("getUser", |a| &a.user),
+    change("updateUser", |a| &a.user, renamed),
+    list("listDepartments"),
+    new("createDepartment", renamed),
+    read("getDepartment", |a| &a.department),
+    change("updateDepartment", |a| &a.department, renamed),
+    list("listApiKeys"),
+    new("createApiKey", |_| json!({ "name": "New", "scopes": ["deals:read"] })),
+    read("getApiKey", |a| &a.api_key),
+    read("revokeApiKey", |a| &a.api_key),
+    list("listClients"),
+    new("createClient", renamed),
+    read("getClient", |a| &a.client),
+    change("updateClient", |a| &a.client, renamed),
+    list("listContacts"),
+    new("createContact", |own| json!({ "name": "New", "client_id": own.client })),
+    read("getContact", |a| &a.contact),
+    change("updateContact", |a| &a.contact, renamed),
+    list("listSources"),
+    new("createSource", renamed),
+    read("getSource", |a| &a.source),
+    change("updateSource", |a| &a.source, renamed),
+    list("listCompetitors"),
+    new("createCompetitor", renamed),
+    read("getCompetitor", |a| &a.competitor),
+    change("updateCompetitor", |a| &a.competitor, renamed),
+    list("listLossReasons"),
+    new("createLossReason", renamed),
+    read("getLossReason", |a| &a.loss_reason),
+    change("updateLossReason", |a| &a.loss_reason, renamed),
+    list("listDealTypes"),
+    new("createDealType", |_| {
+        let name = format!("Sale {}", Uuid::now_v7());
+        json!({ "name": name, "mode": "manual", "stages": [{ "name": "first" }] })
+    }),
+    read("getDealType", |a| &a.deal_type),
+    change("updateDealType", |a| &a.deal_type, renamed),
+    read("listProcessVersions", |a| &a.deal_type),
+    change(
+        "publishProcessVersion",
+        |a| &a.deal_type,
+        |_| json!({ "stages": [{ "name": "first" }, { "name": "second" }, { "name": "third" }] }),
+    ),
+    list("listDeals"),
+    new(
+        "createDeal",
+        |own| json!({ "title": "New", "deal_type_id": own.deal_type, "owner_id": own.user }),
+    ),
+    read("getDeal", |a| &a.deal),
+    change("updateDeal", |a| &a.deal, |_| json!({ "title": Uuid::now_v7().to_string() })),
+    change("transitionDeal", |a| &a.deal, |_| json!({ "to": "hold", "reason": "Summer" })),
+    read("listAvailableTransitions", |a| &a.deal),
+    read("getDealHistory", |a| &a.deal),
+    read("getDealRouteMap", |a| &a.deal),
+    list("listImports"),
+    case("createImport", Whose::New, Send::Import),
+    read("getImport", |a| &a.import),
+    read("getImportRejections", |a| &a.import),
+    case(
+        "getClosedFunnel",
+        Whose::Report(|a| format!("?deal_type_id={}&from=2020-01-01&to=2030-12-31", a.deal_type)),
+        Send::Nothing,
+    ),
+    case(
+        "getOpenFunnel",
+        Whose::Report(|a| format!("?deal_type_id={}", a.deal_type)),
+        Send::Nothing,
+    ),
+    list("listEvents"),
+];
+
+/// Every operation but the logins with its case: none without, and no case for what is gone.
+pub fn cases() -> Vec<(Operation, Case)> {
+    let operations = operations();
+    let in_spec: BTreeSet<_> = operations.iter().map(|one| one.id.as_str()).collect();
+    let in_table: BTreeSet<_> = CASES.iter().map(|case| case.operation).collect();
+    assert_eq!(in_spec, in_table, "the specification and the table of cases differ");
+    assert_eq!(CASES.len(), in_table.len(), "an operation has two cases");
+    let case = |operation: &Operation| {
+        let case = *CASES.iter().find(|case| case.operation == operation.id).unwrap();
+        let names_thing = matches!(case.whose, Whose::Thing(_));
+        assert_eq!(operation.path.contains("{id}"), names_thing, "{}", operation.id);
+        case
+    };
+    operations.iter().map(|operation| (operation.clone(), case(operation))).collect()
+}
+
+/// The operation over the things of `about`, sent by `api` with a body from `own`.
+pub async fn call(
+    api: &Api,
+    (operation, case): &(Operation, Case),
+    about: &World,
+    own: &World,
+) -> Reply {
+    let path = match case.whose {
+        Whose::Thing(thing) => operation.path.replace("{id}", thing(about)),
+        Whose::Report(query) => format!("{}{}", operation.path, query(about)),
+        Whose::List | Whose::Own | Whose::New => operation.path.clone(),
+    };
+    let body = match case.send {
+        Send::Nothing => None,
+        Send::Json(body) => Some(body(own).to_string().into_bytes()),
+        Send::Import => return own.send_import(api).await,
+    };
+    api.send(operation.method.clone(), &path, &[], body).await
+}
