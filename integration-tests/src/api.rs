@@ -65,6 +65,7 @@ impl Reply {
 
 impl Api {
     pub fn new(address: SocketAddr) -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
         Self {
             base: format!("http://{address}"),
             token: None,
@@ -100,6 +101,17 @@ impl Api {
         headers: &[(&str, &str)],
         body: Option<Vec<u8>>,
     ) -> Reply {
+        self.try_send(method, path, headers, body).await.expect("an answer")
+    }
+
+    /// None where there is no whole answer, as of a server that dies.
+    pub async fn try_send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<Vec<u8>>,
+    ) -> Option<Reply> {
         let mut request = self.http.request(method, format!("{}{path}", self.base));
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
@@ -113,14 +125,22 @@ impl Api {
         if let Some(body) = body {
             request = request.body(body);
         }
-        Self::read(request.send().await.expect("an answer")).await
+        Self::try_read(request.send().await.ok()?).await
+    }
+
+    pub async fn try_get(&self, path: &str) -> Option<Reply> {
+        self.try_send(Method::GET, path, &[], None).await
     }
 
     pub async fn read(response: reqwest::Response) -> Reply {
+        Self::try_read(response).await.expect("a body")
+    }
+
+    async fn try_read(response: reqwest::Response) -> Option<Reply> {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let text = response.text().await.expect("a body");
+        let text = response.text().await.ok()?;
         let json = serde_json::from_str(&text).unwrap_or(Value::Null);
-        Reply { status, headers, text, json }
+        Some(Reply { status, headers, text, json })
     }
 
     pub async fn get(&self, path: &str) -> Reply {
@@ -129,6 +149,11 @@ impl Api {
 
     pub async fn post(&self, path: &str, body: Value) -> Reply {
         self.send(Method::POST, path, &[], Some(body.to_string().into_bytes())).await
+    }
+
+    /// The same with an `Idempotency-Key` and whatever else in the headers.
+    pub async fn post_with(&self, path: &str, headers: &[(&str, &str)], body: &Value) -> Reply {
+        self.send(Method::POST, path, headers, Some(body.to_string().into_bytes())).await
     }
 
     pub async fn patch(&self, path: &str, body: Value) -> Reply {

@@ -4,7 +4,9 @@
 
 pub mod api;
 pub mod data;
+pub mod histories;
 pub mod postgres;
+pub mod process;
 pub mod server;
 
 pub use api::{Api, Reply};

@@ -3,6 +3,7 @@
 
 mod access;
 mod bad_input;
+mod concurrency;
 mod conventions;
 mod crashes;
 mod deals;
