@@ -77,10 +77,13 @@ impl DerefMut for Connection {
 impl Connection {
     /// Looks at a result on its way out, so that a lost connection is not lent again.
     pub fn watch<T>(&mut self, result: Result<T>) -> Result<T> {
-        if result.as_ref().is_err_and(Error::is_lost_connection) {
-            self.0.lost = true;
+        match result {
+            Err(error) if error.is_lost_connection() => {
+                self.0.lost = true;
+                Err(error.lost())
+            }
+            result => result,
         }
-        result
     }
 }
 

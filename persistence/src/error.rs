@@ -5,6 +5,16 @@ use voronka_domain::{Fault, Refusal};
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+/// What libpq and Postgres say of a connection that is gone.
+const LOST: [&str; 6] = [
+    "server closed the connection",
+    "terminating connection",
+    "no connection",
+    "could not receive data",
+    "could not send data",
+    "connection has been closed",
+];
+
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// No such thing in the caller's workspace, or none that the caller may see.
@@ -68,12 +78,18 @@ impl Error {
             Self::Unavailable(_) => true,
             Self::Database(Diesel::DatabaseError(kind, info)) => {
                 matches!(kind, DatabaseErrorKind::ClosedConnection)
-                    || ["server closed the connection", "terminating connection", "no connection"]
-                        .iter()
-                        .any(|text| info.message().contains(text))
+                    || LOST.iter().any(|text| info.message().contains(text))
             }
             Self::Database(Diesel::BrokenTransactionManager) => true,
             _ => false,
+        }
+    }
+
+    /// The database went away in the middle: that is nobody's fault, and worth another try.
+    pub(crate) fn lost(self) -> Self {
+        match self {
+            Self::Database(cause) => Self::Unavailable(cause.to_string()),
+            other => other,
         }
     }
 }
