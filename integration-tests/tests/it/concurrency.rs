@@ -140,7 +140,13 @@ async fn a_crowd_leaves_linear_histories_and_a_funnel_that_adds_up() {
     });
     let mut moved: BTreeMap<&str, Vec<i64>> = BTreeMap::new();
     for (deal, reply) in join_all(storm).await {
-        let known = ["deal_moved_meanwhile", "already_in_stage", "no_next_stage", "deal_closed", "deal_open"];
+        let known = [
+            "deal_moved_meanwhile",
+            "already_in_stage",
+            "no_next_stage",
+            "deal_closed",
+            "deal_open",
+        ];
         match reply.status {
             200 => moved.entry(deal).or_default().push(reply.json["version"].as_i64().unwrap()),
             409 => assert!(known.contains(&reply.code()), "{}", reply.text),
@@ -325,7 +331,7 @@ fn catalogue(connection: &mut PgConnection) -> Vec<String> {
         "SELECT indexdef AS line FROM pg_indexes WHERE schemaname = 'public' ORDER BY 1",
         "SELECT conrelid::regclass || ' ' || conname || ' ' || pg_get_constraintdef(oid) AS line \
          FROM pg_constraint WHERE connamespace = 'public'::regnamespace ORDER BY 1",
-        "SELECT relkind || ' ' || relname AS line FROM pg_class \
+        "SELECT relkind::text || ' ' || relname AS line FROM pg_class \
          WHERE relnamespace = 'public'::regnamespace ORDER BY 1",
         "SELECT typname::text AS line FROM pg_type WHERE typnamespace = 'public'::regnamespace \
          ORDER BY 1",

@@ -41,7 +41,8 @@ struct Recorded {
 
 /// What the database has: positions, ids and types.
 fn recorded(server: &TestServer, api: &Api, types: Option<&[&str]>) -> Vec<(i64, String)> {
-    let sql = "SELECT position, id, event_type FROM events WHERE workspace_id = $1 ORDER BY position";
+    let sql =
+        "SELECT position, id, event_type FROM events WHERE workspace_id = $1 ORDER BY position";
     let events: Vec<Recorded> = sql_query(sql)
         .bind::<diesel::sql_types::Uuid, _>(api.workspace_id)
         .load(&mut server.connection())
@@ -355,11 +356,18 @@ async fn one_change_is_one_event_with_what_was_and_what_is() {
     assert_eq!(owner["previous"], json!(api.user_id));
     assert_eq!(owner["current"], json!(seller.user_id));
     let title = change("deal.updated");
-    assert_eq!((&title["previous"]["title"], &title["current"]["title"]), (&json!("A deal"), &json!("Another")));
+    assert_eq!(
+        (&title["previous"]["title"], &title["current"]["title"]),
+        (&json!("A deal"), &json!("Another"))
+    );
     let stage = change("deal.stage_changed");
-    assert_eq!((&stage["from"]["stage_key"], &stage["to"]["stage_key"]), (&json!("one"), &json!("two")));
+    assert_eq!(
+        (&stage["from"]["stage_key"], &stage["to"]["stage_key"]),
+        (&json!("one"), &json!("two"))
+    );
     assert_eq!(change("deal.lost")["loss"]["loss_reason_id"], json!(reason));
-    for (event, after) in events.iter().zip(["open"; 5].into_iter().chain(["lost", "open", "won"])) {
+    for (event, after) in events.iter().zip(["open"; 5].into_iter().chain(["lost", "open", "won"]))
+    {
         assert_eq!(event["object"]["status"], after);
         assert_eq!(event["object"]["version"], event["sequence"]);
         assert_eq!(event["actor"], json!({ "kind": "user", "id": api.user_id }));
