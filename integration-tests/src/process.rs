@@ -188,6 +188,16 @@ pub async fn until(what: &str, condition: impl AsyncFn() -> bool) {
     tokio::time::timeout(PATIENCE, asking).await.unwrap_or_else(|_| panic!("never {what}"));
 }
 
+/// Looks until something holds that others bring about.
+pub async fn until_so(what: &str, mut condition: impl FnMut() -> bool) {
+    let looking = async {
+        while !condition() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, looking).await.unwrap_or_else(|_| panic!("never: {what}"));
+}
+
 /// Waits until an import is as it is wanted, and answers it.
 pub async fn import_until(api: &Api, id: &str, wanted: impl Fn(&Value) -> bool) -> Value {
     let last = std::sync::Mutex::new(Value::Null);

@@ -1,21 +1,15 @@
-//! Many at the same moment: one wins, nobody is overwritten, and the schema bears it.
+//! Many at the same moment: one wins, and nobody is overwritten.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use diesel::{
-    PgConnection, QueryableByName, RunQueryDsl,
-    connection::SimpleConnection,
-    sql_query,
-    sql_types::{Bool, Text},
-};
+use diesel::{PgConnection, QueryableByName, RunQueryDsl, sql_query, sql_types::Integer};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use voronka_integration_tests::{
     Api, Reply, TestServer,
     histories::{self, count},
-    postgres,
+    process::{import_until, until_so},
 };
-use voronka_persistence::Store;
 
 const STAGES: &[&str] = &["one", "two", "three", "four", "five"];
 
@@ -283,201 +277,130 @@ async fn of_creations_with_one_external_id_one_wins() {
     assert_eq!(count(&mut connection, opened), 1);
 }
 
-// The schema.
+// Imports, two servers with a worker each.
 
-fn connect(url: &str) -> PgConnection {
-    diesel::Connection::establish(url).unwrap()
-}
-
-#[derive(QueryableByName, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Column {
-    #[diesel(sql_type = Text)]
-    table_name: String,
-    #[diesel(sql_type = Text)]
-    column_name: String,
-    #[diesel(sql_type = Text)]
-    data_type: String,
-    #[diesel(sql_type = Bool)]
-    nullable: bool,
-}
-
-const TABLES: &str = "FROM pg_class t JOIN pg_namespace n ON n.oid = t.relnamespace \
-    AND n.nspname = 'public' AND t.relkind IN ('r', 'p') \
-    AND t.relname <> '__diesel_schema_migrations'";
-
-fn columns(connection: &mut PgConnection) -> Vec<Column> {
-    let sql = "SELECT table_name::text, column_name::text, udt_name::text AS data_type, \
-               is_nullable = 'YES' AS nullable FROM information_schema.columns \
-               WHERE table_schema = 'public' AND table_name <> '__diesel_schema_migrations' \
-               ORDER BY table_name, ordinal_position";
-    sql_query(sql).load(connection).unwrap()
-}
+const ROWS: usize = 1_500;
+const BACKENDS: &str =
+    "pid IN (SELECT pid FROM pg_stat_activity WHERE datname = current_database())";
 
 #[derive(QueryableByName)]
-struct Line {
-    #[diesel(sql_type = Text)]
-    line: String,
+struct Backend {
+    #[diesel(sql_type = Integer)]
+    pid: i32,
 }
 
-fn lines(connection: &mut PgConnection, sql: &str) -> Vec<String> {
-    let lines: Vec<Line> = sql_query(sql).load(connection).unwrap_or_else(|e| panic!("{sql}: {e}"));
-    lines.into_iter().map(|line| line.line).collect()
+fn backends(connection: &mut PgConnection, condition: &str) -> Vec<i32> {
+    let sql = format!("SELECT DISTINCT pid FROM pg_locks WHERE {condition} AND {BACKENDS}");
+    let found: Vec<Backend> = sql_query(sql).load(connection).unwrap();
+    found.into_iter().map(|backend| backend.pid).collect()
 }
 
-/// Everything that the migrations make, as text.
-fn catalogue(connection: &mut PgConnection) -> Vec<String> {
-    let mut all: Vec<_> = columns(connection).iter().map(|column| format!("{column:?}")).collect();
-    for sql in [
-        "SELECT indexdef AS line FROM pg_indexes WHERE schemaname = 'public' ORDER BY 1",
-        "SELECT conrelid::regclass || ' ' || conname || ' ' || pg_get_constraintdef(oid) AS line \
-         FROM pg_constraint WHERE connamespace = 'public'::regnamespace ORDER BY 1",
-        "SELECT relkind::text || ' ' || relname AS line FROM pg_class \
-         WHERE relnamespace = 'public'::regnamespace ORDER BY 1",
-        "SELECT typname::text AS line FROM pg_type WHERE typnamespace = 'public'::regnamespace \
-         ORDER BY 1",
-        "SELECT proname::text AS line FROM pg_proc WHERE pronamespace = 'public'::regnamespace \
-         ORDER BY 1",
-    ] {
-        all.extend(lines(connection, sql));
+async fn waiting(connection: &mut PgConnection, backends_waiting: usize) -> Vec<i32> {
+    let mut found = Vec::new();
+    until_so("somebody waits", || {
+        found = backends(connection, "NOT granted");
+        found.len() == backends_waiting
+    })
+    .await;
+    found
+}
+
+/// The connections that claim an import.
+const CLAIMS: &str = "locktype = 'advisory' AND mode = 'ExclusiveLock' AND granted";
+
+/// Imports some deals, the first of which is there and worth something else.
+async fn import(api: &Api, deal_type: &str) -> String {
+    let mut file = "id,amount\n".to_owned();
+    for row in 0..ROWS {
+        file.push_str(&format!("d{row},{row}.25\n"));
     }
-    all
+    let mapping = json!({ "external_id": { "column": "id" }, "amount": { "column": "amount" } });
+    let spec = json!({ "kind": "deals", "deal_type_id": deal_type, "external_source": "file",
+        "currency": "EUR", "mapping": mapping });
+    api.import(file, spec).await.expect(202).id()
 }
 
-/// The directories of the migrations, the first one first.
-fn migrations() -> Vec<std::path::PathBuf> {
-    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../migrations");
-    let entries = std::fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path());
-    let mut all: Vec<_> = entries.filter(|path| path.join("up.sql").exists()).collect();
-    all.sort();
-    all
+fn first(deal_type: &str) -> Value {
+    json!({ "title": "d0", "deal_type_id": deal_type, "external_id": { "source": "file", "id": "d0" },
+        "amount": { "amount": "9.00", "currency": "EUR" } })
 }
 
-#[test]
-fn of_servers_that_start_at_once_one_migrates() {
-    let url = postgres::empty_database();
-    let start = std::sync::Barrier::new(8);
-    let runs = std::thread::scope(|scope| {
-        let servers: Vec<_> = (0..8)
-            .map(|_| {
-                scope.spawn(|| {
-                    start.wait();
-                    Store::migrate(&url).unwrap()
-                })
-            })
-            .collect();
-        servers.into_iter().map(|server| server.join().unwrap().len()).collect::<Vec<_>>()
+/// It ends well, every row is counted once, and nobody holds it any more.
+async fn ends_well(server: &TestServer, api: &Api, import: &str) {
+    let ended = |import: &Value| import["state"] != "queued" && import["state"] != "running";
+    let done = import_until(api, import, ended).await;
+    assert_eq!(done["state"], "done", "{done}");
+    let names = ["rows_total", "rows_done", "created", "updated", "unchanged", "rejected"];
+    let figures = names.map(|name| done[name].as_u64().unwrap() as usize);
+    assert_eq!(figures, [ROWS, ROWS, ROWS - 1, 1, 0, 0], "{done}");
+    let mut connection = server.connection();
+    assert_eq!(histories::check(&mut connection), ROWS);
+    until_so("the import is let go", || backends(&mut connection, CLAIMS).is_empty()).await;
+}
+
+fn terminate(connection: &mut PgConnection, backend: i32) {
+    sql_query(format!("SELECT pg_terminate_backend({backend})")).execute(connection).unwrap();
+}
+
+#[tokio::test]
+async fn an_import_outlives_the_connection_that_it_writes_on() {
+    let (server, _second, apis) = pair().await;
+    let api = &apis[0];
+    let deal_type = api.deal_type(STAGES).await;
+    api.post("/v1/deals", first(&deal_type)).await.expect(201);
+    let (mut holder, mut watcher) = (server.connection(), server.connection());
+    sql_query("BEGIN").execute(&mut holder).unwrap();
+    sql_query("SELECT FROM deals FOR UPDATE").execute(&mut holder).unwrap();
+    let import = import(api, &deal_type).await;
+    let writing = waiting(&mut watcher, 1).await;
+    terminate(&mut watcher, writing[0]);
+    sql_query("COMMIT").execute(&mut holder).unwrap();
+    ends_well(&server, api, &import).await;
+}
+
+#[tokio::test]
+async fn an_import_that_was_taken_over_is_not_done_twice() {
+    let (server, _second, apis) = pair().await;
+    let api = &apis[0];
+    let deal_type = api.deal_type(STAGES).await;
+    api.post("/v1/deals", first(&deal_type)).await.expect(201);
+    let (mut holder, mut watcher) = (server.connection(), server.connection());
+    sql_query("BEGIN").execute(&mut holder).unwrap();
+    sql_query("SELECT FROM deals FOR UPDATE").execute(&mut holder).unwrap();
+    let import = import(api, &deal_type).await;
+    waiting(&mut watcher, 1).await;
+    // The worker goes on, and does not know that its claim is lost; the other server takes the import.
+    let claims = backends(&mut watcher, CLAIMS);
+    assert_eq!(claims.len(), 1);
+    terminate(&mut watcher, claims[0]);
+    waiting(&mut watcher, 2).await;
+    sql_query("COMMIT").execute(&mut holder).unwrap();
+    ends_well(&server, api, &import).await;
+}
+
+#[tokio::test]
+async fn an_import_meets_a_deal_that_is_made_at_the_same_moment() {
+    let (server, _second, apis) = pair().await;
+    let api = &apis[0];
+    let deal_type = api.deal_type(STAGES).await;
+    // The deal is written and not committed: its answer waits for our row with its key.
+    let (mut holder, mut watcher) = (server.connection(), server.connection());
+    sql_query("BEGIN").execute(&mut holder).unwrap();
+    let hold = "INSERT INTO idempotency_keys (workspace_id, caller_id, key, request_hash, status, created_at) \
+                VALUES ($1, $2, 'slow', '', 200, now())";
+    sql_query(hold)
+        .bind::<diesel::sql_types::Uuid, _>(api.workspace_id)
+        .bind::<diesel::sql_types::Uuid, _>(api.user_id)
+        .execute(&mut holder)
+        .unwrap();
+    let slow = tokio::spawn({
+        let (api, body) = (api.clone(), first(&deal_type));
+        async move { api.post_with("/v1/deals", &[("idempotency-key", "slow")], &body).await }
     });
-    let all = migrations().len();
-    assert_eq!(runs.iter().filter(|run| **run == all).count(), 1, "{runs:?}");
-    assert_eq!(runs.iter().sum::<usize>(), all, "{runs:?}");
-    let mut connection = connect(&url);
-    let noted = "SELECT count(*) AS number FROM __diesel_schema_migrations";
-    assert_eq!(count(&mut connection, noted), all as i64);
-    assert_eq!(catalogue(&mut connection), catalogue(&mut connect(&postgres::database())));
-}
-
-#[test]
-fn every_table_and_column_is_explained() {
-    let mut connection = connect(&postgres::database());
-    let silent = format!(
-        "SELECT t.relname || coalesce('.' || a.attname, '') AS line {TABLES} \
-         JOIN (SELECT attrelid, attname, attnum FROM pg_attribute WHERE attnum > 0 AND NOT attisdropped \
-         UNION ALL SELECT oid, NULL, 0 FROM pg_class) AS a ON a.attrelid = t.oid \
-         WHERE coalesce(trim(col_description(t.oid, a.attnum)), trim(obj_description(t.oid, 'pg_class')), '') = '' \
-         OR (a.attnum > 0 AND col_description(t.oid, a.attnum) IS NULL) \
-         OR (a.attnum = 0 AND obj_description(t.oid, 'pg_class') IS NULL)"
-    );
-    assert_eq!(lines(&mut connection, &silent), Vec::<String>::new());
-}
-
-#[test]
-fn the_tenant_comes_first_in_every_unique_key() {
-    let mut connection = connect(&postgres::database());
-    let elsewhere = format!(
-        "SELECT t.relname || ' ' || i.indexrelid::regclass AS line {TABLES} \
-         JOIN pg_index i ON i.indrelid = t.oid AND i.indisunique AND t.relname <> 'instance_keys' \
-         LEFT JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = i.indkey[0] \
-         WHERE a.attname IS DISTINCT FROM 'workspace_id'"
-    );
-    assert_eq!(lines(&mut connection, &elsewhere), Vec::<String>::new());
-    let keyless = format!(
-        "SELECT t.relname::text AS line {TABLES} \
-         WHERE NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = t.oid AND i.indisprimary)"
-    );
-    assert_eq!(lines(&mut connection, &keyless), Vec::<String>::new());
-    let foreign = format!(
-        "SELECT c.conname::text AS line {TABLES} JOIN pg_constraint c ON c.conrelid = t.oid AND c.contype = 'f' \
-         JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = c.conkey[1] \
-         WHERE a.attname <> 'workspace_id'"
-    );
-    assert_eq!(lines(&mut connection, &foreign), Vec::<String>::new());
-    let triggers = "SELECT tgname::text AS line FROM pg_trigger WHERE NOT tgisinternal";
-    assert_eq!(lines(&mut connection, triggers), Vec::<String>::new());
-}
-
-/// Tables, columns and types as `schema.rs` has them.
-fn declared() -> Vec<Column> {
-    let text = include_str!("../../../persistence/src/schema.rs");
-    let (mut table, mut all) = (String::new(), Vec::new());
-    for line in text.lines().map(str::trim) {
-        if let Some((name, rest)) = line.split_once(" (")
-            && rest.ends_with(") {")
-        {
-            table = name.to_owned();
-        }
-        let Some((name, kind)) = line.trim_end_matches(',').split_once(" -> ") else { continue };
-        let bare = kind.strip_prefix("Nullable<").and_then(|kind| kind.strip_suffix('>'));
-        let data_type = match bare.unwrap_or(kind) {
-            "Uuid" => "uuid",
-            "Text" => "text",
-            "Bytea" => "bytea",
-            "Bool" => "bool",
-            "Int2" => "int2",
-            "Int4" => "int4",
-            "Int8" => "int8",
-            "Date" => "date",
-            "Jsonb" => "jsonb",
-            "Numeric" => "numeric",
-            "Timestamptz" => "timestamptz",
-            "Array<Text>" => "_text",
-            other => panic!("{other} is not known"),
-        };
-        all.push(Column {
-            table_name: table.clone(),
-            column_name: name.to_owned(),
-            data_type: data_type.to_owned(),
-            nullable: bare.is_some(),
-        });
-    }
-    all.sort();
-    all
-}
-
-#[test]
-fn the_schema_in_the_code_is_that_of_the_database() {
-    let mut there = columns(&mut connect(&postgres::database()));
-    there.sort();
-    assert_eq!(declared(), there);
-}
-
-#[test]
-fn every_migration_can_be_undone_and_done_again() {
-    let url = postgres::empty_database();
-    let mut connection = connect(&url);
-    let (mut after, all) = (vec![catalogue(&mut connection)], migrations());
-    for migration in &all {
-        let up = std::fs::read_to_string(migration.join("up.sql")).unwrap();
-        connection.batch_execute(&up).unwrap_or_else(|e| panic!("{}: {e}", migration.display()));
-        after.push(catalogue(&mut connection));
-    }
-    for migration in all.iter().rev() {
-        assert_eq!(Some(catalogue(&mut connection)), after.pop(), "after {}", migration.display());
-        let down = std::fs::read_to_string(migration.join("down.sql")).unwrap();
-        connection.batch_execute(&down).unwrap_or_else(|e| panic!("{}: {e}", migration.display()));
-    }
-    assert_eq!(Some(catalogue(&mut connection)), after.pop(), "nothing is left");
-    assert_eq!(Store::migrate(&url).unwrap().len(), all.len());
-    assert_eq!(Store::migrate(&url).unwrap().len(), 0);
-    let fresh = catalogue(&mut connect(&postgres::database()));
-    assert_eq!(catalogue(&mut connection), fresh);
+    waiting(&mut watcher, 1).await;
+    let import = import(api, &deal_type).await;
+    waiting(&mut watcher, 2).await;
+    sql_query("ROLLBACK").execute(&mut holder).unwrap();
+    slow.await.unwrap().expect(201);
+    ends_well(&server, api, &import).await;
 }

@@ -12,4 +12,5 @@ mod funnels;
 mod imports;
 mod openapi;
 mod real_data;
+mod schema;
 mod tokens;
