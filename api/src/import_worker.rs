@@ -21,6 +21,8 @@ use voronka_persistence::{
 
 /// Rows, or rows of whole cases, that are one transaction.
 const BATCH: usize = 500;
+/// How often an import tries again that others get in the way of.
+const ATTEMPTS: usize = 5;
 /// How often a server looks for work that another one took in.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
@@ -88,7 +90,14 @@ pub fn run(store: &Store, wake: &Wake) {
 /// Carries out the oldest import that waits. False when none does.
 pub fn run_one(store: &Store, stopping: &dyn Fn() -> bool) -> Result<bool, Error> {
     let Some(claim) = store.claim_import()? else { return Ok(false) };
-    let outcome = Job::new(store, &claim).and_then(|job| job.run(stopping));
+    let mut outcome = carry_out(store, &claim, stopping);
+    for _ in 1..ATTEMPTS {
+        if !matches!(outcome, Err(Error::Conflict { .. })) {
+            break;
+        }
+        // Somebody made the same thing at the same moment: the batch, done anew, finds it.
+        outcome = carry_out(store, &claim, stopping);
+    }
     match outcome {
         Ok(true) => store.finish_import(claim, now(), None)?,
         Ok(false) => return Ok(false),
@@ -104,6 +113,10 @@ pub fn run_one(store: &Store, stopping: &dyn Fn() -> bool) -> Result<bool, Error
         Err(error) => store.finish_import(claim, now(), Some(reason(&error)))?,
     }
     Ok(true)
+}
+
+fn carry_out(store: &Store, claim: &Claim, stopping: &dyn Fn() -> bool) -> Result<bool, Error> {
+    Job::new(store, claim)?.run(stopping)
 }
 
 fn reason(error: &Error) -> String {

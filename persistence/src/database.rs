@@ -85,6 +85,11 @@ impl Connection {
             result => result,
         }
     }
+
+    /// Does not give the connection back: its session ends, with all that it holds.
+    pub(crate) fn close(&mut self) {
+        self.0.lost = true;
+    }
 }
 
 /// The database, with the caches in front of it.

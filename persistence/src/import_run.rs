@@ -112,6 +112,7 @@ impl Store {
         let mut after = None;
         let outcome = self.write(&caller, now, None, |unit| {
             let before = imports::lock(unit, import.id, None)?;
+            before.check_at(import.rows_done)?;
             let mut tally = Tally { rejected: unread, ..Tally::default() };
             let mut run = Run::new(unit, plan, &before)?;
             match batch {
@@ -150,6 +151,7 @@ impl Store {
         let now = crate::now();
         self.write(&caller, now, None, |unit| {
             let before = imports::lock(unit, id, None)?;
+            before.check_unfinished()?;
             let after = Import {
                 state: "running".to_owned(),
                 rows_total: Some(rows),

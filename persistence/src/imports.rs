@@ -159,7 +159,31 @@ pub fn rejections(
 pub struct Claim {
     pub workspace_id: Uuid,
     pub import: Import,
-    _lock: crate::Connection,
+    lock: crate::Connection,
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        // Back in the pool, its session would go on holding the import.
+        self.lock.close();
+    }
+}
+
+impl Import {
+    /// Under lock: whether the import is still where its worker left it. A claim is lost with its
+    /// connection, and another server may have taken the import over.
+    pub(crate) fn check_at(&self, rows_done: i64) -> Result<()> {
+        self.check_unfinished()?;
+        if self.rows_done == rows_done { Ok(()) } else { Err(superseded()) }
+    }
+
+    pub(crate) fn check_unfinished(&self) -> Result<()> {
+        if self.state == "queued" || self.state == "running" { Ok(()) } else { Err(superseded()) }
+    }
+}
+
+fn superseded() -> Error {
+    Error::Unavailable("another server carries the import out".to_owned())
 }
 
 impl Store {
@@ -180,8 +204,8 @@ impl Store {
             if connection.watch(free.map_err(Error::from))? {
                 let mut tenant = Tenant { conn: &mut connection, workspace_id };
                 let import = get(&mut tenant, id)?;
-                if import.state == "queued" || import.state == "running" {
-                    return Ok(Some(Claim { workspace_id, import, _lock: connection }));
+                if import.check_unfinished().is_ok() {
+                    return Ok(Some(Claim { workspace_id, import, lock: connection }));
                 }
                 release(&mut connection, id)?;
             }
@@ -192,15 +216,16 @@ impl Store {
     /// An import has ended, well or not.
     pub fn finish_import(
         &self,
-        mut claim: Claim,
+        claim: Claim,
         now: DateTime<Utc>,
         error: Option<String>,
     ) -> Result<()> {
         let id = claim.import.id;
         let state = if error.is_some() { "failed" } else { "done" };
         let caller = self.import_caller(claim.workspace_id, None, &claim.import)?;
-        let done = self.write(&caller, now, None, |unit| {
+        self.write(&caller, now, None, |unit| {
             let before = lock(unit, id, None)?;
+            before.check_unfinished()?;
             let after =
                 Import { state: state.to_owned(), error, finished_at: Some(now), ..before.clone() };
             save(unit, &before, after)?;
@@ -210,9 +235,8 @@ impl Store {
                 .bind(id)
                 .execute(unit.tenant.conn)?;
             Ok(crate::Answer::default())
-        });
-        release(&mut claim._lock, id)?;
-        done.map(|_| ())
+        })?;
+        Ok(())
     }
 
     /// Who an import acts as: the one who started it, seeing everything, overriding nothing.
