@@ -402,3 +402,28 @@ async fn a_server_that_is_asked_to_stop_finishes_what_it_does() {
     assert_eq!(process.ended().code(), Some(0), "{}", process.log());
     assert_eq!(process.postmaster(), None);
 }
+
+/// The sequence of the positions goes back over what was drawn and rolled back, if it was not on disk yet.
+#[tokio::test]
+async fn a_reader_who_has_seen_the_end_misses_nothing_after_a_crash() {
+    let (process, api) = begin().await;
+    let deal_type = api.deal_type(STAGES).await;
+    let mut connection = process.connection();
+    sql_query("BEGIN").execute(&mut connection).unwrap();
+    sql_query("SELECT nextval('events_position_seq') FROM generate_series(1, 100)")
+        .execute(&mut connection)
+        .unwrap();
+    sql_query("ROLLBACK").execute(&mut connection).unwrap();
+    let seen = api.get("/v1/events?limit=200").await.expect(200).json;
+    process.kill_postgres();
+    assert_eq!(seen["more"], false);
+    until_ready(&api).await;
+    let body = json!({ "title": "A deal", "deal_type_id": deal_type });
+    let mut write = Sent::new("key".to_owned(), "/v1/deals".to_owned(), body);
+    // A connection or two from before are still in the pool.
+    while write.send(&api).await.expect("an answer").status == 503 {}
+    let position = &seen["position"];
+    let next = api.get(&format!("/v1/events?after={position}&type=deal.opened")).await.expect(200);
+    let (_, deal) = write.answer.expect("a deal");
+    assert_eq!(next.json["items"][0]["object_id"], deal["id"], "after {position}");
+}
