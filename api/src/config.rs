@@ -114,7 +114,7 @@ pub struct ServeConfig {
     #[arg(long, env = "VORONKA_WORKERS")]
     pub workers: Option<usize>,
     /// Make the demo company at the first start.
-    #[arg(long, env = "VORONKA_DEMO")]
+    #[arg(long, env = "VORONKA_DEMO", value_parser = clap::builder::BoolishValueParser::new())]
     pub demo: bool,
     /// Origins that browsers may call from, separated by commas; `*` for any.
     #[arg(long, env = "VORONKA_CORS_ORIGINS", value_delimiter = ',')]

@@ -12,12 +12,13 @@ use voronka_persistence::{
 use crate::{Failure, auth::password};
 
 pub fn new_workspace(name: &str, currency: &str, time_zone: &str) -> Result<Workspace, Failure> {
+    let name = voronka_domain::catalogue::name("/name", name)?;
     let currency = Currency::parse(currency)?;
     let zone: chrono_tz::Tz = time_zone.parse().map_err(|_| "not an IANA time zone")?;
     let created_at = now();
     Ok(Workspace {
         workspace_id: Uuid::now_v7(),
-        name: name.to_owned(),
+        name,
         currency: currency.code().to_owned(),
         time_zone: zone.name().to_owned(),
         deal_visibility: "by_role".to_owned(),

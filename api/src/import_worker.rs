@@ -101,15 +101,9 @@ pub fn run_one(store: &Store, stopping: &dyn Fn() -> bool) -> Result<bool, Error
     match outcome {
         Ok(true) => store.finish_import(claim, now(), None)?,
         Ok(false) => return Ok(false),
-        // Another writer was faster with a name or an id: the batch is tried again, and finds it.
-        Err(
-            error @ (Error::Unavailable(_)
-            | Error::Database(_)
-            | Error::Busy
-            | Error::Conflict { .. }),
-        ) => {
-            return Err(error);
-        }
+        // The database is away, or somebody is in the way: it goes on later. Anything else would happen
+        // again, and would hold up every import behind this one.
+        Err(error @ (Error::Unavailable(_) | Error::Busy)) => return Err(error),
         Err(error) => store.finish_import(claim, now(), Some(reason(&error)))?,
     }
     Ok(true)
@@ -126,8 +120,8 @@ fn reason(error: &Error) -> String {
             let faults: Vec<_> = faults.map(|f| format!("{}: {}", f.pointer, f.detail)).collect();
             faults.join(" ")
         }
-        Error::Internal(cause) => {
-            tracing::error!(cause, "import failed");
+        Error::Internal(_) | Error::Database(_) => {
+            tracing::error!(?error, "import failed");
             "A fault of the server.".to_owned()
         }
         error => error.to_string(),
@@ -174,7 +168,7 @@ impl<'a> Job<'a> {
             number: 0,
             bytes: io::Cursor::new(Vec::new()),
         };
-        Ok(reader(pieces, self.delimiter))
+        Ok(reader(Newlines { file: pieces, after_return: false }, self.delimiter))
     }
 
     /// A record as a row, or its faults; with its cells.
@@ -306,6 +300,37 @@ pub fn delimiter(spec: &Spec) -> u8 {
     spec.delimiter.and_then(|c| u8::try_from(c).ok()).unwrap_or(b',')
 }
 
+/// Ends every line with a line feed, whatever ended it before: so that lines are counted as editors do.
+struct Newlines<R> {
+    file: R,
+    after_return: bool,
+}
+
+impl<R: Read> Read for Newlines<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let count = self.file.read(buffer)?;
+            let mut kept = 0;
+            for index in 0..count {
+                let Some(byte) = buffer.get(index).copied() else { break };
+                let second = byte == b'\n' && self.after_return;
+                self.after_return = byte == b'\r';
+                if second {
+                    continue;
+                }
+                if let Some(place) = buffer.get_mut(kept) {
+                    *place = if self.after_return { b'\n' } else { byte };
+                }
+                kept += 1;
+            }
+            // Nothing but the second half of a line's end: that is not the end of the file.
+            if kept > 0 || count == 0 {
+                return Ok(kept);
+            }
+        }
+    }
+}
+
 /// The pieces of an import's file, one at a time.
 struct Pieces {
     store: Store,
@@ -333,6 +358,22 @@ impl Read for Pieces {
             let skip = if number == 0 && bytes.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
             self.bytes = io::Cursor::new(bytes);
             self.bytes.set_position(skip);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_end_alike() {
+        for size in 1..5 {
+            let file = io::BufReader::with_capacity(size, &b"a\r\nb\rc\n\nd\r\n"[..]);
+            let mut text = String::new();
+            let mut lines = Newlines { file, after_return: false };
+            lines.read_to_string(&mut text).unwrap();
+            assert_eq!(text, "a\nb\nc\n\nd\n", "{size}");
         }
     }
 }

@@ -50,7 +50,7 @@ pub enum Refusal {
     TransitionIsAutomatic,
     #[error("The deal type is disabled: no new deals of it can be opened.")]
     DealTypeDisabled,
-    #[error("{} of the requirements to leave the stage are not met.", .0.len())]
+    #[error("Requirements to leave the stage that are not met: {}.", .0.len())]
     StageGateUnmet(Vec<Fault>),
     #[error("A lost deal needs a loss reason.")]
     LossReasonRequired,

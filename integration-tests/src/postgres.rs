@@ -1,7 +1,7 @@
 //! One cluster a run, one database a test.
 
 use std::{
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
     sync::{
         OnceLock,
         atomic::{AtomicU32, Ordering},
@@ -16,6 +16,8 @@ const TEMPLATE: &str = "voronka_template";
 
 struct Postgres {
     cluster: Cluster,
+    /// Its standard input closes when we end.
+    _tidy: Child,
 }
 
 fn postgres() -> &'static Postgres {
@@ -23,15 +25,15 @@ fn postgres() -> &'static Postgres {
     POSTGRES.get_or_init(|| {
         let directory = std::env::temp_dir().join(format!("voronka-tests-{}", std::process::id()));
         let cluster = Cluster::open(&directory, Mode::Serve).expect("the tests' Postgres starts");
-        stop_after_us(&directory.display().to_string());
+        let tidy = stop_after_us(&directory.display().to_string());
         Store::create_database(&cluster.url("postgres"), TEMPLATE).expect("a template");
         Store::migrate(&cluster.url(TEMPLATE)).expect("migrations run");
-        Postgres { cluster }
+        Postgres { cluster, _tidy: tidy }
     })
 }
 
 /// Statics are not dropped, and a run may be killed: a shell waits for our end and then tidies up.
-fn stop_after_us(directory: &str) {
+fn stop_after_us(directory: &str) -> Child {
     let tidy = "read _; for f in \"$0\"/postgres/postmaster.pid $(cat \"$0\"/cluster 2>/dev/null)/postgres/postmaster.pid; do \
                 [ -f \"$f\" ] && p=$(head -n 1 \"$f\") && kill -INT \"$p\" && \
                 while kill -0 \"$p\" 2>/dev/null; do sleep 0.1; done; done; rm -rf \"$0\"";
@@ -39,8 +41,7 @@ fn stop_after_us(directory: &str) {
     shell.args(["-c", tidy, directory]).stdin(Stdio::piped()).stdout(Stdio::null());
     // Its own group, so that Ctrl-C does not end it before its work.
     std::os::unix::process::CommandExt::process_group(&mut shell, 0);
-    let shell = shell.spawn().expect("a shell");
-    std::mem::forget(shell.stdin);
+    shell.spawn().expect("a shell")
 }
 
 /// The URL of a fresh database with the schema in it.

@@ -93,9 +93,9 @@ impl Alignment {
     }
 
     /// `stage(version_id, position, aligned, norm)` as a table of the statement.
-    fn join<S>(&self, statement: Statement<S>, table: &str) -> Statement<S> {
+    fn join<S>(&self, statement: Statement<S>, kind: &str, table: &str) -> Statement<S> {
         statement
-            .sql(" JOIN unnest(")
+            .sql(format!(" {kind} unnest("))
             .bind(self.versions.clone())
             .sql(", ")
             .bind(self.positions.clone())
@@ -172,7 +172,7 @@ pub fn closed(
         " FROM deals JOIN stage_visits v ON v.workspace_id = deals.workspace_id AND v.deal_id = deals.id",
     );
     let statement = alignment
-        .join(statement, "v")
+        .join(statement, "JOIN", "v")
         .sql(" WHERE deals.workspace_id = ")
         .bind(tenant.workspace_id);
     let visits: Vec<VisitRow> = seen_by(period(statement, query, time), visibility)
@@ -261,7 +261,7 @@ pub fn open(
     let key =
         group_by.map_or("NULL::text".to_owned(), |group| group.sql("v", "v.entered_at", "UTC"));
     let selection = format!(
-        "{key}, stage.aligned, count(*), sum(v.base_amount), \
+        "{key}, coalesce(stage.aligned, 0::smallint), count(*), sum(v.base_amount), \
          sum(v.base_amount * v.probability)::numeric(30, 4), count(*) FILTER (WHERE age.seconds > \
          stage.norm::float8), count(*) FILTER (WHERE v.held), \
          percentile_cont(0.5) WITHIN GROUP (ORDER BY age.seconds)"
@@ -270,7 +270,8 @@ pub fn open(
         " FROM stage_visits v JOIN deals ON deals.workspace_id = v.workspace_id AND deals.id = v.deal_id",
     );
     let statement = alignment
-        .join(statement, "v")
+        // Deals of an untracked type are in no stage, and open all the same.
+        .join(statement, "LEFT JOIN", "v")
         .sql(", LATERAL (SELECT extract(epoch FROM ")
         .bind(as_of)
         .sql(" - v.visit_entered_at)::float8 - v.visit_held_seconds - CASE WHEN v.held THEN extract(epoch FROM ")

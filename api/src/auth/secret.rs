@@ -1,4 +1,4 @@
-//! API keys and refresh tokens: a prefix, the workspace, the id, and 256 random bits. Only the hash is kept.
+//! API keys and refresh tokens: a prefix, 256 random bits, the workspace and the id. Only the hash is kept.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use rand::RngCore;
@@ -20,8 +20,8 @@ impl Secret {
     pub fn generate(prefix: &str, workspace_id: Uuid, id: Uuid) -> Self {
         let mut bytes = [0_u8; 64];
         rand::rng().fill_bytes(&mut bytes);
-        for (to, from) in bytes.iter_mut().zip(workspace_id.as_bytes().iter().chain(id.as_bytes()))
-        {
+        let ids = workspace_id.as_bytes().iter().chain(id.as_bytes());
+        for (to, from) in bytes.iter_mut().skip(32).zip(ids) {
             *to = *from;
         }
         Self { workspace_id, id, text: format!("{prefix}{}", URL_SAFE_NO_PAD.encode(bytes)) }
@@ -29,11 +29,11 @@ impl Secret {
 
     pub fn parse(prefix: &str, text: &str) -> Option<Self> {
         let bytes = URL_SAFE_NO_PAD.decode(text.strip_prefix(prefix)?).ok()?;
-        let (workspace, rest) = bytes.split_first_chunk::<16>()?;
-        let (id, secret) = rest.split_first_chunk::<16>()?;
-        (secret.len() == 32).then(|| Self {
+        let (_, ids) = bytes.split_first_chunk::<32>()?;
+        let (workspace, id) = ids.split_first_chunk::<16>()?;
+        Some(Self {
             workspace_id: Uuid::from_bytes(*workspace),
-            id: Uuid::from_bytes(*id),
+            id: Uuid::from_bytes(id.try_into().ok()?),
             text: text.to_owned(),
         })
     }

@@ -20,7 +20,7 @@ pub struct Database {
 
 impl Database {
     pub fn open(config: &DatabaseConfig, mode: Mode) -> Result<Self, Failure> {
-        let (url, cluster) = match &config.database_url {
+        let (url, cluster) = match config.database_url.as_ref().filter(|url| !url.is_empty()) {
             Some(url) => (url.clone(), None),
             None => {
                 let cluster = Cluster::open(&config.data_dir, mode)?;

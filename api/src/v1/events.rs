@@ -36,7 +36,7 @@ pub struct EventBody {
     /// What changed, with previous and current values.
     #[schema(value_type = Object, example = json!({"type": "stage_changed", "from": {"stage_key": "prospecting"}, "to": {"stage_key": "engaging"}, "direction": "forward"}))]
     pub change: serde_json::Value,
-    /// The object after the change that recorded the event.
+    /// The object right after the event.
     #[schema(value_type = Object, example = json!({"title": "Servers for the new plant", "status": "open"}))]
     pub object: serde_json::Value,
 }

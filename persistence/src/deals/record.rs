@@ -65,12 +65,13 @@ pub(crate) fn record(unit: &mut Unit<'_>, deals: Vec<Recordable>) -> Result<()> 
     let (mut fresh, mut visits) = (Vec::new(), Vec::new());
     for Recordable { ledger, process, actor } in deals {
         let cause = to_json(&actor)?;
-        let Ledger { deal, stored, events, left, entered } = ledger;
-        if events.is_empty() {
+        if ledger.is_unchanged() {
             continue;
         }
-        let object = object(&deal, unit.caller.settings.currency);
-        for event in &events {
+        let base = unit.caller.settings.currency;
+        let objects: Vec<_> = ledger.steps().map(|(_, deal)| object(&deal, base)).collect();
+        let Ledger { deal, before, events, left, entered } = ledger;
+        for (event, object) in events.iter().zip(objects) {
             unit.events.push(NewEvent {
                 event_type: event.change.event_type(),
                 object_id: deal.id,
@@ -78,7 +79,7 @@ pub(crate) fn record(unit: &mut Unit<'_>, deals: Vec<Recordable>) -> Result<()> 
                 occurred_at: event.occurred_at,
                 actor,
                 change: to_json(&event.change)?,
-                object: object.clone(),
+                object,
             });
         }
         if let Some((sequence, left)) = left {
@@ -89,7 +90,7 @@ pub(crate) fn record(unit: &mut Unit<'_>, deals: Vec<Recordable>) -> Result<()> 
                 .into_iter()
                 .map(|segment| visit_row(workspace_id, &deal, segment, &process, cause.clone())),
         );
-        if stored {
+        if before.is_some() {
             update(unit, deal)?;
         } else {
             fresh.push((deals::workspace_id.eq(workspace_id), DealRow::of(deal, now, now)));

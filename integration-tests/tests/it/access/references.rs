@@ -8,12 +8,15 @@ use voronka_integration_tests::{Api, Reply, TestServer};
 
 use super::world::{World, operations};
 
+/// Sends the body to the operation that has the field.
+type Send = fn(World, Value) -> std::pin::Pin<Box<dyn Future<Output = Reply>>>;
+
 /// The field of an operation's body that names a thing, and a request that is good but for it.
 struct Reference {
     operation: &'static str,
     pointer: &'static str,
     thing: fn(&World) -> String,
-    send: fn(World, Value) -> std::pin::Pin<Box<dyn Future<Output = Reply>>>,
+    send: Send,
 }
 
 macro_rules! reference {
