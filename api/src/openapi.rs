@@ -109,6 +109,7 @@ fn complete(document: &mut Value) {
                 API key (vk_...). The scopes named at an operation are those that an API key needs.",
         }
     });
+    say_free_form(document);
     let Some(paths) = document["paths"].as_object_mut() else { return };
     for (path, item) in paths.iter_mut() {
         let Some(item) = item.as_object_mut() else { continue };
@@ -117,6 +118,22 @@ fn complete(document: &mut Value) {
                 complete_operation(path, method, operation);
             }
         }
+    }
+}
+
+/// An object of which nothing is said may hold anything, and says so.
+fn say_free_form(value: &mut Value) {
+    if let Some(fields) = value.as_object_mut() {
+        let is_object = fields.get("type").is_some_and(|kind| {
+            kind == "object"
+                || kind.as_array().is_some_and(|kinds| kinds.contains(&json!("object")))
+        });
+        if is_object && !fields.contains_key("properties") {
+            fields.entry("additionalProperties").or_insert(json!(true));
+        }
+        fields.values_mut().for_each(say_free_form);
+    } else if let Some(items) = value.as_array_mut() {
+        items.iter_mut().for_each(say_free_form);
     }
 }
 

@@ -78,7 +78,7 @@ pub struct ProblemError {
 
 /// An error, as RFC 9457 has it.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-#[serde(rename = "Problem")]
+#[schema(as = Problem)]
 pub struct ProblemBody {
     /// Identifies the kind of problem.
     #[serde(rename = "type")]

@@ -19,7 +19,7 @@ use crate::{
 };
 
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
-#[serde(rename = "ApiKey")]
+#[schema(as = ApiKey)]
 pub struct ApiKeyBody {
     pub id: Uuid,
     #[schema(example = "Power BI")]

@@ -26,7 +26,7 @@ use crate::{
 };
 
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
-#[serde(rename = "Client")]
+#[schema(as = Client)]
 pub struct ClientBody {
     pub id: Uuid,
     #[schema(example = "Isdom Engineering")]

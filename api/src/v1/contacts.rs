@@ -21,7 +21,7 @@ use crate::{
 };
 
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
-#[serde(rename = "Contact")]
+#[schema(as = Contact)]
 pub struct ContactBody {
     pub id: Uuid,
     pub client_id: Uuid,

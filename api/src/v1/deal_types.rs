@@ -41,7 +41,7 @@ pub struct GateRequirement {
 
 /// A stage of a process.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
-#[serde(rename = "Stage")]
+#[schema(as = Stage)]
 pub struct StageBody {
     pub id: Uuid,
     /// Stable name for programs; the same key in two versions is the same stage.
@@ -84,7 +84,7 @@ impl From<&Stage> for StageBody {
 }
 
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
-#[serde(rename = "DealType")]
+#[schema(as = DealType)]
 pub struct DealTypeBody {
     pub id: Uuid,
     #[schema(example = "Typical sale")]

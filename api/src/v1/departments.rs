@@ -22,7 +22,7 @@ use crate::{
 };
 
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
-#[serde(rename = "Department")]
+#[schema(as = Department)]
 pub struct DepartmentBody {
     pub id: Uuid,
     #[schema(example = "Amsterdam office")]

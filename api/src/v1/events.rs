@@ -15,7 +15,7 @@ use crate::http::{
 
 /// Something that happened.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
-#[serde(rename = "Event")]
+#[schema(as = Event)]
 pub struct EventBody {
     pub id: Uuid,
     /// Place in the feed; rises, with gaps.

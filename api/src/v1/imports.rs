@@ -40,7 +40,7 @@ pub struct ImportNote {
 }
 
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
-#[serde(rename = "Import")]
+#[schema(as = Import)]
 pub struct ImportBody {
     pub id: Uuid,
     /// `queued`, `running`, `done`, `failed` or `cancelled`.
@@ -104,6 +104,9 @@ page_of!(ImportPage, ImportBody);
 /// The parts of an import's request.
 #[derive(ToSchema)]
 #[allow(dead_code)]
+#[schema(example = json!({"file": "opportunity_id,deal_stage\n1C1I7A6R,Won\n", "spec": {"kind": "deals",
+    "deal_type_id": "0199c2f0-7a35-7d0e-9d5a-3f0a5f1c2b11", "mapping": {"external_id": {"column": "opportunity_id"},
+    "stage": {"column": "deal_stage"}}}}))]
 pub struct ImportForm {
     /// CSV in UTF-8, with a header line.
     #[schema(value_type = String, format = Binary, content_media_type = "text/csv")]

@@ -23,7 +23,7 @@ use crate::{
 };
 
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
-#[serde(rename = "User")]
+#[schema(as = User)]
 pub struct UserBody {
     pub id: Uuid,
     #[schema(example = "Anna Vermeer")]

@@ -18,7 +18,7 @@ use crate::http::{
 };
 
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
-#[serde(rename = "Workspace")]
+#[schema(as = Workspace)]
 pub struct WorkspaceBody {
     pub id: Uuid,
     #[schema(example = "Lantern Systems")]

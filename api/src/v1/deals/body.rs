@@ -22,7 +22,7 @@ use crate::{http::Patch, page_of};
 /// An amount of money: a decimal as text, never a float, with its currency.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({"amount": "1999.95", "currency": "EUR"}))]
+#[schema(as = Money, example = json!({"amount": "1999.95", "currency": "EUR"}))]
 pub struct MoneyBody {
     /// Zero or more, at most 15 digits before the point and 4 after it.
     pub amount: String,
@@ -47,7 +47,7 @@ impl MoneyBody {
 /// The id of the same deal in another system.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({"source": "shop", "id": "4711"}))]
+#[schema(as = ExternalId, example = json!({"source": "shop", "id": "4711"}))]
 pub struct ExternalIdBody {
     /// Names the system.
     pub source: String,
@@ -56,6 +56,7 @@ pub struct ExternalIdBody {
 
 /// A pause: the deal is neither lost nor worked on, and does not age.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = Hold)]
 pub struct HoldBody {
     #[schema(example = "Budget is decided in March")]
     pub reason: String,
@@ -65,6 +66,7 @@ pub struct HoldBody {
 
 /// Why the deal was lost.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = Loss)]
 pub struct LossBody {
     pub loss_reason_id: Uuid,
     pub note: Option<String>,
@@ -72,7 +74,7 @@ pub struct LossBody {
 }
 
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
-#[serde(rename = "Deal")]
+#[schema(as = Deal)]
 pub struct DealBody {
     pub id: Uuid,
     #[schema(example = "Servers for the new plant")]
@@ -163,7 +165,7 @@ impl DealBody {
 /// A deal to be. Only the title and the deal type are required.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({"title": "Servers for the new plant", "deal_type_id": "0199c2f0-7a35-7d0e-9d5a-3f0a5f1c2b11",
+#[schema(as = NewDeal, example = json!({"title": "Servers for the new plant", "deal_type_id": "0199c2f0-7a35-7d0e-9d5a-3f0a5f1c2b11",
     "amount": {"amount": "1999.95", "currency": "EUR"}, "expected_close_on": "2026-12-15"}))]
 pub struct NewDealBody {
     pub title: String,
@@ -230,7 +232,7 @@ impl NewDealBody {
 /// A change of a deal: absent fields stay, null clears. Stages change by a transition.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({"amount": {"amount": "2500.00", "currency": "EUR"}, "expected_close_on": null}))]
+#[schema(as = DealPatch, example = json!({"amount": {"amount": "2500.00", "currency": "EUR"}, "expected_close_on": null}))]
 pub struct DealPatchBody {
     pub title: Option<String>,
     #[serde(default)]
@@ -290,7 +292,7 @@ impl DealPatchBody {
 /// not in the stage it was closed in), `hold` (with `reason`, and `resume_on` if you like) or `resume`.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({"to": "stage", "stage_key": "engaging"}))]
+#[schema(as = Transition, example = json!({"to": "stage", "stage_key": "engaging"}))]
 pub struct TransitionBody {
     pub to: String,
     pub stage_key: Option<String>,

@@ -106,7 +106,7 @@ pub struct ClosedFunnelComparison {
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-#[serde(rename = "ClosedFunnel")]
+#[schema(as = ClosedFunnel)]
 pub struct ClosedFunnelBody {
     pub deal_type_id: Uuid,
     /// First day of the period, in the workspace's time zone.

@@ -69,7 +69,7 @@ pub struct OpenFunnelGroup {
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-#[serde(rename = "OpenFunnel")]
+#[schema(as = OpenFunnel)]
 pub struct OpenFunnelBody {
     pub deal_type_id: Uuid,
     pub as_of: DateTime<Utc>,
