@@ -88,7 +88,8 @@ fn methods_of(path: &str) -> Vec<String> {
     let fits = |template: &str| {
         let (a, b) = (template.split('/'), path.split('/'));
         a.clone().count() == b.clone().count()
-            && a.zip(b).all(|(part, given)| part == given || part.starts_with('{'))
+            && a.zip(b)
+                .all(|(part, given)| part == given || part.starts_with('{') && !given.is_empty())
     };
     let paths = openapi::document()["paths"].as_object();
     let items = paths.into_iter().flatten().filter(|(template, _)| fits(template));
