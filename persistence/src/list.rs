@@ -116,6 +116,11 @@ impl Spec {
         self.fields.iter().find(|field| field.name == name).copied()
     }
 
+    /// A sort of this list and no other.
+    fn named(&self, sort: &str) -> String {
+        format!("{}.{sort}", self.table)
+    }
+
     /// Reads the pairs of a query string. Every fault is listed, an unknown parameter among them.
     pub fn parse(&self, pairs: &[(String, String)]) -> Result<Query, Vec<Fault>> {
         let mut faults = Vec::new();
@@ -166,7 +171,7 @@ impl Spec {
         let cursor = match cursor {
             None => None,
             Some(text) => {
-                let cursor = decode(text, sort, &sort_field);
+                let cursor = decode(text, &self.named(sort), &sort_field);
                 if cursor.is_none() {
                     fault("cursor", "invalid_cursor", "Not a cursor of this list and sort.".into());
                 }
@@ -355,7 +360,7 @@ impl Tenant<'_> {
             .bind(limit.saturating_add(1))
             .load(self.conn)?;
         let keep = usize::try_from(limit).unwrap_or(0);
-        let sort_text = format!("{}{}", if descending { "-" } else { "" }, sort.name);
+        let sort_text = spec.named(&format!("{}{}", if descending { "-" } else { "" }, sort.name));
         let next = match rows.get(keep.saturating_sub(1)) {
             Some((row, key)) if rows.len() > keep => {
                 Some(encode(&sort_text, key.as_deref(), id(row)))
