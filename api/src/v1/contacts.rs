@@ -75,8 +75,11 @@ pub struct NewContact {
 
 impl NewContact {
     fn into_row(self, unit: &mut Unit<'_>) -> Result<Contact, Error> {
-        clients::get(&mut unit.tenant, self.client_id)
+        let client = clients::get(&mut unit.tenant, self.client_id)
             .map_err(|error| error.or_unknown("/client_id", "client"))?;
+        if client.archived {
+            return Err(Error::unknown_reference("/client_id", "client"));
+        }
         check(&self.phones, &self.emails)?;
         Ok(Contact {
             id: Uuid::now_v7(),

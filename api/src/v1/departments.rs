@@ -108,11 +108,18 @@ impl DepartmentPatch {
 
 fn check(unit: &mut Unit<'_>, parent: Option<Uuid>, head: Option<Uuid>) -> Result<(), Error> {
     if let Some(parent) = parent {
-        departments::get(&mut unit.tenant, parent)
+        let found = departments::get(&mut unit.tenant, parent)
             .map_err(|error| error.or_unknown("/parent_id", "department"))?;
+        if found.archived {
+            return Err(Error::unknown_reference("/parent_id", "department"));
+        }
     }
     if let Some(head) = head {
-        users::get(&mut unit.tenant, head).map_err(|error| error.or_unknown("/head_id", "user"))?;
+        let found = users::get(&mut unit.tenant, head)
+            .map_err(|error| error.or_unknown("/head_id", "user"))?;
+        if !found.active {
+            return Err(Error::unknown_reference("/head_id", "user"));
+        }
     }
     Ok(())
 }

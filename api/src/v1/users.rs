@@ -158,8 +158,11 @@ impl UserPatch {
 
 fn check_department(unit: &mut Unit<'_>, department: Option<Uuid>) -> Result<(), Error> {
     let Some(department) = department else { return Ok(()) };
-    departments::get(&mut unit.tenant, department)
+    let found = departments::get(&mut unit.tenant, department)
         .map_err(|error| error.or_unknown("/department_id", "department"))?;
+    if found.archived {
+        return Err(Error::unknown_reference("/department_id", "department"));
+    }
     Ok(())
 }
 
