@@ -254,6 +254,10 @@ async fn receive(
         let name = disposition.and_then(|d| d.get_name()).unwrap_or_default().to_owned();
         let file_name = disposition.and_then(|d| d.get_filename()).map(str::to_owned);
         upload.digest.update(&name);
+        if name == "file" && has_file || name == "spec" && upload.spec.is_some() {
+            let detail = "Each part is sent once.";
+            return Err(Problem::validation(&format!("/{name}"), "duplicate", detail));
+        }
         match name.as_str() {
             "file" => {
                 has_file = true;

@@ -181,7 +181,11 @@ impl Spec {
             let detail = "Write it with YYYY, M or MM, D or DD, HH, mm, ss; e.g. M/D/YYYY.";
             faults.add("/date_format", "invalid_format", detail);
         }
-        if self.delimiter.is_some_and(|c| !c.is_ascii() || c.is_ascii_alphanumeric() || c == '"') {
+        let separates = |c: char| {
+            c == '\t'
+                || c.is_ascii() && !c.is_ascii_alphanumeric() && !c.is_ascii_control() && c != '"'
+        };
+        if self.delimiter.is_some_and(|c| !separates(c)) {
             faults.add("/delimiter", "invalid_format", "One ASCII character, such as , or ;.");
         }
         faults.into_result()?;
