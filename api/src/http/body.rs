@@ -77,12 +77,11 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let malformed = |detail: String| {
         Problem::new("malformed_json", "The body is not JSON.").with("", "malformed_json", detail)
     };
-    // Postgres has no NUL in texts. An escaped one is rare enough to be looked for in the raw bytes.
-    if bytes.windows(6).any(|six| six == b"\\u0000") {
+    if has_nul(bytes) {
         return Err(Problem::validation("", "invalid_text", "Texts must not contain NUL."));
     }
     let mut json = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+    let value = serde_path_to_error::deserialize(Object(&mut json)).map_err(|error| {
         let pointer = pointer(error.path());
         let cause = error.into_inner();
         let text = cause.to_string();
@@ -108,6 +107,30 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     })?;
     json.end().map_err(|error| malformed(error.to_string()))?;
     Ok(value)
+}
+
+/// Postgres has no NUL in texts. It is looked for in the raw bytes: `\u0000`, unless its backslash is itself
+/// escaped.
+fn has_nul(bytes: &[u8]) -> bool {
+    let slashes = |at| bytes.iter().take(at).rev().take_while(|byte| **byte == b'\\').count();
+    let mut windows = bytes.windows(6).enumerate();
+    windows.any(|(at, six)| six == b"\\u0000" && slashes(at) % 2 == 0)
+}
+
+/// A body is an object. Serde would also take an array of its fields' values.
+struct Object<D>(D);
+
+impl<'de, D: serde::Deserializer<'de>> serde::Deserializer<'de> for Object<D> {
+    type Error = D::Error;
+
+    fn deserialize_any<V: serde::de::Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+        self.0.deserialize_map(visitor)
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit
+        unit_struct newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
+    }
 }
 
 fn pointer(path: &serde_path_to_error::Path) -> String {

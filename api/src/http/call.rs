@@ -122,6 +122,12 @@ fn version(tag: &str) -> Result<Option<i32>, Problem> {
     Ok(Some(bare.parse().unwrap_or(-1)))
 }
 
+/// `If-None-Match` lists the ETag, weak or not, or is `*`.
+fn is_known(etag: &str, if_none_match: Option<&str>) -> bool {
+    let mut tags = if_none_match.unwrap_or_default().split(',').map(str::trim);
+    tags.any(|tag| tag == "*" || tag.trim_start_matches("W/") == etag)
+}
+
 /// What an operation answers with.
 pub struct Reply<T> {
     status: StatusCode,
@@ -202,7 +208,7 @@ impl<P: Needs> Call<P> {
             reply.into_answer()
         })
         .await?;
-        if answer.etag.is_some() && answer.etag == if_none_match {
+        if answer.etag.as_deref().is_some_and(|etag| is_known(etag, if_none_match.as_deref())) {
             return Ok(HttpResponse::NotModified()
                 .insert_header((header::ETAG, answer.etag.unwrap_or_default()))
                 .finish());
@@ -219,6 +225,18 @@ impl<P: Needs> Call<P> {
         pairs(&self.query)
     }
 
+    /// The same, each name once.
+    pub fn distinct_pairs(&self) -> Result<Vec<(String, String)>, Problem> {
+        let pairs = self.pairs()?;
+        for (index, (name, _)) in pairs.iter().enumerate() {
+            if pairs.iter().take(index).any(|(other, _)| other == name) {
+                let fault = Fault::new(format!("/{name}"), "duplicate_parameter", "Given twice.");
+                return Err(Problem::invalid_parameters(vec![fault]));
+            }
+        }
+        Ok(pairs)
+    }
+
     /// The query string as that of a list.
     pub fn list(&self, spec: &list::Spec) -> Result<list::Query, Problem> {
         spec.parse(&self.pairs()?).map_err(Problem::invalid_parameters)
@@ -226,10 +244,14 @@ impl<P: Needs> Call<P> {
 
     /// An operation without parameters refuses any.
     pub fn no_parameters(&self) -> Result<(), Problem> {
-        let faults = self.pairs()?.into_iter().map(|(name, _)| unknown(&name));
-        let faults: Vec<_> = faults.collect();
-        if faults.is_empty() { Ok(()) } else { Err(Problem::invalid_parameters(faults)) }
+        no_parameters(&self.query)
     }
+}
+
+/// Refuses a query string that is not empty.
+pub fn no_parameters(query: &str) -> Result<(), Problem> {
+    let faults: Vec<_> = pairs(query)?.into_iter().map(|(name, _)| unknown(&name)).collect();
+    if faults.is_empty() { Ok(()) } else { Err(Problem::invalid_parameters(faults)) }
 }
 
 pub fn unknown(name: &str) -> Fault {

@@ -1,7 +1,7 @@
 //! API keys: of PBX, BI and other programs.
 
 use actix_web::{delete, get, post};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -80,7 +80,10 @@ impl NewApiKey {
             faults.add("/scopes", "required", "A key needs at least one scope.");
         }
         let known: Vec<_> = Permission::ALL.iter().map(|permission| permission.scope()).collect();
-        for (index, scope) in self.scopes.iter().enumerate().take(100) {
+        if self.scopes.len() > known.len() {
+            faults.add("/scopes", "too_many", format!("There are {} scopes.", known.len()));
+        }
+        for (index, scope) in self.scopes.iter().enumerate().take(known.len()) {
             if !known.contains(&scope.as_str()) {
                 let detail = format!("One of {}.", known.join(", "));
                 faults.add(format!("/scopes/{index}"), "unknown_scope", detail);
@@ -88,6 +91,9 @@ impl NewApiKey {
         }
         if self.expires_at.is_some_and(|at| at <= unit.now) {
             faults.add("/expires_at", "in_the_past", "Must be in the future.");
+        }
+        if self.expires_at.is_some_and(|at| at.year() > 9999) {
+            faults.add("/expires_at", "out_of_range", "At most the year 9999; null for never.");
         }
         faults.into_result()?;
         Ok(ApiKey {

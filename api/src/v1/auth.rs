@@ -17,7 +17,10 @@ use crate::{
         password,
         secret::{REFRESH_TOKEN, Secret},
     },
-    http::{Body, Problem, Responded, call::block},
+    http::{
+        Body, Problem, Responded,
+        call::{block, no_parameters},
+    },
     state::App,
 };
 
@@ -71,6 +74,7 @@ pub async fn create_token(
     request: HttpRequest,
     body: Body<Login>,
 ) -> Responded {
+    no_parameters(request.query_string())?;
     let login = body.value;
     app.limits.admit_login(&login.email, request.peer_addr().map(|peer| peer.ip()))?;
     let pair = block(move || log_in(&app, &login)).await?;
@@ -84,7 +88,12 @@ pub async fn create_token(
 #[utoipa::path(tag = "Authentication", operation_id = "refreshToken",
     responses((status = 200, description = "The new tokens.", body = TokenPair)))]
 #[post("/v1/auth/refresh")]
-pub async fn refresh_token(app: web::Data<App>, body: Body<Refresh>) -> Responded {
+pub async fn refresh_token(
+    app: web::Data<App>,
+    request: HttpRequest,
+    body: Body<Refresh>,
+) -> Responded {
+    no_parameters(request.query_string())?;
     let secret = Secret::parse(REFRESH_TOKEN, &body.value.refresh_token);
     let secret = secret.ok_or_else(|| Problem::of("invalid_credentials"))?;
     let outcome = block(move || exchange(&app, &secret)).await?;
@@ -101,7 +110,12 @@ pub async fn refresh_token(app: web::Data<App>, body: Body<Refresh>) -> Responde
 #[utoipa::path(tag = "Authentication", operation_id = "revokeToken",
     responses((status = 204, description = "The login has ended.")))]
 #[post("/v1/auth/revoke")]
-pub async fn revoke_token(app: web::Data<App>, body: Body<Refresh>) -> Responded {
+pub async fn revoke_token(
+    app: web::Data<App>,
+    request: HttpRequest,
+    body: Body<Refresh>,
+) -> Responded {
+    no_parameters(request.query_string())?;
     if let Some(secret) = Secret::parse(REFRESH_TOKEN, &body.value.refresh_token) {
         let (workspace, id, hash) = (secret.workspace_id, secret.id, secret.hash());
         block(move || app.store.revoke_refresh_token(workspace, id, &hash, now())).await?;

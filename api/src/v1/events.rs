@@ -83,7 +83,7 @@ pub struct EventStretch {
 #[get("/v1/events")]
 pub async fn list(call: Call<EventsRead>) -> Responded {
     let (mut after, mut limit, mut types, mut object_id) = (0_i64, 50_i64, None, None);
-    for (name, value) in call.pairs()? {
+    for (name, value) in call.distinct_pairs()? {
         let read = match name.as_str() {
             "after" => value.parse().ok().filter(|n| *n >= 0).map(|n| after = n),
             "limit" => value.parse().ok().filter(|n| (1..=200).contains(n)).map(|n| limit = n),

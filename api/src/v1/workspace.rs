@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 use validator::Validate;
-use voronka_domain::workspace::DealVisibility;
+use voronka_domain::{catalogue, workspace::DealVisibility};
 use voronka_persistence::{
     words::to_word,
     workspaces::{self, Workspace},
@@ -93,7 +93,9 @@ pub async fn update(call: Call<WorkspaceWrite>, body: Body<WorkspacePatch>) -> R
     let done = call.write(body.digest, move |unit, if_match| {
         let before = workspaces::lock(unit, if_match)?;
         let mut row = before.clone();
-        row.name = patch.name.map_or(row.name, |name| name.trim().to_owned());
+        if let Some(name) = patch.name {
+            row.name = catalogue::name("/name", &name)?;
+        }
         row.time_zone = patch.time_zone.map_or(row.time_zone, |zone| zone.name().to_owned());
         row.deal_visibility =
             patch.deal_visibility.map_or(row.deal_visibility, |setting| to_word(&setting));

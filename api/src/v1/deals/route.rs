@@ -129,7 +129,7 @@ pub struct DealHistory {
 #[get("/v1/deals/{id}/history")]
 pub async fn history(call: Call<DealsRead>, id: Id) -> Responded {
     let (mut limit, mut after) = (50, 0);
-    for (name, value) in call.pairs()? {
+    for (name, value) in call.distinct_pairs()? {
         let read = match name.as_str() {
             "limit" => value.parse().ok().filter(|n| (1..=200).contains(n)).map(|n| limit = n),
             "cursor" => value.parse().ok().filter(|n| *n >= 0).map(|n: i32| after = n),
