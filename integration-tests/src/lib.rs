@@ -8,6 +8,7 @@ pub mod histories;
 pub mod postgres;
 pub mod process;
 pub mod server;
+pub mod spec_lint;
 
 pub use api::{Api, Reply};
 pub use data::test_data;

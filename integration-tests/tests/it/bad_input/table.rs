@@ -1,0 +1,319 @@
+//! Malformed bodies, one a line.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::{Bad, parameters, world::World};
+
+pub const NOBODY: &str = "0199c2f0-7a35-7d0e-9d5a-3f0a5f1c2b11";
+
+pub async fn all(world: &World) -> Vec<Bad> {
+    let mut table = form(world);
+    table.extend(texts(world));
+    table.extend(deals(world));
+    table.extend(processes(world));
+    table.extend(people());
+    table.extend(moves(world));
+    table.extend(parameters::all(world).await);
+    table
+}
+
+fn deep(levels: usize) -> String {
+    format!(r#"{{"name":{}1{}}}"#, "[".repeat(levels), "]".repeat(levels))
+}
+
+/// What is no JSON object, or not of the operation's media type, or nowhere.
+fn form(world: &World) -> Vec<Bad> {
+    let deal = format!("/v1/deals/{}", world.deal);
+    let form = "application/x-www-form-urlencoded";
+    let huge = format!(r#"{{"name":"{}"}}"#, "a".repeat(1 << 20));
+    let login = r#"{"email":"a@example.com","email":"b@example.com","password":"x"}"#;
+    vec![
+        Bad::text("/v1/sources", ""),
+        Bad::text("/v1/sources", "{"),
+        Bad::text("/v1/sources", r#"{"name":"a""#),
+        Bad::text("/v1/sources", r#"{"name":"a"} x"#),
+        Bad::text("/v1/sources", r#"{"name":"a"}{"name":"b"}"#),
+        Bad::text("/v1/sources", "name=a"),
+        Bad::text("/v1/sources", r#"{"name":"a",}"#),
+        Bad::text("/v1/sources", r#"{'name':'a'}"#),
+        Bad::text("/v1/sources", &b"{\"name\":\"\xff\xfe\"}"[..]),
+        Bad::text("/v1/sources", &b"{\"name\":\"a\0b\"}"[..]),
+        Bad::text("/v1/sources", r#"{"name":"\ud800"}"#),
+        Bad::text("/v1/sources", deep(10_000)).gives(422, "validation_failed").at("/name"),
+        Bad::text("/v1/sources", "[".repeat(10_000)).gives(422, "validation_failed"),
+        Bad::text("/v1/deals", format!(r#"{{"title":"a","amount":{}"#, "{\"a\":".repeat(10_000)))
+            .gives(422, "validation_failed")
+            .at("/amount/a"),
+        Bad::post("/v1/sources", json!(["a"]), ""),
+        Bad::post("/v1/sources", json!("a"), ""),
+        Bad::post("/v1/sources", Value::Null, ""),
+        Bad::post("/v1/sources", json!({}), "/name"),
+        Bad::text("/v1/sources", r#"{"name":"a","name":"b"}"#).gives(422, "validation_failed"),
+        Bad::text("/v1/auth/token", login).gives(422, "validation_failed"),
+        Bad::text("/v1/sources", huge.as_str()).gives(413, "body_too_large"),
+        Bad::text("/v1/auth/token", huge).gives(413, "body_too_large"),
+        Bad::any(Method::POST, "/v1/sources", 415, "unsupported_media_type").at("/content-type"),
+        Bad::text("/v1/sources", r#"{"name":"a"}"#)
+            .header("content-type", "text/plain")
+            .gives(415, "unsupported_media_type")
+            .at("/content-type"),
+        Bad::text("/v1/auth/refresh", "refresh_token=a")
+            .header("content-type", form)
+            .gives(415, "unsupported_media_type")
+            .at("/content-type"),
+        Bad::any(Method::DELETE, &deal, 405, "method_not_allowed"),
+        Bad::any(Method::PUT, "/v1/deals", 405, "method_not_allowed"),
+        Bad::any(Method::GET, "/v1/auth/token", 405, "method_not_allowed"),
+        Bad::any(Method::POST, "/v1/events", 405, "method_not_allowed"),
+        Bad::any(Method::PATCH, format!("{deal}/transition"), 405, "method_not_allowed"),
+        Bad::any(Method::DELETE, "/v1/workspace", 405, "method_not_allowed"),
+        Bad::any(Method::GET, "/v1/nothing", 404, "not_found"),
+        Bad::any(Method::GET, "/v2/deals", 404, "not_found"),
+        Bad::any(Method::GET, "/v1/deals/", 404, "not_found"),
+        Bad::any(Method::POST, format!("{deal}/transition/now"), 404, "not_found"),
+        Bad::any(Method::GET, format!("/v1/deals/{NOBODY}"), 404, "not_found"),
+        Bad::any(Method::GET, format!("/v1/imports/{NOBODY}/rejected.csv"), 404, "not_found"),
+    ]
+}
+
+/// Names and other texts.
+fn texts(world: &World) -> Vec<Bad> {
+    let mut rows = Vec::new();
+    let long = "n".repeat(10_000);
+    for (path, rest) in [
+        ("/v1/sources", json!({})),
+        ("/v1/competitors", json!({})),
+        ("/v1/loss-reasons", json!({})),
+        ("/v1/clients", json!({})),
+        ("/v1/departments", json!({})),
+        ("/v1/users", json!({ "role": "seller" })),
+        ("/v1/contacts", json!({ "client_id": world.client })),
+        ("/v1/api-keys", json!({ "scopes": ["deals:read"] })),
+        ("/v1/deal-types", json!({ "mode": "untracked" })),
+    ] {
+        for name in [json!(""), json!("   "), json!(long), json!(7), json!(null), json!(["a"])] {
+            let mut body = rest.clone();
+            body["name"] = name;
+            rows.push(Bad::post(path, body, "/name"));
+        }
+        let mut body = rest.clone();
+        body["name"] = json!("a\0b");
+        rows.push(Bad::post(path, body, ""));
+        let mut body = rest;
+        (body["name"], body["colour"]) = (json!("a"), json!("red"));
+        rows.push(Bad::post(path, body, "/colour"));
+    }
+    for path in ["sources", "clients", "contacts", "departments", "users", "deal-types"] {
+        let path = format!("/v1/{path}");
+        let path = format!("{path}/{}", world.id_for(&path));
+        rows.push(Bad::patch(&path, json!({ "name": "   " }), "/name"));
+        rows.push(Bad::patch(&path, json!({ "name": long }), "/name"));
+        rows.push(Bad::patch(&path, json!({ "id": NOBODY }), "/id"));
+    }
+    rows.push(Bad::patch("/v1/workspace", json!({ "name": "  " }), "/name"));
+    rows.push(Bad::patch("/v1/workspace", json!({ "currency": "USD" }), "/currency"));
+    rows.push(Bad::patch("/v1/workspace", json!({ "time_zone": "Mars/Olympus" }), "/time_zone"));
+    let setting = json!({ "deal_visibility": "nobody" });
+    rows.push(Bad::patch("/v1/workspace", setting, "/deal_visibility"));
+    rows
+}
+
+fn deals(world: &World) -> Vec<Bad> {
+    let deal = |changes: Value| {
+        let mut body = json!({ "title": "A deal", "deal_type_id": world.deal_type });
+        for (field, value) in changes.as_object().into_iter().flatten() {
+            body[field] = value.clone();
+        }
+        body
+    };
+    let new = |changes: Value, pointer| Bad::post("/v1/deals", deal(changes), pointer);
+    let money = |amount: Value, currency: &str| json!({ "amount": { "amount": amount, "currency": currency } });
+    let path = format!("/v1/deals/{}", world.deal);
+    let huge = "1000000000000000000000000000000";
+    let mut rows = vec![
+        new(money(json!("-1"), "EUR"), "/amount/amount"),
+        new(money(json!(huge), "EUR"), "/amount/amount"),
+        new(money(json!("1e3"), "EUR"), "/amount/amount"),
+        new(money(json!("1.23456"), "EUR"), "/amount/amount"),
+        new(money(json!("1,5"), "EUR"), "/amount/amount"),
+        new(money(json!(""), "EUR"), "/amount/amount"),
+        new(money(json!("NaN"), "EUR"), "/amount/amount"),
+        new(money(json!(1.5), "EUR"), "/amount/amount"),
+        new(money(json!(10), "EUR"), "/amount/amount"),
+        new(money(json!(1e300), "EUR"), "/amount/amount"),
+        new(money(json!("1"), "XYZ"), "/amount/currency"),
+        new(money(json!("1"), "eur"), "/amount/currency"),
+        new(money(json!("1"), ""), "/amount/currency"),
+        new(money(json!("1"), "USD"), "/amount/currency"),
+        new(json!({ "amount": { "amount": "1" } }), "/amount/currency"),
+        new(json!({ "amount": "1 EUR" }), "/amount"),
+        new(json!({ "title": "" }), "/title"),
+        new(json!({ "title": "t".repeat(10_000) }), "/title"),
+        new(json!({ "deal_type_id": NOBODY }), "/deal_type_id"),
+        new(json!({ "deal_type_id": "x" }), "/deal_type_id"),
+        new(json!({ "client_id": NOBODY }), "/client_id"),
+        new(json!({ "owner_id": NOBODY }), "/owner_id"),
+        new(json!({ "source": "'; DROP TABLE deals; --" }), "/source"),
+        new(json!({ "source": "Fair", "source_id": world.source }), "/source_id"),
+        new(json!({ "source_id": NOBODY }), "/source_id"),
+        new(json!({ "lead_temperature": "boiling" }), "/lead_temperature"),
+        new(json!({ "external_id": { "source": "", "id": "1" } }), "/external_id/source"),
+        new(json!({ "external_id": { "source": "a" } }), "/external_id/id"),
+        new(
+            json!({ "external_id": { "source": "a", "id": "i".repeat(10_000) } }),
+            "/external_id/id",
+        ),
+        new(json!({ "external_id": "a/1" }), "/external_id"),
+        new(json!({ "stage": "second" }), "/stage"),
+        Bad::patch(&path, json!({ "status": "won" }), "/status"),
+        Bad::patch(&path, json!({ "stage_id": NOBODY }), "/stage_id"),
+        Bad::patch(&path, json!({ "title": "" }), "/title"),
+        Bad::patch(&path, money(json!("-0.01"), "EUR"), "/amount/amount"),
+        Bad::patch(&path, json!({ "client_id": NOBODY }), "/client_id"),
+        Bad::patch(&path, json!({ "expected_close_on": "soon" }), "/expected_close_on"),
+        new(json!({ "stage_key": "nowhere" }), "/stage_key").gives(409, "stage_not_in_process"),
+        Bad::patch(format!("/v1/deals/{}", world.won), money(json!("11"), "EUR"), "/to")
+            .gives(409, "deal_closed"),
+    ];
+    for at in [
+        "2999-01-01T00:00:00Z",
+        "+99999-01-01T00:00:00Z",
+        "-0001-01-01T00:00:00Z",
+        "1969-12-31T23:59:59Z",
+        "2026-02-30T00:00:00Z",
+        "2026-01-01",
+        "yesterday",
+        "",
+    ] {
+        rows.push(new(json!({ "opened_at": at }), "/opened_at"));
+    }
+    for day in ["2026-02-30", "+99999-01-01", "-0001-01-01", "2026-13-01", "01/02/2026", ""] {
+        rows.push(new(json!({ "expected_close_on": day }), "/expected_close_on"));
+    }
+    rows
+}
+
+fn processes(world: &World) -> Vec<Bad> {
+    let versions = format!("/v1/deal-types/{}/versions", world.deal_type);
+    let with = |mode: &str, stages: Value, pointer| {
+        let body = json!({ "name": "Sale", "mode": mode, "stages": stages });
+        Bad::post("/v1/deal-types", body, pointer)
+    };
+    let stage = |field: &str, value: Value, pointer| {
+        with("manual", json!([{ "name": "First", field: value }]), pointer)
+    };
+    let keys = json!([{ "name": "A", "key": "a" }, { "name": "B", "key": "a" }]);
+    let many: Vec<_> = (0..10_000).map(|n| json!({ "name": format!("Stage {n}") })).collect();
+    vec![
+        with("automatic", json!([{ "name": "First" }]), "/mode"),
+        with("magic", json!([{ "name": "First" }]), "/mode"),
+        with("manual", json!([]), "/stages"),
+        with("manual", json!([""]), "/stages/0"),
+        with("manual", json!({ "name": "First" }), "/stages"),
+        with("untracked", json!([{ "name": "First" }]), "/stages"),
+        with("manual", Value::from(many), "/stages"),
+        with("manual", keys.clone(), "/stages/1/key"),
+        with("manual", json!([{ "name": "A" }, { "name": "" }]), "/stages/1/name"),
+        stage("key", json!("Not a key"), "/stages/0/key"),
+        stage("key", json!("k".repeat(65)), "/stages/0/key"),
+        stage("goal", json!("g".repeat(10_000)), "/stages/0/goal"),
+        stage("probability", json!(1.5), "/stages/0/probability"),
+        stage("probability", json!(-0.1), "/stages/0/probability"),
+        stage("probability", json!(1e300), "/stages/0/probability"),
+        stage("probability", json!("0.5"), "/stages/0/probability"),
+        stage("norm_days", json!(0), "/stages/0/norm_days"),
+        stage("norm_days", json!(-1), "/stages/0/norm_days"),
+        stage("norm_days", json!(3651), "/stages/0/norm_days"),
+        stage("gate", json!([{ "kind": "moon" }]), "/stages/0/gate/0/kind"),
+        stage("gate", json!([{ "kind": "field", "field": "moon" }]), "/stages/0/gate/0"),
+        stage("gate", json!([{ "kind": "field" }]), "/stages/0/gate/0/field"),
+        stage("gate", json!("client_id"), "/stages/0/gate"),
+        stage("position", json!(1), "/stages/0/position"),
+        Bad::post(&versions, json!({ "stages": [] }), "/stages"),
+        Bad::post(&versions, json!({ "stages": keys }), "/stages/1/key"),
+        Bad::post(&versions, json!({}), "/stages"),
+    ]
+}
+
+/// Users, keys, contacts, logins.
+fn people() -> Vec<Bad> {
+    let user = |field: &str, value: Value| json!({ "name": "A", "role": "seller", field: value });
+    let key =
+        |field: &str, value: Value| json!({ "name": "A", "scopes": ["deals:read"], field: value });
+    let scopes: Vec<_> = (0..80_000).map(|_| "deals:read").collect();
+    let tags: Vec<_> = (0..100_000).map(|_| "a").collect();
+    vec![
+        Bad::post("/v1/users", user("role", json!("king")), "/role"),
+        Bad::post("/v1/users", user("email", json!("nobody")), "/email"),
+        Bad::post("/v1/users", user("password", json!("short")), "/password"),
+        Bad::post("/v1/users", user("password", json!("p".repeat(10_000))), "/password"),
+        Bad::post("/v1/users", user("department_id", json!(NOBODY)), "/department_id"),
+        Bad::post("/v1/users", user("position", json!("p".repeat(10_000))), "/position"),
+        Bad::post("/v1/api-keys", key("scopes", json!([])), "/scopes"),
+        Bad::post("/v1/api-keys", key("scopes", json!(["moon:walk"])), "/scopes/0"),
+        Bad::post("/v1/api-keys", key("scopes", json!(scopes)), "/scopes"),
+        Bad::post("/v1/api-keys", key("expires_at", json!("2001-01-01T00:00:00Z")), "/expires_at"),
+        Bad::post(
+            "/v1/api-keys",
+            key("expires_at", json!("+99999-01-01T00:00:00Z")),
+            "/expires_at",
+        ),
+        Bad::post("/v1/clients", json!({ "name": "A", "tags": tags }), "/tags"),
+        Bad::post("/v1/clients", json!({ "name": "A", "tags": [""] }), "/tags/0"),
+        Bad::post("/v1/clients", json!({ "name": "A", "type": "old" }), "/type"),
+        Bad::post("/v1/clients", json!({ "name": "A", "consent": "yes" }), "/consent"),
+        Bad::post("/v1/departments", json!({ "name": "A", "parent_id": NOBODY }), "/parent_id"),
+        Bad::post("/v1/departments", json!({ "name": "A", "head_id": NOBODY }), "/head_id"),
+        Bad::post("/v1/contacts", json!({ "name": "A", "client_id": NOBODY }), "/client_id"),
+        Bad::post("/v1/auth/token", json!({ "email": "a", "password": "x" }), "/email"),
+        Bad::post("/v1/auth/token", json!({ "email": "a@example.com" }), "/password"),
+        Bad::post("/v1/auth/refresh", json!({ "refresh_token": "" }), "/refresh_token"),
+        Bad::post("/v1/auth/refresh", json!({ "refresh_token": "vr_x" }), "")
+            .gives(401, "invalid_credentials")
+            .anywhere(),
+        Bad::post("/v1/auth/revoke", json!({ "refresh_token": 7 }), "/refresh_token"),
+    ]
+}
+
+fn moves(world: &World) -> Vec<Bad> {
+    let to = |deal: &str, body: Value, pointer| {
+        Bad::post(format!("/v1/deals/{deal}/transition"), body, pointer)
+    };
+    let open = |body: Value, pointer| to(&world.deal, body, pointer);
+    let at = |at: &str| json!({ "to": "hold", "reason": "r", "occurred_at": at });
+    let long = "n".repeat(10_000);
+    vec![
+        open(json!({}), "/to"),
+        open(json!({ "to": "moon" }), "/to"),
+        open(json!({ "to": ["won"] }), "/to"),
+        open(json!({ "to": "stage" }), "/stage_key"),
+        open(json!({ "to": "next", "stage_key": "second" }), "/stage_key"),
+        open(json!({ "to": "won", "note": "n" }), "/note"),
+        open(json!({ "to": "hold" }), "/reason"),
+        open(json!({ "to": "hold", "reason": " " }), "/reason"),
+        open(json!({ "to": "hold", "reason": "r", "resume_on": "2001-01-01" }), "/resume_on"),
+        open(json!({ "to": "hold", "reason": "r", "resume_on": "2026-02-30" }), "/resume_on"),
+        open(json!({ "to": "lost" }), "/loss_reason_id").gives(422, "loss_reason_required"),
+        open(json!({ "to": "lost", "loss_reason_id": NOBODY }), "/loss_reason_id"),
+        open(
+            json!({ "to": "lost", "loss_reason_id": world.loss_reason, "competitor_id": NOBODY }),
+            "/competitor_id",
+        ),
+        open(json!({ "to": "lost", "loss_reason_id": world.loss_reason, "note": long }), "/note"),
+        open(json!({ "to": "next", "validate_only": "yes" }), "/validate_only"),
+        open(json!({ "to": "next", "override_reason": " " }), "/override_reason"),
+        open(json!({ "to": "next" }), "/client_id").gives(422, "stage_gate_unmet"),
+        open(json!({ "to": "won" }), "/client_id").gives(422, "stage_gate_unmet"),
+        open(json!({ "to": "stage", "stage_key": "moon" }), "/stage_key")
+            .gives(409, "stage_not_in_process"),
+        open(json!({ "to": "resume" }), "/to").gives(409, "deal_not_on_hold"),
+        open(json!({ "to": "open" }), "/to").gives(409, "deal_open"),
+        to(&world.won, json!({ "to": "next" }), "/to").gives(409, "deal_closed"),
+        open(at("2999-01-01T00:00:00Z"), "/occurred_at"),
+        open(at("2001-01-01T00:00:00Z"), "/occurred_at"),
+        open(at("+99999-01-01T00:00:00Z"), "/occurred_at"),
+        open(at("-0001-01-01T00:00:00Z"), "/occurred_at"),
+        open(at("2026-02-30T00:00:00Z"), "/occurred_at"),
+    ]
+}

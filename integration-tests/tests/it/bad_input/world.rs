@@ -1,0 +1,125 @@
+//! A workspace with one of everything.
+
+use std::collections::BTreeMap;
+
+use diesel::{QueryableByName, RunQueryDsl, sql_types::Text};
+use serde_json::{Value, json};
+use voronka_integration_tests::{Api, TestServer};
+
+pub struct World {
+    pub server: TestServer,
+    pub api: Api,
+    pub deal_type: String,
+    /// Its first stage is left only with a client, which it has not.
+    pub deal: String,
+    pub won: String,
+    pub client: String,
+    pub contact: String,
+    pub source: String,
+    pub competitor: String,
+    pub loss_reason: String,
+    pub department: String,
+    pub user: String,
+    pub api_key: String,
+    pub import: String,
+}
+
+#[derive(QueryableByName)]
+struct Line {
+    #[diesel(sql_type = Text)]
+    text: String,
+}
+
+impl World {
+    pub async fn new() -> Self {
+        let server = TestServer::with(&["--import-limit", "20000"]).await;
+        let api = server.admin.clone();
+        let make = async |path: &str, body: Value| api.post(path, body).await.expect(201).id();
+        let deal_type = api.deal_type(&["first", "second", "third"]).await;
+        let gate = json!([{ "kind": "field", "field": "client_id" }]);
+        let stages = json!([{ "name": "First", "gate": gate }, { "name": "Second" }]);
+        let gated = json!({ "name": "Gated", "mode": "manual", "stages": stages });
+        let gated = make("/v1/deal-types", gated).await;
+        let client = make("/v1/clients", json!({ "name": "Isdom" })).await;
+        let contact = json!({ "client_id": client, "name": "Joris" });
+        let contact = make("/v1/contacts", contact).await;
+        let source = make("/v1/sources", json!({ "name": "Fair" })).await;
+        let competitor = make("/v1/competitors", json!({ "name": "Other" })).await;
+        let loss_reason = api.loss_reason("Too dear").await;
+        let department = make("/v1/departments", json!({ "name": "North" })).await;
+        let user = json!({ "name": "Anna", "email": "anna@example.com", "role": "seller" });
+        let user = make("/v1/users", user).await;
+        let api_key = json!({ "name": "BI", "scopes": ["deals:read"] });
+        let api_key = make("/v1/api-keys", api_key).await;
+        let deal = api.deal(&gated, "10").await;
+        let won = api.deal(&deal_type, "10").await;
+        api.transition(&won, json!({ "to": "won" })).await.expect(200);
+        let spec = json!({ "kind": "deals", "deal_type_id": deal_type,
+            "mapping": { "external_id": { "column": "id" } } });
+        let import = api.import("id\n1\n", spec).await.expect(202).id();
+        server.finished(&api, &import).await;
+        Self {
+            server,
+            api,
+            deal_type,
+            deal,
+            won,
+            client,
+            contact,
+            source,
+            competitor,
+            loss_reason,
+            department,
+            user,
+            api_key,
+            import,
+        }
+    }
+
+    /// The id of what a path with `{id}` is about.
+    pub fn id_for(&self, path: &str) -> &str {
+        match path.split('/').nth(2).unwrap_or_default() {
+            "deals" => &self.deal,
+            "deal-types" => &self.deal_type,
+            "clients" => &self.client,
+            "contacts" => &self.contact,
+            "sources" => &self.source,
+            "competitors" => &self.competitor,
+            "loss-reasons" => &self.loss_reason,
+            "departments" => &self.department,
+            "users" => &self.user,
+            "api-keys" => &self.api_key,
+            "imports" => &self.import,
+            other => panic!("nothing of {other}"),
+        }
+    }
+
+    fn lines(&self, sql: impl Into<String>) -> Vec<String> {
+        let mut connection = self.server.connection();
+        let lines: Vec<Line> = diesel::sql_query(sql).load(&mut connection).expect("rows");
+        lines.into_iter().map(|line| line.text).collect()
+    }
+
+    /// A digest of every table's rows. Refresh tokens are left out: logging in is no change.
+    pub fn contents(&self) -> BTreeMap<String, String> {
+        let tables = self.lines(
+            "SELECT tablename::text AS text FROM pg_tables \
+             WHERE schemaname = 'public' AND tablename <> 'refresh_tokens'",
+        );
+        assert!(tables.iter().any(|table| table == "deals"), "{tables:?}");
+        let digest = |table: &String| {
+            let rows = format!("SELECT md5(t::text) AS row FROM {table} t");
+            let sql = format!(
+                "SELECT count(*) || ' ' || md5(coalesce(string_agg(row, '' ORDER BY row), '')) AS text \
+                 FROM ({rows}) AS rows"
+            );
+            self.lines(sql).concat()
+        };
+        tables.iter().map(|table| (table.clone(), digest(table))).collect()
+    }
+
+    /// How far the feed is, and its last events.
+    pub async fn feed(&self) -> Value {
+        self.api.get("/v1/events?limit=200").await.expect(200).json
+    }
+}
