@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::row::{DealRow, EventRow, Target};
 use crate::{
-    deal::{DealPatch, ExternalId, NewDeal, Status},
+    deal::{Deal, DealPatch, ExternalId, NewDeal, Status},
     fault::Refusal,
     ledger::Ledger,
     money::Money,
@@ -116,9 +116,27 @@ fn change(
         expected_close_on: row.expected_close_on.map(Some),
         external_id: None,
     };
-    // A move that is to be made in the past comes before a change that is made now.
-    reach(ledger, row, named, facts)?;
-    transition::update(ledger, patch, None, facts)
+    // A closed deal does not change, and a gate looks at what the row says. So what the row changes comes
+    // after a reopening and before every other move, at the time of that move.
+    if !ledger.deal.is_open() {
+        approach(ledger, row, facts)?;
+    }
+    let at = next_move(&ledger.deal, row);
+    transition::update(ledger, patch, at, facts)?;
+    reach(ledger, row, named, facts)
+}
+
+/// When the row moves the deal on, if it does.
+fn next_move(deal: &Deal, row: &DealRow) -> Option<DateTime<Utc>> {
+    let away = |stage: &&String| deal.stage.as_ref().is_none_or(|here| here.stage_key != **stage);
+    match &row.target {
+        Some(Target::Stage(stage)) if deal.is_open() && away(&stage) => row.stage_entered_at,
+        Some(Target::Won { stage } | Target::Lost { stage, .. }) if deal.is_open() => {
+            let entered = stage.as_ref().filter(away).and(row.stage_entered_at);
+            entered.or(row.closed_at)
+        }
+        _ => None,
+    }
 }
 
 /// Takes the deal to where the row says it stands.
@@ -128,25 +146,40 @@ fn reach(
     named: &Named,
     facts: &Facts<'_>,
 ) -> Result<(), Refusal> {
-    let status = ledger.deal.status;
-    match &row.target {
-        None | Some(Target::Ignore) => Ok(()),
-        Some(Target::Stage(stage)) => go(ledger, stage, row.stage_entered_at, facts),
-        Some(Target::Won { .. }) if status == Status::Won => Ok(()),
-        Some(Target::Lost { .. }) if status == Status::Lost => Ok(()),
-        Some(Target::Won { stage } | Target::Lost { stage, .. }) => {
-            if let Some(stage) = stage {
-                go(ledger, stage, row.stage_entered_at.or(row.closed_at), facts)?;
-            } else if status != Status::Open {
-                order(ledger, Goal::Open { stage_key: None }, row.closed_at, facts)?;
-            }
-            let goal = match &row.target {
-                Some(Target::Won { .. }) => Goal::Won,
-                _ => loss(named, row.note.clone()),
-            };
-            order(ledger, goal, row.closed_at, facts)
-        }
+    if is_settled(ledger, row) {
+        return Ok(());
     }
+    approach(ledger, row, facts)?;
+    match &row.target {
+        Some(Target::Won { .. }) => order(ledger, Goal::Won, row.closed_at, facts),
+        Some(Target::Lost { .. }) => {
+            order(ledger, loss(named, row.note.clone()), row.closed_at, facts)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Takes the deal to the stage that the row says it is in, or was closed in; open.
+fn approach(ledger: &mut Ledger, row: &DealRow, facts: &Facts<'_>) -> Result<(), Refusal> {
+    match &row.target {
+        Some(Target::Stage(stage)) => go(ledger, stage, row.stage_entered_at, facts),
+        Some(Target::Won { stage } | Target::Lost { stage, .. }) if !is_settled(ledger, row) => {
+            match stage {
+                Some(stage) => go(ledger, stage, row.stage_entered_at.or(row.closed_at), facts),
+                None if ledger.deal.is_open() => Ok(()),
+                None => order(ledger, Goal::Open { stage_key: None }, row.closed_at, facts),
+            }
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The deal has the outcome that the row says.
+fn is_settled(ledger: &Ledger, row: &DealRow) -> bool {
+    matches!(
+        (&row.target, ledger.deal.status),
+        (Some(Target::Won { .. }), Status::Won) | (Some(Target::Lost { .. }), Status::Lost)
+    )
 }
 
 fn loss(named: &Named, note: Option<String>) -> Goal {
@@ -224,6 +257,12 @@ pub fn apply_event(
         }
         None => (begin(row, named, defaults, facts)?, None),
     };
+    // A closed deal does not change: it is reopened first.
+    if let Target::Stage(stage) = &row.target
+        && !ledger.deal.is_open()
+    {
+        go(&mut ledger, stage, at, facts)?;
+    }
     if let Some(owner_id) = named.owner_id.filter(|_| ledger.deal.is_open()) {
         let patch = DealPatch { owner_id: Some(owner_id), ..DealPatch::default() };
         transition::update(&mut ledger, patch, at, facts)?;
