@@ -435,15 +435,12 @@ impl Names {
 
     fn resolve(&mut self, unit: &mut Unit<'_>, create: bool, tally: &mut Tally) -> Result<()> {
         let spelling = std::mem::take(&mut self.spelling);
-        let users_sql = "id, CASE WHEN lower(email) = ANY(wanted.names) THEN lower(email) ELSE lower(name) END, \
-                         NOT active, email";
-        look_up(
-            unit,
-            &mut self.users,
-            "users",
-            users_sql,
-            "(lower(name) = ANY(wanted.names) OR lower(email) = ANY(wanted.names))",
-        )?;
+        // Somebody may be called by email in one row and by name in another.
+        let by_email = ("id, lower(email), NOT active, email", "lower(email) = ANY(wanted.names)");
+        let by_name = ("id, lower(name), NOT active, email", BY_NAME);
+        for (columns, condition) in [by_email, by_name] {
+            look_up(unit, &mut self.users, "users", columns, condition)?;
+        }
         look_up(unit, &mut self.clients, "clients", PLAIN, BY_NAME)?;
         look_up(unit, &mut self.sources, "sources", PLAIN, BY_NAME)?;
         look_up(unit, &mut self.competitors, "competitors", PLAIN, BY_NAME)?;
@@ -557,10 +554,11 @@ fn look_up(
     columns: &'static str,
     condition: &'static str,
 ) -> Result<()> {
-    if names.is_empty() {
+    let unknown = names.iter().filter(|(_, id)| id.is_none());
+    let wanted: Vec<String> = unknown.map(|(name, _)| name.clone()).collect();
+    if wanted.is_empty() {
         return Ok(());
     }
-    let wanted: Vec<String> = names.keys().cloned().collect();
     let rows: Vec<(Uuid, String, bool, Option<String>)> =
         Statement::select(raw::<NameTypes>(columns))
             .sql(format!(" FROM {table}, (SELECT "))
