@@ -267,7 +267,8 @@ impl<'r, 'c> Run<'r, 'c> {
             };
             let place = known.get(&row.external_id).cloned();
             let ledger = place.as_ref().map(|place| place.ledger.clone());
-            let process = place.map_or_else(|| self.process.clone(), |place| place.process);
+            let process =
+                place.as_ref().map_or_else(|| self.process.clone(), |place| place.process.clone());
             let facts = Facts { process: &process, ..self.facts() };
             match apply_deal(&row, &named, ledger, self.defaults(), &facts) {
                 Err(refusal) => tally.refuse(row.line, &cells, &refusal),
@@ -277,7 +278,8 @@ impl<'r, 'c> Run<'r, 'c> {
                         note_gaps(&row, tally);
                     }
                     let actor = self.actor(None, row.line);
-                    known.insert(row.external_id, Recordable { ledger, process, actor });
+                    let place = Recordable::then(place, actor, ledger, process.clone());
+                    known.insert(row.external_id, place);
                 }
             }
         }
@@ -352,7 +354,7 @@ impl<'r, 'c> Run<'r, 'c> {
                 Ok((None, outcome)) => tally.count(outcome),
                 Ok((Some(ledger), outcome)) => {
                     tally.count(outcome);
-                    place = Some(Recordable { ledger, process, actor });
+                    place = Some(Recordable::then(place.take(), actor, ledger, process.clone()));
                 }
             }
         }
@@ -367,7 +369,7 @@ impl<'r, 'c> Run<'r, 'c> {
         let known = stored.into_iter().filter_map(|stored| {
             let id = stored.deal.external_id.as_ref()?.id.clone();
             let ledger = Ledger::stored(stored.deal);
-            Some((id, Recordable { ledger, process: stored.process, actor }))
+            Some((id, Recordable::by(actor, ledger, stored.process)))
         });
         Ok(known.collect())
     }

@@ -249,7 +249,7 @@ pub fn open(unit: &mut Unit<'_>, opening: Opening) -> Result<Stored> {
     let ledger = transition::open(new, &facts)?;
     let deal = ledger.deal.clone();
     let actor = unit.actor;
-    record(unit, vec![Recordable { ledger, process: process.clone(), actor }])?;
+    record(unit, vec![Recordable::by(actor, ledger, process.clone())])?;
     Ok(Stored { deal, created_at: unit.now, updated_at: unit.now, process })
 }
 
@@ -324,7 +324,7 @@ fn command(
     let changed = !ledger.is_unchanged();
     if changed && !validate_only {
         let actor = unit.actor;
-        record(unit, vec![Recordable { ledger, process: process.clone(), actor }])?;
+        record(unit, vec![Recordable::by(actor, ledger, process.clone())])?;
     }
     let updated_at = if changed { unit.now } else { updated_at };
     Ok(Stored { deal, created_at, updated_at, process })

@@ -55,7 +55,23 @@ struct VisitRow {
 pub(crate) struct Recordable {
     pub ledger: Ledger,
     pub process: Arc<Process>,
-    pub actor: Actor,
+    /// Who did it, event by event.
+    actors: Vec<Actor>,
+}
+
+impl Recordable {
+    /// A deal to which one actor did everything.
+    pub fn by(actor: Actor, ledger: Ledger, process: Arc<Process>) -> Self {
+        let actors = vec![actor; ledger.events.len()];
+        Self { ledger, process, actors }
+    }
+
+    /// The deal after more has happened to it: what is new was done by the actor.
+    pub fn then(before: Option<Self>, actor: Actor, ledger: Ledger, process: Arc<Process>) -> Self {
+        let mut actors = before.map(|before| before.actors).unwrap_or_default();
+        actors.resize(ledger.events.len(), actor);
+        Self { ledger, process, actors }
+    }
 }
 
 /// Records what has happened to some deals.
@@ -63,21 +79,20 @@ pub(crate) fn record(unit: &mut Unit<'_>, deals: Vec<Recordable>) -> Result<()> 
     let now = unit.now;
     let workspace_id = unit.tenant.workspace_id;
     let (mut fresh, mut visits) = (Vec::new(), Vec::new());
-    for Recordable { ledger, process, actor } in deals {
-        let cause = to_json(&actor)?;
+    for Recordable { ledger, process, actors } in deals {
         if ledger.is_unchanged() {
             continue;
         }
         let base = unit.caller.settings.currency;
         let objects: Vec<_> = ledger.steps().map(|(_, deal)| object(&deal, base)).collect();
         let Ledger { deal, before, events, left, entered } = ledger;
-        for (event, object) in events.iter().zip(objects) {
+        for ((event, object), actor) in events.iter().zip(objects).zip(&actors) {
             unit.events.push(NewEvent {
                 event_type: event.change.event_type(),
                 object_id: deal.id,
                 sequence: event.sequence,
                 occurred_at: event.occurred_at,
-                actor,
+                actor: *actor,
                 change: to_json(&event.change)?,
                 object,
             });
@@ -85,11 +100,12 @@ pub(crate) fn record(unit: &mut Unit<'_>, deals: Vec<Recordable>) -> Result<()> 
         if let Some((sequence, left)) = left {
             leave(unit, deal.id, sequence, left)?;
         }
-        visits.extend(
-            entered
-                .into_iter()
-                .map(|segment| visit_row(workspace_id, &deal, segment, &process, cause.clone())),
-        );
+        for segment in entered {
+            let mut began = events.iter().zip(&actors);
+            let by = began.find(|(event, _)| event.sequence == segment.sequence);
+            let cause = to_json(&by.map(|(_, actor)| actor))?;
+            visits.push(visit_row(workspace_id, &deal, segment, &process, cause));
+        }
         if before.is_some() {
             update(unit, deal)?;
         } else {
