@@ -12,7 +12,7 @@ use diesel::{
 };
 use uuid::Uuid;
 use voronka_domain::{
-    Refusal,
+    Fault, Refusal,
     access::Actor,
     import::{
         DealRow, Defaults, EventRow, Named, Outcome, Plan, Rejection, Target, apply_deal,
@@ -69,12 +69,14 @@ impl Tally {
         *self.notes.entry(code).or_default() += 1;
     }
 
-    fn refuse(&mut self, line: u64, cells: &[String], refusal: &Refusal) {
-        let faults = refusal.faults().into_iter().map(|fault| {
-            let field = fault.pointer.trim_start_matches('/').to_owned();
-            Rejection::new(line, &field, fault.code, fault.detail)
-        });
-        self.rejected.push((faults.collect(), cells.to_vec()));
+    fn refuse(
+        &mut self,
+        cells: Vec<String>,
+        refusal: &Refusal,
+        rejection: impl Fn(&Fault) -> Rejection,
+    ) {
+        let faults = refusal.faults();
+        self.rejected.push((faults.iter().map(rejection).collect(), cells));
     }
 }
 
@@ -271,7 +273,7 @@ impl<'r, 'c> Run<'r, 'c> {
                 place.as_ref().map_or_else(|| self.process.clone(), |place| place.process.clone());
             let facts = Facts { process: &process, ..self.facts() };
             match apply_deal(&row, &named, ledger, self.defaults(), &facts) {
-                Err(refusal) => tally.refuse(row.line, &cells, &refusal),
+                Err(refusal) => tally.refuse(cells, &refusal, |fault| row.rejection(fault)),
                 Ok((ledger, outcome)) => {
                     tally.count(outcome);
                     if outcome == Outcome::Created {
@@ -350,7 +352,7 @@ impl<'r, 'c> Run<'r, 'c> {
             let ledger = place.as_ref().map(|place| place.ledger.clone());
             let actor = self.actor(user_id, row.line);
             match apply_event(&row, &named, ledger, self.defaults(), &facts) {
-                Err(refusal) => tally.refuse(row.line, &cells, &refusal),
+                Err(refusal) => tally.refuse(cells, &refusal, |fault| row.rejection(fault)),
                 Ok((None, outcome)) => tally.count(outcome),
                 Ok((Some(ledger), outcome)) => {
                     tally.count(outcome);

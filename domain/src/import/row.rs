@@ -10,6 +10,7 @@ use super::{
 use crate::{
     catalogue::NAME_LENGTH,
     deal::LeadTemperature,
+    fault::Fault,
     money::{Money, parse_amount},
     process::Process,
 };
@@ -56,6 +57,58 @@ pub struct EventRow {
     pub source: Option<String>,
     pub note: Option<String>,
     pub competitor: Option<String>,
+}
+
+impl DealRow {
+    /// A command's fault as one of this row, in the fields of the mapping.
+    pub fn rejection(&self, fault: &Fault) -> Rejection {
+        let closes = matches!(self.target, Some(Target::Won { .. } | Target::Lost { .. }));
+        let opening = match (self.opened_at, self.stage_entered_at) {
+            (None, None) => "closed_at",
+            (None, Some(_)) => "stage_entered_at",
+            (Some(_), _) => "opened_at",
+        };
+        let field = match fault.pointer.as_str() {
+            "/to" | "/stage_key" => "stage",
+            "/occurred_at" if closes => "closed_at",
+            "/occurred_at" => "stage_entered_at",
+            "/opened_at" => opening,
+            pointer => field(pointer),
+        };
+        rejection(self.line, field, fault)
+    }
+}
+
+impl EventRow {
+    /// A command's fault as one of this row, in the fields of the mapping.
+    pub fn rejection(&self, fault: &Fault) -> Rejection {
+        let field = match fault.pointer.as_str() {
+            "/to" | "/stage_key" => "activity",
+            "/opened_at" => "occurred_at",
+            "/external_id/id" => "case_id",
+            pointer => field(pointer),
+        };
+        rejection(self.line, field, fault)
+    }
+}
+
+fn rejection(line: u64, field: &str, fault: &Fault) -> Rejection {
+    // That a deal is closed is no fault of one cell.
+    let field = if fault.code == "deal_closed" { "" } else { field };
+    Rejection::new(line, field, fault.code, fault.detail.as_str())
+}
+
+fn field(pointer: &str) -> &str {
+    match pointer.trim_start_matches('/') {
+        "client_id" => "client",
+        "owner_id" => "owner",
+        "loss_reason_id" => "loss_reason",
+        "competitor_id" => "competitor",
+        "amount/amount" | "amount/currency" => "amount",
+        "external_id/id" => "external_id",
+        "deal_type_id" => "",
+        same => same,
+    }
 }
 
 #[derive(Debug, Clone, PartialEq)]
