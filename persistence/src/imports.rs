@@ -1,5 +1,7 @@
 //! Imports: their files in pieces, their progress, and the rows that were not taken.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Bytea, Jsonb, Text, Uuid as SqlUuid};
@@ -196,7 +198,12 @@ impl Store {
         ))
         .load(&mut *connection)
         .map_err(Error::from);
+        // A later file may build on an earlier one: a workspace's imports run one after the other.
+        let mut busy = HashSet::new();
         for (workspace_id, id) in connection.watch(waiting)? {
+            if busy.contains(&workspace_id) {
+                continue;
+            }
             let free = Statement::select(raw::<Bool>("pg_try_advisory_lock(hashtextextended("))
                 .bind(id.to_string())
                 .sql(", 21))")
@@ -208,6 +215,8 @@ impl Store {
                     return Ok(Some(Claim { workspace_id, import, lock: connection }));
                 }
                 release(&mut connection, id)?;
+            } else {
+                busy.insert(workspace_id);
             }
         }
         Ok(None)
