@@ -93,9 +93,9 @@ impl Alignment {
     }
 
     /// `stage(version_id, position, aligned, norm)` as a table of the statement.
-    fn join<S>(&self, statement: Statement<S>, kind: &str, table: &str) -> Statement<S> {
+    fn join<S>(&self, statement: Statement<S>, join: &str, table: &str) -> Statement<S> {
         statement
-            .sql(format!(" {kind} unnest("))
+            .sql(format!(" {join} unnest("))
             .bind(self.versions.clone())
             .sql(", ")
             .bind(self.positions.clone())
@@ -269,8 +269,8 @@ pub fn open(
     let statement = Statement::select(Raw::<OpenTypes>::new(selection)).sql(
         " FROM stage_visits v JOIN deals ON deals.workspace_id = v.workspace_id AND deals.id = v.deal_id",
     );
+    // A deal of an untracked type is in no stage; it is open all the same.
     let statement = alignment
-        // Deals of an untracked type are in no stage, and open all the same.
         .join(statement, "LEFT JOIN", "v")
         .sql(", LATERAL (SELECT extract(epoch FROM ")
         .bind(as_of)

@@ -305,6 +305,7 @@ impl Report<'_> {
         counts: &[OpenCount],
     ) -> funnel_svg::OpenFunnel<'s> {
         let count = |n: i64| u64::try_from(n).unwrap_or(0);
+        let rounded = |amount: Decimal| amount.round_dp(self.currency.decimals());
         let rows = funnel::open(self.process, counts);
         let stages: Vec<_> = rows
             .into_iter()
@@ -312,21 +313,21 @@ impl Report<'_> {
                 name: &stage.name,
                 deals: count(row.deals),
                 amount: row.amount,
-                weighted_amount: row.weighted_amount,
+                weighted_amount: rounded(row.weighted_amount),
                 overdue: count(row.overdue),
                 median_age_days: row.median_age_seconds.map(|seconds| seconds / 86_400.0),
             })
             .collect();
-        let sum = |of: fn(&funnel_svg::OpenStage<'_>) -> Decimal| {
-            stages.iter().map(of).fold(Decimal::ZERO, Decimal::saturating_add)
+        let sum = |of: fn(&OpenCount) -> Decimal| {
+            counts.iter().map(of).fold(Decimal::ZERO, Decimal::saturating_add)
         };
         funnel_svg::OpenFunnel {
             heading,
             as_of: as_of.to_owned(),
             currency: self.currency.code(),
-            deals: stages.iter().map(|stage| stage.deals).fold(0, u64::saturating_add),
-            amount: sum(|stage| stage.amount),
-            weighted_amount: sum(|stage| stage.weighted_amount),
+            deals: counts.iter().map(|row| count(row.deals)).fold(0, u64::saturating_add),
+            amount: sum(|row| row.amount),
+            weighted_amount: rounded(sum(|row| row.weighted_amount)),
             stages,
         }
     }
