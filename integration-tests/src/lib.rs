@@ -9,6 +9,7 @@ pub mod postgres;
 pub mod process;
 pub mod server;
 pub mod spec_lint;
+pub mod sql;
 
 pub use api::{Api, Reply};
 pub use data::test_data;

@@ -1,0 +1,32 @@
+//! SQL of the tests' own, for figures that owe nothing to the code under test.
+
+use diesel::{PgConnection, RunQueryDsl, connection::SimpleConnection, dsl::sql, sql_types::Text};
+use serde_json::Value;
+
+/// What a query of one text answers, read as JSON.
+pub fn json(connection: &mut PgConnection, query: &str) -> Value {
+    let text: String = sql::<Text>(query).get_result(connection).expect(query);
+    serde_json::from_str(&text).expect("JSON")
+}
+
+pub fn run(connection: &mut PgConnection, statements: &str) {
+    connection.batch_execute(statements).expect(statements);
+}
+
+/// Table to a hash of all its rows, for every table but those of the imports themselves: two that are
+/// equal are of databases that say the same. Of the feed, what it tells of imports is left out.
+pub fn fingerprint(connection: &mut PgConnection) -> Value {
+    run(
+        connection,
+        "CREATE OR REPLACE FUNCTION pg_temp.hash(name text) RETURNS text LANGUAGE plpgsql AS $$ \
+         DECLARE answer text; BEGIN \
+         EXECUTE format('SELECT md5(coalesce(string_agg(t::text, chr(10) ORDER BY t::text), '''')) FROM %I t \
+         WHERE coalesce(to_jsonb(t) ->> ''event_type'', '''') NOT LIKE ''import.%%''', name) \
+         INTO answer; RETURN answer; END $$",
+    );
+    json(
+        connection,
+        "SELECT jsonb_object_agg(tablename, pg_temp.hash(tablename))::text FROM pg_tables \
+         WHERE schemaname = 'public' AND tablename NOT LIKE 'import%'",
+    )
+}

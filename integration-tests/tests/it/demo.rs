@@ -1,0 +1,77 @@
+//! The demo company, loaded as the first start loads it.
+
+use serde_json::{Value, json};
+use voronka_api::demo::{self, generator};
+use voronka_integration_tests::{Api, TestServer, postgres, sql};
+use voronka_persistence::Store;
+
+#[tokio::test]
+async fn the_demo_company_is_what_its_generator_made() {
+    let url = postgres::database();
+    let store = Store::new(&url, 4);
+    let directory = tempfile::tempdir().unwrap();
+    let load = async || {
+        let (store, path) = (store.clone(), directory.path().to_owned());
+        let loaded = tokio::task::spawn_blocking(move || demo::load(&store, &path).unwrap());
+        loaded.await.unwrap().describe("http://demo")
+    };
+    // As at a first start: before the server is there.
+    let first = load().await;
+    assert!(first.contains("was loaded: 36 employees"), "{first}");
+    let server = TestServer::on(url, &[]).await;
+
+    // What the operator is told to do works.
+    let mut api = Api::new(server.address);
+    api.log_in("admin@demo.example", "voronka-demo").await;
+    let path = first.split('\'').find(|part| part.contains("/v1/reports/")).unwrap();
+    let path = path.strip_prefix("http://demo").unwrap();
+    let svg = api.get(path).await.expect(200);
+    assert!(svg.text.starts_with("<svg") || svg.text.starts_with("<?xml"), "{}", svg.text);
+
+    let summary =
+        generator::summary(&generator::generate(generator::SEED, generator::default_until()));
+    let imports = api.get("/v1/imports?sort=created_at").await.expect(200).json["items"].clone();
+    let of = |field: &str| {
+        imports.as_array().unwrap().iter().map(|import| import[field].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!((of("state"), of("rejected")), (vec![json!("done"); 2], vec![json!(0); 2]));
+    assert_eq!(imports[0]["created"], summary.deals);
+    assert_eq!(imports[1]["updated"], imports[1]["rows_total"]);
+
+    let types = api.get("/v1/deal-types").await.expect(200).json["items"].clone();
+    let sale =
+        types.as_array().unwrap().iter().find(|row| row["mode"] == "manual").unwrap()["id"].clone();
+    let sale = sale.as_str().unwrap();
+    let path = format!(
+        "/v1/reports/funnel/closed?deal_type_id={sale}&basis=created&from=2000-01-01&to=2099-12-31"
+    );
+    let report = api.get(&path).await.expect(200).json;
+    let totals = &report["totals"];
+    let figures = ["deals", "open", "won", "lost"].map(|field| totals[field].as_u64().unwrap());
+    let expected = [summary.deals, summary.open, summary.won, summary.lost].map(|n| n as u64);
+    assert_eq!(figures, expected);
+    assert_eq!(totals["won_amount"], summary.won_amount.to_string());
+    let sum = |field: &str| {
+        report["stages"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|stage| stage[field].as_u64().unwrap())
+            .sum::<u64>()
+    };
+    assert_eq!(sum("back_moves"), summary.back_moves as u64);
+    let open =
+        api.get(&format!("/v1/reports/funnel/open?deal_type_id={sale}")).await.expect(200).json;
+    assert_eq!(open["totals"]["deals"], summary.open);
+    let skips: Value = sql::json(
+        &mut server.connection(),
+        "SELECT count(*)::text FROM events WHERE event_type = 'deal.stage_changed' AND change ->> 'direction' = 'skip'",
+    );
+    assert_eq!(skips, summary.skips);
+
+    // A second start finds it there and changes nothing.
+    let loaded = sql::fingerprint(&mut server.connection());
+    let second = load().await;
+    assert!(second.contains("is there: 36 employees"), "{second}");
+    assert_eq!(sql::fingerprint(&mut server.connection()), loaded);
+}
