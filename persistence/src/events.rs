@@ -141,6 +141,7 @@ pub fn after(
         .bind(position)
         .sql(" AND position <= ")
         .bind(ceiling);
+    let narrowed = types.is_some() || object_id.is_some();
     if let Some(types) = types {
         statement = statement.sql(" AND event_type = ANY(").bind(types).sql(")");
     }
@@ -155,8 +156,21 @@ pub fn after(
     let more = events.len() > keep;
     events.truncate(keep);
     let last = events.last().map(|event| event.position);
-    let position = if more { last.unwrap_or(position) } else { position.max(ceiling) };
+    // To where everything was seen, but no further than to an event: a position that was drawn and not
+    // used may be drawn again after a crash of the database.
+    let seen = if more || !narrowed { last } else { last_up_to(tenant, ceiling)? };
+    let position = position.max(seen.unwrap_or(position));
     Ok(Stretch { events, position, more })
+}
+
+/// The workspace's last event up to a position.
+fn last_up_to(tenant: &mut Tenant<'_>, ceiling: i64) -> Result<Option<i64>> {
+    let last = tenant
+        .rows(raw::<Nullable<BigInt>>("max(position)"), "events")
+        .sql(" AND position <= ")
+        .bind(ceiling)
+        .get_result(tenant.conn)?;
+    Ok(last)
 }
 
 /// The history of one object, oldest first.
