@@ -127,10 +127,13 @@ impl Process {
     }
 
     pub fn postmaster(&self) -> Option<u32> {
+        self.postmaster_file()?.lines().next()?.parse().ok()
+    }
+
+    fn postmaster_file(&self) -> Option<String> {
         let elsewhere = std::fs::read_to_string(self.directory.join("cluster")).ok();
         let home = elsewhere.map_or(self.directory.clone(), |path| path.trim().into());
-        let text = std::fs::read_to_string(home.join("postgres/postmaster.pid")).ok()?;
-        text.lines().next()?.parse().ok()
+        std::fs::read_to_string(home.join("postgres/postmaster.pid")).ok()
     }
 
     /// `kill -9` of the postmaster and of all its children.
@@ -160,19 +163,21 @@ impl Drop for Process {
             let _ = server.kill();
             let _ = server.wait();
         }
-        if let Some(postmaster) = self.postmaster() {
+        if let Some((postmaster, file)) = self.postmaster().zip(self.postmaster_file()) {
             signal("INT", &[postmaster]);
             let deadline = Instant::now() + PATIENCE;
             while self.postmaster().is_some() && Instant::now() < deadline {
                 std::thread::park_timeout(Duration::from_millis(10));
             }
+            // The directory of its socket, empty by now.
+            let _ = file.lines().nth(4).map(std::fs::remove_dir);
         }
         let _ = std::fs::remove_dir_all(&self.directory);
         let _ = std::fs::remove_file(self.directory.with_extension("log"));
     }
 }
 
-/// Asks for a page until it is there.
+/// Asks the server until its database answers.
 pub async fn until_ready(api: &Api) {
     until("ready", async || api.try_get("/readyz").await.is_some_and(|r| r.status == 200)).await;
 }
