@@ -210,7 +210,7 @@ impl<'a> Lint<'a> {
             let known = self.codes.iter().find(|(_, code)| *code == name);
             self.unless(known.is_some(), at, format!("{name} is no code of docs/errors.md"));
             let same = text(value, "code") == name
-                && value["status"].to_string() == status
+                && value["status"].as_u64().is_some_and(|given| given.to_string() == status)
                 && known.is_none_or(|(known, _)| known.to_string() == status);
             self.unless(same, at, format!("the example {name} is that of another problem"));
         }

@@ -178,6 +178,13 @@ fn bounds(fault: &validator::ValidationError) -> String {
     }
 }
 
+/// For a field of a PATCH that cannot be cleared: absent keeps, a value sets, null is refused.
+pub fn present<'de, D: serde::Deserializer<'de>, T: serde::Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
 /// A field of a PATCH: absent keeps, null clears, a value sets.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Patch<T> {

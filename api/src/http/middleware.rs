@@ -117,6 +117,10 @@ pub async fn authenticate(
     request: ServiceRequest,
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
+    // A frontend may send its expired token along when it exchanges its refresh token.
+    if !request.path().starts_with("/v1/") || request.path().starts_with("/v1/auth/") {
+        return next.call(request).await;
+    }
     let caller = match find_caller(&request).await {
         Ok(caller) => caller,
         Err(problem) => return Ok(request.error_response(problem)),

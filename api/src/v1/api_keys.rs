@@ -84,7 +84,12 @@ impl NewApiKey {
             faults.add("/scopes", "too_many", format!("There are {} scopes.", known.len()));
         }
         for (index, scope) in self.scopes.iter().enumerate().take(known.len()) {
-            if !known.contains(&scope.as_str()) {
+            let permission = Permission::parse(scope);
+            if permission.is_some_and(|permission| !unit.caller.may(permission)) {
+                let detail = "A key cannot do what its maker cannot do.";
+                faults.add(format!("/scopes/{index}"), "scope_not_held", detail);
+            }
+            if permission.is_none() {
                 let detail = format!("One of {}.", known.join(", "));
                 faults.add(format!("/scopes/{index}"), "unknown_scope", detail);
             }

@@ -54,8 +54,10 @@ pub struct NewCatalogueEntry {
 #[schema(example = json!({"archived": true}))]
 pub struct CatalogueEntryPatch {
     #[validate(length(min = 1, max = 200))]
+    #[serde(default, deserialize_with = "crate::http::body::present")]
     pub name: Option<String>,
     /// True archives the entry, false brings it back.
+    #[serde(default, deserialize_with = "crate::http::body::present")]
     pub archived: Option<bool>,
 }
 

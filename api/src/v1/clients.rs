@@ -119,11 +119,14 @@ impl NewClient {
 #[schema(example = json!({"type": "current", "class": null}))]
 pub struct ClientPatch {
     #[validate(length(min = 1, max = 200))]
+    #[serde(default, deserialize_with = "crate::http::body::present")]
     pub name: Option<String>,
     #[schema(value_type = Option<String>)]
+    #[serde(default, deserialize_with = "crate::http::body::present")]
     pub kind: Option<ClientKind>,
     #[serde(rename = "type")]
     #[schema(value_type = Option<String>)]
+    #[serde(default, deserialize_with = "crate::http::body::present")]
     pub client_type: Option<ClientType>,
     #[serde(default)]
     #[schema(value_type = Option<String>)]
@@ -131,10 +134,12 @@ pub struct ClientPatch {
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     pub region: Patch<String>,
+    #[serde(default, deserialize_with = "crate::http::body::present")]
     pub tags: Option<Vec<String>>,
     #[serde(default)]
     #[schema(value_type = Option<bool>)]
     pub consent: Patch<bool>,
+    #[serde(default, deserialize_with = "crate::http::body::present")]
     pub archived: Option<bool>,
 }
 

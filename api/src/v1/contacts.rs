@@ -101,12 +101,16 @@ impl NewContact {
 #[schema(example = json!({"emails": ["joris@isdom.example"]}))]
 pub struct ContactPatch {
     #[validate(length(min = 1, max = 200))]
+    #[serde(default, deserialize_with = "crate::http::body::present")]
     pub name: Option<String>,
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     pub position: Patch<String>,
+    #[serde(default, deserialize_with = "crate::http::body::present")]
     pub phones: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "crate::http::body::present")]
     pub emails: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "crate::http::body::present")]
     pub archived: Option<bool>,
 }
 

@@ -221,11 +221,17 @@ pub struct NewDealType {
 #[schema(example = json!({"allow_skip": false}))]
 pub struct DealTypePatch {
     #[validate(length(min = 1, max = 200))]
+    #[serde(default, deserialize_with = "crate::http::body::present")]
     pub name: Option<String>,
+    #[serde(default, deserialize_with = "crate::http::body::present")]
     pub enabled: Option<bool>,
+    #[serde(default, deserialize_with = "crate::http::body::present")]
     pub allow_skip: Option<bool>,
+    #[serde(default, deserialize_with = "crate::http::body::present")]
     pub allow_back: Option<bool>,
+    #[serde(default, deserialize_with = "crate::http::body::present")]
     pub require_primary_demand: Option<bool>,
+    #[serde(default, deserialize_with = "crate::http::body::present")]
     pub archived: Option<bool>,
 }
 

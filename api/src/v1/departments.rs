@@ -76,6 +76,7 @@ impl NewDepartment {
 #[schema(example = json!({"name": "Amsterdam office", "head_id": null}))]
 pub struct DepartmentPatch {
     #[validate(length(min = 1, max = 200))]
+    #[serde(default, deserialize_with = "crate::http::body::present")]
     pub name: Option<String>,
     #[serde(default)]
     #[schema(value_type = Option<Uuid>)]
@@ -83,6 +84,7 @@ pub struct DepartmentPatch {
     #[serde(default)]
     #[schema(value_type = Option<Uuid>)]
     pub head_id: Patch<Uuid>,
+    #[serde(default, deserialize_with = "crate::http::body::present")]
     pub archived: Option<bool>,
 }
 

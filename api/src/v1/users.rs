@@ -103,11 +103,13 @@ impl NewUser {
 #[schema(example = json!({"role": "head", "active": true}))]
 pub struct UserPatch {
     #[validate(length(min = 1, max = 200))]
+    #[serde(default, deserialize_with = "crate::http::body::present")]
     pub name: Option<String>,
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     pub email: Patch<String>,
     #[schema(value_type = Option<String>)]
+    #[serde(default, deserialize_with = "crate::http::body::present")]
     pub role: Option<Role>,
     #[serde(default)]
     #[schema(value_type = Option<String>)]
@@ -115,9 +117,11 @@ pub struct UserPatch {
     #[serde(default)]
     #[schema(value_type = Option<Uuid>)]
     pub department_id: Patch<Uuid>,
+    #[serde(default, deserialize_with = "crate::http::body::present")]
     pub active: Option<bool>,
     /// Sets a new password, and ends the user's logins.
     #[validate(length(min = 10, max = 1024))]
+    #[serde(default, deserialize_with = "crate::http::body::present")]
     pub password: Option<String>,
 }
 

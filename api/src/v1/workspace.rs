@@ -57,11 +57,14 @@ impl From<Workspace> for WorkspaceBody {
 #[schema(example = json!({"name": "Lantern Systems", "deal_visibility": "everyone"}))]
 pub struct WorkspacePatch {
     #[validate(length(min = 1, max = 200))]
+    #[serde(default, deserialize_with = "crate::http::body::present")]
     pub name: Option<String>,
     /// IANA zone; days of reports are counted in it from now on.
     #[schema(value_type = Option<String>)]
+    #[serde(default, deserialize_with = "crate::http::body::present")]
     pub time_zone: Option<chrono_tz::Tz>,
     #[schema(value_type = Option<String>)]
+    #[serde(default, deserialize_with = "crate::http::body::present")]
     pub deal_visibility: Option<DealVisibility>,
 }
 

@@ -25,6 +25,9 @@ fn events(events: &[(&str, &str, u64)]) -> Vec<(String, String, u64)> {
     events.iter().map(|(kind, at, line)| ((*kind).to_owned(), (*at).to_owned(), *line)).collect()
 }
 
+/// Cells of a row, what the import counts (created, updated, unchanged, rejected), and codes of refusal.
+type Step = (&'static [(&'static str, &'static str)], [i64; 4], &'static [&'static str]);
+
 #[tokio::test]
 async fn time_runs_forward() {
     let server = TestServer::start().await;
@@ -88,7 +91,7 @@ async fn a_known_deal_becomes_what_its_row_says() {
         }
         file(&[&row])
     };
-    let steps: [(&[(&str, &str)], [i64; 4], &[&str]); 7] = [
+    let steps: [Step; 7] = [
         (&[], [1, 0, 0, 0], &["opened"]),
         (
             &[("amount", "250.5"), ("owner", "Ben")],

@@ -234,11 +234,14 @@ impl NewDealBody {
 #[serde(deny_unknown_fields)]
 #[schema(as = DealPatch, example = json!({"amount": {"amount": "2500.00", "currency": "EUR"}, "expected_close_on": null}))]
 pub struct DealPatchBody {
+    #[serde(default, deserialize_with = "crate::http::body::present")]
     pub title: Option<String>,
     #[serde(default)]
     #[schema(value_type = Option<Uuid>)]
     pub client_id: Patch<Uuid>,
+    #[serde(default, deserialize_with = "crate::http::body::present")]
     pub owner_id: Option<Uuid>,
+    #[serde(default, deserialize_with = "crate::http::body::present")]
     pub amount: Option<MoneyBody>,
     /// Name of the source.
     #[serde(default)]
