@@ -168,7 +168,7 @@ impl<'a> Job<'a> {
             number: 0,
             bytes: io::Cursor::new(Vec::new()),
         };
-        Ok(reader(Newlines { file: pieces, after_return: false }, self.delimiter))
+        Ok(reader(Newlines::of(pieces), self.delimiter))
     }
 
     /// A record as a row, or its faults; with its cells.
@@ -301,9 +301,17 @@ pub fn delimiter(spec: &Spec) -> u8 {
 }
 
 /// Ends every line with a line feed, whatever ended it before: so that lines are counted as editors do.
+/// What stands in quotes stays as it is.
 struct Newlines<R> {
     file: R,
     after_return: bool,
+    quoted: bool,
+}
+
+impl<R> Newlines<R> {
+    fn of(file: R) -> Self {
+        Self { file, after_return: false, quoted: false }
+    }
 }
 
 impl<R: Read> Read for Newlines<R> {
@@ -313,8 +321,9 @@ impl<R: Read> Read for Newlines<R> {
             let mut kept = 0;
             for index in 0..count {
                 let Some(byte) = buffer.get(index).copied() else { break };
+                self.quoted ^= byte == b'"';
                 let second = byte == b'\n' && self.after_return;
-                self.after_return = byte == b'\r';
+                self.after_return = byte == b'\r' && !self.quoted;
                 if second {
                     continue;
                 }
@@ -369,11 +378,11 @@ mod tests {
     #[test]
     fn lines_end_alike() {
         for size in 1..5 {
-            let file = io::BufReader::with_capacity(size, &b"a\r\nb\rc\n\nd\r\n"[..]);
+            let file = &b"a\r\nb\rc\n\n\"d\r\n\"\r\n"[..];
             let mut text = String::new();
-            let mut lines = Newlines { file, after_return: false };
+            let mut lines = Newlines::of(io::BufReader::with_capacity(size, file));
             lines.read_to_string(&mut text).unwrap();
-            assert_eq!(text, "a\nb\nc\n\nd\n", "{size}");
+            assert_eq!(text, "a\nb\nc\n\n\"d\r\n\"\n", "{size}");
         }
     }
 }

@@ -6,17 +6,13 @@ use std::{
     sync::Arc,
 };
 
-use diesel::{
-    RunQueryDsl,
-    sql_types::{Bool, Nullable, Text, Uuid as SqlUuid},
-};
 use uuid::Uuid;
 use voronka_domain::{
     Fault, Refusal,
     access::Actor,
     import::{
-        DealRow, Defaults, EventRow, Named, Outcome, Plan, Rejection, Target, apply_deal,
-        apply_event, arrange,
+        DealRow, Defaults, EventRow, Outcome, Plan, Rejection, Target, apply_deal, apply_event,
+        arrange,
     },
     ledger::Ledger,
     process::{Process, Rules},
@@ -24,13 +20,10 @@ use voronka_domain::{
 };
 
 use crate::{
-    Answer, Error, Result, Statement, Store, Unit,
-    catalogues::{self, Catalogue},
-    clients, deal_types,
+    Answer, Error, Result, Store, Unit, deal_types,
     deals::{self, Recordable},
+    import_names::Names,
     imports::{self, Import},
-    unit::raw,
-    users,
 };
 
 /// A row with the cells that it was read from.
@@ -252,15 +245,11 @@ impl<'r, 'c> Run<'r, 'c> {
     }
 
     fn deals(&mut self, rows: Vec<Read<DealRow>>, tally: &mut Tally) -> Result<()> {
-        let mut names = Names::default();
-        for Read { row, .. } in &rows {
-            names.wants(&row.owner, &row.client, &row.source, &row.competitor);
-            names.wants_reason(row.target.as_ref());
-        }
-        names.resolve(self.unit, self.plan.spec.create_missing, tally)?;
+        let mut names = Names::of_deals(rows.iter().map(|read| &read.row));
+        names.resolve(self.unit, self.plan.spec.create_missing, |note| tally.note(note))?;
         let mut known = self.known(rows.iter().map(|read| read.row.external_id.clone()))?;
         for Read { row, cells } in rows {
-            let named = match names.of_deal(&row) {
+            let named = match names.deal(&row) {
                 Ok(named) => named,
                 Err(faults) => {
                     tally.rejected.push((faults, cells));
@@ -289,13 +278,8 @@ impl<'r, 'c> Run<'r, 'c> {
     }
 
     fn cases(&mut self, cases: Vec<Vec<Read<EventRow>>>, tally: &mut Tally) -> Result<()> {
-        let mut names = Names::default();
-        for Read { row, .. } in cases.iter().flatten() {
-            names.wants(&row.user, &row.client, &row.source, &row.competitor);
-            names.wants(&row.owner, &None, &None, &None);
-            names.wants_reason(Some(&row.target));
-        }
-        names.resolve(self.unit, self.plan.spec.create_missing, tally)?;
+        let mut names = Names::of_events(cases.iter().flatten().map(|read| &read.row));
+        names.resolve(self.unit, self.plan.spec.create_missing, |note| tally.note(note))?;
         let ids = cases.iter().filter_map(|case| case.first());
         let mut known = self.known(ids.map(|read| read.row.case_id.clone()))?;
         for case in cases {
@@ -339,7 +323,7 @@ impl<'r, 'c> Run<'r, 'c> {
                 tally.count(Outcome::Unchanged);
                 continue;
             }
-            let (named, user_id) = match names.of_event(&row, place.is_none()) {
+            let (named, user_id) = match names.event(&row, place.is_none()) {
                 Ok(found) => found,
                 Err(faults) => {
                     tally.rejected.push((faults, cells));
@@ -392,240 +376,4 @@ fn note_gaps(row: &DealRow, tally: &mut Tally) {
             tally.note(code);
         }
     }
-}
-
-/// Names that rows use, and whose they are. None for a name that is unknown or is not unique.
-#[derive(Default)]
-struct Names {
-    users: HashMap<String, Option<Uuid>>,
-    clients: HashMap<String, Option<Uuid>>,
-    sources: HashMap<String, Option<Uuid>>,
-    competitors: HashMap<String, Option<Uuid>>,
-    reasons: HashMap<String, Option<Uuid>>,
-    /// The first spelling of each name, for those that are created.
-    spelling: HashMap<String, String>,
-}
-
-impl Names {
-    fn wants(
-        &mut self,
-        user: &Option<String>,
-        client: &Option<String>,
-        source: &Option<String>,
-        competitor: &Option<String>,
-    ) {
-        let wanted = [
-            (user, &mut self.users),
-            (client, &mut self.clients),
-            (source, &mut self.sources),
-            (competitor, &mut self.competitors),
-        ];
-        for (name, names) in wanted {
-            if let Some(name) = name {
-                let folded = name.to_lowercase();
-                self.spelling.entry(folded.clone()).or_insert_with(|| name.clone());
-                names.entry(folded).or_insert(None);
-            }
-        }
-    }
-
-    fn wants_reason(&mut self, target: Option<&Target>) {
-        if let Some(Target::Lost { reason: Some(reason), .. }) = target {
-            let folded = reason.to_lowercase();
-            self.spelling.entry(folded.clone()).or_insert_with(|| reason.clone());
-            self.reasons.entry(folded).or_insert(None);
-        }
-    }
-
-    fn resolve(&mut self, unit: &mut Unit<'_>, create: bool, tally: &mut Tally) -> Result<()> {
-        let spelling = std::mem::take(&mut self.spelling);
-        // Somebody may be called by email in one row and by name in another.
-        let by_email = ("id, lower(email), NOT active, email", "lower(email) = ANY(wanted.names)");
-        let by_name = ("id, lower(name), NOT active, email", BY_NAME);
-        for (columns, condition) in [by_email, by_name] {
-            look_up(unit, &mut self.users, "users", columns, condition)?;
-        }
-        look_up(unit, &mut self.clients, "clients", PLAIN, BY_NAME)?;
-        look_up(unit, &mut self.sources, "sources", PLAIN, BY_NAME)?;
-        look_up(unit, &mut self.competitors, "competitors", PLAIN, BY_NAME)?;
-        look_up(unit, &mut self.reasons, "loss_reasons", PLAIN, BY_NAME)?;
-        if !create {
-            return Ok(());
-        }
-        for (name, id) in missing(&mut self.users) {
-            tally.note("created_user");
-            *id = Some(create_user(unit, spelling.get(name).unwrap_or(name))?);
-        }
-        for (name, id) in missing(&mut self.clients) {
-            tally.note("created_client");
-            *id = Some(create_client(unit, spelling.get(name).unwrap_or(name))?);
-        }
-        for (names, catalogue, note) in [
-            (&mut self.sources, Catalogue::Sources, "created_source"),
-            (&mut self.competitors, Catalogue::Competitors, "created_competitor"),
-            (&mut self.reasons, Catalogue::LossReasons, "created_loss_reason"),
-        ] {
-            for (name, id) in missing(names) {
-                tally.note(note);
-                let name = spelling.get(name).unwrap_or(name).clone();
-                *id = Some(catalogues::create(unit, catalogue, name)?.id);
-            }
-        }
-        Ok(())
-    }
-
-    fn of_deal(&self, row: &DealRow) -> Result<Named, Vec<Rejection>> {
-        let mut faults = Vec::new();
-        let mut find = |names, field, name: &Option<String>| {
-            find(names, field, name.as_deref(), row.line, &mut faults)
-        };
-        let named = Named {
-            owner_id: find(&self.users, "owner", &row.owner),
-            client_id: find(&self.clients, "client", &row.client),
-            source_id: find(&self.sources, "source", &row.source),
-            competitor_id: find(&self.competitors, "competitor", &row.competitor),
-            loss_reason_id: find(&self.reasons, "loss_reason", &reason_of(row.target.as_ref())),
-        };
-        if faults.is_empty() { Ok(named) } else { Err(faults) }
-    }
-
-    /// The ids of an event's names, and of who did it. Who does the first event of a case leads the deal,
-    /// unless somebody else is named as its owner.
-    fn of_event(
-        &self,
-        row: &EventRow,
-        first: bool,
-    ) -> Result<(Named, Option<Uuid>), Vec<Rejection>> {
-        let mut faults = Vec::new();
-        let mut find = |names, field, name: &Option<String>| {
-            find(names, field, name.as_deref(), row.line, &mut faults)
-        };
-        let user_id = find(&self.users, "user", &row.user);
-        let owner_id = find(&self.users, "owner", &row.owner);
-        let named = Named {
-            owner_id: owner_id.or(user_id.filter(|_| first)),
-            client_id: find(&self.clients, "client", &row.client),
-            source_id: find(&self.sources, "source", &row.source),
-            competitor_id: find(&self.competitors, "competitor", &row.competitor),
-            loss_reason_id: find(&self.reasons, "loss_reason", &reason_of(Some(&row.target))),
-        };
-        if faults.is_empty() { Ok((named, user_id)) } else { Err(faults) }
-    }
-}
-
-fn reason_of(target: Option<&Target>) -> Option<String> {
-    match target {
-        Some(Target::Lost { reason, .. }) => reason.clone(),
-        _ => None,
-    }
-}
-
-fn find(
-    names: &HashMap<String, Option<Uuid>>,
-    field: &str,
-    name: Option<&str>,
-    line: u64,
-    faults: &mut Vec<Rejection>,
-) -> Option<Uuid> {
-    let name = name?;
-    let id = names.get(&name.to_lowercase()).copied().flatten();
-    if id.is_none() {
-        let reason = format!("\"{name}\" is not known, not in use, or not unique.");
-        faults.push(Rejection::new(line, field, "unknown_reference", reason));
-    }
-    id
-}
-
-fn missing(
-    names: &mut HashMap<String, Option<Uuid>>,
-) -> impl Iterator<Item = (&String, &mut Option<Uuid>)> {
-    // In order of the names, so that the same file gives the same ids in the same order.
-    let mut missing: Vec<_> = names.iter_mut().filter(|(_, id)| id.is_none()).collect();
-    missing.sort_by(|a, b| a.0.cmp(b.0));
-    missing.into_iter()
-}
-
-const PLAIN: &str = "id, lower(name), archived, NULL::text";
-const BY_NAME: &str = "lower(name) = ANY(wanted.names)";
-
-type NameTypes = (SqlUuid, Text, Bool, Nullable<Text>);
-
-/// Fills in the ids of names. Of several with one name none is taken, nor is one out of use.
-fn look_up(
-    unit: &mut Unit<'_>,
-    names: &mut HashMap<String, Option<Uuid>>,
-    table: &'static str,
-    columns: &'static str,
-    condition: &'static str,
-) -> Result<()> {
-    let unknown = names.iter().filter(|(_, id)| id.is_none());
-    let wanted: Vec<String> = unknown.map(|(name, _)| name.clone()).collect();
-    if wanted.is_empty() {
-        return Ok(());
-    }
-    let rows: Vec<(Uuid, String, bool, Option<String>)> =
-        Statement::select(raw::<NameTypes>(columns))
-            .sql(format!(" FROM {table}, (SELECT "))
-            .bind(wanted)
-            .sql(format!(
-                "::text[] AS names) AS wanted WHERE {condition} AND {table}.workspace_id = "
-            ))
-            .bind(unit.tenant.workspace_id)
-            .sql(" ORDER BY id")
-            .load(unit.tenant.conn)?;
-    let mut found: HashMap<String, Vec<(Uuid, bool)>> = HashMap::new();
-    for (id, name, out_of_use, _) in rows {
-        found.entry(name).or_default().push((id, out_of_use));
-    }
-    for (name, ids) in found {
-        match ids.as_slice() {
-            [(id, false)] => {
-                names.insert(name, Some(*id));
-            }
-            // Taken out of the wishes, so that it is not created again.
-            _ => {
-                names.remove(&name);
-            }
-        }
-    }
-    Ok(())
-}
-
-fn create_user(unit: &mut Unit<'_>, name: &str) -> Result<Uuid> {
-    let id = Uuid::now_v7();
-    let user = users::User {
-        id,
-        name: name.to_owned(),
-        email: name.contains('@').then(|| name.to_owned()),
-        role: "seller".to_owned(),
-        position: None,
-        department_id: None,
-        active: true,
-        password_hash: None,
-        version: 1,
-        created_at: unit.now,
-        updated_at: unit.now,
-    };
-    users::insert(unit, &user)?;
-    Ok(id)
-}
-
-fn create_client(unit: &mut Unit<'_>, name: &str) -> Result<Uuid> {
-    let id = Uuid::now_v7();
-    let client = clients::Client {
-        id,
-        name: name.to_owned(),
-        kind: "organisation".to_owned(),
-        client_type: "new".to_owned(),
-        class: None,
-        region: None,
-        tags: Vec::new(),
-        consent: None,
-        archived: false,
-        version: 1,
-        created_at: unit.now,
-        updated_at: unit.now,
-    };
-    clients::insert(unit, &client)?;
-    Ok(id)
 }

@@ -16,6 +16,7 @@ mod error;
 pub mod events;
 pub mod funnels;
 pub mod idempotency;
+mod import_names;
 pub mod import_run;
 pub mod imports;
 pub mod list;

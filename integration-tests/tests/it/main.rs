@@ -12,6 +12,7 @@ mod feed;
 mod funnel_deck;
 mod funnel_forms;
 mod funnels;
+mod import_files;
 mod imports;
 mod imports_over_time;
 mod openapi;

@@ -239,8 +239,12 @@ pub fn alike(report: &Value, like: &Value) -> Value {
         }
         Value::Number(number) if number.is_f64() || report.is_f64() => {
             let places = if number.as_f64().is_some_and(|n| n < 1.0) { 1e6 } else { 1e3 };
-            let value = report.as_f64().map(|value| (value * places).round() / places);
-            if value == number.as_f64() { like.clone() } else { json!(value) }
+            // The middle of two may be rounded up on one side and down on the other.
+            let near = |a: f64, b: f64| (a - b).abs() * places < 1.001;
+            match (report.as_f64(), number.as_f64()) {
+                (Some(value), Some(number)) if near(value, number) => like.clone(),
+                (value, _) => json!(value),
+            }
         }
         _ => report.clone(),
     }

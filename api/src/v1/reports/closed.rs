@@ -164,7 +164,10 @@ fn totals_body(totals: ClosedTotals, currency: Currency) -> ClosedFunnelTotals {
         open_amount: money(totals.open_amount),
         win_rate: totals.win_rate,
         win_rate_by_amount: totals.win_rate_by_amount,
-        average_won_amount: totals.average_won_amount.map(money),
+        // A mean is rounded like the amounts that it is of.
+        average_won_amount: totals
+            .average_won_amount
+            .map(|amount| money(amount.round_dp(currency.decimals()))),
         mean_won_cycle_seconds: totals.mean_won_cycle_seconds,
     }
 }

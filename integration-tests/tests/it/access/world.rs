@@ -235,7 +235,7 @@ const CASES: &[Case] = &[
     read("getDepartment", |a| &a.department),
     change("updateDepartment", |a| &a.department, renamed),
     list("listApiKeys"),
-    new("createApiKey", |_| json!({ "name": "New", "scopes": ["deals:read"] })),
+    new("createApiKey", |_| json!({ "name": "New", "scopes": ["api_keys:manage"] })),
     read("getApiKey", |a| &a.api_key),
     read("revokeApiKey", |a| &a.api_key),
     list("listClients"),
