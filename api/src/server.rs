@@ -1,6 +1,9 @@
 //! The HTTP server.
 
-use std::net::{SocketAddr, TcpListener};
+use std::{
+    net::{SocketAddr, TcpListener},
+    time::Duration,
+};
 
 use actix_cors::Cors;
 use actix_web::{
@@ -22,6 +25,10 @@ use crate::{
     state::App,
     v1,
 };
+
+/// Longer than clients and proxies keep an idle connection, so that it is they who close it: a request
+/// that meets our closing is lost.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
 /// A server that listens already; it serves once it is awaited.
 pub fn build(app: web::Data<App>, config: &ServeConfig) -> std::io::Result<(Server, SocketAddr)> {
@@ -47,6 +54,7 @@ pub fn build(app: web::Data<App>, config: &ServeConfig) -> std::io::Result<(Serv
             .wrap(cors(&origins))
             .wrap(from_fn(observe))
     })
+    .keep_alive(KEEP_ALIVE)
     .shutdown_timeout(config.shutdown_seconds);
     if let Some(workers) = config.workers {
         server = server.workers(workers);

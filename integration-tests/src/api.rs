@@ -72,7 +72,11 @@ impl Api {
             workspace_id: Uuid::nil(),
             user_id: Uuid::nil(),
             email: String::new(),
-            http: Client::builder().no_proxy().build().expect("a client"),
+            http: Client::builder()
+                .no_proxy()
+                .pool_idle_timeout(std::time::Duration::from_secs(30))
+                .build()
+                .expect("a client"),
         }
     }
 
