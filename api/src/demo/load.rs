@@ -108,7 +108,8 @@ pub fn load(store: &Store, data_dir: &Path) -> Result<Loaded, Failure> {
         company.currency,
     );
     let until = generator::default_until();
-    let from = until - chrono::Months::new(12);
+    let year_before = until.checked_sub_months(chrono::Months::new(12));
+    let from = year_before.and_then(|day| day.succ_opt()).unwrap_or(until);
     Ok(Loaded {
         fresh: there.is_none(),
         company: company.name,
