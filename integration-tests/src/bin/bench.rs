@@ -13,6 +13,8 @@ use voronka_integration_tests::{Api, TestServer};
 
 const CONNECTIONS: usize = 16;
 const REQUESTS: usize = 200;
+/// A report counts ten thousand deals at each request.
+const REPORTS: usize = 20;
 const ROUNDS: usize = 3;
 
 struct Figure {
@@ -21,8 +23,11 @@ struct Figure {
     tail: Duration,
 }
 
-/// `REQUESTS` from each of the connections; the round with the middle rate of some.
-async fn measure<F, R>(request: impl Fn(usize, usize) -> F + Clone + Send + 'static) -> Figure
+/// So many requests from each of the connections; the round with the middle rate of some.
+async fn measure<F, R>(
+    requests: usize,
+    request: impl Fn(usize, usize) -> F + Clone + Send + 'static,
+) -> Figure
 where
     F: Future<Output = R> + Send,
     R: Send,
@@ -34,10 +39,10 @@ where
             .map(|client| {
                 let request = request.clone();
                 tokio::spawn(async move {
-                    let mut times = Vec::with_capacity(REQUESTS);
-                    for number in 0..REQUESTS {
+                    let mut times = Vec::with_capacity(requests);
+                    for number in 0..requests {
                         let started = Instant::now();
-                        request(client, round * REQUESTS + number).await;
+                        request(client, round * requests + number).await;
                         times.push(started.elapsed());
                     }
                     times
@@ -92,7 +97,7 @@ async fn main() {
     );
 
     let theirs = api.clone();
-    let idle = measure(move |_, _| {
+    let idle = measure(REQUESTS, move |_, _| {
         let api = theirs.clone();
         async move { api.get("/healthz").await.expect(200) }
     })
@@ -100,7 +105,7 @@ async fn main() {
     print("/healthz", &idle, idle.rate);
 
     let (theirs, kind) = (api.clone(), deal_type.clone());
-    let create = measure(move |_, _| {
+    let create = measure(REQUESTS, move |_, _| {
         let (api, kind) = (theirs.clone(), kind.clone());
         async move { api.deal(&kind, "1999.95").await }
     })
@@ -108,7 +113,7 @@ async fn main() {
     print("create a deal", &create, idle.rate);
 
     let (theirs, ids) = (api.clone(), deals(&api, &deal_type).await);
-    let moved = measure(move |client, number| {
+    let moved = measure(REQUESTS, move |client, number| {
         let (api, id) = (theirs.clone(), ids[client].clone());
         let stage = if number % 2 == 0 { "second" } else { "first" };
         async move {
@@ -120,16 +125,17 @@ async fn main() {
 
     // Ten thousand deals in some seconds are more than Postgres' statistics keep up with.
     diesel::sql_query("ANALYZE").execute(&mut server.connection()).expect("statistics");
-    for (name, path) in [
-        ("list 50 deals", "/v1/deals?status=open&sort=-updated_at".to_owned()),
+    for (name, requests, path) in [
+        ("list 50 deals", REQUESTS, "/v1/deals?status=open&sort=-updated_at".to_owned()),
         (
             "closed funnel",
+            REPORTS,
             format!("/v1/reports/funnel/closed?deal_type_id={deal_type}&basis=created"),
         ),
-        ("open funnel", format!("/v1/reports/funnel/open?deal_type_id={deal_type}")),
+        ("open funnel", REPORTS, format!("/v1/reports/funnel/open?deal_type_id={deal_type}")),
     ] {
         let theirs = api.clone();
-        let figure = measure(move |_, _| {
+        let figure = measure(requests, move |_, _| {
             let (api, path) = (theirs.clone(), path.clone());
             async move { api.get(&path).await.expect(200) }
         })
