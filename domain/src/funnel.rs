@@ -7,12 +7,49 @@ use serde::Serialize;
 
 use crate::{deal::Status, process::Process};
 
-/// Deals of one outcome and one depth, counted.
-#[derive(Debug, Clone, PartialEq)]
-pub struct DepthCount {
-    /// Furthest position ever entered.
+/// How far a deal has come: all that a closed funnel tells deals apart by. Positions are those of the
+/// process that the report shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Furthest position ever entered; 0 where the deal was opened without stages.
     pub depth: i16,
+    /// Position of the stage that it is in, or was closed in.
+    pub position: i16,
     pub status: Status,
+}
+
+/// Which deals a number of the closed funnel counts: the report and the list behind it both ask here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Count {
+    Deals,
+    Of(Status),
+    Reached(i16),
+    Passed(i16),
+    /// Of this outcome, with this as the furthest stage.
+    At(i16, Status),
+    LostFrom(i16),
+}
+
+impl Count {
+    pub fn holds(self, deal: Progress) -> bool {
+        // A deal that was opened without stages counts in the first.
+        let depth = deal.depth.max(1);
+        match self {
+            Self::Deals => true,
+            Self::Of(status) => deal.status == status,
+            Self::Reached(position) => deal.status == Status::Won || depth >= position,
+            // Past the last stage there are only won deals.
+            Self::Passed(position) => Self::Reached(position.saturating_add(1)).holds(deal),
+            Self::At(position, status) => deal.status == status && depth == position,
+            Self::LostFrom(position) => deal.status == Status::Lost && deal.position == position,
+        }
+    }
+}
+
+/// Deals that have come equally far, counted.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ProgressCount {
+    pub progress: Progress,
     pub deals: i64,
     pub amount: Decimal,
     /// Sum of the seconds from opening to closing, over the deals.
@@ -29,8 +66,6 @@ pub struct VisitCount {
     /// Visits that are not over: censored, and not in the median.
     pub open_visits: i64,
     pub back_moves: i64,
-    /// Deals that were lost from the stage, wherever they had been before.
-    pub lost_from: i64,
     pub median_seconds: Option<f64>,
 }
 
@@ -42,6 +77,8 @@ pub struct ClosedStage {
     pub reached: i64,
     pub passed: i64,
     pub lost: i64,
+    /// Deals that were lost from the stage, wherever they had been before.
+    pub lost_from: i64,
     pub open: i64,
     pub reached_amount: Decimal,
     pub passed_amount: Decimal,
@@ -73,60 +110,54 @@ pub struct ClosedFunnel {
     pub totals: ClosedTotals,
 }
 
-/// The funnel of a set of deals from their counts by depth and outcome.
-pub fn closed(process: &Process, depths: &[DepthCount], visits: &[VisitCount]) -> ClosedFunnel {
-    let totals = totals(depths);
-    // A deal that was opened without stages counts in the first.
-    let depth = |row: &DepthCount| row.depth.max(1);
-    let reached =
-        |position: i16| tally(depths, |row| row.status == Status::Won || depth(row) >= position);
-    let at = |position: i16, status: Status| {
-        tally(depths, |row| row.status == status && depth(row) == position)
-    };
-    let first = reached(1).0;
+/// The funnel of a set of deals from their counts by progress.
+pub fn closed(process: &Process, counts: &[ProgressCount], visits: &[VisitCount]) -> ClosedFunnel {
+    let tally = |count| tally(counts, count);
+    let first = tally(Count::Reached(1)).0;
     let stages = process
         .stages
         .iter()
         .map(|stage| {
-            let here = reached(stage.position);
-            // Past the last stage there are only won deals.
-            let next = reached(stage.position.saturating_add(1));
-            let (lost, lost_amount) = at(stage.position, Status::Lost);
-            let (open, open_amount) = at(stage.position, Status::Open);
+            let position = stage.position;
+            let (reached, reached_amount) = tally(Count::Reached(position));
+            let (passed, passed_amount) = tally(Count::Passed(position));
+            let (lost, lost_amount) = tally(Count::At(position, Status::Lost));
+            let (open, open_amount) = tally(Count::At(position, Status::Open));
             ClosedStage {
                 stage_key: stage.key.clone(),
                 name: stage.name.clone(),
-                position: stage.position,
-                reached: here.0,
-                passed: next.0,
+                position,
+                reached,
+                passed,
                 lost,
+                lost_from: tally(Count::LostFrom(position)).0,
                 open,
-                reached_amount: here.1,
-                passed_amount: next.1,
+                reached_amount,
+                passed_amount,
                 lost_amount,
                 open_amount,
-                conversion_to_next: ratio(next.0, here.0),
-                conversion_from_first: ratio(here.0, first),
+                conversion_to_next: ratio(passed, reached),
+                conversion_from_first: ratio(reached, first),
                 visits: visits
                     .iter()
-                    .find(|row| row.position == stage.position)
+                    .find(|row| row.position == position)
                     .cloned()
                     .unwrap_or_default(),
             }
         })
         .collect();
-    ClosedFunnel { stages, totals }
+    ClosedFunnel { stages, totals: totals(counts) }
 }
 
-fn totals(depths: &[DepthCount]) -> ClosedTotals {
-    let of = |status: Status| tally(depths, |row| row.status == status);
+fn totals(counts: &[ProgressCount]) -> ClosedTotals {
+    let of = |status: Status| tally(counts, Count::Of(status));
     let ((won, won_amount), (lost, lost_amount)) = (of(Status::Won), of(Status::Lost));
     let (open, open_amount) = of(Status::Open);
-    let won_rows = depths.iter().filter(|row| row.status == Status::Won);
+    let won_rows = counts.iter().filter(|row| row.progress.status == Status::Won);
     let cycles = won_rows.fold(Decimal::ZERO, |sum, row| sum.saturating_add(row.cycle_seconds));
     let closed = won.saturating_add(lost);
     ClosedTotals {
-        deals: closed.saturating_add(open),
+        deals: tally(counts, Count::Deals).0,
         won,
         lost,
         open,
@@ -140,8 +171,9 @@ fn totals(depths: &[DepthCount]) -> ClosedTotals {
     }
 }
 
-fn tally(depths: &[DepthCount], keep: impl Fn(&DepthCount) -> bool) -> (i64, Decimal) {
-    depths.iter().filter(|row| keep(row)).fold((0, Decimal::ZERO), |(deals, amount), row| {
+fn tally(counts: &[ProgressCount], count: Count) -> (i64, Decimal) {
+    let rows = counts.iter().filter(|row| count.holds(row.progress));
+    rows.fold((0, Decimal::ZERO), |(deals, amount), row| {
         (deals.saturating_add(row.deals), amount.saturating_add(row.amount))
     })
 }

@@ -16,6 +16,7 @@ pub mod ledger;
 pub mod money;
 pub mod process;
 pub mod segment;
+pub mod trail;
 pub mod transition;
 pub mod workspace;
 

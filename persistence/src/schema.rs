@@ -235,6 +235,7 @@ diesel::table! {
         last_occurred_at -> Timestamptz,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+        trail -> Nullable<Text>,
     }
 }
 

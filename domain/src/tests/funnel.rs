@@ -9,7 +9,7 @@ use super::world::{Script, World, process, script, world};
 use crate::{
     deal::Status,
     event::Change,
-    funnel::{ClosedFunnel, DepthCount, OpenCount, VisitCount, closed, open},
+    funnel::{ClosedFunnel, OpenCount, Progress, ProgressCount, VisitCount, closed, open},
     process::Process,
 };
 
@@ -17,6 +17,7 @@ use crate::{
 #[derive(Debug, Clone)]
 struct Card {
     depth: i16,
+    position: i16,
     status: Status,
     amount: Decimal,
     cycle_seconds: i64,
@@ -32,10 +33,10 @@ fn deck() -> impl Strategy<Value = Deck> {
     (0..=8_i16).prop_flat_map(|last| {
         let status = select(vec![Status::Open, Status::Won, Status::Lost]);
         // Depth 0 is a deal that was opened while its type had no stages.
-        let card = (0..=last, status, 0..1_000_000_i64, 0..10_000_000_i64);
-        let card = card.prop_map(|(depth, status, amount, cycle_seconds)| {
-            let amount = Decimal::new(amount, 2);
-            Card { depth, status, amount, cycle_seconds }
+        let card = (0..=last, 0..=last, status, 0..1_000_000_i64, 0..10_000_000_i64);
+        let card = card.prop_map(|(a, b, status, amount, cycle_seconds)| {
+            let (depth, position, amount) = (a.max(b), a.min(b), Decimal::new(amount, 2));
+            Card { depth, position, status, amount, cycle_seconds }
         });
         let stages = (0..last).map(|_| vec![]).collect();
         vec(card, 0..40).prop_map(move |cards| {
@@ -77,22 +78,21 @@ proptest! {
     }
 }
 
-fn row(card: &Card) -> DepthCount {
-    DepthCount {
-        depth: card.depth,
-        status: card.status,
+fn row(card: &Card) -> ProgressCount {
+    ProgressCount {
+        progress: Progress { depth: card.depth, position: card.position, status: card.status },
         deals: 1,
         amount: card.amount,
         cycle_seconds: Decimal::from(card.cycle_seconds),
     }
 }
 
-fn grouped(cards: &[Card]) -> Vec<DepthCount> {
-    let mut groups: BTreeMap<(i16, u8), DepthCount> = BTreeMap::new();
+fn grouped(cards: &[Card]) -> Vec<ProgressCount> {
+    let mut groups: BTreeMap<(i16, i16, u8), ProgressCount> = BTreeMap::new();
     for card in cards {
         let one = row(card);
         groups
-            .entry((card.depth, card.status as u8))
+            .entry((card.depth, card.position, card.status as u8))
             .and_modify(|group| {
                 group.deals += 1;
                 group.amount += one.amount;
@@ -152,6 +152,8 @@ fn reached_by_definition(deck: &Deck, funnel: &ClosedFunnel) {
         assert_eq!((stage.passed, stage.passed_amount), passed);
         assert_eq!((stage.lost, stage.lost_amount), at(Status::Lost));
         assert_eq!((stage.open, stage.open_amount), at(Status::Open));
+        let from = |card: &Card| card.status == Status::Lost && card.position == k;
+        assert_eq!(stage.lost_from, sum(&deck.cards, from).0);
         let named = &deck.process.stages[usize::try_from(k).unwrap() - 1];
         assert_eq!((&stage.stage_key, &stage.name), (&named.key, &named.name));
     }
@@ -210,9 +212,12 @@ fn funnel_of_histories(world: &World, scripts: &[Script]) {
     let ledgers: Vec<_> = scripts.iter().filter_map(|script| script.play(world, |_| {})).collect();
     let rows: Vec<_> = ledgers
         .iter()
-        .map(|ledger| DepthCount {
-            depth: ledger.deal.depth,
-            status: ledger.deal.status,
+        .map(|ledger| ProgressCount {
+            progress: Progress {
+                depth: ledger.deal.depth,
+                position: ledger.deal.stage.as_ref().map_or(0, |stage| stage.position),
+                status: ledger.deal.status,
+            },
             deals: 1,
             amount: ledger.deal.base(),
             cycle_seconds: Decimal::ZERO,

@@ -2,6 +2,7 @@
 
 mod record;
 mod row;
+pub(crate) mod trail;
 
 use std::sync::Arc;
 

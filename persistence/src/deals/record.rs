@@ -14,7 +14,10 @@ use voronka_domain::{
     segment::{Left, Segment},
 };
 
-use super::row::{DealRow, object};
+use super::{
+    row::{DealRow, object},
+    trail,
+};
 use crate::{
     Result, Unit,
     events::NewEvent,
@@ -78,7 +81,7 @@ impl Recordable {
 pub(crate) fn record(unit: &mut Unit<'_>, deals: Vec<Recordable>) -> Result<()> {
     let now = unit.now;
     let workspace_id = unit.tenant.workspace_id;
-    let (mut fresh, mut visits) = (Vec::new(), Vec::new());
+    let (mut fresh, mut visits, mut closed) = (Vec::new(), Vec::new(), Vec::new());
     for Recordable { ledger, process, actors } in deals {
         if ledger.is_unchanged() {
             continue;
@@ -97,6 +100,9 @@ pub(crate) fn record(unit: &mut Unit<'_>, deals: Vec<Recordable>) -> Result<()> 
                 object,
             });
         }
+        if !deal.is_open() && (left.is_some() || !entered.is_empty()) {
+            closed.push(deal.id);
+        }
         if let Some((sequence, left)) = left {
             leave(unit, deal.id, sequence, left)?;
         }
@@ -112,7 +118,8 @@ pub(crate) fn record(unit: &mut Unit<'_>, deals: Vec<Recordable>) -> Result<()> 
             fresh.push((deals::workspace_id.eq(workspace_id), DealRow::of(deal, now, now)));
         }
     }
-    insert(unit, fresh, visits)
+    insert(unit, fresh, visits)?;
+    trail::keep(unit, closed)
 }
 
 fn insert(

@@ -11,9 +11,11 @@ use voronka_domain::{
     money::format_amount,
 };
 use voronka_persistence::{
-    Caller, Error, Tenant,
-    funnels::{self, Alignment, Basis, ClosedCounts, ClosedQuery, GroupBy},
-    now,
+    Caller, Error, Tenant, now,
+    reports::{
+        Alignment, Basis, GroupBy, Period,
+        closed::{self, ClosedCounts},
+    },
 };
 
 use super::format::{Format, Parameters, csv, json, name_groups, optional};
@@ -137,7 +139,7 @@ fn stage_body(stage: ClosedStage, currency: Currency) -> ClosedFunnelStage {
         touched: stage.visits.touched,
         passed: stage.passed,
         lost: stage.lost,
-        lost_from: stage.visits.lost_from,
+        lost_from: stage.lost_from,
         open: stage.open,
         reached_amount: money(stage.reached_amount),
         passed_amount: money(stage.passed_amount),
@@ -243,9 +245,9 @@ impl Request {
         Ok(request)
     }
 
-    fn query(&self, caller: &Caller, from: NaiveDate, to: NaiveDate) -> ClosedQuery {
+    fn period(&self, caller: &Caller, from: NaiveDate, to: NaiveDate) -> Period {
         let (start, until) = caller.settings.days(from, to);
-        ClosedQuery {
+        Period {
             deal_type_id: self.deal_type_id,
             from: start,
             until,
@@ -292,13 +294,13 @@ fn render(
     caller: &Caller,
     request: &Request,
 ) -> Result<Vec<u8>, Error> {
-    let deal_type = voronka_persistence::deal_types::get(tenant, request.deal_type_id)?;
     let alignment = Alignment::load(&app.store, tenant, request.deal_type_id)?;
-    let of =
-        |counts: &ClosedCounts| funnel::closed(&alignment.process, &counts.depths, &counts.visits);
+    let of = |counts: &ClosedCounts| {
+        funnel::closed(&alignment.process, &counts.progress, &counts.visits)
+    };
     let total = |tenant: &mut Tenant<'_>, from, to| {
-        let query = request.query(caller, from, to);
-        let counts = funnels::closed(tenant, &caller.visibility, &alignment, &query, None)?;
+        let period = request.period(caller, from, to);
+        let counts = closed::counts(tenant, &caller.visibility, &alignment, &period, None)?;
         Ok::<_, Error>(of(&counts.into_iter().next().unwrap_or_default()))
     };
     let all = total(tenant, request.from, request.to)?;
@@ -309,9 +311,9 @@ fn render(
     let groups = match request.group_by {
         None => None,
         Some(group_by) => {
-            let query = request.query(caller, request.from, request.to);
+            let period = request.period(caller, request.from, request.to);
             let counts =
-                funnels::closed(tenant, &caller.visibility, &alignment, &query, Some(group_by))?;
+                closed::counts(tenant, &caller.visibility, &alignment, &period, Some(group_by))?;
             let keys: Vec<_> = counts.iter().map(|group| group.key.clone()).collect();
             let names = name_groups(tenant, group_by, &keys)?;
             let funnels = counts.iter().map(of);
@@ -322,7 +324,7 @@ fn render(
     match request.format {
         Format::Json => json(&report.into_body()),
         Format::Csv => report.into_csv(),
-        Format::Svg => Ok(report.draw(&deal_type.name).into_bytes()),
+        Format::Svg => Ok(report.draw(&alignment.name).into_bytes()),
     }
 }
 

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use voronka_domain::Fault;
 use voronka_persistence::{
     Error, Tenant,
-    funnels::{self, GroupBy},
+    reports::{self, GroupBy},
 };
 
 use crate::http::{Problem, call::unknown};
@@ -134,7 +134,7 @@ pub fn name_groups(
     keys: &[Option<String>],
 ) -> Result<Vec<String>, Error> {
     let ids = keys.iter().flatten().filter_map(|key| key.parse().ok()).collect();
-    let names = funnels::names(tenant, group_by, ids)?;
+    let names = reports::names(tenant, group_by, ids)?;
     let name = |key: &Option<String>| match key {
         None => "(none)".to_owned(),
         Some(key) => {

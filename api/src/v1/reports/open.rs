@@ -13,9 +13,8 @@ use voronka_domain::{
     process::{Process, Stage},
 };
 use voronka_persistence::{
-    Caller, Error, Tenant,
-    funnels::{self, Alignment, GroupBy},
-    now,
+    Caller, Error, Tenant, now,
+    reports::{self, Alignment, GroupBy},
 };
 
 use super::format::{Format, Parameters, csv, json, name_groups, optional};
@@ -145,11 +144,10 @@ fn render(
     caller: &Caller,
     request: &Request,
 ) -> Result<Vec<u8>, Error> {
-    let deal_type = voronka_persistence::deal_types::get(tenant, request.deal_type_id)?;
     let alignment = Alignment::load(&app.store, tenant, request.deal_type_id)?;
     let count = |tenant: &mut Tenant<'_>, group_by| {
         let Request { deal_type_id, as_of, .. } = *request;
-        funnels::open(tenant, &caller.visibility, &alignment, deal_type_id, as_of, group_by)
+        reports::open::counts(tenant, &caller.visibility, &alignment, deal_type_id, as_of, group_by)
     };
     let all = count(tenant, None)?.into_iter().next().map(|(_, counts)| counts);
     let groups = match request.group_by {
@@ -172,7 +170,7 @@ fn render(
     match request.format {
         Format::Json => json(&report.body()),
         Format::Csv => report.csv(),
-        Format::Svg => Ok(report.draw(&deal_type.name).into_bytes()),
+        Format::Svg => Ok(report.draw(&alignment.name).into_bytes()),
     }
 }
 

@@ -1,0 +1,120 @@
+//! Trails: the visits of a deal in short, as they are kept on the row of a closed deal, so that a
+//! funnel need not read them one by one. `1+86400 2+3600 1-50 2+` is a deal that was in its first stage
+//! for a day, in the second for an hour, went back to the first for 50 seconds (`-`), and is in the
+//! second. Lengths are whole seconds without time on hold.
+
+use std::collections::BTreeMap;
+
+use crate::funnel::VisitCount;
+
+/// A visit to a stage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stay {
+    pub position: i16,
+    /// It began by going back to the stage.
+    pub back: bool,
+    /// None while the deal is there.
+    pub seconds: Option<i64>,
+}
+
+/// The visits of a trail. What is no visit is left out.
+pub fn stays(trail: &str) -> impl Iterator<Item = Stay> {
+    trail.split_ascii_whitespace().filter_map(|stay| {
+        let (position, seconds) = stay.split_once(['+', '-'])?;
+        let back = stay.as_bytes().get(position.len()) == Some(&b'-');
+        let seconds = if seconds.is_empty() { None } else { Some(seconds.parse().ok()?) };
+        Some(Stay { position: position.parse().ok()?, back, seconds })
+    })
+}
+
+/// Visits of many deals, counted by stage.
+#[derive(Debug, Clone, Default)]
+pub struct Tally {
+    stages: BTreeMap<i16, (VisitCount, Vec<i64>)>,
+}
+
+impl Tally {
+    /// Adds the trails of some deals, separated by commas. `place` says where a stage of theirs is in
+    /// the process of the report.
+    pub fn add(&mut self, trails: &str, place: impl Fn(i16) -> i16) {
+        let mut touched = Vec::new();
+        for trail in trails.split(',') {
+            touched.clear();
+            for stay in stays(trail) {
+                let position = place(stay.position);
+                let (count, lengths) = self.stages.entry(position).or_default();
+                count.visits = count.visits.saturating_add(1);
+                count.back_moves = count.back_moves.saturating_add(stay.back.into());
+                match stay.seconds {
+                    Some(seconds) => lengths.push(seconds),
+                    None => count.open_visits = count.open_visits.saturating_add(1),
+                }
+                if !touched.contains(&position) {
+                    touched.push(position);
+                    count.touched = count.touched.saturating_add(1);
+                }
+            }
+        }
+    }
+
+    pub fn counts(self) -> Vec<VisitCount> {
+        let count = |(position, (count, mut lengths)): (i16, (VisitCount, Vec<i64>))| VisitCount {
+            position,
+            median_seconds: median(&mut lengths),
+            ..count
+        };
+        self.stages.into_iter().map(count).collect()
+    }
+}
+
+/// The middle of the values, or the mean of the two in the middle.
+fn median(values: &mut [i64]) -> Option<f64> {
+    let middle = values.len() / 2;
+    if values.is_empty() {
+        return None;
+    }
+    let even = values.len().is_multiple_of(2);
+    let (below, upper, _) = values.select_nth_unstable(middle);
+    let upper = *upper;
+    let lower = if even { below.iter().copied().max() } else { None }.unwrap_or(upper);
+    Some((lower as f64 + upper as f64) / 2.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_trail_is_counted_by_stage() {
+        let mut tally = Tally::default();
+        // The second stage of these deals is the third of the report.
+        let place = |position| if position == 2 { 3 } else { position };
+        tally.add("1+86400 2+3600 1-50 2+,2+1", place);
+        tally.add("", place);
+        tally.add("x 1*2 +3 1+two", place);
+        let row = |position, touched, visits, open_visits, back_moves, median| VisitCount {
+            position,
+            touched,
+            visits,
+            open_visits,
+            back_moves,
+            median_seconds: Some(median),
+        };
+        assert_eq!(tally.counts(), [row(1, 1, 2, 0, 1, 43_225.0), row(3, 2, 3, 1, 0, 1_800.5)]);
+    }
+
+    proptest! {
+        #[test]
+        fn the_median_is_in_the_middle(mut values in prop::collection::vec(-9_i64..99, 0..30)) {
+            let mut sorted = values.clone();
+            sorted.sort_unstable();
+            let expected = match sorted.len() {
+                0 => None,
+                n => Some((sorted[(n - 1) / 2] + sorted[n / 2]) as f64 / 2.0),
+            };
+            prop_assert_eq!(median(&mut values), expected);
+        }
+    }
+}

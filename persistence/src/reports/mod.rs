@@ -1,0 +1,139 @@
+//! Reports: which deals they are of, how these are grouped, and what is counted of them.
+
+mod alignment;
+pub mod closed;
+pub mod open;
+
+use chrono::{DateTime, Utc};
+use diesel::{RunQueryDsl, sql_types::Text, sql_types::Uuid as SqlUuid};
+use uuid::Uuid;
+use voronka_domain::access::Visibility;
+
+pub use alignment::Alignment;
+
+use crate::{Raw, Result, Statement, Tenant, deals::seen_by};
+
+/// What dates a deal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Basis {
+    /// When it was closed; open deals have no such date.
+    Closed,
+    /// When it was opened.
+    Created,
+}
+
+/// What a report is split by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GroupBy {
+    Owner,
+    Source,
+    ClientType,
+    Region,
+    Month,
+}
+
+/// A group of a report. The key is an id or a word; none for deals without one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    pub by: GroupBy,
+    pub key: Option<String>,
+}
+
+/// The deals of a report: those of a type and a period.
+#[derive(Debug, Clone)]
+pub struct Period {
+    pub deal_type_id: Uuid,
+    pub from: DateTime<Utc>,
+    /// The first instant after the period.
+    pub until: DateTime<Utc>,
+    pub basis: Basis,
+    pub time_zone: chrono_tz::Tz,
+}
+
+impl Period {
+    fn time(&self) -> &'static str {
+        match self.basis {
+            Basis::Closed => "deals.closed_at",
+            Basis::Created => "deals.opened_at",
+        }
+    }
+
+    /// The group's key of a row of `deals`.
+    fn key(&self, group_by: Option<GroupBy>) -> String {
+        group_by.map_or("NULL::text".to_owned(), |by| {
+            by.sql("deals", self.time(), self.time_zone.name())
+        })
+    }
+
+    /// Adds to a statement over `deals` which of them the report is of: those that the caller sees.
+    fn narrow<S>(
+        &self,
+        statement: Statement<S>,
+        visibility: &Visibility,
+        group: Option<&Group>,
+    ) -> Statement<S> {
+        let time = self.time();
+        let statement = statement
+            .sql(" AND deals.deal_type_id = ")
+            .bind(self.deal_type_id)
+            .sql(format!(" AND {time} >= "))
+            .bind(self.from)
+            .sql(format!(" AND {time} < "))
+            .bind(self.until);
+        let statement = match group {
+            Some(group) => group.narrow(statement, &self.key(Some(group.by))),
+            None => statement,
+        };
+        seen_by(statement, visibility)
+    }
+}
+
+impl Group {
+    /// Adds that the expression gives this group's key.
+    fn narrow<S>(&self, statement: Statement<S>, expression: &str) -> Statement<S> {
+        match &self.key {
+            Some(key) => statement.sql(format!(" AND {expression} = ")).bind(key.as_str()),
+            None => statement.sql(format!(" AND {expression} IS NULL")),
+        }
+    }
+}
+
+impl GroupBy {
+    /// The group's key of a row of `owned`, the table with the owner. `time` dates the month.
+    fn sql(self, owned: &str, time: &str, zone: &str) -> String {
+        match self {
+            Self::Owner => format!("{owned}.owner_id::text"),
+            Self::Source => "deals.source_id::text".to_owned(),
+            Self::ClientType => client("client_type"),
+            Self::Region => client("region"),
+            Self::Month => format!("to_char({time} AT TIME ZONE '{zone}', 'YYYY-MM')"),
+        }
+    }
+}
+
+fn client(column: &str) -> String {
+    format!(
+        "(SELECT c.{column} FROM clients c \
+         WHERE c.workspace_id = deals.workspace_id AND c.id = deals.client_id)"
+    )
+}
+
+/// Names of groups that have ids.
+pub fn names(
+    tenant: &mut Tenant<'_>,
+    group_by: GroupBy,
+    ids: Vec<Uuid>,
+) -> Result<Vec<(Uuid, String)>> {
+    let table = match group_by {
+        GroupBy::Owner => "users",
+        GroupBy::Source => "sources",
+        GroupBy::ClientType | GroupBy::Region | GroupBy::Month => return Ok(Vec::new()),
+    };
+    let names = tenant
+        .rows(Raw::<(SqlUuid, Text)>::new("id, name"), table)
+        .sql(" AND id = ANY(")
+        .bind(ids)
+        .sql(")")
+        .load(tenant.conn)?;
+    Ok(names)
+}
