@@ -25,6 +25,7 @@ pub fn new_workspace(name: &str, currency: &str, time_zone: &str) -> Result<Work
         version: 1,
         created_at,
         updated_at: created_at,
+        country: None,
     })
 }
 

@@ -213,6 +213,8 @@ fn own_codes(id: &str) -> &'static [&'static str] {
         | "createLossReason" | "updateLossReason" | "createDealType" | "updateDealType" => {
             &["name_taken"]
         }
+        "createClient" => &["external_id_taken"],
+        "updateClient" => &["external_id_taken", "client_merged"],
         "createDeal" => &[
             "external_id_taken",
             "deal_type_disabled",
@@ -298,6 +300,8 @@ fn kind_schema(kind: Kind) -> (Value, &'static str) {
         Kind::Integer => (json!({"type": "integer"}), "number"),
         Kind::Bool => (json!({"type": "boolean"}), "value"),
         Kind::Tag => (json!({"type": "string"}), "tag"),
+        Kind::Phone => (json!({"type": "string"}), "phone number (E.164)"),
+        Kind::Email => (json!({"type": "string"}), "email address"),
     }
 }
 

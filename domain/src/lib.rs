@@ -15,6 +15,7 @@ pub mod import;
 pub mod ledger;
 pub mod money;
 pub mod process;
+pub mod reach;
 pub mod segment;
 pub mod trail;
 pub mod transition;

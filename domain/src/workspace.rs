@@ -6,7 +6,7 @@ use chrono::{
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
-use crate::money::Currency;
+use crate::{money::Currency, reach::Country};
 
 /// Who sees whose deals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +24,8 @@ pub struct Settings {
     pub currency: Currency,
     pub time_zone: Tz,
     pub deal_visibility: DealVisibility,
+    /// Whose national phone numbers are understood.
+    pub country: Option<Country>,
 }
 
 impl Settings {
@@ -69,6 +71,7 @@ mod tests {
             currency: Currency::parse("EUR").unwrap(),
             time_zone: chrono_tz::Europe::Amsterdam,
             deal_visibility: DealVisibility::ByRole,
+            country: None,
         };
         let hours = |day: &str| {
             let day = day.parse().unwrap();

@@ -131,7 +131,9 @@ impl Store {
         let run = connection
             .run_pending_migrations(MIGRATIONS)
             .map_err(|error| Error::Internal(format!("migration failed: {error}")))?;
-        Ok(run.iter().map(ToString::to_string).collect())
+        let run = run.iter().map(ToString::to_string).collect();
+        Self::fill_name_keys(&mut connection)?;
+        Ok(run)
         // The lock goes with the connection.
     }
 

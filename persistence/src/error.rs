@@ -125,6 +125,9 @@ fn taken(constraint: Option<&str>) -> Option<Error> {
         "deals_external_id_is_unique" => {
             ("external_id_taken", "/external_id", "Another deal has this external id.")
         }
+        "clients_external_id_is_unique" => {
+            ("external_id_taken", "/external_id", "Another client has this external id.")
+        }
         name if name.ends_with("_name_is_unique") => {
             ("name_taken", "/name", "Another entry has this name.")
         }

@@ -40,7 +40,7 @@ pub(crate) fn reserve(unit: &mut Unit<'_>, key: &Idempotency) -> Result<Option<A
         return Err(Error::KeyReused);
     }
     let status = u16::try_from(status).unwrap_or(200);
-    Ok(Some(Answer { status, etag, location, body }))
+    Ok(Some(Answer { status, etag, location, content_location: None, body }))
 }
 
 pub(crate) fn keep(unit: &mut Unit<'_>, key: &Idempotency, answer: &Answer) -> Result<()> {

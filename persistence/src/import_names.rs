@@ -76,7 +76,8 @@ impl Names {
         // Somebody may be called by email in one row and by name in another.
         look_up(unit, &mut self.users, "users", "email", "NOT active")?;
         look_up(unit, &mut self.users, "users", "name", "NOT active")?;
-        look_up(unit, &mut self.clients, "clients", "name", "archived")?;
+        look_up(unit, &mut self.clients, "clients", "name", "archived AND merged_into IS NULL")?;
+        hold_clients(unit, &mut self.clients)?;
         look_up(unit, &mut self.sources, "sources", "name", "archived")?;
         look_up(unit, &mut self.competitors, "competitors", "name", "archived")?;
         look_up(unit, &mut self.reasons, "loss_reasons", "name", "archived")?;
@@ -184,13 +185,15 @@ fn look_up(
     if wanted.is_empty() {
         return Ok(());
     }
+    // A client that has become part of another one is that one.
+    let id = if table == "clients" { "coalesce(merged_into, id)" } else { "id" };
     let selection = raw::<(Text, Text, (Nullable<SqlUuid>, Nullable<Bool>))>(
         "wanted.name, lower(wanted.name), found.id, found.out_of_use FROM unnest(",
     );
     let rows: Vec<Found> = Statement::select(selection)
         .bind(wanted)
         .sql(format!(
-            ") AS wanted(name) LEFT JOIN LATERAL (SELECT id, {out_of_use} AS out_of_use \
+            ") AS wanted(name) LEFT JOIN LATERAL (SELECT DISTINCT {id} AS id, {out_of_use} AS out_of_use \
              FROM {table} WHERE lower({table}.{column}) = lower(wanted.name) AND workspace_id = "
         ))
         .bind(unit.tenant.workspace_id)
@@ -202,6 +205,19 @@ fn look_up(
         entry.barred |= out_of_use == Some(true) || id.is_some() && entry.id.is_some();
         entry.fold = fold;
         entry.id = id.or(entry.id).filter(|_| !entry.barred);
+    }
+    Ok(())
+}
+
+/// Keeps the clients from becoming part of others until the batch is done; those that just have are these.
+fn hold_clients(unit: &mut Unit<'_>, book: &mut Book) -> Result<()> {
+    let ids: Vec<Uuid> = book.values().filter_map(|entry| entry.id).collect();
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let survivors = clients::all_meant(unit, ids)?;
+    for id in book.values_mut().filter_map(|entry| entry.id.as_mut()) {
+        *id = survivors.get(id).copied().unwrap_or(*id);
     }
     Ok(())
 }
@@ -240,21 +256,7 @@ fn create_user(unit: &mut Unit<'_>, name: &str) -> Result<Uuid> {
 }
 
 fn create_client(unit: &mut Unit<'_>, name: &str) -> Result<Uuid> {
-    let id = Uuid::now_v7();
-    let client = clients::Client {
-        id,
-        name: name.to_owned(),
-        kind: "organisation".to_owned(),
-        client_type: "new".to_owned(),
-        class: None,
-        region: None,
-        tags: Vec::new(),
-        consent: None,
-        archived: false,
-        version: 1,
-        created_at: unit.now,
-        updated_at: unit.now,
-    };
+    let client = clients::Client::new(name.to_owned(), unit.now);
     clients::insert(unit, &client)?;
-    Ok(id)
+    Ok(client.id)
 }

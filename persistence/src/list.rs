@@ -10,7 +10,7 @@ use diesel::{
 };
 use rust_decimal::Decimal;
 use uuid::Uuid;
-use voronka_domain::Fault;
+use voronka_domain::{Fault, reach};
 
 use crate::{Bind, Raw, Result, Statement, Tenant};
 
@@ -28,6 +28,10 @@ pub enum Kind {
     Choice(&'static [&'static str]),
     /// A list of texts that holds the value.
     Tag,
+    /// A list of phone numbers that holds the number, in E.164.
+    Phone,
+    /// A list of email addresses that holds the address.
+    Email,
 }
 
 /// A field that a list can be filtered or sorted by.
@@ -108,6 +112,13 @@ pub struct Page<T> {
 impl<T> Page<T> {
     pub fn map<U>(self, f: impl FnMut(T) -> U) -> Page<U> {
         Page { items: self.items.into_iter().map(f).collect(), next: self.next }
+    }
+}
+
+impl Query {
+    /// Whether it has a filter on this column.
+    pub(crate) fn filters_by(&self, column: &str) -> bool {
+        self.conditions.iter().any(|(sql, ..)| sql.starts_with(column))
     }
 }
 
@@ -203,8 +214,9 @@ impl Spec {
         if field.nullable && value == "null" {
             return Some(Ok((format!("{column} IS NULL"), None, "")));
         }
-        if field.kind == Kind::Tag {
-            return Some(Ok((String::new(), Some(Bind::Text(value.to_owned())), " = ANY(tags)")));
+        if matches!(field.kind, Kind::Tag | Kind::Phone | Kind::Email) {
+            let holds = |bind| (format!("{column} @> ARRAY["), Some(bind), "]");
+            return Some(bind(field.kind, value).map(holds));
         }
         let values: Vec<_> = value.split(',').collect();
         if values.len() > MOST_VALUES {
@@ -224,6 +236,11 @@ impl Spec {
     }
 }
 
+/// In a query string, a plus that is not encoded is a blank.
+fn international(number: &str) -> String {
+    format!("+{}", number.trim_start_matches(['+', ' ']))
+}
+
 fn array(binds: Vec<Bind>) -> Bind {
     let mut uuids = Vec::new();
     let mut texts = Vec::new();
@@ -240,6 +257,8 @@ fn array(binds: Vec<Bind>) -> Bind {
 fn bind(kind: Kind, text: &str) -> std::result::Result<Bind, String> {
     let read = match kind {
         Kind::Uuid => Uuid::from_str(text).ok().map(Bind::Uuid),
+        Kind::Phone => reach::phone(&international(text), None).map(Bind::Text),
+        Kind::Email => reach::email(text).map(Bind::Text),
         Kind::Text | Kind::Tag => Some(Bind::Text(text.to_owned())),
         Kind::Instant => DateTime::parse_from_rfc3339(text)
             .ok()
@@ -264,6 +283,8 @@ fn bind(kind: Kind, text: &str) -> std::result::Result<Bind, String> {
             Kind::Decimal => "a decimal number",
             Kind::Integer => "a whole number",
             Kind::Bool => "true or false",
+            Kind::Phone => "a phone number in E.164, such as %2B31201234567",
+            Kind::Email => "an email address",
             Kind::Text | Kind::Tag | Kind::Choice(_) => "a text",
         };
         format!("Not {wanted}.")

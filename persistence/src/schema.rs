@@ -18,6 +18,7 @@ diesel::table! {
         version -> Int4,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+        country -> Nullable<Text>,
     }
 }
 
@@ -134,6 +135,13 @@ diesel::table! {
         version -> Int4,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+        phones -> Array<Text>,
+        emails -> Array<Text>,
+        tax_id -> Nullable<Text>,
+        external_source -> Nullable<Text>,
+        external_id -> Nullable<Text>,
+        name_key -> Nullable<Text>,
+        merged_into -> Nullable<Uuid>,
     }
 }
 

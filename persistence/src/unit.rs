@@ -43,6 +43,8 @@ pub struct Answer {
     pub status: u16,
     pub etag: Option<String>,
     pub location: Option<String>,
+    /// Of reads only: it is not kept.
+    pub content_location: Option<String>,
     pub body: Option<String>,
 }
 

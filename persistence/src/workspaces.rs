@@ -6,6 +6,7 @@ use serde::Serialize;
 use uuid::Uuid;
 use voronka_domain::{
     Currency,
+    reach::Country,
     workspace::{DealVisibility, Settings},
 };
 
@@ -26,6 +27,7 @@ pub struct Workspace {
     pub version: i32,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
+    pub country: Option<String>,
 }
 
 impl Workspace {
@@ -36,6 +38,7 @@ impl Workspace {
             time_zone: self.time_zone.parse().map_err(|_| broken("time zone"))?,
             deal_visibility: from_word::<DealVisibility>(&self.deal_visibility)
                 .ok_or_else(|| broken("deal visibility"))?,
+            country: self.country.as_deref().and_then(Country::parse),
         })
     }
 }

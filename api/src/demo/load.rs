@@ -211,18 +211,11 @@ fn buyers(unit: &mut Unit<'_>, company: &Company) -> Result<(), Error> {
     for record in reader.deserialize::<[String; 5]>() {
         let [name, kind, client_type, class, region] = record.map_err(broken)?;
         let row = clients::Client {
-            id: Uuid::now_v7(),
-            name,
             kind,
             client_type,
             class: Some(class).filter(|text| !text.is_empty()),
             region: Some(region).filter(|text| !text.is_empty()),
-            tags: Vec::new(),
-            consent: None,
-            archived: false,
-            version: 1,
-            created_at: unit.now,
-            updated_at: unit.now,
+            ..clients::Client::new(name, unit.now)
         };
         clients::insert(unit, &row)?;
     }

@@ -134,11 +134,23 @@ pub struct Reply<T> {
     body: Option<T>,
     version: Option<i32>,
     location: Option<String>,
+    content_location: Option<String>,
 }
 
 impl<T: Serialize> Reply<T> {
     pub fn ok(body: T) -> Self {
-        Self { status: StatusCode::OK, body: Some(body), version: None, location: None }
+        Self {
+            status: StatusCode::OK,
+            body: Some(body),
+            version: None,
+            location: None,
+            content_location: None,
+        }
+    }
+
+    /// The address of what is answered, which may be another than was asked for.
+    pub fn at(self, content_location: String) -> Self {
+        Self { content_location: Some(content_location), ..self }
     }
 
     /// A single resource: its version is its ETag.
@@ -164,6 +176,7 @@ impl<T: Serialize> Reply<T> {
             status: self.status.as_u16(),
             etag: self.version.map(|version| format!("\"{version}\"")),
             location: self.location,
+            content_location: self.content_location,
             body: body.map_err(|error| Error::Internal(error.to_string()))?,
         })
     }
@@ -278,6 +291,9 @@ fn respond(written: Written) -> HttpResponse {
     }
     if let Some(location) = answer.location {
         response.insert_header((header::LOCATION, location));
+    }
+    if let Some(place) = answer.content_location {
+        response.insert_header((header::CONTENT_LOCATION, place));
     }
     if replayed {
         response.insert_header(("Idempotent-Replayed", "true"));

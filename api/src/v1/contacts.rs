@@ -5,8 +5,8 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
-use validator::{Validate, ValidateEmail};
-use voronka_domain::{catalogue, fault::Faults};
+use validator::Validate;
+use voronka_domain::{catalogue, fault::Faults, reach};
 use voronka_persistence::{
     Error, Unit, clients,
     contacts::{self, Contact},
@@ -67,6 +67,7 @@ pub struct NewContact {
     pub name: String,
     #[validate(length(min = 1, max = 200))]
     pub position: Option<String>,
+    /// International numbers, or national ones of the workspace's `country`.
     #[serde(default)]
     pub phones: Vec<String>,
     #[serde(default)]
@@ -75,19 +76,19 @@ pub struct NewContact {
 
 impl NewContact {
     fn into_row(self, unit: &mut Unit<'_>) -> Result<Contact, Error> {
-        let client = clients::get(&mut unit.tenant, self.client_id)
-            .map_err(|error| error.or_unknown("/client_id", "client"))?;
-        if client.archived {
-            return Err(Error::unknown_reference("/client_id", "client"));
-        }
-        check(&self.phones, &self.emails)?;
+        let mut faults = Faults::default();
+        faults.text("/name", &self.name, catalogue::NAME_LENGTH);
+        let country = unit.caller.settings.country;
+        let phones = reach::phones(&mut faults, "/phones", &self.phones, country);
+        let emails = reach::emails(&mut faults, "/emails", &self.emails);
+        faults.into_result()?;
         Ok(Contact {
             id: Uuid::now_v7(),
-            client_id: self.client_id,
-            name: catalogue::name("/name", &self.name)?,
+            client_id: clients::meant(unit, "/client_id", self.client_id)?,
+            name: self.name.trim().to_owned(),
             position: self.position,
-            phones: self.phones,
-            emails: self.emails,
+            phones,
+            emails,
             archived: false,
             version: 1,
             created_at: unit.now,
@@ -115,45 +116,27 @@ pub struct ContactPatch {
 }
 
 impl ContactPatch {
-    fn apply(self, _: &mut Unit<'_>, mut row: Contact) -> Result<Contact, Error> {
+    fn apply(self, unit: &mut Unit<'_>, mut row: Contact) -> Result<Contact, Error> {
+        let mut faults = Faults::default();
         if let Patch::Set(position) = &self.position {
-            let mut faults = Faults::default();
             faults.text("/position", position, catalogue::NAME_LENGTH);
-            faults.into_result()?;
         }
         if let Some(name) = self.name {
-            row.name = catalogue::name("/name", &name)?;
+            faults.text("/name", &name, catalogue::NAME_LENGTH);
+            row.name = name.trim().to_owned();
         }
+        if let Some(phones) = self.phones {
+            let country = unit.caller.settings.country;
+            row.phones = reach::phones(&mut faults, "/phones", &phones, country);
+        }
+        if let Some(emails) = self.emails {
+            row.emails = reach::emails(&mut faults, "/emails", &emails);
+        }
+        faults.into_result()?;
         self.position.apply(&mut row.position);
-        row.phones = self.phones.unwrap_or(row.phones);
-        row.emails = self.emails.unwrap_or(row.emails);
         row.archived = self.archived.unwrap_or(row.archived);
-        check(&row.phones, &row.emails)?;
         Ok(row)
     }
-}
-
-fn check(phones: &[String], emails: &[String]) -> Result<(), Error> {
-    let mut faults = Faults::default();
-    for (field, values) in [("/phones", phones), ("/emails", emails)] {
-        if values.len() > 50 {
-            faults.add(field, "too_many", "At most 50.");
-        }
-    }
-    for (index, phone) in phones.iter().enumerate().take(50) {
-        let digits = phone.strip_prefix('+').unwrap_or_default();
-        let e164 = (7..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
-        if !e164 {
-            let detail = "Write it as E.164: + and 7 to 15 digits.";
-            faults.add(format!("/phones/{index}"), "invalid_phone", detail);
-        }
-    }
-    for (index, email) in emails.iter().enumerate().take(50) {
-        if !email.validate_email() {
-            faults.add(format!("/emails/{index}"), "invalid_email", "Not an email address.");
-        }
-    }
-    Ok(faults.into_result()?)
 }
 
 page_of!(ContactPage, ContactBody);

@@ -6,14 +6,15 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 use validator::Validate;
-use voronka_domain::{catalogue, workspace::DealVisibility};
+use voronka_domain::{catalogue, reach::Country, workspace::DealVisibility};
 use voronka_persistence::{
+    Error,
     words::to_word,
     workspaces::{self, Workspace},
 };
 
 use crate::http::{
-    Body, Call, Reply, Responded,
+    Body, Call, Patch, Reply, Responded,
     call::{WorkspaceRead, WorkspaceWrite},
 };
 
@@ -32,6 +33,10 @@ pub struct WorkspaceBody {
     /// `by_role`: sellers see their own deals, heads their departments'; `everyone`: all see all.
     #[schema(example = "by_role")]
     pub deal_visibility: String,
+    /// ISO 3166 code of the country whose national phone numbers are understood; null: only
+    /// international ones are.
+    #[schema(example = "NL")]
+    pub country: Option<String>,
     pub version: i32,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
@@ -45,6 +50,7 @@ impl From<Workspace> for WorkspaceBody {
             currency: row.currency,
             time_zone: row.time_zone,
             deal_visibility: row.deal_visibility,
+            country: row.country,
             version: row.version,
             created_at: row.created_at,
             updated_at: row.updated_at,
@@ -66,6 +72,20 @@ pub struct WorkspacePatch {
     #[schema(value_type = Option<String>)]
     #[serde(default, deserialize_with = "crate::http::body::present")]
     pub deal_visibility: Option<DealVisibility>,
+    /// ISO 3166 code, such as NL: phone numbers are read as this country's from now on.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub country: Patch<String>,
+}
+
+fn check_country(code: Option<&String>) -> Result<(), Error> {
+    match code {
+        Some(code) if Country::parse(code).is_none() => {
+            let detail = "Not an ISO 3166 country code, such as NL.";
+            Err(Error::invalid("/country", "unknown_country", detail))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Read the workspace
@@ -102,6 +122,8 @@ pub async fn update(call: Call<WorkspaceWrite>, body: Body<WorkspacePatch>) -> R
         row.time_zone = patch.time_zone.map_or(row.time_zone, |zone| zone.name().to_owned());
         row.deal_visibility =
             patch.deal_visibility.map_or(row.deal_visibility, |setting| to_word(&setting));
+        check_country(patch.country.as_set())?;
+        patch.country.apply(&mut row.country);
         let row = workspaces::save(unit, &before, row)?;
         let version = row.version;
         Ok(Reply::versioned(WorkspaceBody::from(row), version))

@@ -328,7 +328,7 @@ fn amount_is_exact(text: &str) {
 fn days_follow(day: NaiveDate, zone: Tz) {
     let currency = Currency::parse("EUR").unwrap();
     let deal_visibility = DealVisibility::ByRole;
-    let settings = Settings { currency, time_zone: zone, deal_visibility };
+    let settings = Settings { currency, time_zone: zone, deal_visibility, country: None };
     let (from, to) = settings.days(day, day);
     if !(NaiveDate::MIN + Days::new(3)..NaiveDate::MAX - Days::new(3)).contains(&day) {
         return;

@@ -91,7 +91,7 @@ pub fn world() -> impl Strategy<Value = World> {
         World {
             process: process(gates),
             rules: Rules { mode, allow_skip, allow_back, enabled },
-            settings: Settings { currency, time_zone, deal_visibility },
+            settings: Settings { currency, time_zone, deal_visibility, country: None },
         }
     })
 }

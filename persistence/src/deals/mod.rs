@@ -28,6 +28,7 @@ pub use row::DealRow;
 use crate::{
     Error, Result, Statement, Store, Tenant, Unit,
     catalogues::check_version,
+    clients,
     deal_types::rules,
     list::{Field, Kind, Page, Query, Spec},
     unit::raw,
@@ -183,8 +184,8 @@ pub struct Opening {
 }
 
 type OpeningTypes =
-    ((SqlUuid, Text, Bool, Bool, Bool), Nullable<Bool>, Nullable<Bool>, Nullable<SqlUuid>);
-type OpeningRow = ((Uuid, String, bool, bool, bool), Option<bool>, Option<bool>, Option<Uuid>);
+    ((SqlUuid, Text, Bool, Bool, Bool), Nullable<Bool>, Nullable<SqlUuid>, Nullable<SqlUuid>);
+type OpeningRow = ((Uuid, String, bool, bool, bool), Option<bool>, Option<Uuid>, Option<Uuid>);
 
 /// Opens a deal.
 pub fn open(unit: &mut Unit<'_>, opening: Opening) -> Result<Stored> {
@@ -202,11 +203,9 @@ pub fn open(unit: &mut Unit<'_>, opening: Opening) -> Result<Stored> {
     let statement = Statement::select(selection)
         .sql(", (SELECT u.active FROM users u WHERE u.workspace_id = deal_types.workspace_id AND u.id = ")
         .bind(owner_id)
-        .sql(
-            "), (SELECT NOT c.archived FROM clients c \
-             WHERE c.workspace_id = deal_types.workspace_id AND c.id = ",
-        )
+        .sql(format!("), (SELECT {} deal_types.workspace_id AND c.id = ", clients::MEANT))
         .bind(client.unwrap_or_default())
+        .sql(clients::AGAINST_MERGING)
         .sql(
             "), (SELECT s.id FROM sources s \
              WHERE s.workspace_id = deal_types.workspace_id AND NOT s.archived AND ",
@@ -217,12 +216,12 @@ pub fn open(unit: &mut Unit<'_>, opening: Opening) -> Result<Stored> {
         .sql(" AND deal_types.id = ")
         .bind(opening.deal_type_id);
     let found: Option<OpeningRow> = statement.get_result(unit.tenant.conn).optional()?;
-    let Some(((version_id, mode, skip, back, enabled), owner, client_ok, source_id)) = found else {
+    let Some(((version_id, mode, skip, back, enabled), owner, client_id, source_id)) = found else {
         return Err(Error::unknown_reference("/deal_type_id", "deal type"));
     };
     let mut faults = Faults::default();
     check(&mut faults, "/owner_id", "user", owner == Some(true));
-    check(&mut faults, "/client_id", "client", client.is_none() || client_ok == Some(true));
+    check(&mut faults, "/client_id", "client", client.is_none() || client_id.is_some());
     let source = opening.references.source.as_ref();
     check(&mut faults, source_pointer(source), "source", source.is_none() || source_id.is_some());
     faults.into_result()?;
@@ -237,7 +236,7 @@ pub fn open(unit: &mut Unit<'_>, opening: Opening) -> Result<Stored> {
     let new = NewDeal {
         id: Uuid::now_v7(),
         title: opening.title,
-        client_id: client,
+        client_id,
         owner_id,
         amount: opening.amount,
         source_id,
@@ -380,42 +379,46 @@ pub fn update(
     mut patch: DealPatch,
     references: References,
 ) -> Result<Stored> {
+    // The client is held before the deal, as it is by a merge of clients: so neither waits for the other.
+    let (client_id, source_id) = check_references(unit, &references)?;
+    patch.client_id = client_id.map(Some).or(patch.client_id);
+    patch.source_id = source_id.map(Some).or(patch.source_id);
     let locked = lock(unit, id, if_match)?;
-    if let Some(source_id) = check_references(unit, &references)? {
-        patch.source_id = Some(Some(source_id));
-    }
     command(unit, locked, false, |ledger, facts| transition::update(ledger, patch, None, facts))
 }
 
-/// The source's id, if a source is named and all is well.
-fn check_references(unit: &mut Unit<'_>, references: &References) -> Result<Option<Uuid>> {
+/// The ids of the client and the source, where they are named and all is well.
+fn check_references(
+    unit: &mut Unit<'_>,
+    references: &References,
+) -> Result<(Option<Uuid>, Option<Uuid>)> {
     let References { client_id, owner_id, source } = references;
     if client_id.is_none() && owner_id.is_none() && source.is_none() {
-        return Ok(None);
+        return Ok((None, None));
     }
     let workspace_id = unit.tenant.workspace_id;
-    let statement = Statement::select(raw::<(Bool, Bool, Nullable<SqlUuid>)>(
-        "EXISTS (SELECT FROM clients WHERE NOT archived AND workspace_id = ",
-    ))
-    .bind(workspace_id)
-    .sql(" AND id = ")
-    .bind(client_id.unwrap_or_default())
-    .sql("), EXISTS (SELECT FROM users WHERE active AND workspace_id = ")
-    .bind(workspace_id)
-    .sql(" AND id = ")
-    .bind(owner_id.unwrap_or_default())
-    .sql("), (SELECT s.id FROM sources s WHERE NOT s.archived AND s.workspace_id = ")
-    .bind(workspace_id)
-    .sql(" AND ");
-    let found: (bool, bool, Option<Uuid>) =
+    let statement = Statement::select(raw::<(Nullable<SqlUuid>, Bool, Nullable<SqlUuid>)>("("))
+        .sql(format!("SELECT {}", clients::MEANT))
+        .bind(workspace_id)
+        .sql(" AND c.id = ")
+        .bind(client_id.unwrap_or_default())
+        .sql(clients::AGAINST_MERGING)
+        .sql("), EXISTS (SELECT FROM users WHERE active AND workspace_id = ")
+        .bind(workspace_id)
+        .sql(" AND id = ")
+        .bind(owner_id.unwrap_or_default())
+        .sql("), (SELECT s.id FROM sources s WHERE NOT s.archived AND s.workspace_id = ")
+        .bind(workspace_id)
+        .sql(" AND ");
+    let found: (Option<Uuid>, bool, Option<Uuid>) =
         source_is(statement, source.as_ref()).sql(")").get_result(unit.tenant.conn)?;
     let mut faults = Faults::default();
-    check(&mut faults, "/client_id", "client", client_id.is_none() || found.0);
+    check(&mut faults, "/client_id", "client", client_id.is_none() || found.0.is_some());
     check(&mut faults, "/owner_id", "user", owner_id.is_none() || found.1);
     let pointer = source_pointer(source.as_ref());
     check(&mut faults, pointer, "source", source.is_none() || found.2.is_some());
     faults.into_result()?;
-    Ok(found.2)
+    Ok((found.0, found.2))
 }
 
 /// Deals by their ids in another system, locked: an import's own.

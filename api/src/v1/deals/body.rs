@@ -7,6 +7,7 @@ use uuid::Uuid;
 use validator::Validate;
 use voronka_domain::{
     Currency, Fault, Money,
+    catalogue::NAME_LENGTH,
     deal::{DealPatch, ExternalId, LeadTemperature},
     fault::{Faults, Refusal},
     money::{format_amount, parse_amount},
@@ -44,7 +45,7 @@ impl MoneyBody {
     }
 }
 
-/// The id of the same deal in another system.
+/// The id of the same thing in another system.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = ExternalId, example = json!({"source": "shop", "id": "4711"}))]
@@ -52,6 +53,15 @@ pub struct ExternalIdBody {
     /// Names the system.
     pub source: String,
     pub id: String,
+}
+
+impl ExternalIdBody {
+    /// The source and the id.
+    pub fn checked(self, faults: &mut Faults) -> (String, String) {
+        faults.text("/external_id/source", &self.source, NAME_LENGTH);
+        faults.text("/external_id/id", &self.id, NAME_LENGTH);
+        (self.source, self.id)
+    }
 }
 
 /// A pause: the deal is neither lost nor worked on, and does not age.

@@ -3,7 +3,7 @@
 mod body;
 mod route;
 
-pub use body::{DealBody, DealPage, MoneyBody};
+pub use body::{DealBody, DealPage, ExternalIdBody, MoneyBody};
 pub use route::*;
 
 use actix_web::{get, patch, post};

@@ -113,7 +113,12 @@ fn id_fields(schema: &Value, found: &mut BTreeSet<String>) {
         return id_fields(openapi::document().pointer(pointer).unwrap(), found);
     }
     for (name, property) in schema["properties"].as_object().into_iter().flatten() {
-        if name.ends_with("_id") && property["$ref"].is_null() && !refers(property) {
+        // A taxpayer number is another register's.
+        if name.ends_with("_id")
+            && name != "tax_id"
+            && property["$ref"].is_null()
+            && !refers(property)
+        {
             found.insert(format!("/{name}"));
         }
         id_fields(property, found);

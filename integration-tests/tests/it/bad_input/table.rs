@@ -116,6 +116,14 @@ fn texts(world: &World) -> Vec<Bad> {
     rows.push(Bad::patch("/v1/workspace", json!({ "time_zone": "Mars/Olympus" }), "/time_zone"));
     let setting = json!({ "deal_visibility": "nobody" });
     rows.push(Bad::patch("/v1/workspace", setting, "/deal_visibility"));
+    rows.push(Bad::patch("/v1/workspace", json!({ "country": "nl" }), "/country"));
+    rows.push(Bad::patch("/v1/workspace", json!({ "country": "XX" }), "/country"));
+    let client = format!("/v1/clients/{}", world.client);
+    rows.push(Bad::patch(&client, json!({ "phones": ["+31 20"] }), "/phones/0"));
+    rows.push(Bad::patch(&client, json!({ "merged_into": NOBODY }), "/merged_into"));
+    let contact = format!("/v1/contacts/{}", world.contact);
+    rows.push(Bad::patch(&contact, json!({ "phones": ["+31 20"] }), "/phones/0"));
+    rows.push(Bad::patch(&contact, json!({ "emails": ["a@b@c"] }), "/emails/0"));
     rows
 }
 
@@ -242,6 +250,7 @@ fn people() -> Vec<Bad> {
     let key =
         |field: &str, value: Value| json!({ "name": "A", "scopes": ["deals:read"], field: value });
     let scopes: Vec<_> = (0..80_000).map(|_| "deals:read").collect();
+    let emails: Vec<_> = (0..51).map(|n| format!("{n}@b.c")).collect();
     let tags: Vec<_> = (0..100_000).map(|_| "a").collect();
     vec![
         Bad::post("/v1/users", user("role", json!("king")), "/role"),
@@ -263,6 +272,21 @@ fn people() -> Vec<Bad> {
         Bad::post("/v1/clients", json!({ "name": "A", "tags": [""] }), "/tags/0"),
         Bad::post("/v1/clients", json!({ "name": "A", "type": "old" }), "/type"),
         Bad::post("/v1/clients", json!({ "name": "A", "consent": "yes" }), "/consent"),
+        Bad::post("/v1/clients", json!({ "name": "A", "phones": ["020 123 4567"] }), "/phones/0"),
+        Bad::post("/v1/clients", json!({ "name": "A", "phones": "+31201234567" }), "/phones"),
+        Bad::post(
+            "/v1/clients",
+            json!({ "name": "A", "emails": ["a@b.c", "nobody"] }),
+            "/emails/1",
+        ),
+        Bad::post("/v1/clients", json!({ "name": "A", "emails": emails }), "/emails"),
+        Bad::post("/v1/clients", json!({ "name": "A", "tax_id": "№ 7" }), "/tax_id"),
+        Bad::post("/v1/clients", json!({ "name": "A", "tax_id": "7".repeat(33) }), "/tax_id"),
+        Bad::post(
+            "/v1/clients",
+            json!({ "name": "A", "external_id": { "source": " ", "id": "1" } }),
+            "/external_id/source",
+        ),
         Bad::post("/v1/departments", json!({ "name": "A", "parent_id": NOBODY }), "/parent_id"),
         Bad::post("/v1/departments", json!({ "name": "A", "head_id": NOBODY }), "/head_id"),
         Bad::post("/v1/contacts", json!({ "name": "A", "client_id": NOBODY }), "/client_id"),

@@ -1,29 +1,19 @@
-//! Clients: organisations and persons.
+//! Clients as JSON.
 
-use actix_web::{get, patch, post};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 use validator::Validate;
 use voronka_domain::{
-    catalogue,
-    client::{ClientKind, ClientType},
+    Refusal, catalogue,
+    client::{self, ClientKind, ClientType},
     fault::Faults,
+    reach::{self, Country},
 };
-use voronka_persistence::{
-    Error, Unit,
-    clients::{self, Client},
-    words::to_word,
-};
+use voronka_persistence::{clients::Client, words::to_word};
 
-use crate::{
-    http::{
-        Body, Call, Id, Patch, Reply, Responded,
-        call::{ClientsRead, ClientsWrite},
-    },
-    page_of,
-};
+use crate::{http::Patch, page_of, v1::deals::ExternalIdBody};
 
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = Client)]
@@ -47,7 +37,18 @@ pub struct ClientBody {
     pub tags: Vec<String>,
     /// Whether the client agreed to be contacted; null where it is not known.
     pub consent: Option<bool>,
+    /// E.164. The client's own; those of its people are at its contacts.
+    #[schema(example = json!(["+31201234567"]))]
+    pub phones: Vec<String>,
+    #[schema(example = json!(["office@isdom.example"]))]
+    pub emails: Vec<String>,
+    /// Taxpayer number: letters and digits.
+    #[schema(example = "NL123456789B01")]
+    pub tax_id: Option<String>,
+    pub external_id: Option<ExternalIdBody>,
     pub archived: bool,
+    /// The client that this one, a duplicate, has become part of.
+    pub merged_into: Option<Uuid>,
     pub version: i32,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
@@ -55,6 +56,7 @@ pub struct ClientBody {
 
 impl From<Client> for ClientBody {
     fn from(row: Client) -> Self {
+        let external_id = row.external_source.zip(row.external_id);
         Self {
             id: row.id,
             name: row.name,
@@ -64,7 +66,12 @@ impl From<Client> for ClientBody {
             region: row.region,
             tags: row.tags,
             consent: row.consent,
+            phones: row.phones,
+            emails: row.emails,
+            tax_id: row.tax_id,
+            external_id: external_id.map(|(source, id)| ExternalIdBody { source, id }),
             archived: row.archived,
+            merged_into: row.merged_into,
             version: row.version,
             created_at: row.created_at,
             updated_at: row.updated_at,
@@ -74,7 +81,7 @@ impl From<Client> for ClientBody {
 
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({"name": "Isdom Engineering", "class": "A", "region": "North"}))]
+#[schema(example = json!({"name": "Isdom Engineering", "class": "A", "region": "North", "phones": ["+31 20 123 4567"], "tax_id": "NL123456789B01"}))]
 pub struct NewClient {
     #[validate(length(min = 1, max = 200))]
     pub name: String,
@@ -92,29 +99,39 @@ pub struct NewClient {
     #[serde(default)]
     pub tags: Vec<String>,
     pub consent: Option<bool>,
+    /// International numbers, or national ones of the workspace's `country`.
+    #[serde(default)]
+    pub phones: Vec<String>,
+    #[serde(default)]
+    pub emails: Vec<String>,
+    /// Taxpayer number. Blanks, dots, hyphens and slashes do not count.
+    pub tax_id: Option<String>,
+    /// Unique in the workspace.
+    pub external_id: Option<ExternalIdBody>,
 }
 
 impl NewClient {
-    fn into_row(self, unit: &mut Unit<'_>) -> Result<Client, Error> {
-        check_tags(&self.tags)?;
-        Ok(Client {
-            id: Uuid::now_v7(),
-            name: catalogue::name("/name", &self.name)?,
-            kind: to_word(&self.kind.unwrap_or(ClientKind::Organisation)),
-            client_type: to_word(&self.client_type.unwrap_or(ClientType::New)),
-            class: self.class,
-            region: self.region,
-            tags: self.tags,
-            consent: self.consent,
-            archived: false,
-            version: 1,
-            created_at: unit.now,
-            updated_at: unit.now,
-        })
+    /// The new client's row.
+    pub fn into_row(self, country: Option<Country>, now: DateTime<Utc>) -> Result<Client, Refusal> {
+        let patch = ClientPatch {
+            name: Some(self.name),
+            kind: self.kind,
+            client_type: self.client_type,
+            class: self.class.map_or(Patch::Absent, Patch::Set),
+            region: self.region.map_or(Patch::Absent, Patch::Set),
+            tags: Some(self.tags),
+            consent: self.consent.map_or(Patch::Absent, Patch::Set),
+            phones: Some(self.phones),
+            emails: Some(self.emails),
+            tax_id: self.tax_id.map_or(Patch::Absent, Patch::Set),
+            external_id: self.external_id.map_or(Patch::Absent, Patch::Set),
+            archived: None,
+        };
+        patch.apply(Client::new(String::new(), now), country)
     }
 }
 
-#[derive(Deserialize, Validate, ToSchema)]
+#[derive(Default, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"type": "current", "class": null}))]
 pub struct ClientPatch {
@@ -140,25 +157,50 @@ pub struct ClientPatch {
     #[schema(value_type = Option<bool>)]
     pub consent: Patch<bool>,
     #[serde(default, deserialize_with = "crate::http::body::present")]
+    pub phones: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "crate::http::body::present")]
+    pub emails: Option<Vec<String>>,
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub tax_id: Patch<String>,
+    #[serde(default)]
+    #[schema(value_type = Option<ExternalIdBody>)]
+    pub external_id: Patch<ExternalIdBody>,
+    #[serde(default, deserialize_with = "crate::http::body::present")]
     pub archived: Option<bool>,
 }
 
 impl ClientPatch {
-    fn apply(self, _: &mut Unit<'_>, mut row: Client) -> Result<Client, Error> {
+    /// The row after the change. National phone numbers are those of the country.
+    pub fn apply(self, mut row: Client, country: Option<Country>) -> Result<Client, Refusal> {
         let mut faults = Faults::default();
+        if let Some(name) = self.name {
+            faults.text("/name", &name, catalogue::NAME_LENGTH);
+            row.rename(name.trim().to_owned());
+        }
         for (pointer, text) in [("/class", &self.class), ("/region", &self.region)] {
             if let Patch::Set(text) = text {
                 faults.text(pointer, text, catalogue::NAME_LENGTH);
             }
         }
-        faults.into_result()?;
         if let Some(tags) = self.tags {
-            check_tags(&tags)?;
+            check_tags(&mut faults, &tags);
             row.tags = tags;
         }
-        if let Some(name) = self.name {
-            row.name = catalogue::name("/name", &name)?;
+        if let Some(phones) = self.phones {
+            row.phones = reach::phones(&mut faults, "/phones", &phones, country);
         }
+        if let Some(emails) = self.emails {
+            row.emails = reach::emails(&mut faults, "/emails", &emails);
+        }
+        if let Some(tax_id) = self.tax_id.into_option() {
+            row.tax_id = tax_id.and_then(|text| read_tax_id(&mut faults, &text));
+        }
+        if let Some(external) = self.external_id.into_option() {
+            (row.external_source, row.external_id) =
+                external.map(|external| external.checked(&mut faults)).unzip();
+        }
+        faults.into_result()?;
         row.kind = self.kind.map_or(row.kind, |kind| to_word(&kind));
         row.client_type = self.client_type.map_or(row.client_type, |kind| to_word(&kind));
         self.class.apply(&mut row.class);
@@ -169,83 +211,21 @@ impl ClientPatch {
     }
 }
 
-fn check_tags(tags: &[String]) -> Result<(), Error> {
-    let mut faults = Faults::default();
+fn read_tax_id(faults: &mut Faults, text: &str) -> Option<String> {
+    let tax_id = client::tax_id(text);
+    if tax_id.is_none() {
+        faults.add("/tax_id", "invalid_tax_id", "1 to 32 letters and digits.");
+    }
+    tax_id
+}
+
+fn check_tags(faults: &mut Faults, tags: &[String]) {
     if tags.len() > 100 {
         faults.add("/tags", "too_many", "At most 100 tags.");
     }
     for (index, tag) in tags.iter().enumerate().take(100) {
         faults.text(&format!("/tags/{index}"), tag, catalogue::NAME_LENGTH);
     }
-    Ok(faults.into_result()?)
 }
 
 page_of!(ClientPage, ClientBody);
-
-/// List clients
-///
-/// `q` looks in the name.
-#[utoipa::path(tag = "Clients", operation_id = "listClients", security(("bearer" = ["clients:read"])),
-    responses((status = 200, description = "A page of the list.", body = ClientPage)))]
-#[get("/v1/clients")]
-pub async fn list(call: Call<ClientsRead>) -> Responded {
-    call.page(&clients::LIST, |tenant, _, _, query| {
-        Ok(clients::list(tenant, query)?.map(ClientBody::from))
-    })
-    .await
-}
-
-/// Create a client
-///
-/// Only the name is required.
-#[utoipa::path(tag = "Clients", operation_id = "createClient", security(("bearer" = ["clients:write"])),
-    request_body = NewClient,
-    responses((status = 201, description = "The new client.", body = ClientBody)))]
-#[post("/v1/clients")]
-pub async fn create(call: Call<ClientsWrite>, body: Body<NewClient>) -> Responded {
-    call.no_parameters()?;
-    let new = body.value;
-    call.write(body.digest, move |unit, _| {
-        let row = new.into_row(unit)?;
-        clients::insert(unit, &row)?;
-        let (location, version) = (format!("/v1/clients/{}", row.id), row.version);
-        Ok(Reply::created(location, ClientBody::from(row), version))
-    })
-    .await
-}
-
-/// Read a client
-#[utoipa::path(tag = "Clients", operation_id = "getClient", security(("bearer" = ["clients:read"])),
-    params(("id" = Uuid, Path, description = "Id of the client.")),
-    responses((status = 200, description = "The client.", body = ClientBody)))]
-#[get("/v1/clients/{id}")]
-pub async fn read(call: Call<ClientsRead>, id: Id) -> Responded {
-    call.no_parameters()?;
-    call.read(move |tenant, _, _| {
-        let row = clients::get(tenant, id.0)?;
-        let version = row.version;
-        Ok(Reply::versioned(ClientBody::from(row), version))
-    })
-    .await
-}
-
-/// Change a client
-///
-/// Absent fields stay as they are; null clears a field.
-#[utoipa::path(tag = "Clients", operation_id = "updateClient", security(("bearer" = ["clients:write"])),
-    request_body = ClientPatch,
-    params(("id" = Uuid, Path, description = "Id of the client.")),
-    responses((status = 200, description = "The client after the change.", body = ClientBody)))]
-#[patch("/v1/clients/{id}")]
-pub async fn update(call: Call<ClientsWrite>, id: Id, body: Body<ClientPatch>) -> Responded {
-    call.no_parameters()?;
-    let patch = body.value;
-    call.write(body.digest, move |unit, if_match| {
-        let before = clients::lock(unit, id.0, if_match)?;
-        let row = patch.apply(unit, before.clone())?;
-        let row = clients::save(unit, &before, row)?;
-        let version = row.version;
-        Ok(Reply::versioned(ClientBody::from(row), version))
-    })
-    .await
-}

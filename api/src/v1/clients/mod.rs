@@ -1,0 +1,101 @@
+//! Clients: organisations and persons.
+
+mod body;
+
+pub use body::{ClientBody, ClientPage};
+
+use actix_web::{get, patch, post};
+use body::{ClientPatch, NewClient};
+use voronka_persistence::{
+    Error, Unit,
+    clients::{self, Client},
+};
+
+use crate::http::{
+    Body, Call, Id, Reply, Responded,
+    call::{ClientsRead, ClientsWrite},
+};
+
+/// List clients
+///
+/// `q` looks in the name. Clients that have become part of others are listed with `merged=true`.
+#[utoipa::path(tag = "Clients", operation_id = "listClients", security(("bearer" = ["clients:read"])),
+    responses((status = 200, description = "A page of the list.", body = ClientPage)))]
+#[get("/v1/clients")]
+pub async fn list(call: Call<ClientsRead>) -> Responded {
+    call.page(&clients::LIST, |tenant, _, _, query| {
+        Ok(clients::list(tenant, query)?.map(ClientBody::from))
+    })
+    .await
+}
+
+/// Create a client
+///
+/// Only the name is required.
+#[utoipa::path(tag = "Clients", operation_id = "createClient", security(("bearer" = ["clients:write"])),
+    request_body = NewClient,
+    responses((status = 201, description = "The new client.", body = ClientBody)))]
+#[post("/v1/clients")]
+pub async fn create(call: Call<ClientsWrite>, body: Body<NewClient>) -> Responded {
+    call.no_parameters()?;
+    let new = body.value;
+    call.write(body.digest, move |unit, _| created(unit, new)).await
+}
+
+fn created(unit: &mut Unit<'_>, new: NewClient) -> Result<Reply<ClientBody>, Error> {
+    let row = new.into_row(unit.caller.settings.country, unit.now)?;
+    clients::insert(unit, &row)?;
+    let (location, version) = (format!("/v1/clients/{}", row.id), row.version);
+    Ok(Reply::created(location, ClientBody::from(row), version))
+}
+
+/// Read a client
+///
+/// A client that has become part of another one is answered as that one, whose address is in
+/// `Content-Location`.
+#[utoipa::path(tag = "Clients", operation_id = "getClient", security(("bearer" = ["clients:read"])),
+    params(("id" = Uuid, Path, description = "Id of the client.")),
+    responses((status = 200, description = "The client.", body = ClientBody)))]
+#[get("/v1/clients/{id}")]
+pub async fn read(call: Call<ClientsRead>, id: Id) -> Responded {
+    call.no_parameters()?;
+    call.read(move |tenant, _, _| {
+        let asked = clients::get(tenant, id.0)?;
+        let row = match asked.merged_into {
+            Some(survivor) => clients::get(tenant, survivor)?,
+            None => asked,
+        };
+        let (place, version) = (format!("/v1/clients/{}", row.id), row.version);
+        Ok(Reply::versioned(ClientBody::from(row), version).at(place))
+    })
+    .await
+}
+
+/// Change a client
+///
+/// Absent fields stay as they are; null clears a field. Lists are replaced as a whole.
+#[utoipa::path(tag = "Clients", operation_id = "updateClient", security(("bearer" = ["clients:write"])),
+    request_body = ClientPatch,
+    params(("id" = Uuid, Path, description = "Id of the client.")),
+    responses((status = 200, description = "The client after the change.", body = ClientBody)))]
+#[patch("/v1/clients/{id}")]
+pub async fn update(call: Call<ClientsWrite>, id: Id, body: Body<ClientPatch>) -> Responded {
+    call.no_parameters()?;
+    let patch = body.value;
+    call.write(body.digest, move |unit, if_match| {
+        let before = clients::lock_unmerged(unit, id.0, if_match)?;
+        changed(unit, before, patch)
+    })
+    .await
+}
+
+fn changed(
+    unit: &mut Unit<'_>,
+    before: Client,
+    patch: ClientPatch,
+) -> Result<Reply<ClientBody>, Error> {
+    let row = patch.apply(before.clone(), unit.caller.settings.country)?;
+    let row = clients::save(unit, &before, row)?;
+    let version = row.version;
+    Ok(Reply::versioned(ClientBody::from(row), version))
+}

@@ -1,0 +1,3 @@
+//! Clients and their contacts: how they are reached, found, and told apart.
+
+mod reach;

@@ -1,0 +1,199 @@
+//! Clients: organisations and persons.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use diesel::{
+    prelude::*,
+    sql_types::{Nullable, Uuid as SqlUuid},
+};
+use serde::Serialize;
+use uuid::Uuid;
+use voronka_domain::client::name;
+
+use crate::{
+    Error, Result, Store, Tenant, Unit,
+    catalogues::check_version,
+    list::{Field, Kind, Page, Query, Spec},
+    noun::noun,
+    schema::clients,
+    unit::raw,
+};
+
+#[derive(Debug, Clone, PartialEq, Serialize, Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = clients, treat_none_as_null = true)]
+pub struct Client {
+    pub id: Uuid,
+    pub name: String,
+    pub kind: String,
+    pub client_type: String,
+    pub class: Option<String>,
+    pub region: Option<String>,
+    pub tags: Vec<String>,
+    pub consent: Option<bool>,
+    pub phones: Vec<String>,
+    pub emails: Vec<String>,
+    pub tax_id: Option<String>,
+    pub external_source: Option<String>,
+    pub external_id: Option<String>,
+    pub archived: bool,
+    pub merged_into: Option<Uuid>,
+    pub version: i32,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+    #[serde(skip)]
+    /// Follows the name: see [`Client::rename`].
+    pub name_key: Option<String>,
+}
+
+impl Client {
+    /// A new organisation of which no more is known than its name.
+    pub fn new(name: String, now: DateTime<Utc>) -> Self {
+        Self {
+            id: Uuid::now_v7(),
+            name_key: Some(name::key(&name)),
+            name,
+            kind: "organisation".to_owned(),
+            client_type: "new".to_owned(),
+            class: None,
+            region: None,
+            tags: Vec::new(),
+            consent: None,
+            phones: Vec::new(),
+            emails: Vec::new(),
+            tax_id: None,
+            external_source: None,
+            external_id: None,
+            archived: false,
+            merged_into: None,
+            version: 1,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+
+    pub fn rename(&mut self, name: String) {
+        self.name_key = Some(name::key(&name));
+        self.name = name;
+    }
+}
+
+noun!(clients, Client, "client");
+
+pub const LIST: Spec = Spec {
+    table: "clients",
+    fields: &[
+        Field::new("name", "clients.name", Kind::Text).sorted(),
+        Field::new("kind", "clients.kind", Kind::Choice(&["organisation", "person"])),
+        Field::new("type", "clients.client_type", Kind::Choice(&["new", "current"])),
+        Field::new("class", "clients.class", Kind::Text).nullable(),
+        Field::new("region", "clients.region", Kind::Text).nullable(),
+        Field::new("tag", "clients.tags", Kind::Tag),
+        Field::new("phone", "clients.phones", Kind::Phone),
+        Field::new("email", "clients.emails", Kind::Email),
+        Field::new("tax_id", "clients.tax_id", Kind::Text).nullable(),
+        Field::new("external_source", "clients.external_source", Kind::Text).nullable(),
+        Field::new("external_id", "clients.external_id", Kind::Text).nullable(),
+        Field::new("archived", "clients.archived", Kind::Bool),
+        Field::new("merged", MERGED, Kind::Bool),
+        Field::new("created_at", "clients.created_at", Kind::Instant).sorted(),
+        Field::new("updated_at", "clients.updated_at", Kind::Instant).sorted(),
+    ],
+    default_sort: "-updated_at",
+    search: Some("clients.name"),
+};
+
+const MERGED: &str = "(clients.merged_into IS NOT NULL)";
+
+/// Without the clients that have become part of others, unless the query asks for them.
+pub fn list(tenant: &mut Tenant<'_>, query: Query) -> Result<Page<Client>> {
+    let asked = query.filters_by(MERGED);
+    tenant.page(
+        &LIST,
+        query,
+        Client::as_select(),
+        |list| if asked { list } else { list.sql(" AND clients.merged_into IS NULL") },
+        |row: &Client| row.id,
+    )
+}
+
+/// For a change; of a client that has become part of another one, refused.
+pub fn lock_unmerged(unit: &mut Unit<'_>, id: Uuid, if_match: Option<i32>) -> Result<Client> {
+    let row = find(&mut unit.tenant, id, " FOR NO KEY UPDATE")?;
+    not_merged(&row, "")?;
+    check_version(if_match, row.version)?;
+    Ok(row)
+}
+
+pub(crate) fn not_merged(row: &Client, pointer: &'static str) -> Result<()> {
+    match row.merged_into {
+        Some(survivor) => {
+            let detail = format!("The client has become part of {survivor}.");
+            Err(Error::conflict("client_merged", pointer, detail))
+        }
+        None => Ok(()),
+    }
+}
+
+/// `SELECT` this for the client that a reference means: itself, or the one that it has become part of; nothing
+/// if that is out of use. To be continued with the workspace and the id, and with [`AGAINST_MERGING`].
+pub(crate) const MEANT: &str = "coalesce(c.merged_into, c.id) FROM clients c WHERE NOT coalesce(\
+    (SELECT s.archived FROM clients s WHERE s.workspace_id = c.workspace_id AND s.id = c.merged_into), \
+    c.archived) AND c.workspace_id = ";
+
+/// A merge that is on its way is waited for, and then its survivor is meant; one that comes later waits for us.
+pub(crate) const AGAINST_MERGING: &str = " FOR KEY SHARE OF c";
+
+/// The client that a reference to `id` means, for as long as the transaction lasts.
+pub fn meant(unit: &mut Unit<'_>, pointer: &str, id: Uuid) -> Result<Uuid> {
+    crate::Statement::select(raw::<SqlUuid>(MEANT))
+        .bind(unit.tenant.workspace_id)
+        .sql(" AND c.id = ")
+        .bind(id)
+        .sql(AGAINST_MERGING)
+        .get_result(unit.tenant.conn)
+        .optional()?
+        .ok_or_else(|| Error::unknown_reference(pointer, "client"))
+}
+
+/// The same for many that are there: those that have become part of others, with these.
+pub(crate) fn all_meant(unit: &mut Unit<'_>, ids: Vec<Uuid>) -> Result<BTreeMap<Uuid, Uuid>> {
+    let rows: Vec<(Uuid, Option<Uuid>)> = unit
+        .tenant
+        .rows(raw::<(SqlUuid, Nullable<SqlUuid>)>("id, merged_into"), "clients")
+        .sql(" AND id = ANY(")
+        .bind(ids)
+        .sql(") ORDER BY id FOR KEY SHARE")
+        .load(unit.tenant.conn)?;
+    Ok(rows.into_iter().filter_map(|(id, survivor)| Some((id, survivor?))).collect())
+}
+
+impl Store {
+    /// Computes the keys of names that came into the database without one.
+    pub(crate) fn fill_name_keys(connection: &mut PgConnection) -> Result<()> {
+        loop {
+            let unkeyed: Vec<(Uuid, Uuid, String)> = clients::table
+                .filter(clients::name_key.is_null())
+                .select((clients::workspace_id, clients::id, clients::name))
+                .limit(5_000)
+                .load(connection)?;
+            if unkeyed.is_empty() {
+                return Ok(());
+            }
+            let keys: Vec<_> = unkeyed.iter().map(|(_, _, name)| name::key(name)).collect();
+            let (workspaces, ids): (Vec<_>, Vec<_>) =
+                unkeyed.into_iter().map(|(workspace_id, id, _)| (workspace_id, id)).unzip();
+            crate::Statement::command("UPDATE clients SET name_key = keyed.key FROM unnest(")
+                .bind(workspaces)
+                .sql(", ")
+                .bind(ids)
+                .sql(", ")
+                .bind(keys)
+                .sql(
+                    ") AS keyed(workspace_id, id, key) \
+                     WHERE clients.workspace_id = keyed.workspace_id AND clients.id = keyed.id",
+                )
+                .execute(connection)?;
+        }
+    }
+}
