@@ -1,18 +1,13 @@
 //! The OpenAPI specification: what the operations say of themselves, and what holds for all of them.
 
+mod lists;
+
 use std::sync::OnceLock;
 
 use actix_web::App as Actix;
 use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
 use utoipa_actix_web::AppExt;
-use voronka_persistence::{
-    api_keys,
-    catalogues::Catalogue,
-    clients, contacts, deal_types, deals, departments, imports,
-    list::{DEFAULT_LIMIT, Kind, MOST, Spec},
-    users,
-};
 
 use crate::{
     http::{ProblemBody, problem::CODES},
@@ -82,24 +77,6 @@ pub fn document() -> &'static Value {
     })
 }
 
-/// Lists by their operation: their parameters come from the same table that reads them.
-fn list_spec(operation_id: &str) -> Option<&'static Spec> {
-    Some(match operation_id {
-        "listUsers" => &users::LIST,
-        "listDepartments" => &departments::LIST,
-        "listApiKeys" => &api_keys::LIST,
-        "listClients" => &clients::LIST,
-        "listContacts" => &contacts::LIST,
-        "listSources" => Catalogue::Sources.spec(),
-        "listCompetitors" => Catalogue::Competitors.spec(),
-        "listLossReasons" => Catalogue::LossReasons.spec(),
-        "listDealTypes" => &deal_types::LIST,
-        "listDeals" => &deals::LIST,
-        "listImports" => &imports::LIST,
-        _ => return None,
-    })
-}
-
 fn complete(document: &mut Value) {
     document["components"]["securitySchemes"] = json!({
         "bearer": {
@@ -110,6 +87,7 @@ fn complete(document: &mut Value) {
         }
     });
     say_free_form(document);
+    lists::say_words(document);
     let Some(paths) = document["paths"].as_object_mut() else { return };
     for (path, item) in paths.iter_mut() {
         let Some(item) = item.as_object_mut() else { continue };
@@ -158,16 +136,12 @@ fn complete_operation(path: &str, method: &str, operation: &mut Map<String, Valu
             _ => None,
         })
         .unwrap_or_default();
-    if let Some(spec) = list_spec(&id) {
-        parameters.extend(list_parameters(spec));
+    parameters.iter_mut().for_each(say_values);
+    if let Some(spec) = lists::spec(&id) {
+        parameters.extend(lists::parameters(spec));
     }
     if method == "post" {
-        parameters.push(json!({
-            "name": "Idempotency-Key", "in": "header", "required": false,
-            "description": "Makes a repetition answer as the first time did, for 24 hours.",
-            "schema": {"type": "string", "minLength": 1, "maxLength": 255},
-            "example": "9f1c2b11-7d0e",
-        }));
+        parameters.push(idempotency_key(is_login));
     }
     if writes_resource {
         parameters.push(json!({
@@ -199,6 +173,38 @@ fn complete_operation(path: &str, method: &str, operation: &mut Map<String, Valu
     }
     codes.extend(own_codes(&id));
     add_problems(operation, &codes);
+}
+
+fn idempotency_key(is_login: bool) -> Value {
+    let (description, schema) = if is_login {
+        ("Taken, and has no effect: secrets are not kept.", json!({"type": "string"}))
+    } else {
+        (
+            "Makes a repetition answer as the first time did, for 24 hours.",
+            json!({"type": "string", "minLength": 1, "maxLength": 255}),
+        )
+    };
+    json!({"name": "Idempotency-Key", "in": "header", "required": false, "description": description,
+        "schema": schema, "example": "9f1c2b11-7d0e"})
+}
+
+/// A parameter that is described by nothing but words takes these words: "`json`, `csv` or `svg`." Days and
+/// instants of reports begin with 1970.
+fn say_values(parameter: &mut Value) {
+    let described = parameter["description"].as_str().unwrap_or_default();
+    let described = described.replace(" (the default)", "");
+    let (between, words): (Vec<_>, Vec<_>) =
+        described.split('`').enumerate().partition(|(index, _)| index % 2 == 0);
+    let only_words =
+        between.iter().all(|(_, text)| matches!(*text, "" | ", " | " or " | " and " | "."));
+    let words: Vec<_> = words.into_iter().map(|(_, word)| word.to_owned()).collect();
+    let schema = &mut parameter["schema"];
+    if only_words && !words.is_empty() && schema["type"] == "string" {
+        schema["enum"] = json!(words);
+    }
+    if schema["format"] == "date" || schema["format"] == "date-time" {
+        schema["pattern"] = json!("^(19[7-9]|[2-9][0-9]{2})");
+    }
 }
 
 /// Refusals that an operation has beside those of its kind.
@@ -253,56 +259,6 @@ fn describe(operation: &mut Map<String, Value>, scope: Option<&str>) {
     let said = if said.is_empty() { format!("{summary}.") } else { said.to_owned() };
     let needs = scope.map_or(String::new(), |scope| format!("\n\nNeeds `{scope}`."));
     operation.insert("description".to_owned(), Value::String(format!("{said}{needs}")));
-}
-
-fn list_parameters(spec: &Spec) -> Vec<Value> {
-    let sorts: Vec<_> = spec.fields.iter().filter(|f| f.sorts).map(|f| f.name).collect();
-    let mut parameters = vec![
-        json!({"name": "limit", "in": "query", "required": false, "description": "Items on a page.",
-            "schema": {"type": "integer", "minimum": 1, "maximum": MOST, "default": DEFAULT_LIMIT}, "example": DEFAULT_LIMIT}),
-        json!({"name": "cursor", "in": "query", "required": false, "schema": {"type": "string"},
-            "description": "The page to read: `next_cursor` of the page before."}),
-        json!({"name": "sort", "in": "query", "required": false,
-            "description": format!("Sort by one of {}; with `-` for descending.", sorts.join(", ")),
-            "schema": {"type": "string", "default": spec.default_sort}, "example": spec.default_sort}),
-    ];
-    if let Some(column) = spec.search {
-        let column = column.rsplit('.').next().unwrap_or(column);
-        parameters.push(
-            json!({"name": "q", "in": "query", "required": false, "schema": {"type": "string"},
-            "description": format!("A part of the {column}, without regard to case.")}),
-        );
-    }
-    for field in spec.fields {
-        let (schema, what) = kind_schema(field.kind);
-        let null = if field.nullable { " `null` finds those without." } else { "" };
-        let many = matches!(field.kind, Kind::Uuid | Kind::Text | Kind::Choice(_));
-        let many = if many { " Several are separated by commas." } else { "" };
-        parameters.push(json!({"name": field.name, "in": "query", "required": false,
-            "description": format!("Only those with this {what}.{many}{null}"), "schema": schema}));
-        for (op, sql) in field.ranges() {
-            parameters.push(json!({"name": format!("{}[{op}]", field.name), "in": "query", "required": false,
-                "description": format!("Only those with{sql}this {what}."), "schema": kind_schema(field.kind).0}));
-        }
-    }
-    parameters
-}
-
-fn kind_schema(kind: Kind) -> (Value, &'static str) {
-    match kind {
-        // Commas and `null` make these plain strings.
-        Kind::Uuid => (json!({"type": "string"}), "id"),
-        Kind::Text => (json!({"type": "string"}), "text"),
-        Kind::Choice(words) => (json!({"type": "string", "description": words.join(", ")}), "word"),
-        Kind::Instant => (json!({"type": "string"}), "instant (RFC 3339)"),
-        Kind::Date => (json!({"type": "string"}), "day (YYYY-MM-DD)"),
-        Kind::Decimal => (json!({"type": "string"}), "amount in base currency"),
-        Kind::Integer => (json!({"type": "integer"}), "number"),
-        Kind::Bool => (json!({"type": "boolean"}), "value"),
-        Kind::Tag => (json!({"type": "string"}), "tag"),
-        Kind::Phone => (json!({"type": "string"}), "phone number (E.164)"),
-        Kind::Email => (json!({"type": "string"}), "email address"),
-    }
 }
 
 /// A response for every status that an error of the operation has, with the codes that it may carry.

@@ -84,7 +84,7 @@ pub struct Spec {
 pub const DEFAULT_LIMIT: i64 = 50;
 pub const MOST: i64 = 200;
 /// More values in one filter than any screen has boxes.
-const MOST_VALUES: usize = 200;
+pub const MOST_VALUES: usize = 200;
 
 /// A request for a page, checked.
 #[derive(Debug, Clone)]
@@ -211,20 +211,19 @@ impl Spec {
             let (_, sql) = field.ranges().iter().find(|(name, _)| *name == op)?;
             return Some(bind(field.kind, value).map(|b| (format!("{column}{sql}"), Some(b), "")));
         }
-        if field.nullable && value == "null" {
-            return Some(Ok((format!("{column} IS NULL"), None, "")));
-        }
         if matches!(field.kind, Kind::Tag | Kind::Phone | Kind::Email) {
             let holds = |bind| (format!("{column} @> ARRAY["), Some(bind), "]");
             return Some(bind(field.kind, value).map(holds));
         }
-        let values: Vec<_> = value.split(',').collect();
+        let (nulls, values): (Vec<_>, Vec<_>) =
+            value.split(',').partition(|value| field.nullable && *value == "null");
         if values.len() > MOST_VALUES {
             return Some(Err(format!("At most {MOST_VALUES} values.")));
         }
         let list = match field.kind {
-            Kind::Uuid | Kind::Text | Kind::Choice(_) if values.len() > 1 => true,
-            _ if values.len() > 1 => return Some(Err("One value only.".into())),
+            _ if values.is_empty() => return Some(Ok((format!("{column} IS NULL"), None, ""))),
+            Kind::Uuid | Kind::Text | Kind::Choice(_) if value.contains(',') => true,
+            _ if value.contains(',') => return Some(Err("One value only.".into())),
             _ => false,
         };
         if !list {
@@ -232,7 +231,12 @@ impl Spec {
         }
         let binds: std::result::Result<Vec<_>, _> =
             values.into_iter().map(|value| bind(field.kind, value)).collect();
-        Some(binds.map(|binds| (format!("{column} = ANY("), Some(array(binds)), ")")))
+        let (before, after) = if nulls.is_empty() {
+            (format!("{column} = ANY("), ")")
+        } else {
+            (format!("({column} IS NULL OR {column} = ANY("), "))")
+        };
+        Some(binds.map(|binds| (before, Some(array(binds)), after)))
     }
 }
 

@@ -67,6 +67,7 @@ page_of!(ApiKeyPage, ApiKeyBody);
 #[schema(example = json!({"name": "Power BI", "scopes": ["deals:read", "reports:read"]}))]
 pub struct NewApiKey {
     #[validate(length(min = 1, max = 200))]
+    #[schema(min_length = 1, max_length = 200)]
     pub name: String,
     /// At least one.
     pub scopes: Vec<String>,

@@ -29,8 +29,10 @@ use crate::{
 #[schema(example = json!({"email": "admin@demo.example", "password": "correct horse battery staple"}))]
 pub struct Login {
     #[validate(length(min = 3, max = 320))]
+    #[schema(min_length = 3, max_length = 320)]
     pub email: String,
     #[validate(length(min = 1, max = 1024))]
+    #[schema(min_length = 1, max_length = 1024)]
     pub password: String,
     /// Where the same email and password fit several workspaces: which one.
     pub workspace_id: Option<Uuid>,
@@ -41,6 +43,7 @@ pub struct Login {
 #[schema(example = json!({"refresh_token": "vr_AZm..."}))]
 pub struct Refresh {
     #[validate(length(min = 1, max = 1024))]
+    #[schema(min_length = 1, max_length = 1024)]
     pub refresh_token: String,
 }
 
@@ -67,6 +70,7 @@ pub struct TokenPair {
 /// Answers a short-lived access token and a refresh token. Tries are limited by email and by address.
 /// An `Idempotency-Key` is taken and has no effect: secrets are not kept.
 #[utoipa::path(tag = "Authentication", operation_id = "createToken",
+    request_body = Login,
     responses((status = 200, description = "The tokens.", body = TokenPair)))]
 #[post("/v1/auth/token")]
 pub async fn create_token(
@@ -86,6 +90,7 @@ pub async fn create_token(
 /// Answers new tokens; the old refresh token is used up. A refresh token that comes a second time has
 /// been stolen or lost: the whole login ends, for both.
 #[utoipa::path(tag = "Authentication", operation_id = "refreshToken",
+    request_body = Refresh,
     responses((status = 200, description = "The new tokens.", body = TokenPair)))]
 #[post("/v1/auth/refresh")]
 pub async fn refresh_token(
@@ -108,6 +113,7 @@ pub async fn refresh_token(
 ///
 /// Ends the login that the refresh token belongs to. An unknown token is no error: it is ended already.
 #[utoipa::path(tag = "Authentication", operation_id = "revokeToken",
+    request_body = Refresh,
     responses((status = 204, description = "The login has ended.")))]
 #[post("/v1/auth/revoke")]
 pub async fn revoke_token(

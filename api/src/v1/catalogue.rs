@@ -46,6 +46,7 @@ page_of!(CataloguePage, CatalogueEntry);
 #[schema(example = json!({"name": "Price too high"}))]
 pub struct NewCatalogueEntry {
     #[validate(length(min = 1, max = 200))]
+    #[schema(min_length = 1, max_length = 200)]
     pub name: String,
 }
 
@@ -54,10 +55,13 @@ pub struct NewCatalogueEntry {
 #[schema(example = json!({"archived": true}))]
 pub struct CatalogueEntryPatch {
     #[validate(length(min = 1, max = 200))]
+    #[schema(min_length = 1, max_length = 200)]
     #[serde(default, deserialize_with = "crate::http::body::present")]
+    #[schema(nullable = false)]
     pub name: Option<String>,
     /// True archives the entry, false brings it back.
     #[serde(default, deserialize_with = "crate::http::body::present")]
+    #[schema(nullable = false)]
     pub archived: Option<bool>,
 }
 

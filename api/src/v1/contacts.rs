@@ -64,8 +64,10 @@ impl From<Contact> for ContactBody {
 pub struct NewContact {
     pub client_id: Uuid,
     #[validate(length(min = 1, max = 200))]
+    #[schema(min_length = 1, max_length = 200)]
     pub name: String,
     #[validate(length(min = 1, max = 200))]
+    #[schema(min_length = 1, max_length = 200)]
     pub position: Option<String>,
     /// International numbers, or national ones of the workspace's `country`.
     #[serde(default)]
@@ -102,16 +104,21 @@ impl NewContact {
 #[schema(example = json!({"emails": ["joris@isdom.example"]}))]
 pub struct ContactPatch {
     #[validate(length(min = 1, max = 200))]
+    #[schema(min_length = 1, max_length = 200)]
     #[serde(default, deserialize_with = "crate::http::body::present")]
+    #[schema(nullable = false)]
     pub name: Option<String>,
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     pub position: Patch<String>,
     #[serde(default, deserialize_with = "crate::http::body::present")]
+    #[schema(nullable = false)]
     pub phones: Option<Vec<String>>,
     #[serde(default, deserialize_with = "crate::http::body::present")]
+    #[schema(nullable = false)]
     pub emails: Option<Vec<String>>,
     #[serde(default, deserialize_with = "crate::http::body::present")]
+    #[schema(nullable = false)]
     pub archived: Option<bool>,
 }
 

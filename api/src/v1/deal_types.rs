@@ -201,6 +201,7 @@ impl From<NewStage> for StageDraft {
     {"key": "engaging", "name": "Engaging", "probability": 0.4, "gate": [{"kind": "field", "field": "client_id"}]}]}))]
 pub struct NewDealType {
     #[validate(length(min = 1, max = 200))]
+    #[schema(min_length = 1, max_length = 200)]
     pub name: String,
     #[schema(value_type = String)]
     pub mode: Mode,
@@ -221,17 +222,24 @@ pub struct NewDealType {
 #[schema(example = json!({"allow_skip": false}))]
 pub struct DealTypePatch {
     #[validate(length(min = 1, max = 200))]
+    #[schema(min_length = 1, max_length = 200)]
     #[serde(default, deserialize_with = "crate::http::body::present")]
+    #[schema(nullable = false)]
     pub name: Option<String>,
     #[serde(default, deserialize_with = "crate::http::body::present")]
+    #[schema(nullable = false)]
     pub enabled: Option<bool>,
     #[serde(default, deserialize_with = "crate::http::body::present")]
+    #[schema(nullable = false)]
     pub allow_skip: Option<bool>,
     #[serde(default, deserialize_with = "crate::http::body::present")]
+    #[schema(nullable = false)]
     pub allow_back: Option<bool>,
     #[serde(default, deserialize_with = "crate::http::body::present")]
+    #[schema(nullable = false)]
     pub require_primary_demand: Option<bool>,
     #[serde(default, deserialize_with = "crate::http::body::present")]
+    #[schema(nullable = false)]
     pub archived: Option<bool>,
 }
 

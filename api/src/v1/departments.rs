@@ -50,6 +50,7 @@ impl From<Department> for DepartmentBody {
 #[schema(example = json!({"name": "Amsterdam office"}))]
 pub struct NewDepartment {
     #[validate(length(min = 1, max = 200))]
+    #[schema(min_length = 1, max_length = 200)]
     pub name: String,
     pub parent_id: Option<Uuid>,
     pub head_id: Option<Uuid>,
@@ -76,7 +77,9 @@ impl NewDepartment {
 #[schema(example = json!({"name": "Amsterdam office", "head_id": null}))]
 pub struct DepartmentPatch {
     #[validate(length(min = 1, max = 200))]
+    #[schema(min_length = 1, max_length = 200)]
     #[serde(default, deserialize_with = "crate::http::body::present")]
+    #[schema(nullable = false)]
     pub name: Option<String>,
     #[serde(default)]
     #[schema(value_type = Option<Uuid>)]
@@ -85,6 +88,7 @@ pub struct DepartmentPatch {
     #[schema(value_type = Option<Uuid>)]
     pub head_id: Patch<Uuid>,
     #[serde(default, deserialize_with = "crate::http::body::present")]
+    #[schema(nullable = false)]
     pub archived: Option<bool>,
 }
 

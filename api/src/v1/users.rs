@@ -67,15 +67,18 @@ impl From<User> for UserBody {
 #[schema(example = json!({"name": "Anna Vermeer", "email": "anna.vermeer@demo.example", "role": "seller"}))]
 pub struct NewUser {
     #[validate(length(min = 1, max = 200))]
+    #[schema(min_length = 1, max_length = 200)]
     pub name: String,
     #[validate(email)]
     pub email: Option<String>,
     #[schema(value_type = String)]
     pub role: Role,
     #[validate(length(max = 200))]
+    #[schema(max_length = 200)]
     pub position: Option<String>,
     pub department_id: Option<Uuid>,
     #[validate(length(min = 10, max = 1024))]
+    #[schema(min_length = 10, max_length = 1024)]
     pub password: Option<String>,
 }
 
@@ -103,13 +106,16 @@ impl NewUser {
 #[schema(example = json!({"role": "head", "active": true}))]
 pub struct UserPatch {
     #[validate(length(min = 1, max = 200))]
+    #[schema(min_length = 1, max_length = 200)]
     #[serde(default, deserialize_with = "crate::http::body::present")]
+    #[schema(nullable = false)]
     pub name: Option<String>,
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     pub email: Patch<String>,
     #[schema(value_type = Option<String>)]
     #[serde(default, deserialize_with = "crate::http::body::present")]
+    #[schema(nullable = false)]
     pub role: Option<Role>,
     #[serde(default)]
     #[schema(value_type = Option<String>)]
@@ -118,10 +124,13 @@ pub struct UserPatch {
     #[schema(value_type = Option<Uuid>)]
     pub department_id: Patch<Uuid>,
     #[serde(default, deserialize_with = "crate::http::body::present")]
+    #[schema(nullable = false)]
     pub active: Option<bool>,
     /// Sets a new password, and ends the user's logins.
     #[validate(length(min = 10, max = 1024))]
+    #[schema(min_length = 10, max_length = 1024)]
     #[serde(default, deserialize_with = "crate::http::body::present")]
+    #[schema(nullable = false)]
     pub password: Option<String>,
 }
 

@@ -63,14 +63,18 @@ impl From<Workspace> for WorkspaceBody {
 #[schema(example = json!({"name": "Lantern Systems", "deal_visibility": "everyone"}))]
 pub struct WorkspacePatch {
     #[validate(length(min = 1, max = 200))]
+    #[schema(min_length = 1, max_length = 200)]
     #[serde(default, deserialize_with = "crate::http::body::present")]
+    #[schema(nullable = false)]
     pub name: Option<String>,
     /// IANA zone; days of reports are counted in it from now on.
     #[schema(value_type = Option<String>)]
     #[serde(default, deserialize_with = "crate::http::body::present")]
+    #[schema(nullable = false)]
     pub time_zone: Option<chrono_tz::Tz>,
     #[schema(value_type = Option<String>)]
     #[serde(default, deserialize_with = "crate::http::body::present")]
+    #[schema(nullable = false)]
     pub deal_visibility: Option<DealVisibility>,
     /// ISO 3166 code, such as NL: phone numbers are read as this country's from now on.
     #[serde(default)]

@@ -84,6 +84,7 @@ impl From<Client> for ClientBody {
 #[schema(example = json!({"name": "Isdom Engineering", "class": "A", "region": "North", "phones": ["+31 20 123 4567"], "tax_id": "NL123456789B01"}))]
 pub struct NewClient {
     #[validate(length(min = 1, max = 200))]
+    #[schema(min_length = 1, max_length = 200)]
     pub name: String,
     /// `organisation` (the default) or `person`.
     #[schema(value_type = Option<String>)]
@@ -93,8 +94,10 @@ pub struct NewClient {
     #[schema(value_type = Option<String>)]
     pub client_type: Option<ClientType>,
     #[validate(length(min = 1, max = 200))]
+    #[schema(min_length = 1, max_length = 200)]
     pub class: Option<String>,
     #[validate(length(min = 1, max = 200))]
+    #[schema(min_length = 1, max_length = 200)]
     pub region: Option<String>,
     #[serde(default)]
     pub tags: Vec<String>,
@@ -136,14 +139,18 @@ impl NewClient {
 #[schema(example = json!({"type": "current", "class": null}))]
 pub struct ClientPatch {
     #[validate(length(min = 1, max = 200))]
+    #[schema(min_length = 1, max_length = 200)]
     #[serde(default, deserialize_with = "crate::http::body::present")]
+    #[schema(nullable = false)]
     pub name: Option<String>,
     #[schema(value_type = Option<String>)]
     #[serde(default, deserialize_with = "crate::http::body::present")]
+    #[schema(nullable = false)]
     pub kind: Option<ClientKind>,
     #[serde(rename = "type")]
     #[schema(value_type = Option<String>)]
     #[serde(default, deserialize_with = "crate::http::body::present")]
+    #[schema(nullable = false)]
     pub client_type: Option<ClientType>,
     #[serde(default)]
     #[schema(value_type = Option<String>)]
@@ -152,13 +159,16 @@ pub struct ClientPatch {
     #[schema(value_type = Option<String>)]
     pub region: Patch<String>,
     #[serde(default, deserialize_with = "crate::http::body::present")]
+    #[schema(nullable = false)]
     pub tags: Option<Vec<String>>,
     #[serde(default)]
     #[schema(value_type = Option<bool>)]
     pub consent: Patch<bool>,
     #[serde(default, deserialize_with = "crate::http::body::present")]
+    #[schema(nullable = false)]
     pub phones: Option<Vec<String>>,
     #[serde(default, deserialize_with = "crate::http::body::present")]
+    #[schema(nullable = false)]
     pub emails: Option<Vec<String>>,
     #[serde(default)]
     #[schema(value_type = Option<String>)]
@@ -167,6 +177,7 @@ pub struct ClientPatch {
     #[schema(value_type = Option<ExternalIdBody>)]
     pub external_id: Patch<ExternalIdBody>,
     #[serde(default, deserialize_with = "crate::http::body::present")]
+    #[schema(nullable = false)]
     pub archived: Option<bool>,
 }
 

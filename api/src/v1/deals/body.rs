@@ -245,13 +245,16 @@ impl NewDealBody {
 #[schema(as = DealPatch, example = json!({"amount": {"amount": "2500.00", "currency": "EUR"}, "expected_close_on": null}))]
 pub struct DealPatchBody {
     #[serde(default, deserialize_with = "crate::http::body::present")]
+    #[schema(nullable = false)]
     pub title: Option<String>,
     #[serde(default)]
     #[schema(value_type = Option<Uuid>)]
     pub client_id: Patch<Uuid>,
     #[serde(default, deserialize_with = "crate::http::body::present")]
+    #[schema(nullable = false)]
     pub owner_id: Option<Uuid>,
     #[serde(default, deserialize_with = "crate::http::body::present")]
+    #[schema(nullable = false)]
     pub amount: Option<MoneyBody>,
     /// Name of the source.
     #[serde(default)]

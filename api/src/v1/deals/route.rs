@@ -123,8 +123,8 @@ pub struct DealHistory {
 /// with the previous and the current values. `limit` and `cursor` page.
 #[utoipa::path(tag = "Deals", operation_id = "getDealHistory", security(("bearer" = ["deals:read"])),
     params(("id" = Uuid, Path, description = "Id of the deal."),
-        ("limit" = Option<i64>, Query, description = "Events on a page: 1 to 200, 50 by default.", example = 50),
-        ("cursor" = Option<String>, Query, description = "The page to read, from the page before.")),
+        ("limit" = Option<i64>, Query, minimum = 1, maximum = 200, description = "Events on a page: 1 to 200, 50 by default.", example = 50),
+        ("cursor" = Option<String>, Query, pattern = "^[0-9]{1,9}$", description = "The page to read, from the page before.")),
     responses((status = 200, description = "A page of the history.", body = DealHistory)))]
 #[get("/v1/deals/{id}/history")]
 pub async fn history(call: Call<DealsRead>, id: Id) -> Responded {

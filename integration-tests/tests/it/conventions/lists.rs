@@ -147,14 +147,14 @@ async fn filters_narrow_by_values_ranges_null_and_text() {
     let api = &server.admin;
     let deal_type = api.deal_type(&["first", "second", "third"]).await;
     let mut deals = Vec::new();
-    for (title, amount, close, stage) in [
-        ("100% sure", "10", json!("2026-01-10"), "first"),
-        ("100 sure", "20.5", json!("2026-02-10"), "second"),
-        ("a_b", "30", Value::Null, "third"),
-        ("aXb \\ back", "40", json!("2026-03-10"), "third"),
+    for (title, amount, close, stage, heat) in [
+        ("100% sure", "10", json!("2026-01-10"), "first", json!("hot")),
+        ("100 sure", "20.5", json!("2026-02-10"), "second", json!("cold")),
+        ("a_b", "30", Value::Null, "third", Value::Null),
+        ("aXb \\ back", "40", json!("2026-03-10"), "third", Value::Null),
     ] {
         let body = json!({ "title": title, "deal_type_id": deal_type, "stage_key": stage,
-            "amount": { "amount": amount, "currency": "EUR" }, "expected_close_on": close });
+            "lead_temperature": heat, "amount": { "amount": amount, "currency": "EUR" }, "expected_close_on": close });
         deals.push(api.post("/v1/deals", body).await.expect(201).json);
     }
     let stage = |deal: usize| deals[deal]["stage_id"].as_str().unwrap_or_default();
@@ -177,6 +177,8 @@ async fn filters_narrow_by_values_ranges_null_and_text() {
         ("expected_close_on[gte]=2026-02-10", &[1, 3]),
         ("expected_close_on=2026-01-10", &[0]),
         ("client_id=null", &[0, 1, 2, 3]),
+        ("lead_temperature=cold,hot", &[0, 1]),
+        ("lead_temperature=null,hot", &[0, 2, 3]),
         ("q=100%25", &[0]),
         ("q=SURE", &[0, 1]),
         ("q=a_b", &[2]),

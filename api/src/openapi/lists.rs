@@ -1,0 +1,175 @@
+//! Lists in the specification: their parameters and words come from the same table that reads them.
+
+use serde_json::{Value, json};
+use voronka_domain::access::Permission;
+use voronka_persistence::{
+    api_keys,
+    catalogues::Catalogue,
+    clients, contacts, deal_types, deals, departments, imports,
+    list::{DEFAULT_LIMIT, Field, Kind, MOST, MOST_VALUES, Spec},
+    users,
+};
+
+const ID: &str = "[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}";
+
+/// Lists by their operation.
+pub fn spec(operation_id: &str) -> Option<&'static Spec> {
+    Some(match operation_id {
+        "listUsers" => &users::LIST,
+        "listDepartments" => &departments::LIST,
+        "listApiKeys" => &api_keys::LIST,
+        "listClients" => &clients::LIST,
+        "listContacts" => &contacts::LIST,
+        "listSources" => Catalogue::Sources.spec(),
+        "listCompetitors" => Catalogue::Competitors.spec(),
+        "listLossReasons" => Catalogue::LossReasons.spec(),
+        "listDealTypes" => &deal_types::LIST,
+        "listDeals" => &deals::LIST,
+        "listImports" => &imports::LIST,
+        _ => return None,
+    })
+}
+
+pub fn parameters(spec: &Spec) -> Vec<Value> {
+    let parameter = |name: &str, description: String, schema: Value| json!({"name": name, "in": "query", "required": false, "description": description, "schema": schema});
+    let sorts: Vec<_> = spec.fields.iter().filter(|f| f.sorts).map(|f| f.name).collect();
+    let words: Vec<_> =
+        sorts.iter().flat_map(|name| [(*name).to_owned(), format!("-{name}")]).collect();
+    let limit = json!({"type": "integer", "minimum": 1, "maximum": MOST, "default": DEFAULT_LIMIT});
+    let mut parameters = vec![
+        parameter("limit", "Items on a page.".into(), limit),
+        parameter(
+            "cursor",
+            "The page to read: `next_cursor` of the page before.".into(),
+            json!({"type": "string", "pattern": "^([0-9a-f]{2})+$"}),
+        ),
+        parameter(
+            "sort",
+            format!("Sort by one of {}; with `-` for descending.", sorts.join(", ")),
+            json!({"type": "string", "enum": words, "default": spec.default_sort}),
+        ),
+    ];
+    if let Some(column) = spec.search {
+        let column = column.rsplit('.').next().unwrap_or(column);
+        let what = format!("A part of the {column}, without regard to case.");
+        parameters.push(parameter("q", what, json!({"type": "string"})));
+    }
+    for field in spec.fields {
+        parameters.push(filter(field));
+        for (op, sql) in field.ranges() {
+            let name = format!("{}[{op}]", field.name);
+            let what = format!("Only those with{sql}this {}.", noun(field.kind));
+            parameters.push(parameter(&name, what, one(field.kind)));
+        }
+    }
+    parameters
+}
+
+/// Equality: one value, or several separated by commas, `null` among them.
+fn filter(field: &Field) -> Value {
+    let (kind, mut what) = (field.kind, format!("Only those with this {}.", noun(field.kind)));
+    let mut schema = one(kind);
+    let text = matches!(kind, Kind::Text | Kind::Tag);
+    let several = matches!(kind, Kind::Uuid | Kind::Text | Kind::Choice(_));
+    if several {
+        what.push_str(" Several are separated by commas.");
+    }
+    if field.nullable {
+        what.push_str(" `null` finds those without.");
+        if !text {
+            schema = json!({"anyOf": [schema, {"type": "string", "enum": ["null"]}]});
+        }
+    }
+    let mut parameter =
+        json!({"name": field.name, "in": "query", "required": false, "description": what});
+    // Any text is a list of texts.
+    if several && !text {
+        schema = json!({"type": "array", "items": schema, "minItems": 1, "maxItems": MOST_VALUES});
+        parameter["style"] = json!("form");
+        parameter["explode"] = json!(false);
+    }
+    parameter["schema"] = schema;
+    parameter
+}
+
+fn one(kind: Kind) -> Value {
+    match kind {
+        Kind::Uuid => json!({"type": "string", "format": "uuid", "pattern": format!("^{ID}$")}),
+        Kind::Text | Kind::Tag | Kind::Phone | Kind::Email => json!({"type": "string"}),
+        Kind::Choice(words) => json!({"type": "string", "enum": words}),
+        Kind::Instant => json!({"type": "string", "format": "date-time"}),
+        Kind::Date => json!({"type": "string", "format": "date"}),
+        Kind::Decimal => {
+            json!({"type": "string", "pattern": r"^-?[0-9]{1,15}(\.[0-9]{1,4})?$"})
+        }
+        Kind::Integer => json!({"type": "integer"}),
+        Kind::Bool => json!({"type": "boolean"}),
+    }
+}
+
+fn noun(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Uuid => "id",
+        Kind::Text => "text",
+        Kind::Choice(_) => "word",
+        Kind::Instant => "instant (RFC 3339)",
+        Kind::Date => "day (YYYY-MM-DD)",
+        Kind::Decimal => "amount in base currency",
+        Kind::Integer => "number",
+        Kind::Bool => "value",
+        Kind::Tag => "tag",
+        Kind::Phone => "phone number (E.164)",
+        Kind::Email => "email address",
+    }
+}
+
+/// Words of fields that no list filters by: of which schemas, which field, which words.
+fn other_words() -> Vec<(String, &'static str, Vec<&'static str>)> {
+    let scopes = Permission::ALL.iter().map(|permission| permission.scope()).collect();
+    vec![
+        ("Workspace".into(), "deal_visibility", vec!["by_role", "everyone"]),
+        ("Transition".into(), "to", vec!["stage", "next", "won", "lost", "open", "hold", "resume"]),
+        ("ApiKey".into(), "scopes", scopes),
+    ]
+}
+
+/// Fields that hold one of some words say which: those that a list chooses by, in the noun itself, in
+/// what makes a new one and in what changes one.
+pub fn say_words(document: &mut Value) {
+    let mut words = other_words();
+    for operation in
+        document["paths"].as_object().into_iter().flatten().map(|(_, item)| &item["get"])
+    {
+        let spec = operation["operationId"].as_str().and_then(spec);
+        let page = "/responses/200/content/application~1json/schema/$ref";
+        let page = operation.pointer(page).and_then(Value::as_str).unwrap_or_default();
+        let noun = page.rsplit('/').next().and_then(|page| page.strip_suffix("Page"));
+        let Some((spec, noun)) = spec.zip(noun) else { continue };
+        for field in spec.fields {
+            if let Kind::Choice(choice) = field.kind {
+                words.push((noun.to_owned(), field.name, choice.to_vec()));
+            }
+        }
+    }
+    let Some(schemas) = document["components"]["schemas"].as_object_mut() else { return };
+    for (noun, field, words) in words {
+        for schema in [noun.clone(), format!("New{noun}"), format!("{noun}Patch")] {
+            let schema = schemas.get_mut(&schema).and_then(|schema| schema.get_mut("properties"));
+            if let Some(field) = schema.and_then(|fields| fields.get_mut(field)) {
+                say(field, &words);
+            }
+        }
+    }
+}
+
+fn say(field: &mut Value, words: &[&str]) {
+    let nullable = field["type"].as_array().is_some_and(|types| types.contains(&json!("null")));
+    let mut list: Vec<_> = words.iter().map(|word| json!(word)).collect();
+    if nullable {
+        list.push(Value::Null);
+    }
+    let target = if field["type"] == "array" { &mut field["items"] } else { field };
+    if let Some(target) = target.as_object_mut() {
+        target.insert("enum".to_owned(), Value::Array(list));
+    }
+}
