@@ -9,7 +9,7 @@ TARGET = $${CARGO_TARGET_DIR:-target}/$(if $(filter dev,$(PROFILE)),debug,$(PROF
 ENV = . .ci/env &&
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run demo test lint openapi bench audit
+.PHONY: help setup build run demo test lint openapi fuzz fuzz-api bench audit
 
 help: ## List the targets
 	@echo 'Voronka, a headless sales-process engine. To try it: make run'
@@ -32,7 +32,8 @@ run: build ## Start a server with an embedded database and a sample company
 demo: build ## Generate and load the sample company
 	@exec "$(TARGET)/voronka" demo $(ARGS)
 
-test: setup ## Run all tests, against a real server and a real Postgres
+test: ## Run all tests, against a real server and a real Postgres
+	@.ci/install tests
 	@$(ENV) cargo test --workspace --locked $(ARGS)
 
 lint: setup ## Check formatting, clippy, the crates' dependencies and the API description
@@ -47,6 +48,14 @@ lint: setup ## Check formatting, clippy, the crates' dependencies and the API de
 openapi: setup ## Write openapi.yaml from the code
 	@$(ENV) cargo run -q --locked -p voronka-api --bin voronka -- openapi >openapi.yaml.new || { rm -f openapi.yaml.new; exit 1; }
 	@mv openapi.yaml.new openapi.yaml
+
+# Exact versions, so that a run can be repeated.
+fuzz-api: build ## Ask a server for everything that its description allows and forbids
+	@test -x target/fuzz-api/bin/pip || python3 -m venv target/fuzz-api || { \
+		echo 'python3 with venv is missing: apt-get install python3-venv' >&2; rm -rf target/fuzz-api; exit 1; }
+	@target/fuzz-api/bin/pip install -q --disable-pip-version-check -r integration-tests/fuzz-api/requirements.txt
+	@target/fuzz-api/bin/python integration-tests/fuzz-api/run.py "$(TARGET)/voronka" \
+		--max-time $(or $(FUZZ_SECONDS),300) $(ARGS)
 
 bench: setup ## Run the benchmarks
 	@$(ENV) cargo run --release --locked -p voronka-integration-tests --bin bench -- $(ARGS)
