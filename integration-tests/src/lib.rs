@@ -5,6 +5,7 @@
 pub mod api;
 pub mod data;
 pub mod histories;
+pub mod import_load;
 pub mod postgres;
 pub mod process;
 pub mod server;

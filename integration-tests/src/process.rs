@@ -109,6 +109,11 @@ impl Process {
         token.trim().to_owned()
     }
 
+    /// The server's process id.
+    pub fn pid(&self) -> u32 {
+        self.server.as_ref().expect("a server").id()
+    }
+
     /// `kill -9` of the server; its Postgres lives on.
     pub fn kill_server(&mut self) {
         let mut server = self.server.take().expect("a server");

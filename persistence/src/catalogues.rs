@@ -104,30 +104,43 @@ fn find(
 }
 
 pub fn create(unit: &mut Unit<'_>, catalogue: Catalogue, name: String) -> Result<Entry> {
-    let entry = Entry {
-        id: Uuid::now_v7(),
-        name,
-        archived: false,
-        version: 1,
-        created_at: unit.now,
-        updated_at: unit.now,
-    };
+    let mut entries = create_all(unit, catalogue, vec![(Uuid::now_v7(), name)])?;
+    entries.pop().ok_or_else(|| Error::Internal("nothing was made".to_owned()))
+}
+
+/// Makes entries of ids and names.
+pub(crate) fn create_all(
+    unit: &mut Unit<'_>,
+    catalogue: Catalogue,
+    names: Vec<(Uuid, String)>,
+) -> Result<Vec<Entry>> {
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (ids, texts): (Vec<Uuid>, Vec<String>) = names.iter().cloned().unzip();
     Statement::command("INSERT INTO ")
         .sql(catalogue.table())
-        .sql(" (workspace_id, id, name, created_at, updated_at) VALUES (")
+        .sql(" (workspace_id, id, name, created_at, updated_at) SELECT ")
         .bind(unit.tenant.workspace_id)
-        .sql(", ")
-        .bind(entry.id)
-        .sql(", ")
-        .bind(entry.name.as_str())
-        .sql(", ")
+        .sql(", entry.id, entry.name, ")
         .bind(unit.now)
         .sql(", ")
         .bind(unit.now)
-        .sql(")")
+        .sql(" FROM unnest(")
+        .bind(ids)
+        .sql(", ")
+        .bind(texts)
+        .sql(") AS entry(id, name)")
         .execute(unit.tenant.conn)?;
-    unit.happened(catalogue.event_types().0, entry.id, entry.version, &entry)?;
-    Ok(entry)
+    let now = unit.now;
+    let entry = |(id, name)| {
+        Entry { id, name, archived: false, version: 1, created_at: now, updated_at: now }
+    };
+    let entries: Vec<Entry> = names.into_iter().map(entry).collect();
+    for entry in &entries {
+        unit.happened(catalogue.event_types().0, entry.id, entry.version, entry)?;
+    }
+    Ok(entries)
 }
 
 /// Changes an entry by name or archives it. `if_match` is the version that the caller saw.

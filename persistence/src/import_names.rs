@@ -1,8 +1,12 @@
 //! Names in an import's rows: of people, clients, sources, competitors and loss reasons; looked up for a
-//! whole batch at once, and created where the import may. The database says which spellings are one
-//! name, as it is the database that keeps names apart.
+//! whole batch at once, remembered for the next ones, and created where the import may. The database says
+//! which spellings are one name, as it is the database that keeps names apart.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    hash::{DefaultHasher, Hash, Hasher},
+    time::{Duration, Instant},
+};
 
 use diesel::{
     RunQueryDsl,
@@ -19,93 +23,126 @@ use crate::{
     users,
 };
 
-/// Names of one kind, as they are spelt in the file.
-type Book = BTreeMap<String, Entry>;
+/// How long it may go unnoticed that somebody or something was put out of use.
+const LIFE: Duration = Duration::from_secs(5);
+/// Names that are remembered from one batch to the next.
+const KEPT: usize = 50_000;
+/// New names that a trial tells apart, so that it counts each once.
+const COUNTED: usize = 1_000_000;
 
-#[derive(Debug, Default)]
-struct Entry {
-    id: Option<Uuid>,
-    /// The name without regard to case.
-    fold: String,
-    /// Somebody out of use has the name, or several have: it is not taken, and not made again.
-    barred: bool,
+/// Names of one kind.
+#[derive(Default)]
+struct Book {
+    /// As they are spelt in the file; none for a name that is not taken.
+    ids: HashMap<String, Option<Uuid>>,
+    /// Names that are to be made, by their id.
+    new: HashMap<Uuid, New>,
+    /// The same without regard to case.
+    folds: HashMap<String, Uuid>,
 }
 
-#[derive(Default)]
-pub(crate) struct Names {
+struct New {
+    name: String,
+    fold: String,
+    /// A row that was taken has it.
+    wanted: bool,
+}
+
+/// What an import knows of names.
+pub struct Names {
     users: Book,
     clients: Book,
     sources: Book,
     competitors: Book,
     reasons: Book,
+    since: Instant,
+    /// Hashes of the names that a trial has made and undone.
+    counted: HashSet<u64>,
+}
+
+impl Default for Names {
+    fn default() -> Self {
+        Self {
+            users: Book::default(),
+            clients: Book::default(),
+            sources: Book::default(),
+            competitors: Book::default(),
+            reasons: Book::default(),
+            since: Instant::now(),
+            counted: HashSet::new(),
+        }
+    }
+}
+
+/// The names that some rows want, by kind.
+#[derive(Default)]
+pub(crate) struct Wanted<'r> {
+    users: BTreeSet<&'r str>,
+    clients: BTreeSet<&'r str>,
+    sources: BTreeSet<&'r str>,
+    competitors: BTreeSet<&'r str>,
+    reasons: BTreeSet<&'r str>,
+}
+
+impl<'r> Wanted<'r> {
+    pub fn deal(&mut self, row: &'r DealRow) {
+        self.users.extend(row.owner.as_deref());
+        self.clients.extend(row.client.as_deref());
+        self.sources.extend(row.source.as_deref());
+        self.competitors.extend(row.competitor.as_deref());
+        self.reasons.extend(reason_of(row.target.as_ref()));
+    }
+
+    pub fn event(&mut self, row: &'r EventRow) {
+        self.users.extend(row.user.as_deref());
+        self.users.extend(row.owner.as_deref());
+        self.clients.extend(row.client.as_deref());
+        self.sources.extend(row.source.as_deref());
+        self.competitors.extend(row.competitor.as_deref());
+        self.reasons.extend(reason_of(Some(&row.target)));
+    }
 }
 
 impl Names {
-    pub fn of_deals<'r>(rows: impl Iterator<Item = &'r DealRow>) -> Self {
-        let mut names = Self::default();
-        for row in rows {
-            want(&mut names.users, row.owner.as_deref());
-            want(&mut names.clients, row.client.as_deref());
-            want(&mut names.sources, row.source.as_deref());
-            want(&mut names.competitors, row.competitor.as_deref());
-            want(&mut names.reasons, reason_of(row.target.as_ref()));
-        }
-        names
+    /// What was made is not there after all: a transaction was undone.
+    pub(crate) fn forget(&mut self) {
+        let counted = std::mem::take(&mut self.counted);
+        *self = Self { counted, ..Self::default() };
     }
 
-    pub fn of_events<'r>(rows: impl Iterator<Item = &'r EventRow>) -> Self {
-        let mut names = Self::default();
-        for row in rows {
-            want(&mut names.users, row.user.as_deref());
-            want(&mut names.users, row.owner.as_deref());
-            want(&mut names.clients, row.client.as_deref());
-            want(&mut names.sources, row.source.as_deref());
-            want(&mut names.competitors, row.competitor.as_deref());
-            want(&mut names.reasons, reason_of(Some(&row.target)));
-        }
-        names
+    fn books(&mut self) -> [&mut Book; 5] {
+        let Self { users, clients, sources, competitors, reasons, .. } = self;
+        [users, clients, sources, competitors, reasons]
     }
 
-    /// Finds the ids, and makes what is missing if `create`; `made` hears of each.
-    pub fn resolve(
+    /// Finds the ids. What nobody has gets one for the case that it is made.
+    pub(crate) fn resolve(
         &mut self,
         unit: &mut Unit<'_>,
+        wanted: &Wanted<'_>,
         create: bool,
-        mut made: impl FnMut(&'static str),
     ) -> Result<()> {
-        // Somebody may be called by email in one row and by name in another.
-        look_up(unit, &mut self.users, "users", "email", "NOT active")?;
-        look_up(unit, &mut self.users, "users", "name", "NOT active")?;
-        look_up(unit, &mut self.clients, "clients", "name", "archived AND merged_into IS NULL")?;
-        hold_clients(unit, &mut self.clients)?;
-        look_up(unit, &mut self.sources, "sources", "name", "archived")?;
-        look_up(unit, &mut self.competitors, "competitors", "name", "archived")?;
-        look_up(unit, &mut self.reasons, "loss_reasons", "name", "archived")?;
-        if !create {
-            return Ok(());
+        let kept: usize = self.books().iter().map(|book| book.ids.len()).sum();
+        if self.since.elapsed() > LIFE || kept > KEPT {
+            self.forget();
         }
-        fill(&mut self.users, |name| {
-            made("created_user");
-            create_user(unit, name)
-        })?;
-        fill(&mut self.clients, |name| {
-            made("created_client");
-            create_client(unit, name)
-        })?;
-        for (book, catalogue, note) in [
-            (&mut self.sources, Catalogue::Sources, "created_source"),
-            (&mut self.competitors, Catalogue::Competitors, "created_competitor"),
-            (&mut self.reasons, Catalogue::LossReasons, "created_loss_reason"),
+        // Somebody may be called by email in one row and by name in another.
+        let people: &[Column] = &[("users", "email", "NOT active"), ("users", "name", "NOT active")];
+        look_up(unit, &mut self.users, &wanted.users, people, create)?;
+        let firms: &[Column] = &[("clients", "name", "archived AND merged_into IS NULL")];
+        look_up(unit, &mut self.clients, &wanted.clients, firms, create)?;
+        hold_clients(unit, &mut self.clients, &wanted.clients)?;
+        for (book, wanted, table) in [
+            (&mut self.sources, &wanted.sources, "sources"),
+            (&mut self.competitors, &wanted.competitors, "competitors"),
+            (&mut self.reasons, &wanted.reasons, "loss_reasons"),
         ] {
-            fill(book, |name| {
-                made(note);
-                Ok(catalogues::create(unit, catalogue, name.to_owned())?.id)
-            })?;
+            look_up(unit, book, wanted, &[(table, "name", "archived")], create)?;
         }
         Ok(())
     }
 
-    pub fn deal(&self, row: &DealRow) -> Result<Named, Vec<Rejection>> {
+    pub(crate) fn deal(&self, row: &DealRow) -> Result<Named, Vec<Rejection>> {
         let mut faults = Vec::new();
         let mut find = |book, field, name| find(book, field, name, row.line, &mut faults);
         let named = Named {
@@ -120,7 +157,7 @@ impl Names {
 
     /// The ids of an event's names, and of who did it. Who does the first event of a case leads the deal,
     /// unless somebody else is named as its owner.
-    pub fn event(
+    pub(crate) fn event(
         &self,
         row: &EventRow,
         first: bool,
@@ -138,12 +175,75 @@ impl Names {
         };
         if faults.is_empty() { Ok((named, user_id)) } else { Err(faults) }
     }
+
+    /// A row with these names was taken.
+    pub(crate) fn took(&mut self, named: &Named, user_id: Option<Uuid>) {
+        for (book, ids) in [
+            (&mut self.users, [named.owner_id, user_id]),
+            (&mut self.clients, [named.client_id, None]),
+            (&mut self.sources, [named.source_id, None]),
+            (&mut self.competitors, [named.competitor_id, None]),
+            (&mut self.reasons, [named.loss_reason_id, None]),
+        ] {
+            for id in ids.into_iter().flatten() {
+                if let Some(new) = book.new.get_mut(&id) {
+                    new.wanted = true;
+                }
+            }
+        }
+    }
+
+    /// Makes what the rows that were taken need; `made` hears of each.
+    pub(crate) fn make(
+        &mut self,
+        unit: &mut Unit<'_>,
+        dry_run: bool,
+        mut made: impl FnMut(&'static str),
+    ) -> Result<()> {
+        let counted = &mut self.counted;
+        let mut note = |code: &'static str, names: &[(Uuid, New)]| {
+            for (_, new) in names {
+                // A trial undoes every batch, and meets a new name anew in each.
+                let hash = hash(code, &new.fold);
+                if !(dry_run && counted.contains(&hash)) {
+                    made(code);
+                }
+                if dry_run && counted.len() < COUNTED {
+                    counted.insert(hash);
+                }
+            }
+        };
+        let people = to_make(&mut self.users);
+        note("created_user", &people);
+        users::insert_all(unit, people.into_iter().map(|new| user(unit.now, new)).collect())?;
+        let firms = to_make(&mut self.clients);
+        note("created_client", &firms);
+        clients::insert_all(unit, firms.into_iter().map(|new| client(unit.now, new)).collect())?;
+        for (book, catalogue, code) in [
+            (&mut self.sources, Catalogue::Sources, "created_source"),
+            (&mut self.competitors, Catalogue::Competitors, "created_competitor"),
+            (&mut self.reasons, Catalogue::LossReasons, "created_loss_reason"),
+        ] {
+            let names = to_make(book);
+            note(code, &names);
+            let names = names.into_iter().map(|(id, new)| (id, new.name));
+            catalogues::create_all(unit, catalogue, names.collect())?;
+        }
+        Ok(())
+    }
 }
 
-fn want(book: &mut Book, name: Option<&str>) {
-    if let Some(name) = name.filter(|name| !book.contains_key(*name)) {
-        book.insert(name.to_owned(), Entry::default());
-    }
+fn hash(code: &str, fold: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (code, fold).hash(&mut hasher);
+    hasher.finish()
+}
+
+/// The names to make now, in their order.
+fn to_make(book: &mut Book) -> Vec<(Uuid, New)> {
+    let mut names: Vec<_> = book.new.extract_if(|_, new| new.wanted).collect();
+    names.sort_by(|a, b| a.1.name.cmp(&b.1.name));
+    names
 }
 
 fn reason_of(target: Option<&Target>) -> Option<&str> {
@@ -161,7 +261,7 @@ fn find(
     faults: &mut Vec<Rejection>,
 ) -> Option<Uuid> {
     let name = name?;
-    let id = book.get(name).and_then(|entry| entry.id);
+    let id = book.ids.get(name).copied().flatten();
     if id.is_none() {
         let reason = format!("\"{name}\" is not known, not in use, or not unique.");
         faults.push(Rejection::new(line, field, "unknown_reference", reason));
@@ -169,20 +269,59 @@ fn find(
     id
 }
 
+/// Table, column, and what says that a row of it is out of use.
+type Column = (&'static str, &'static str, &'static str);
 /// A name as it is spelt and without regard to case, and who has it: whether they are out of use.
 type Found = (String, String, (Option<Uuid>, Option<bool>));
 
-/// Fills in the ids of names that have none yet.
+#[derive(Default)]
+struct Match {
+    id: Option<Uuid>,
+    fold: String,
+    /// Somebody out of use has the name, or several have: it is not taken, and not made again.
+    barred: bool,
+}
+
+/// Fills in the ids of names that the book does not know, by one column after the other.
 fn look_up(
     unit: &mut Unit<'_>,
     book: &mut Book,
-    table: &'static str,
-    column: &'static str,
-    out_of_use: &'static str,
+    wanted: &BTreeSet<&str>,
+    columns: &[Column],
+    create: bool,
 ) -> Result<()> {
-    let unknown = book.iter().filter(|(_, entry)| entry.id.is_none());
-    let wanted: Vec<String> = unknown.map(|(name, _)| name.clone()).collect();
-    if wanted.is_empty() {
+    let unknown = wanted.iter().filter(|name| !book.ids.contains_key(**name));
+    let mut unknown: HashMap<String, Match> =
+        unknown.map(|name| ((*name).to_owned(), Match::default())).collect();
+    for column in columns {
+        find_rows(unit, &mut unknown, *column)?;
+    }
+    let mut unknown: Vec<_> = unknown.into_iter().collect();
+    unknown.sort_by(|a, b| a.0.cmp(&b.0));
+    for (name, found) in unknown {
+        let mut id = found.id;
+        if id.is_none() && !found.barred && create {
+            let new = book.folds.entry(found.fold.clone()).or_insert_with(|| {
+                let id = Uuid::now_v7();
+                let new = New { name: name.clone(), fold: found.fold, wanted: false };
+                book.new.insert(id, new);
+                id
+            });
+            id = Some(*new);
+        }
+        book.ids.insert(name, id);
+    }
+    Ok(())
+}
+
+fn find_rows(
+    unit: &mut Unit<'_>,
+    unknown: &mut HashMap<String, Match>,
+    (table, column, out_of_use): Column,
+) -> Result<()> {
+    let open = unknown.iter().filter(|(_, found)| found.id.is_none());
+    let names: Vec<String> = open.map(|(name, _)| name.clone()).collect();
+    if names.is_empty() {
         return Ok(());
     }
     // A client that has become part of another one is that one.
@@ -191,16 +330,16 @@ fn look_up(
         "wanted.name, lower(wanted.name), found.id, found.out_of_use FROM unnest(",
     );
     let rows: Vec<Found> = Statement::select(selection)
-        .bind(wanted)
+        .bind(names)
         .sql(format!(
             ") AS wanted(name) LEFT JOIN LATERAL (SELECT DISTINCT {id} AS id, {out_of_use} AS out_of_use \
              FROM {table} WHERE lower({table}.{column}) = lower(wanted.name) AND workspace_id = "
         ))
         .bind(unit.tenant.workspace_id)
-        .sql(" ORDER BY id LIMIT 2) AS found ON true ORDER BY wanted.name")
+        .sql(" ORDER BY id LIMIT 2) AS found ON true")
         .load(unit.tenant.conn)?;
     for (name, fold, (id, out_of_use)) in rows {
-        let Some(entry) = book.get_mut(&name) else { continue };
+        let Some(entry) = unknown.get_mut(&name) else { continue };
         // A second one of the same name, or one that is out of use.
         entry.barred |= out_of_use == Some(true) || id.is_some() && entry.id.is_some();
         entry.fold = fold;
@@ -210,53 +349,35 @@ fn look_up(
 }
 
 /// Keeps the clients from becoming part of others until the batch is done; those that just have are these.
-fn hold_clients(unit: &mut Unit<'_>, book: &mut Book) -> Result<()> {
-    let ids: Vec<Uuid> = book.values().filter_map(|entry| entry.id).collect();
+fn hold_clients(unit: &mut Unit<'_>, book: &mut Book, wanted: &BTreeSet<&str>) -> Result<()> {
+    let ids = wanted.iter().filter_map(|name| book.ids.get(*name).copied().flatten());
+    let ids: BTreeSet<Uuid> = ids.filter(|id| !book.new.contains_key(id)).collect();
     if ids.is_empty() {
         return Ok(());
     }
-    let survivors = clients::all_meant(unit, ids)?;
-    for id in book.values_mut().filter_map(|entry| entry.id.as_mut()) {
+    let survivors = clients::all_meant(unit, ids.into_iter().collect())?;
+    for id in book.ids.values_mut().flatten() {
         *id = survivors.get(id).copied().unwrap_or(*id);
     }
     Ok(())
 }
 
-/// Makes what is missing, once for all spellings of a name, in order of the names.
-fn fill(book: &mut Book, mut create: impl FnMut(&str) -> Result<Uuid>) -> Result<()> {
-    let mut made: BTreeMap<String, Uuid> = BTreeMap::new();
-    for (name, entry) in book.iter_mut().filter(|(_, entry)| entry.id.is_none() && !entry.barred) {
-        let id = match made.get(&entry.fold) {
-            Some(id) => *id,
-            None => create(name)?,
-        };
-        made.insert(entry.fold.clone(), id);
-        entry.id = Some(id);
-    }
-    Ok(())
-}
-
-fn create_user(unit: &mut Unit<'_>, name: &str) -> Result<Uuid> {
-    let id = Uuid::now_v7();
-    let user = users::User {
+fn user(now: chrono::DateTime<chrono::Utc>, (id, new): (Uuid, New)) -> users::User {
+    users::User {
         id,
-        name: name.to_owned(),
-        email: name.contains('@').then(|| name.to_owned()),
+        email: new.name.contains('@').then(|| new.name.clone()),
+        name: new.name,
         role: "seller".to_owned(),
         position: None,
         department_id: None,
         active: true,
         password_hash: None,
         version: 1,
-        created_at: unit.now,
-        updated_at: unit.now,
-    };
-    users::insert(unit, &user)?;
-    Ok(id)
+        created_at: now,
+        updated_at: now,
+    }
 }
 
-fn create_client(unit: &mut Unit<'_>, name: &str) -> Result<Uuid> {
-    let client = clients::Client::new(name.to_owned(), unit.now);
-    clients::insert(unit, &client)?;
-    Ok(client.id)
+fn client(now: chrono::DateTime<chrono::Utc>, (id, new): (Uuid, New)) -> clients::Client {
+    clients::Client { id, ..clients::Client::new(new.name, now) }
 }

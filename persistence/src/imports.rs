@@ -3,14 +3,17 @@
 use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
-use diesel::prelude::*;
+use diesel::{connection::SimpleConnection, prelude::*};
 use diesel::sql_types::{BigInt, Bool, Bytea, Jsonb, Text, Uuid as SqlUuid};
 use serde::Serialize;
 use uuid::Uuid;
-use voronka_domain::{access::Visibility, import::Rejection};
+use voronka_domain::{
+    access::{Actor, Visibility},
+    import::Rejection,
+};
 
 use crate::{
-    Error, Result, Statement, Store, Tenant, Unit,
+    Error, Result, Statement, Store, Tenant, Unit, import_rows,
     list::{Field, Kind, Page, Query, Spec},
     noun::noun,
     schema::{import_chunks, import_rejections, imports},
@@ -41,6 +44,12 @@ pub struct Import {
     pub version: i32,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
+    /// Rows of an event log that were put together by case.
+    #[serde(skip)]
+    pub rows_read: i64,
+    /// The last case of an event log that was taken.
+    #[serde(skip)]
+    pub last_case: Option<String>,
 }
 
 noun!(imports, Import, "import");
@@ -106,25 +115,36 @@ pub(crate) fn reject(
     let rows: Vec<_> = rejected
         .into_iter()
         .flat_map(|(faults, cells)| {
-            let cells = serde_json::Value::from(cells);
-            (0_i32..).zip(faults).map(move |(number, fault)| {
-                (
-                    import_rejections::workspace_id.eq(workspace_id),
-                    import_rejections::import_id.eq(import_id),
-                    import_rejections::line.eq(i64::try_from(fault.line).unwrap_or(i64::MAX)),
-                    import_rejections::number.eq(number),
-                    import_rejections::field.eq(fault.field),
-                    import_rejections::code.eq(fault.code),
-                    import_rejections::reason.eq(fault.reason),
-                    import_rejections::row.eq(cells.clone()),
-                )
+            let row = serde_json::Value::from(cells);
+            (0_i32..).zip(faults).map(move |(number, fault)| Refused {
+                workspace_id,
+                import_id,
+                line: i64::try_from(fault.line).unwrap_or(i64::MAX),
+                number,
+                field: fault.field,
+                code: fault.code,
+                reason: fault.reason,
+                row: row.clone(),
             })
         })
         .collect();
-    for rows in rows.chunks(1_000) {
-        diesel::insert_into(import_rejections::table).values(rows).execute(tenant.conn)?;
+    if !rows.is_empty() {
+        diesel::copy_from(import_rejections::table).from_insertable(rows).execute(tenant.conn)?;
     }
     Ok(())
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = import_rejections, treat_none_as_default_value = false)]
+struct Refused {
+    workspace_id: Uuid,
+    import_id: Uuid,
+    line: i64,
+    number: i32,
+    field: String,
+    code: String,
+    reason: String,
+    row: serde_json::Value,
 }
 
 /// A fault of a row that was not taken.
@@ -172,20 +192,89 @@ impl Drop for Claim {
 }
 
 impl Import {
+    /// A new import that waits for its turn.
+    pub fn queued(
+        spec: serde_json::Value,
+        header: Vec<String>,
+        (file_name, file_size): (Option<String>, usize),
+        created_by: Actor,
+        created_at: DateTime<Utc>,
+    ) -> Self {
+        Self {
+            id: Uuid::now_v7(),
+            dry_run: spec["dry_run"] == true,
+            spec,
+            header: header.into(),
+            file_name,
+            file_size: i64::try_from(file_size).unwrap_or(i64::MAX),
+            state: "queued".to_owned(),
+            error: None,
+            rows_total: None,
+            rows_done: 0,
+            created: 0,
+            updated: 0,
+            unchanged: 0,
+            rejected: 0,
+            notes: serde_json::json!([]),
+            created_by: serde_json::to_value(created_by).unwrap_or_default(),
+            started_at: None,
+            finished_at: None,
+            version: 1,
+            created_at,
+            updated_at: created_at,
+            rows_read: 0,
+            last_case: None,
+        }
+    }
+
     /// Under lock: whether the import is still where its worker left it. A claim is lost with its
     /// connection, and another server may have taken the import over.
-    pub(crate) fn check_at(&self, rows_done: i64) -> Result<()> {
+    pub(crate) fn check_at(&self, left: &Self) -> Result<()> {
         self.check_unfinished()?;
-        if self.rows_done == rows_done { Ok(()) } else { Err(superseded()) }
+        if self.version == left.version { Ok(()) } else { Err(superseded()) }
     }
 
     pub(crate) fn check_unfinished(&self) -> Result<()> {
-        if self.state == "queued" || self.state == "running" { Ok(()) } else { Err(superseded()) }
+        if self.is_unfinished() { Ok(()) } else { Err(superseded()) }
+    }
+
+    fn is_unfinished(&self) -> bool {
+        self.state == "queued" || self.state == "running"
+    }
+
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.state == "cancelled"
     }
 }
 
 fn superseded() -> Error {
     Error::Unavailable("another server carries the import out".to_owned())
+}
+
+/// Stops an import after the batch in progress; what was taken stays.
+pub fn cancel(unit: &mut Unit<'_>, id: Uuid) -> Result<Import> {
+    let before = lock(unit, id, None)?;
+    if !before.is_unfinished() {
+        let detail = format!("The import has ended: it is {}.", before.state);
+        return Err(Error::conflict("import_finished", "", detail));
+    }
+    let after = Import {
+        state: "cancelled".to_owned(),
+        finished_at: Some(unit.now),
+        ..before.clone()
+    };
+    forget_file(unit, id)?;
+    save(unit, &before, after)
+}
+
+/// What was kept of a file for as long as its import ran.
+fn forget_file(unit: &mut Unit<'_>, id: Uuid) -> Result<()> {
+    Statement::command("DELETE FROM import_chunks WHERE workspace_id = ")
+        .bind(unit.tenant.workspace_id)
+        .sql(" AND import_id = ")
+        .bind(id)
+        .execute(unit.tenant.conn)?;
+    import_rows::forget(&mut unit.tenant, id)
 }
 
 impl Store {
@@ -234,15 +323,14 @@ impl Store {
         let caller = self.import_caller(claim.workspace_id, None, &claim.import)?;
         self.write(&caller, now, None, |unit| {
             let before = lock(unit, id, None)?;
+            if before.is_cancelled() {
+                return Ok(crate::Answer::default());
+            }
             before.check_unfinished()?;
             let after =
                 Import { state: state.to_owned(), error, finished_at: Some(now), ..before.clone() };
             save(unit, &before, after)?;
-            Statement::command("DELETE FROM import_chunks WHERE workspace_id = ")
-                .bind(unit.tenant.workspace_id)
-                .sql(" AND import_id = ")
-                .bind(id)
-                .execute(unit.tenant.conn)?;
+            forget_file(unit, id)?;
             Ok(crate::Answer::default())
         })?;
         Ok(())
@@ -255,7 +343,7 @@ impl Store {
         line: Option<u64>,
         import: &Import,
     ) -> Result<crate::Caller> {
-        use voronka_domain::access::{Actor, Permission};
+        use voronka_domain::access::Permission;
         let settings = self.tenant(workspace_id, |t| crate::workspaces::get(t)?.settings())?;
         let starter: Option<Actor> = serde_json::from_value(import.created_by.clone()).ok();
         let user_id = match starter {
@@ -281,4 +369,16 @@ fn release(connection: &mut crate::Connection, id: Uuid) -> Result<()> {
         .get_result::<bool>(&mut **connection)
         .map_err(Error::from);
     connection.watch(released.map(|_| ()))
+}
+
+/// Tables that imports fill.
+const FILLED: &str = "ANALYZE deals, stage_visits, events, clients, users, import_rows";
+
+impl Store {
+    /// Brings the statistics up to date that Postgres plans queries by: it does so by itself, but late.
+    pub fn analyze_imported(&self) -> Result<()> {
+        let mut connection = self.connection()?;
+        let done = connection.batch_execute(FILLED).map_err(Error::from);
+        connection.watch(done)
+    }
 }

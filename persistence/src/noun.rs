@@ -1,5 +1,8 @@
 //! What the modules of people and clients have in common: get, lock, insert, save.
 
+/// Postgres takes 65,535 values in a statement.
+pub(crate) const ROWS_A_STATEMENT: usize = 1_000;
+
 /// Implements the four for a row type that has `id` and `version`.
 macro_rules! noun {
     ($table:ident, $row:ty, $what:literal) => {
@@ -41,6 +44,26 @@ macro_rules! noun {
                 .values((crate::schema::$table::workspace_id.eq(unit.tenant.workspace_id), row))
                 .execute(unit.tenant.conn)?;
             unit.happened(concat!($what, ".created"), row.id, row.version, row)
+        }
+
+        /// Inserts many rows in few statements.
+        #[allow(dead_code)]
+        pub(crate) fn insert_all(unit: &mut crate::Unit<'_>, rows: Vec<$row>) -> crate::Result<()> {
+            use diesel::{ExpressionMethods, RunQueryDsl};
+            let workspace_id = unit.tenant.workspace_id;
+            for rows in rows.chunks(crate::noun::ROWS_A_STATEMENT) {
+                let values: Vec<_> = rows
+                    .iter()
+                    .map(|row| (crate::schema::$table::workspace_id.eq(workspace_id), row))
+                    .collect();
+                diesel::insert_into(crate::schema::$table::table)
+                    .values(values)
+                    .execute(unit.tenant.conn)?;
+            }
+            for row in &rows {
+                unit.happened(concat!($what, ".created"), row.id, row.version, row)?;
+            }
+            Ok(())
         }
 
         /// Saves the row as its next version, unless nothing has changed.

@@ -325,6 +325,8 @@ diesel::table! {
         version -> Int4,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+        rows_read -> Int8,
+        last_case -> Nullable<Text>,
     }
 }
 
@@ -350,6 +352,16 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    import_rows (workspace_id, import_id, case_id, line) {
+        workspace_id -> Uuid,
+        import_id -> Uuid,
+        case_id -> Text,
+        line -> Int8,
+        cells -> Array<Text>,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     api_keys,
     clients,
@@ -362,6 +374,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     idempotency_keys,
     import_chunks,
     import_rejections,
+    import_rows,
     imports,
     instance_keys,
     loss_reasons,

@@ -287,30 +287,10 @@ fn queue(
     spec: serde_json::Value,
 ) -> Result<(), Error> {
     let header = text.lines().next().unwrap_or_default().split(',');
-    let row = Import {
-        id: Uuid::now_v7(),
-        spec,
-        header: header.map(str::to_owned).collect::<Vec<_>>().into(),
-        file_name: Some(name.to_owned()),
-        file_size: i64::try_from(text.len()).unwrap_or(i64::MAX),
-        state: "queued".to_owned(),
-        error: None,
-        dry_run: false,
-        rows_total: None,
-        rows_done: 0,
-        created: 0,
-        updated: 0,
-        unchanged: 0,
-        rejected: 0,
-        notes: json!([]),
-        created_by: serde_json::to_value(operator.actor).unwrap_or_default(),
-        started_at: None,
-        finished_at: None,
-        version: 1,
-        // The worker takes the oldest first: the deals come before their events.
-        created_at: now(),
-        updated_at: unit.now,
-    };
+    let header = header.map(str::to_owned).collect();
+    let file = (Some(name.to_owned()), text.len());
+    // The worker takes the oldest first: the deals come before their events.
+    let row = Import::queued(spec, header, file, operator.actor, now());
     imports::insert(unit, &row)?;
     let pieces = text.as_bytes().chunks(1 << 20).map(|piece| Ok(piece.to_vec()));
     imports::keep_chunks(unit, row.id, pieces)

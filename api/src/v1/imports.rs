@@ -192,29 +192,9 @@ pub async fn create(
     .await?;
     let response = call
         .write(digest, move |unit, _| {
-            let row = Import {
-                id: Uuid::now_v7(),
-                spec: serde_json::to_value(&spec).unwrap_or_default(),
-                header: serde_json::Value::from(header),
-                file_name: upload.name.take(),
-                file_size: i64::try_from(upload.size).unwrap_or(i64::MAX),
-                state: "queued".to_owned(),
-                error: None,
-                dry_run: spec.dry_run,
-                rows_total: None,
-                rows_done: 0,
-                created: 0,
-                updated: 0,
-                unchanged: 0,
-                rejected: 0,
-                notes: serde_json::json!([]),
-                created_by: serde_json::to_value(unit.actor).unwrap_or_default(),
-                started_at: None,
-                finished_at: None,
-                version: 1,
-                created_at: unit.now,
-                updated_at: unit.now,
-            };
+            let spec = serde_json::to_value(&spec).unwrap_or_default();
+            let file = (upload.name.take(), upload.size);
+            let row = Import::queued(spec, header, file, unit.actor, unit.now);
             imports::insert(unit, &row)?;
             imports::keep_chunks(unit, row.id, pieces(&mut upload.file)?)?;
             Ok(Reply::accepted(format!("/v1/imports/{}", row.id), ImportBody::from(row)))

@@ -1,7 +1,5 @@
 //! From a row to commands: the same that people and programs give, so the same gates hold.
 
-use std::collections::HashMap;
-
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
@@ -318,19 +316,4 @@ fn begin(
         stage_key: stage,
     };
     transition::open(new, facts)
-}
-
-/// Rows of one case together, cases in order of their first row.
-pub fn by_case(rows: Vec<EventRow>) -> Vec<Vec<EventRow>> {
-    let mut places: HashMap<String, usize> = HashMap::new();
-    let mut cases: Vec<Vec<EventRow>> = Vec::new();
-    for row in rows {
-        let next = cases.len();
-        let place = *places.entry(row.case_id.clone()).or_insert(next);
-        match cases.get_mut(place) {
-            Some(case) => case.push(row),
-            None => cases.push(vec![row]),
-        }
-    }
-    cases
 }

@@ -5,7 +5,7 @@ mod row;
 mod spec;
 mod time;
 
-pub use apply::{Defaults, Named, Outcome, apply_deal, apply_event, arrange, by_case};
+pub use apply::{Defaults, Named, Outcome, apply_deal, apply_event, arrange};
 pub use row::{DealRow, EventRow, Row, Target};
 pub use spec::{Kind, Mapped, Plan, Spec, StageTarget};
 pub use time::{DateFormat, parse_date, parse_instant};

@@ -26,11 +26,13 @@ use crate::{
     words::to_word,
 };
 
-/// Postgres takes 65,535 values in a statement; a deal has 37.
-const ROWS_A_STATEMENT: usize = 1_000;
+/// Deals that are put into words at a time: an event's object is much larger than the deal in memory.
+const DEALS_AT_A_TIME: usize = 500;
+/// From here on COPY is faster than INSERT.
+const MANY: usize = 10;
 
 #[derive(Debug, Insertable)]
-#[diesel(table_name = stage_visits)]
+#[diesel(table_name = stage_visits, treat_none_as_default_value = false)]
 struct VisitRow {
     workspace_id: Uuid,
     deal_id: Uuid,
@@ -79,13 +81,22 @@ impl Recordable {
 
 /// Records what has happened to some deals.
 pub(crate) fn record(unit: &mut Unit<'_>, deals: Vec<Recordable>) -> Result<()> {
+    let mut deals = deals.into_iter().filter(|deal| !deal.ledger.is_unchanged()).peekable();
+    while deals.peek().is_some() {
+        let some: Vec<_> = deals.by_ref().take(DEALS_AT_A_TIME).collect();
+        record_some(unit, some)?;
+        if deals.peek().is_some() {
+            unit.flush()?;
+        }
+    }
+    Ok(())
+}
+
+fn record_some(unit: &mut Unit<'_>, deals: Vec<Recordable>) -> Result<()> {
     let now = unit.now;
     let workspace_id = unit.tenant.workspace_id;
     let (mut fresh, mut visits, mut closed) = (Vec::new(), Vec::new(), Vec::new());
     for Recordable { ledger, process, actors } in deals {
-        if ledger.is_unchanged() {
-            continue;
-        }
         let base = unit.caller.settings.currency;
         let objects: Vec<_> = ledger.steps().map(|(_, deal)| object(&deal, base)).collect();
         let Ledger { deal, before, events, left, entered } = ledger;
@@ -112,37 +123,34 @@ pub(crate) fn record(unit: &mut Unit<'_>, deals: Vec<Recordable>) -> Result<()> 
             let cause = to_json(&by.map(|(_, actor)| actor))?;
             visits.push(visit_row(workspace_id, &deal, segment, &process, cause));
         }
-        if before.is_some() {
-            update(unit, deal)?;
+        let is_new = before.is_none();
+        let row = DealRow::of(workspace_id, deal, now);
+        if is_new {
+            fresh.push(row);
         } else {
-            fresh.push((deals::workspace_id.eq(workspace_id), DealRow::of(deal, now, now)));
+            update(unit, row)?;
         }
     }
     insert(unit, fresh, visits)?;
     trail::keep(unit, closed)
 }
 
-fn insert(
-    unit: &mut Unit<'_>,
-    mut fresh: Vec<(diesel::dsl::Eq<deals::workspace_id, Uuid>, DealRow)>,
-    mut visits: Vec<VisitRow>,
-) -> Result<()> {
-    // A single row has a statement of its own that stays prepared.
-    if fresh.len() == 1
-        && let Some(row) = fresh.pop()
-    {
-        diesel::insert_into(deals::table).values(&row).execute(unit.tenant.conn)?;
+fn insert(unit: &mut Unit<'_>, fresh: Vec<DealRow>, visits: Vec<VisitRow>) -> Result<()> {
+    let conn = &mut *unit.tenant.conn;
+    if fresh.len() < MANY {
+        // A statement for a single row stays prepared.
+        for row in &fresh {
+            diesel::insert_into(deals::table).values(row).execute(conn)?;
+        }
+    } else {
+        diesel::copy_from(deals::table).from_insertable(fresh).execute(conn)?;
     }
-    if visits.len() == 1
-        && let Some(row) = visits.pop()
-    {
-        diesel::insert_into(stage_visits::table).values(&row).execute(unit.tenant.conn)?;
-    }
-    for rows in fresh.chunks(ROWS_A_STATEMENT) {
-        diesel::insert_into(deals::table).values(rows).execute(unit.tenant.conn)?;
-    }
-    for rows in visits.chunks(ROWS_A_STATEMENT) {
-        diesel::insert_into(stage_visits::table).values(rows).execute(unit.tenant.conn)?;
+    if visits.len() < MANY {
+        for row in &visits {
+            diesel::insert_into(stage_visits::table).values(row).execute(conn)?;
+        }
+    } else {
+        diesel::copy_from(stage_visits::table).from_insertable(visits).execute(conn)?;
     }
     Ok(())
 }
@@ -190,13 +198,11 @@ fn leave(unit: &mut Unit<'_>, deal_id: Uuid, sequence: i32, left: Left) -> Resul
     Ok(())
 }
 
-fn update(unit: &mut Unit<'_>, deal: Deal) -> Result<()> {
-    let id = deal.id;
-    let row = DealRow::of(deal, unit.now, unit.now);
+fn update(unit: &mut Unit<'_>, row: DealRow) -> Result<()> {
     diesel::update(
         deals::table
             .filter(deals::workspace_id.eq(unit.tenant.workspace_id))
-            .filter(deals::id.eq(id)),
+            .filter(deals::id.eq(row.id)),
     )
     .set(&row)
     .execute(unit.tenant.conn)?;

@@ -20,8 +20,10 @@ use crate::{
 };
 
 #[derive(Debug, Clone, PartialEq, Queryable, Selectable, Insertable, AsChangeset)]
-#[diesel(table_name = deals, treat_none_as_null = true)]
+#[diesel(table_name = deals, treat_none_as_null = true, treat_none_as_default_value = false)]
 pub struct DealRow {
+    #[diesel(skip_update)]
+    pub workspace_id: Uuid,
     pub id: Uuid,
     pub deal_type_id: Uuid,
     pub version_id: Uuid,
@@ -66,7 +68,7 @@ fn broken(what: &str) -> Error {
 }
 
 impl DealRow {
-    pub(crate) fn of(deal: Deal, created_at: DateTime<Utc>, updated_at: DateTime<Utc>) -> Self {
+    pub(crate) fn of(workspace_id: Uuid, deal: Deal, now: DateTime<Utc>) -> Self {
         let Details {
             title,
             client_id,
@@ -88,6 +90,7 @@ impl DealRow {
             None => (None, None, None),
         };
         Self {
+            workspace_id,
             id: deal.id,
             deal_type_id: deal.deal_type_id,
             version_id: deal.version_id,
@@ -122,8 +125,8 @@ impl DealRow {
             reopened: deal.reopened,
             sequence: deal.sequence,
             last_occurred_at: deal.last_occurred_at,
-            created_at,
-            updated_at,
+            created_at: now,
+            updated_at: now,
         }
     }
 

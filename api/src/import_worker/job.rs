@@ -1,0 +1,269 @@
+//! One import: its rows are read by one thread while another takes the batch before.
+
+use std::{
+    io,
+    sync::{Arc, mpsc},
+};
+
+use uuid::Uuid;
+use voronka_domain::{
+    Fault,
+    import::{Kind, Plan, Rejection, Row, Spec},
+    process::Process,
+};
+use voronka_persistence::{
+    Error, Store,
+    import_names::Names,
+    import_rows,
+    import_run::{Batch, Read},
+    imports::{Claim, Import},
+};
+
+use super::{
+    file::{Newlines, Pieces, delimiter, reader},
+    plan,
+};
+
+/// Rows that are one transaction.
+const BATCH: usize = 2_000;
+/// How often a batch is tried that others get in the way of, before it is taken in halves.
+const ATTEMPTS: usize = 3;
+/// Rows after which the statistics of the tables are brought up to date; then after four times as many.
+const ANALYZE_AFTER: i64 = 20_000;
+
+pub(super) struct Job<'a> {
+    store: &'a Store,
+    workspace_id: Uuid,
+    import: Import,
+    names: Names,
+    reading: Arc<Reading>,
+    analyze_at: i64,
+}
+
+/// What the reading of rows depends on.
+struct Reading {
+    plan: Plan,
+    process: Arc<Process>,
+    columns: usize,
+    delimiter: u8,
+}
+
+/// A row of the kind that is wanted, of those that there are.
+type Pick<T> = fn(Row) -> Option<T>;
+
+impl<'a> Job<'a> {
+    pub fn new(store: &'a Store, claim: &Claim) -> Result<Self, Error> {
+        let import = claim.import.clone();
+        let spec: Spec = serde_json::from_value(import.spec.clone())
+            .map_err(|error| Error::Internal(format!("spec of an import: {error}")))?;
+        let header: Vec<String> = serde_json::from_value(import.header.clone())
+            .map_err(|error| Error::Internal(format!("header of an import: {error}")))?;
+        let delimiter = delimiter(&spec);
+        let (plan, process) = plan(store, claim.workspace_id, spec, &header)?;
+        let reading = Arc::new(Reading { plan, process, columns: header.len(), delimiter });
+        Ok(Self {
+            store,
+            workspace_id: claim.workspace_id,
+            import,
+            names: Names::default(),
+            reading,
+            analyze_at: ANALYZE_AFTER,
+        })
+    }
+
+    /// True when it has ended, false when it was told to stop.
+    pub fn run(mut self, stopping: &dyn Fn() -> bool) -> Result<bool, Error> {
+        let rows = match self.import.rows_total {
+            Some(rows) => rows,
+            None => i64::try_from(self.records().byte_records().count()).unwrap_or(i64::MAX),
+        };
+        let Some(begun) = self.store.begin_import(self.workspace_id, self.import.id, rows)? else {
+            return Ok(true);
+        };
+        self.import = begun;
+        let ended = match self.reading.plan.spec.kind {
+            Kind::Deals => {
+                let done = self.import.rows_done;
+                self.file(done, pick_deal, Batch::Deals, stopping)?
+            }
+            Kind::StageEvents => {
+                let read = self.import.rows_read;
+                self.file(read, pick_event, Batch::Events, stopping)? && self.cases(stopping)?
+            }
+        };
+        if ended && self.import.rows_done >= ANALYZE_AFTER {
+            self.store.analyze_imported()?;
+        }
+        Ok(ended)
+    }
+
+    fn records(&self) -> csv::Reader<impl io::Read + use<>> {
+        let pieces = Pieces::of(self.store, self.workspace_id, self.import.id);
+        reader(Newlines::of(pieces), self.reading.delimiter)
+    }
+
+    /// Takes the rows of the file after the first `done`.
+    fn file<T: Send + 'static>(
+        &mut self,
+        done: i64,
+        pick: Pick<T>,
+        batch: fn(Vec<Read<T>>) -> Batch,
+        stopping: &dyn Fn() -> bool,
+    ) -> Result<bool, Error> {
+        let (sender, receiver) = mpsc::sync_channel(1);
+        let mut records = self.records();
+        let reading = self.reading.clone();
+        let done = usize::try_from(done).unwrap_or(usize::MAX);
+        let reader = std::thread::spawn(move || {
+            let mut records = records.byte_records().skip(done).peekable();
+            while records.peek().is_some() {
+                let rows = records.by_ref().take(BATCH).map(|record| reading.read(record, pick));
+                let rows: Result<Vec<_>, Error> = rows.collect();
+                // Whoever took the rows has stopped.
+                if sender.send(rows).is_err() {
+                    break;
+                }
+            }
+        });
+        let mut ended = true;
+        for rows in &receiver {
+            if stopping() {
+                ended = false;
+                break;
+            }
+            if !self.take(batch(rows?))? {
+                break;
+            }
+        }
+        drop(receiver);
+        reader.join().map_err(|_| Error::Internal("the reader of a file panicked".to_owned()))?;
+        Ok(ended)
+    }
+
+    /// Takes the cases that were put together, in order of their ids.
+    fn cases(&mut self, stopping: &dyn Fn() -> bool) -> Result<bool, Error> {
+        if self.import.rows_read >= ANALYZE_AFTER && self.import.last_case.is_none() {
+            self.store.analyze_imported()?;
+        }
+        loop {
+            if stopping() {
+                return Ok(false);
+            }
+            let (id, last) = (self.import.id, self.import.last_case.clone());
+            let rows = self.store.tenant(self.workspace_id, |tenant| {
+                import_rows::after(tenant, id, last.as_deref(), BATCH)
+            })?;
+            if rows.is_empty() {
+                return Ok(true);
+            }
+            let mut cases: Vec<(String, Vec<Read<_>>)> = Vec::new();
+            for row in rows {
+                let line = u64::try_from(row.line).unwrap_or_default();
+                let read = self.reading.row(line, row.cells, pick_event);
+                match cases.last_mut() {
+                    Some((case_id, rows)) if *case_id == row.case_id => rows.push(read),
+                    _ => cases.push((row.case_id, vec![read])),
+                }
+            }
+            if !self.take(Batch::Cases(cases))? {
+                return Ok(true);
+            }
+        }
+    }
+
+    /// Takes a batch, in halves if others are in its way; a row that cannot be taken by itself is refused.
+    /// False if the import was cancelled.
+    fn take(&mut self, batch: Batch) -> Result<bool, Error> {
+        let mut waiting = vec![batch];
+        while let Some(mut batch) = waiting.pop() {
+            let mut attempt = 1;
+            let taken = loop {
+                match self.try_take(&batch) {
+                    Err(Error::Conflict { .. }) if attempt < ATTEMPTS => attempt += 1,
+                    taken => break taken,
+                }
+            };
+            match taken {
+                Ok(true) => {}
+                Ok(false) => return Ok(false),
+                Err(Error::Conflict { .. }) if batch.len() > 1 => {
+                    let half = batch.len() / 2;
+                    let (first, rest) = batch.split(half);
+                    waiting.extend([rest, first]);
+                }
+                Err(Error::Conflict { code, pointer, detail }) => {
+                    batch.refuse(&Fault::new(pointer, code, detail));
+                    waiting.push(batch);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        if self.import.rows_done >= self.analyze_at && !self.reading.plan.spec.dry_run {
+            self.analyze_at = self.import.rows_done.saturating_mul(4);
+            self.store.analyze_imported()?;
+        }
+        Ok(true)
+    }
+
+    fn try_take(&mut self, batch: &Batch) -> Result<bool, Error> {
+        let Self { store, workspace_id, import, names, reading, .. } = self;
+        let after = store.import_batch(*workspace_id, import, &reading.plan, names, batch)?;
+        let there = after.is_some();
+        if let Some(after) = after {
+            *import = after;
+        }
+        Ok(there)
+    }
+}
+
+fn pick_deal(row: Row) -> Option<voronka_domain::import::DealRow> {
+    match row {
+        Row::Deal(row) => Some(row),
+        Row::Event(_) => None,
+    }
+}
+
+fn pick_event(row: Row) -> Option<voronka_domain::import::EventRow> {
+    match row {
+        Row::Event(row) => Some(row),
+        Row::Deal(_) => None,
+    }
+}
+
+impl Reading {
+    /// A record as a row, or its faults; with its cells.
+    fn read<T>(
+        &self,
+        record: Result<csv::ByteRecord, csv::Error>,
+        pick: Pick<T>,
+    ) -> Result<Read<T>, Error> {
+        let record = record.map_err(|error| Error::Unavailable(error.to_string()))?;
+        let line = record.position().map_or(0, csv::Position::line);
+        let whole = record.iter().all(|cell| std::str::from_utf8(cell).is_ok());
+        let cells = record.iter().map(|cell| String::from_utf8_lossy(cell).into_owned()).collect();
+        if whole {
+            return Ok(self.row(line, cells, pick));
+        }
+        let fault = Rejection::new(line, "", "invalid_utf8", "The row is not UTF-8.");
+        Ok(Read { row: Err(vec![fault]), cells: printable(cells) })
+    }
+
+    fn row<T>(&self, line: u64, cells: Vec<String>, pick: Pick<T>) -> Read<T> {
+        let row = if cells.len() == self.columns {
+            self.plan.read(line, &cells, &self.process).and_then(|row| pick(row).ok_or_else(Vec::new))
+        } else {
+            let (count, columns) = (cells.len(), self.columns);
+            let reason = format!("The row has {count} cells, the header has {columns}.");
+            Err(vec![Rejection::new(line, "", "wrong_cell_count", reason)])
+        };
+        Read { row, cells: printable(cells) }
+    }
+}
+
+/// Postgres keeps no NUL.
+fn printable(mut cells: Vec<String>) -> Vec<String> {
+    for cell in cells.iter_mut().filter(|cell| cell.contains('\0')) {
+        *cell = cell.replace('\0', "\u{fffd}");
+    }
+    cells
+}

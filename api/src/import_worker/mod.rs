@@ -1,0 +1,135 @@
+//! The worker that carries out imports, one after the other.
+
+mod file;
+mod job;
+
+use std::{
+    sync::{Arc, Condvar, Mutex},
+    time::Duration,
+};
+
+use uuid::Uuid;
+use voronka_domain::{
+    Refusal,
+    import::{Plan, Spec},
+    process::Process,
+};
+use voronka_persistence::{Error, Store, imports::Claim, now};
+
+pub use file::{delimiter, reader};
+use job::Job;
+
+/// How often a server looks for work that another one took in.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// Tells the worker that there is work.
+#[derive(Clone, Default)]
+pub struct Wake(Arc<(Mutex<Signal>, Condvar)>);
+
+#[derive(Default)]
+struct Signal {
+    work: bool,
+    stop: bool,
+}
+
+impl Wake {
+    pub fn work(&self) {
+        self.signal(|signal| signal.work = true);
+    }
+
+    pub fn stop(&self) {
+        self.signal(|signal| signal.stop = true);
+    }
+
+    fn signal(&self, set: impl FnOnce(&mut Signal)) {
+        if let Ok(mut signal) = self.0.0.lock() {
+            set(&mut signal);
+            self.0.1.notify_all();
+        }
+    }
+
+    /// Waits for work, or a while. False when it is time to stop.
+    fn wait(&self) -> bool {
+        let Ok(guard) = self.0.0.lock() else { return false };
+        let idle = |signal: &mut Signal| !signal.work && !signal.stop;
+        let Ok((mut guard, _)) = self.0.1.wait_timeout_while(guard, LOOK_EVERY, idle) else {
+            return false;
+        };
+        guard.work = false;
+        !guard.stop
+    }
+
+    fn stopping(&self) -> bool {
+        self.0.0.lock().map_or(true, |signal| signal.stop)
+    }
+}
+
+/// Works until it is told to stop; a started import then waits for the next start.
+pub fn run(store: &Store, wake: &Wake) {
+    loop {
+        while !wake.stopping() {
+            match run_one(store, &|| wake.stopping()) {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(error) => {
+                    tracing::warn!(%error, "import interrupted");
+                    break;
+                }
+            }
+        }
+        if !wake.wait() {
+            return;
+        }
+    }
+}
+
+/// Carries out the oldest import that waits. False when none does.
+pub fn run_one(store: &Store, stopping: &dyn Fn() -> bool) -> Result<bool, Error> {
+    let Some(claim) = store.claim_import()? else { return Ok(false) };
+    match carry_out(store, &claim, stopping) {
+        Ok(true) => store.finish_import(claim, now(), None)?,
+        Ok(false) => return Ok(false),
+        // The database is away, or somebody is in the way: it goes on later. Anything else would happen
+        // again, and would hold up every import behind this one.
+        Err(error @ (Error::Unavailable(_) | Error::Busy)) => return Err(error),
+        Err(error) => store.finish_import(claim, now(), Some(reason(&error)))?,
+    }
+    Ok(true)
+}
+
+fn carry_out(store: &Store, claim: &Claim, stopping: &dyn Fn() -> bool) -> Result<bool, Error> {
+    Job::new(store, claim)?.run(stopping)
+}
+
+fn reason(error: &Error) -> String {
+    match error {
+        Error::Refused(refusal @ Refusal::Invalid(_)) => {
+            let faults = refusal.faults().into_iter();
+            let faults: Vec<_> = faults.map(|f| format!("{}: {}", f.pointer, f.detail)).collect();
+            faults.join(" ")
+        }
+        Error::Internal(_) | Error::Database(_) => {
+            tracing::error!(?error, "import failed");
+            "A fault of the server.".to_owned()
+        }
+        error => error.to_string(),
+    }
+}
+
+/// A spec against a header, with the process that its stages are of.
+pub fn plan(
+    store: &Store,
+    workspace_id: Uuid,
+    spec: Spec,
+    header: &[String],
+) -> Result<(Plan, Arc<Process>), Error> {
+    let (process, settings) = store.tenant(workspace_id, |tenant| {
+        let deal_type = voronka_persistence::deal_types::get(tenant, spec.deal_type_id)
+            .map_err(|error| error.or_unknown("/deal_type_id", "deal type"))?;
+        let settings = voronka_persistence::workspaces::get(tenant)?.settings()?;
+        Ok((store.process(tenant, deal_type.current_version_id)?, settings))
+    })?;
+    let keys: Vec<_> = process.stages.iter().map(|stage| stage.key.as_str()).collect();
+    let plan = spec.plan(header, &keys, settings.time_zone, settings.currency)?;
+    Ok((plan, process))
+}

@@ -1,0 +1,105 @@
+//! Rows that are events of deals, put together by case.
+
+use std::collections::HashMap;
+
+use voronka_domain::import::{EventRow, Outcome, Target, apply_event, arrange};
+
+use super::{Read, Run, Tally};
+use crate::{
+    Result,
+    deals::{self, Recordable},
+    import_names::Wanted,
+};
+
+impl Run<'_, '_> {
+    pub fn cases(
+        &mut self,
+        cases: &[(String, Vec<Read<EventRow>>)],
+        tally: &mut Tally,
+    ) -> Result<()> {
+        let mut wanted = Wanted::default();
+        let rows = cases.iter().flat_map(|(_, rows)| rows);
+        rows.filter_map(|read| read.row.as_ref().ok()).for_each(|row| wanted.event(row));
+        self.names.resolve(self.unit, &wanted, self.plan.spec.create_missing)?;
+        let mut known = self.known(cases.iter().map(|(id, _)| id.clone()).collect())?;
+        let mut deals = Vec::new();
+        for (id, rows) in cases {
+            deals.extend(self.case(rows, known.remove(id), tally));
+        }
+        tally.last_case = cases.last().map(|(id, _)| id.clone());
+        self.make_names(tally)?;
+        deals::record(self.unit, deals)
+    }
+
+    /// One case: its events in order, each taken or refused by itself.
+    fn case(
+        &mut self,
+        case: &[Read<EventRow>],
+        mut deal: Option<Recordable>,
+        tally: &mut Tally,
+    ) -> Option<Recordable> {
+        let history = deal.as_ref().map(|deal| deal.ledger.deal.last_occurred_at);
+        let (mut rows, mut cells_of) = (Vec::new(), HashMap::new());
+        for Read { row, cells } in case {
+            match row {
+                Ok(row) => {
+                    cells_of.insert(row.line, cells.as_slice());
+                    rows.push(row.clone());
+                }
+                Err(faults) => tally.reject(faults, cells),
+            }
+        }
+        let overruled = arrange(&mut rows);
+        for row in rows {
+            let cells = cells_of.remove(&row.line).unwrap_or_default();
+            let passed_over = if row.target == Target::Ignore {
+                Some("ignored_event")
+            } else if overruled.contains(&row.line) {
+                Some("overruled_outcome")
+            } else if history.is_some_and(|history| row.occurred_at <= history) {
+                Some("known_event")
+            } else {
+                None
+            };
+            if let Some(note) = passed_over {
+                tally.note(note);
+                tally.count(Outcome::Unchanged);
+                continue;
+            }
+            deal = self.event(&row, cells, deal, tally);
+        }
+        deal
+    }
+
+    fn event(
+        &mut self,
+        row: &EventRow,
+        cells: &[String],
+        deal: Option<Recordable>,
+        tally: &mut Tally,
+    ) -> Option<Recordable> {
+        let (named, user_id) = match self.names.event(row, deal.is_none()) {
+            Ok(found) => found,
+            Err(faults) => {
+                tally.reject(&faults, cells);
+                return deal;
+            }
+        };
+        let process = deal.as_ref().map_or(&self.process, |deal| &deal.process).clone();
+        let ledger = deal.as_ref().map(|deal| deal.ledger.clone());
+        match apply_event(row, &named, ledger, self.defaults(), &self.facts(&process)) {
+            Err(refusal) => {
+                tally.refuse(cells, &refusal, |fault| row.rejection(fault));
+                deal
+            }
+            Ok((ledger, outcome)) => {
+                tally.count(outcome);
+                if outcome != Outcome::Unchanged {
+                    self.names.took(&named, user_id);
+                }
+                let actor = self.actor(user_id, row.line);
+                ledger.map(|ledger| Recordable::then(deal, actor, ledger, process))
+            }
+        }
+    }
+}

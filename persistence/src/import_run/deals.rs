@@ -1,0 +1,92 @@
+//! Rows that are a deal each.
+
+use std::collections::HashMap;
+
+use voronka_domain::import::{DealRow, Outcome, Target, apply_deal};
+
+use super::{Read, Run, Tally};
+use crate::{
+    Result,
+    deals::{self, Recordable},
+    import_names::Wanted,
+};
+
+impl Run<'_, '_> {
+    pub fn deals(&mut self, rows: &[Read<DealRow>], tally: &mut Tally) -> Result<()> {
+        let mut wanted = Wanted::default();
+        let taken = || rows.iter().filter_map(|read| read.row.as_ref().ok());
+        taken().for_each(|row| wanted.deal(row));
+        self.names.resolve(self.unit, &wanted, self.plan.spec.create_missing)?;
+        let mut known = self.known(taken().map(|row| row.external_id.clone()).collect())?;
+        // In order of the file, whatever is known already.
+        let (mut deals, mut places) = (Vec::new(), HashMap::new());
+        for Read { row, cells } in rows {
+            let row = match row {
+                Ok(row) => row,
+                Err(faults) => {
+                    tally.reject(faults, cells);
+                    continue;
+                }
+            };
+            let place = *places.entry(row.external_id.as_str()).or_insert_with(|| {
+                deals.push(known.remove(&row.external_id));
+                deals.len() - 1
+            });
+            if let Some(deal) = deals.get_mut(place) {
+                self.deal(row, cells, deal, tally)?;
+            }
+        }
+        self.make_names(tally)?;
+        deals::record(self.unit, deals.into_iter().flatten().collect())
+    }
+
+    fn deal(
+        &mut self,
+        row: &DealRow,
+        cells: &[String],
+        deal: &mut Option<Recordable>,
+        tally: &mut Tally,
+    ) -> Result<()> {
+        let named = match self.names.deal(row) {
+            Ok(named) => named,
+            Err(faults) => {
+                tally.reject(&faults, cells);
+                return Ok(());
+            }
+        };
+        let process = deal.as_ref().map_or(&self.process, |deal| &deal.process).clone();
+        let ledger = deal.as_ref().map(|deal| deal.ledger.clone());
+        match apply_deal(row, &named, ledger, self.defaults(), &self.facts(&process)) {
+            Err(refusal) => tally.refuse(cells, &refusal, |fault| row.rejection(fault)),
+            Ok((ledger, outcome)) => {
+                tally.count(outcome);
+                if outcome == Outcome::Created {
+                    note_gaps(row, tally);
+                }
+                if outcome != Outcome::Unchanged {
+                    self.names.took(&named, None);
+                }
+                let actor = self.actor(None, row.line);
+                *deal = Some(Recordable::then(deal.take(), actor, ledger, process));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a new deal's row leaves open.
+fn note_gaps(row: &DealRow, tally: &mut Tally) {
+    let closed = matches!(row.target, Some(Target::Won { .. } | Target::Lost { .. }));
+    let undated =
+        row.opened_at.is_none() && row.stage_entered_at.is_none() && row.closed_at.is_none();
+    for (code, gap) in [
+        ("without_client", row.client.is_none()),
+        ("without_amount", row.amount.is_none()),
+        ("opened_at_import", undated),
+        ("closed_at_import", closed && row.closed_at.is_none()),
+    ] {
+        if gap {
+            tally.note(code);
+        }
+    }
+}

@@ -1,0 +1,354 @@
+//! Carrying out an import: a batch of rows is one transaction with its own progress, so a crash
+//! neither doubles nor loses a row.
+
+mod cases;
+mod deals;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use diesel::connection::SimpleConnection;
+use uuid::Uuid;
+use voronka_domain::{
+    Fault, Refusal,
+    access::Actor,
+    import::{DealRow, Defaults, EventRow, Outcome, Plan, Rejection},
+    ledger::Ledger,
+    process::{Process, Rules},
+    transition::Facts,
+};
+
+use crate::{
+    Answer, Error, Result, Store, Unit, deal_types,
+    deals::{Recordable, lock_external},
+    import_names::Names,
+    import_rows,
+    imports::{self, Import},
+};
+
+/// A row, or what is wrong with it; with the cells that it was read from.
+#[derive(Debug, Clone)]
+pub struct Read<T> {
+    pub row: Result<T, Vec<Rejection>>,
+    pub cells: Vec<String>,
+}
+
+/// Rows that are taken in one transaction.
+#[derive(Debug, Clone)]
+pub enum Batch {
+    /// The next rows of the file.
+    Deals(Vec<Read<DealRow>>),
+    /// The next rows of the file, to be put together by case.
+    Events(Vec<Read<EventRow>>),
+    /// The next cases in order of their ids, each whole, its rows as they stand in the file.
+    Cases(Vec<(String, Vec<Read<EventRow>>)>),
+}
+
+impl Batch {
+    /// Rows, or cases: what a batch can be split into.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Deals(rows) => rows.len(),
+            Self::Events(rows) => rows.len(),
+            Self::Cases(cases) => cases.len(),
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Its first `count` parts, and the others.
+    pub fn split(mut self, count: usize) -> (Self, Self) {
+        let count = count.min(self.len());
+        let rest = match &mut self {
+            Self::Deals(rows) => Self::Deals(rows.split_off(count)),
+            Self::Events(rows) => Self::Events(rows.split_off(count)),
+            Self::Cases(cases) => Self::Cases(cases.split_off(count)),
+        };
+        (self, rest)
+    }
+
+    /// Gives every row up for one and the same fault.
+    pub fn refuse(&mut self, fault: &Fault) {
+        match self {
+            Self::Deals(rows) => rows.iter_mut().for_each(|read| {
+                refuse(read, |row| row.line, |row| row.rejection(fault));
+            }),
+            Self::Events(rows) => rows.iter_mut().for_each(|read| {
+                refuse(read, |row| row.line, |row| row.rejection(fault));
+            }),
+            Self::Cases(cases) => cases.iter_mut().flat_map(|(_, rows)| rows).for_each(|read| {
+                refuse(read, |row| row.line, |row| row.rejection(fault));
+            }),
+        }
+    }
+}
+
+fn refuse<T>(
+    read: &mut Read<T>,
+    line: impl Fn(&T) -> u64,
+    rejection: impl Fn(&T) -> Rejection,
+) {
+    if let Ok(row) = &read.row {
+        let rejection = Rejection { line: line(row), ..rejection(row) };
+        read.row = Err(vec![rejection]);
+    }
+}
+
+/// What a batch came to.
+#[derive(Debug, Default)]
+struct Tally {
+    created: i64,
+    updated: i64,
+    unchanged: i64,
+    /// Rows that were put aside, to be taken with their cases.
+    read: i64,
+    last_case: Option<String>,
+    notes: BTreeMap<&'static str, i64>,
+    rejected: Vec<(Vec<Rejection>, Vec<String>)>,
+}
+
+impl Tally {
+    fn count(&mut self, outcome: Outcome) {
+        match outcome {
+            Outcome::Created => self.created += 1,
+            Outcome::Updated => self.updated += 1,
+            Outcome::Unchanged => self.unchanged += 1,
+        }
+    }
+
+    fn note(&mut self, code: &'static str) {
+        *self.notes.entry(code).or_default() += 1;
+    }
+
+    fn reject(&mut self, faults: &[Rejection], cells: &[String]) {
+        self.rejected.push((faults.to_vec(), cells.to_vec()));
+    }
+
+    fn refuse(
+        &mut self,
+        cells: &[String],
+        refusal: &Refusal,
+        rejection: impl Fn(&Fault) -> Rejection,
+    ) {
+        let faults = refusal.faults();
+        self.rejected.push((faults.iter().map(rejection).collect(), cells.to_vec()));
+    }
+}
+
+/// The sentences of the notes, by code.
+pub const NOTES: &[(&str, &str)] = &[
+    ("without_client", "rows have no client"),
+    ("without_amount", "rows have no amount: 0 is taken"),
+    ("opened_at_import", "rows have no date: the deal is opened at the time of the import"),
+    (
+        "closed_at_import",
+        "closed rows have no closing date: they are closed at the time of the import",
+    ),
+    ("overruled_outcome", "outcomes were overruled by a later one of the same case"),
+    ("known_event", "events were not later than what the deal's history has already"),
+    ("ignored_event", "events are of activities that the map ignores"),
+    ("created_user", "users were created"),
+    ("created_client", "clients were created"),
+    ("created_source", "sources were created"),
+    ("created_loss_reason", "loss reasons were created"),
+    ("created_competitor", "competitors were created"),
+];
+
+impl Store {
+    /// Takes a batch of an import in one transaction, and answers the import after it; none if it was
+    /// cancelled meanwhile. A trial's batch is undone, but for its counts.
+    pub fn import_batch(
+        &self,
+        workspace_id: Uuid,
+        import: &Import,
+        plan: &Plan,
+        names: &mut Names,
+        batch: &Batch,
+    ) -> Result<Option<Import>> {
+        let caller = self.import_caller(workspace_id, None, import)?;
+        let mut after = None;
+        let written = self.write(&caller, crate::now(), None, |unit| {
+            let before = imports::lock(unit, import.id, None)?;
+            if before.is_cancelled() {
+                return Ok(Answer::default());
+            }
+            before.check_at(import)?;
+            let mut tally = Tally::default();
+            if let Batch::Events(rows) = batch {
+                put_aside(unit, import.id, rows, &mut tally)?;
+            } else if plan.spec.dry_run {
+                unit.tenant.conn.batch_execute("SAVEPOINT trial")?;
+                Run::new(unit, plan, import.id, names)?.take(batch, &mut tally)?;
+                unit.tenant.conn.batch_execute("ROLLBACK TO SAVEPOINT trial")?;
+                unit.events.clear();
+                names.forget();
+            } else {
+                Run::new(unit, plan, import.id, names)?.take(batch, &mut tally)?;
+            }
+            after = Some(progress(unit, before, tally)?);
+            Ok(Answer::default())
+        });
+        if written.is_err() {
+            names.forget();
+        }
+        written.map(|_| after)
+    }
+
+    /// Notes how many rows an import has, and that it runs. None if it was cancelled meanwhile.
+    pub fn begin_import(&self, workspace_id: Uuid, id: Uuid, rows: i64) -> Result<Option<Import>> {
+        let import = self.tenant(workspace_id, |tenant| imports::get(tenant, id))?;
+        let caller = self.import_caller(workspace_id, None, &import)?;
+        let mut begun = None;
+        let now = crate::now();
+        self.write(&caller, now, None, |unit| {
+            let before = imports::lock(unit, id, None)?;
+            if before.is_cancelled() {
+                return Ok(Answer::default());
+            }
+            before.check_unfinished()?;
+            let after = Import {
+                state: "running".to_owned(),
+                rows_total: Some(rows),
+                started_at: before.started_at.or(Some(now)),
+                ..before.clone()
+            };
+            begun = Some(imports::save(unit, &before, after)?);
+            Ok(Answer::default())
+        })?;
+        Ok(begun)
+    }
+}
+
+/// Keeps the rows of an event log until all of their cases' rows are there.
+fn put_aside(
+    unit: &mut Unit<'_>,
+    import_id: Uuid,
+    rows: &[Read<EventRow>],
+    tally: &mut Tally,
+) -> Result<()> {
+    let mut kept = Vec::new();
+    for Read { row, cells } in rows {
+        tally.read += 1;
+        match row {
+            Ok(row) => kept.push((row.case_id.clone(), row.line, cells.clone())),
+            Err(faults) => tally.reject(faults, cells),
+        }
+    }
+    import_rows::keep(&mut unit.tenant, import_id, kept)
+}
+
+/// Adds a batch to the import's figures.
+fn progress(unit: &mut Unit<'_>, before: Import, tally: Tally) -> Result<Import> {
+    let Tally { created, updated, unchanged, read, last_case, notes, rejected } = tally;
+    let refused = i64::try_from(rejected.len()).unwrap_or(i64::MAX);
+    imports::reject(&mut unit.tenant, before.id, rejected)?;
+    let done = created + updated + unchanged + refused;
+    let after = Import {
+        rows_done: before.rows_done + done,
+        created: before.created + created,
+        updated: before.updated + updated,
+        unchanged: before.unchanged + unchanged,
+        rejected: before.rejected + refused,
+        rows_read: before.rows_read + read,
+        last_case: last_case.or_else(|| before.last_case.clone()),
+        notes: add_notes(&before.notes, &notes),
+        ..before.clone()
+    };
+    // The feed tells of an import's beginning and end, and not of every batch.
+    let events = unit.events.len();
+    let after = imports::save(unit, &before, after)?;
+    unit.events.truncate(events);
+    Ok(after)
+}
+
+fn add_notes(before: &serde_json::Value, more: &BTreeMap<&'static str, i64>) -> serde_json::Value {
+    let counted = |code: &str| {
+        let notes = before.as_array().into_iter().flatten();
+        let mut same = notes.filter(|note| note["code"] == code);
+        same.next().and_then(|note| note["count"].as_i64()).unwrap_or(0)
+    };
+    let notes = NOTES.iter().filter_map(|(code, sentence)| {
+        let count = counted(code) + more.get(code).copied().unwrap_or(0);
+        (count > 0).then(|| {
+            serde_json::json!({ "code": code, "count": count, "detail": format!("{count} {sentence}.") })
+        })
+    });
+    notes.collect()
+}
+
+/// A batch in progress.
+struct Run<'r, 'c> {
+    unit: &'r mut Unit<'c>,
+    plan: &'r Plan,
+    names: &'r mut Names,
+    import_id: Uuid,
+    user_id: Option<Uuid>,
+    process: Arc<Process>,
+    rules: Rules,
+}
+
+impl<'r, 'c> Run<'r, 'c> {
+    fn new(
+        unit: &'r mut Unit<'c>,
+        plan: &'r Plan,
+        import_id: Uuid,
+        names: &'r mut Names,
+    ) -> Result<Self> {
+        let deal_type = deal_types::get(&mut unit.tenant, plan.spec.deal_type_id)?;
+        let process = unit.process(deal_type.current_version_id)?;
+        let rules = deal_type.rules()?;
+        let user_id = unit.caller.user_id();
+        Ok(Self { unit, plan, names, import_id, user_id, process, rules })
+    }
+
+    fn take(&mut self, batch: &Batch, tally: &mut Tally) -> Result<()> {
+        match batch {
+            Batch::Deals(rows) => self.deals(rows, tally),
+            Batch::Cases(cases) => self.cases(cases, tally),
+            Batch::Events(_) => Err(Error::Internal("events are put aside first".to_owned())),
+        }
+    }
+
+    fn facts<'f>(&'f self, process: &'f Process) -> Facts<'f> {
+        Facts {
+            process,
+            rules: self.rules,
+            settings: self.unit.caller.settings,
+            now: self.unit.now,
+            may_override: false,
+        }
+    }
+
+    fn defaults(&self) -> Defaults {
+        Defaults {
+            id: Uuid::now_v7(),
+            owner_id: self.user_id,
+            external_source: self.plan.spec.external_source.clone(),
+        }
+    }
+
+    fn actor(&self, user_id: Option<Uuid>, line: u64) -> Actor {
+        Actor::Import { id: self.import_id, user_id: user_id.or(self.user_id), line }
+    }
+
+    /// Deals that exist already, by their external id, locked.
+    fn known(&mut self, ids: Vec<String>) -> Result<HashMap<String, Recordable>> {
+        let stored = lock_external(self.unit, &self.plan.spec.external_source, ids)?;
+        let actor = self.actor(None, 0);
+        let known = stored.into_iter().filter_map(|stored| {
+            let id = stored.deal.external_id.as_ref()?.id.clone();
+            let ledger = Ledger::stored(stored.deal);
+            Some((id, Recordable::by(actor, ledger, stored.process)))
+        });
+        Ok(known.collect())
+    }
+
+    /// Makes the new names of the rows that were taken.
+    fn make_names(&mut self, tally: &mut Tally) -> Result<()> {
+        self.names.make(self.unit, self.plan.spec.dry_run, |note| tally.note(note))
+    }
+}
