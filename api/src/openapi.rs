@@ -247,6 +247,7 @@ fn own_codes(id: &str) -> &'static [&'static str] {
             "stage_gate_unmet",
             "override_not_allowed",
         ],
+        "cancelImport" => &["import_finished"],
         "getClosedFunnel" | "getOpenFunnel" => &["not_acceptable"],
         _ => &[],
     }

@@ -233,7 +233,7 @@ fn signal(name: &str, processes: &[u32]) {
 }
 
 /// Where there is no /proc, children go by themselves when their postmaster has gone.
-fn children(parent: u32) -> Vec<u32> {
+pub fn children(parent: u32) -> Vec<u32> {
     let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     pids.filter(|pid| parent_of(*pid) == Some(parent)).collect()

@@ -133,8 +133,13 @@ pub(crate) fn create_all(
         .sql(") AS entry(id, name)")
         .execute(unit.tenant.conn)?;
     let now = unit.now;
-    let entry = |(id, name)| {
-        Entry { id, name, archived: false, version: 1, created_at: now, updated_at: now }
+    let entry = |(id, name)| Entry {
+        id,
+        name,
+        archived: false,
+        version: 1,
+        created_at: now,
+        updated_at: now,
     };
     let entries: Vec<Entry> = names.into_iter().map(entry).collect();
     for entry in &entries {

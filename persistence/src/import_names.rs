@@ -127,7 +127,8 @@ impl Names {
             self.forget();
         }
         // Somebody may be called by email in one row and by name in another.
-        let people: &[Column] = &[("users", "email", "NOT active"), ("users", "name", "NOT active")];
+        let people: &[Column] =
+            &[("users", "email", "NOT active"), ("users", "name", "NOT active")];
         look_up(unit, &mut self.users, &wanted.users, people, create)?;
         let firms: &[Column] = &[("clients", "name", "archived AND merged_into IS NULL")];
         look_up(unit, &mut self.clients, &wanted.clients, firms, create)?;

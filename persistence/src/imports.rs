@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
-use diesel::{connection::SimpleConnection, prelude::*};
 use diesel::sql_types::{BigInt, Bool, Bytea, Jsonb, Text, Uuid as SqlUuid};
+use diesel::{connection::SimpleConnection, prelude::*};
 use serde::Serialize;
 use uuid::Uuid;
 use voronka_domain::{
@@ -258,11 +258,8 @@ pub fn cancel(unit: &mut Unit<'_>, id: Uuid) -> Result<Import> {
         let detail = format!("The import has ended: it is {}.", before.state);
         return Err(Error::conflict("import_finished", "", detail));
     }
-    let after = Import {
-        state: "cancelled".to_owned(),
-        finished_at: Some(unit.now),
-        ..before.clone()
-    };
+    let after =
+        Import { state: "cancelled".to_owned(), finished_at: Some(unit.now), ..before.clone() };
     forget_file(unit, id)?;
     save(unit, &before, after)
 }

@@ -40,6 +40,7 @@ codes! {
     email_taken 409 "Email taken" "Another user of the workspace has this email."
     external_id_taken 409 "External id taken" "Another deal, or another client, has this external id."
     idempotency_key_in_flight 409 "Request in flight" "A request with this Idempotency-Key is being carried out. Ask again later."
+    import_finished 409 "Import finished" "The import has ended already: there is nothing to cancel."
     last_admin 409 "Last administrator" "The workspace would be left without an active administrator."
     name_taken 409 "Name taken" "Another entry has this name."
     no_next_stage 409 "No next stage" "The deal is in its last stage: it can be won or lost."

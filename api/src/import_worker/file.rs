@@ -86,10 +86,7 @@ impl Read for Pieces {
                 .map_err(io::Error::other)?;
             let Some(bytes) = next else { return Ok(0) };
             self.number += 1;
-            // Excel begins its UTF-8 with a mark that is no part of the first column's name.
-            let skip = if number == 0 && bytes.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
             self.bytes = io::Cursor::new(bytes);
-            self.bytes.set_position(skip);
         }
     }
 }

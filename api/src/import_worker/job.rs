@@ -250,7 +250,9 @@ impl Reading {
 
     fn row<T>(&self, line: u64, cells: Vec<String>, pick: Pick<T>) -> Read<T> {
         let row = if cells.len() == self.columns {
-            self.plan.read(line, &cells, &self.process).and_then(|row| pick(row).ok_or_else(Vec::new))
+            self.plan
+                .read(line, &cells, &self.process)
+                .and_then(|row| pick(row).ok_or_else(Vec::new))
         } else {
             let (count, columns) = (cells.len(), self.columns);
             let reason = format!("The row has {count} cells, the header has {columns}.");

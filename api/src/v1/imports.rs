@@ -1,31 +1,30 @@
 //! Imports of files.
 
-use std::io::{Read, Seek, Write};
-
-use actix_multipart::Multipart;
 use actix_web::{HttpResponse, get, post, web};
-use chrono::{DateTime, Utc};
-use futures_util::StreamExt;
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 use uuid::Uuid;
 use voronka_domain::import::Spec;
-use voronka_persistence::imports::{self, Import};
+use voronka_persistence::{
+    imports::{self, Import},
+    now,
+};
 
 use crate::{
     http::{
         Call, Id, Problem, Reply, Responded,
-        body::{parse, too_large},
+        body::parse,
         call::{ImportsRead, ImportsWrite, block},
     },
-    import_worker::{delimiter, plan, reader},
+    import_file::{
+        self, Format, Hints, Text,
+        upload::{Upload, pieces, receive},
+    },
+    import_worker::plan,
     page_of,
+    state::App,
 };
-
-/// A piece of a file, as it is kept.
-const PIECE: usize = 1 << 20;
-const LONGEST_SPEC: usize = 1 << 20;
 
 /// What an import has to say about its file.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
@@ -58,6 +57,11 @@ pub struct ImportBody {
     pub rows_total: Option<i64>,
     /// Rows that were taken or rejected.
     pub rows_done: i64,
+    /// Rows done in a second, on average since it began; null before and after.
+    #[schema(example = 9500.5)]
+    pub rows_per_second: Option<f64>,
+    /// When it will have ended, if it goes on as it has gone so far; null before and after.
+    pub estimated_finish_at: Option<DateTime<Utc>>,
     /// Rows that made a deal.
     pub created: i64,
     /// Rows that changed one.
@@ -67,6 +71,9 @@ pub struct ImportBody {
     /// Rows that were not taken; `rejected.csv` lists them.
     pub rejected: i64,
     pub notes: Vec<ImportNote>,
+    /// Columns of the file that no field of the mapping names: they were left out.
+    #[schema(example = json!(["Campaign"]))]
+    pub unused_columns: Vec<String>,
     /// What the import was told about its file.
     #[schema(value_type = Object)]
     pub spec: serde_json::Value,
@@ -77,6 +84,8 @@ pub struct ImportBody {
 
 impl From<Import> for ImportBody {
     fn from(row: Import) -> Self {
+        let (rows_per_second, estimated_finish_at) = pace(&row, now()).unzip();
+        let unused_columns = unused_columns(&row);
         Self {
             id: row.id,
             state: row.state,
@@ -86,6 +95,9 @@ impl From<Import> for ImportBody {
             file_size: row.file_size,
             rows_total: row.rows_total,
             rows_done: row.rows_done,
+            rows_per_second,
+            estimated_finish_at,
+            unused_columns,
             created: row.created,
             updated: row.updated,
             unchanged: row.unchanged,
@@ -99,6 +111,22 @@ impl From<Import> for ImportBody {
     }
 }
 
+/// How fast an import runs, and when it will have ended at this pace.
+fn pace(row: &Import, now: DateTime<Utc>) -> Option<(f64, DateTime<Utc>)> {
+    let started_at = row.started_at.filter(|_| row.state == "running" && row.rows_done > 0)?;
+    let milliseconds = (now - started_at).num_milliseconds().max(1);
+    let left = row.rows_total?.saturating_sub(row.rows_done).max(0);
+    let wait = milliseconds.checked_mul(left)?.checked_div(row.rows_done)?;
+    let rate = row.rows_done.checked_mul(10_000)?.checked_div(milliseconds)?;
+    Some((rate as f64 / 10.0, now.checked_add_signed(TimeDelta::try_milliseconds(wait)?)?))
+}
+
+fn unused_columns(row: &Import) -> Vec<String> {
+    let header: Option<Vec<String>> = serde_json::from_value(row.header.clone()).ok();
+    let spec: Option<Spec> = serde_json::from_value(row.spec.clone()).ok();
+    header.zip(spec).map(|(header, spec)| spec.unused_columns(&header)).unwrap_or_default()
+}
+
 page_of!(ImportPage, ImportBody);
 
 /// The parts of an import's request.
@@ -108,7 +136,7 @@ page_of!(ImportPage, ImportBody);
     "deal_type_id": "0199c2f0-7a35-7d0e-9d5a-3f0a5f1c2b11", "mapping": {"external_id": {"column": "opportunity_id"},
     "stage": {"column": "deal_stage"}}}}))]
 pub struct ImportForm {
-    /// CSV in UTF-8, with a header line.
+    /// CSV, also packed by gzip, or an XLSX workbook; with a header line.
     #[schema(value_type = String, format = Binary, content_media_type = "text/csv")]
     file: Vec<u8>,
     /// What the columns mean, as JSON.
@@ -145,21 +173,18 @@ pub struct ImportSpec {
     date_format: Option<String>,
     /// IANA zone of times without an offset; the workspace's by default.
     time_zone: Option<String>,
-    /// One character; the comma by default.
+    /// One character; of comma, semicolon, tab and bar what the first line has most of by default.
     delimiter: Option<String>,
+    /// `utf-8`, `utf-16le`, `utf-16be` or `windows-1251`; what the file shows by itself by default.
+    encoding: Option<String>,
+    /// Sheet of a workbook; the first one by default.
+    sheet: Option<String>,
+    /// Decimal sign, `.` or `,`; by default either, where it cannot be taken for anything else.
+    decimal: Option<String>,
     /// Create users, clients, sources, competitors and loss reasons that do not exist.
     create_missing: Option<bool>,
     /// Say what would happen, and change nothing.
     dry_run: Option<bool>,
-}
-
-/// A file on its way in: on disk, so that its size costs no memory.
-struct Upload {
-    file: std::fs::File,
-    name: Option<String>,
-    size: usize,
-    spec: Option<Vec<u8>>,
-    digest: Sha256,
 }
 
 /// Import a file
@@ -177,26 +202,18 @@ pub async fn create(
     payload: web::Payload,
 ) -> Responded {
     call.no_parameters()?;
-    let upload = receive(&request, payload, call.app.import_limit).await?;
-    let (app, workspace_id) = (call.app.clone(), call.caller.workspace_id);
-    let digest = upload.digest.clone().finalize().to_vec();
-    let spec_text = upload.spec.clone().ok_or_else(|| missing("/spec"))?;
-    let spec: Spec = parse(&spec_text).map_err(|problem| problem.at("body"))?;
-    let store = app.store.clone();
-    let (mut upload, header, spec) = block(move || {
-        let mut upload = upload;
-        let header = header(&mut upload.file, &spec)?;
-        plan(&store, workspace_id, spec.clone(), &header)?;
-        Ok((upload, header, spec))
-    })
-    .await?;
+    let app = call.app.clone();
+    let upload = receive(&request, payload, app.import_limit, &["spec"]).await?;
+    let digest = upload.digest();
+    let spec: Spec = parse(&upload.part("spec")?).map_err(|problem| problem.at("body"))?;
+    let (theirs, workspace_id) = (app.clone(), call.caller.workspace_id);
+    let (mut text, spec, named) =
+        block(move || Ok(fitted(&theirs, workspace_id, upload, spec))).await??;
     let response = call
         .write(digest, move |unit, _| {
-            let spec = serde_json::to_value(&spec).unwrap_or_default();
-            let file = (upload.name.take(), upload.size);
-            let row = Import::queued(spec, header, file, unit.actor, unit.now);
+            let row = Import::queued(spec, text.header, named, unit.actor, unit.now);
             imports::insert(unit, &row)?;
-            imports::keep_chunks(unit, row.id, pieces(&mut upload.file)?)?;
+            imports::keep_chunks(unit, row.id, pieces(&mut text.file)?)?;
             Ok(Reply::accepted(format!("/v1/imports/{}", row.id), ImportBody::from(row)))
         })
         .await?;
@@ -204,114 +221,24 @@ pub async fn create(
     Ok(response)
 }
 
-fn missing(pointer: &str) -> Problem {
-    Problem::validation(pointer, "required", "The part is missing.")
-}
+type Named = (Option<String>, usize);
 
-async fn receive(
-    request: &actix_web::HttpRequest,
-    payload: web::Payload,
-    limit: usize,
-) -> Result<Upload, Problem> {
-    use actix_web::HttpMessage;
-    if request.content_type() != "multipart/form-data" {
-        return Err(Problem::new("unsupported_media_type", "Send multipart/form-data.")
-            .with("/content-type", "unsupported_media_type", "Send multipart/form-data.")
-            .at("header"));
-    }
-    let internal = |error: std::io::Error| {
-        tracing::error!(%error, "import cannot be kept");
-        Problem::of("internal_error")
-    };
-    let broken = |detail: String| Problem::validation("", "invalid_multipart", detail);
-    let file = tempfile::tempfile().map_err(internal)?;
-    let mut upload = Upload { file, name: None, size: 0, spec: None, digest: Sha256::new() };
-    let mut has_file = false;
-    let mut parts = Multipart::new(request.headers(), payload);
-    while let Some(part) = parts.next().await {
-        let mut part = part.map_err(|error| broken(error.to_string()))?;
-        let disposition = part.content_disposition();
-        let name = disposition.and_then(|d| d.get_name()).unwrap_or_default().to_owned();
-        let file_name = disposition.and_then(|d| d.get_filename()).map(str::to_owned);
-        upload.digest.update(&name);
-        if name == "file" && has_file || name == "spec" && upload.spec.is_some() {
-            let detail = "Each part is sent once.";
-            return Err(Problem::validation(&format!("/{name}"), "duplicate", detail));
-        }
-        match name.as_str() {
-            "file" => {
-                has_file = true;
-                upload.name =
-                    file_name.map(|name| name.replace('\0', "").chars().take(255).collect());
-            }
-            "spec" => upload.spec = Some(Vec::new()),
-            _ => {
-                let detail = "The parts are file and spec.";
-                return Err(Problem::validation(&format!("/{name}"), "unknown_field", detail));
-            }
-        }
-        while let Some(bytes) = part.next().await {
-            let bytes = bytes.map_err(|error| broken(error.to_string()))?;
-            upload.digest.update(&bytes);
-            match &mut upload.spec {
-                Some(spec) if name == "spec" => {
-                    if spec.len() + bytes.len() > LONGEST_SPEC {
-                        return Err(too_large(LONGEST_SPEC));
-                    }
-                    spec.extend_from_slice(&bytes);
-                }
-                _ => {
-                    upload.size += bytes.len();
-                    if upload.size > limit {
-                        return Err(too_large(limit));
-                    }
-                    upload.file.write_all(&bytes).map_err(internal)?;
-                }
-            }
-        }
-    }
-    if has_file { Ok(upload) } else { Err(missing("/file")) }
-}
-
-/// The names of the file's columns.
-fn header(
-    file: &mut std::fs::File,
-    spec: &Spec,
-) -> Result<Vec<String>, voronka_persistence::Error> {
-    use voronka_persistence::Error;
-    let invalid = |detail: &str| Error::invalid("/file", "invalid_file", detail);
-    file.rewind().map_err(|error| Error::Internal(error.to_string()))?;
-    let mut start = [0_u8; 3];
-    let marked = file.read_exact(&mut start).is_ok() && start == *b"\xef\xbb\xbf";
-    if !marked {
-        file.rewind().map_err(|error| Error::Internal(error.to_string()))?;
-    }
-    let mut records = reader(file, delimiter(spec));
-    let header = records
-        .headers()
-        .map_err(|_| invalid("The file's first line is not UTF-8."))?
-        .iter()
-        .map(str::to_owned)
-        .collect::<Vec<_>>();
-    if header.iter().all(|name| name.trim().is_empty()) {
-        return Err(invalid("The file has no header line."));
-    }
-    if header.iter().any(|name| name.contains('\0')) {
-        return Err(invalid("The file is not a CSV file."));
-    }
-    Ok(header)
-}
-
-/// The file in pieces, from its beginning.
-fn pieces(
-    file: &mut std::fs::File,
-) -> Result<impl Iterator<Item = std::io::Result<Vec<u8>>>, voronka_persistence::Error> {
-    file.rewind().map_err(|error| voronka_persistence::Error::Internal(error.to_string()))?;
-    Ok(std::iter::from_fn(move || {
-        let mut piece = Vec::new();
-        let count = Read::by_ref(file).take(PIECE as u64).read_to_end(&mut piece);
-        count.map(|count| (count > 0).then_some(piece)).transpose()
-    }))
+/// The file as text, with the spec that fits it: what the file shows by itself is kept with what was said of
+/// it.
+fn fitted(
+    app: &App,
+    workspace_id: Uuid,
+    upload: Upload,
+    spec: Spec,
+) -> Result<(Text, serde_json::Value, Named), Problem> {
+    let named = (upload.name, upload.size);
+    let text = import_file::open(upload.file, &Hints::of(&spec), app.import_limit)?;
+    let shown = Some(char::from(text.delimiter));
+    let delimiter = if text.format == Format::Xlsx { shown } else { spec.delimiter.or(shown) };
+    let spec = Spec { delimiter, encoding: Some(text.encoding), ..spec };
+    let kept = serde_json::to_value(&spec).unwrap_or_default();
+    plan(&app.store, workspace_id, spec, &text.header)?;
+    Ok((text, kept, named))
 }
 
 /// List imports
@@ -336,6 +263,24 @@ pub async fn read(call: Call<ImportsRead>, id: Id) -> Responded {
     call.no_parameters()?;
     call.read(move |tenant, _, _| {
         let row = imports::get(tenant, id.0)?;
+        let version = row.version;
+        Ok(Reply::versioned(ImportBody::from(row), version))
+    })
+    .await
+}
+
+/// Cancel an import
+///
+/// One that waits does not begin, and one that runs stops after the batch in progress. What was taken
+/// stays; to go on, import the file again: what is there already is no change.
+#[utoipa::path(tag = "Imports", operation_id = "cancelImport", security(("bearer" = ["imports:write"])),
+    params(("id" = Uuid, Path, description = "Id of the import.")),
+    responses((status = 200, description = "The import, cancelled.", body = ImportBody)))]
+#[post("/v1/imports/{id}/cancel")]
+pub async fn cancel(call: Call<ImportsWrite>, id: Id) -> Responded {
+    call.no_parameters()?;
+    call.write(Vec::new(), move |unit, _| {
+        let row = imports::cancel(unit, id.0)?;
         let version = row.version;
         Ok(Reply::versioned(ImportBody::from(row), version))
     })

@@ -78,6 +78,7 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
         .service(imports::list)
         .service(imports::create)
         .service(imports::read)
+        .service(imports::cancel)
         .service(imports::rejected)
         .service(reports::closed_funnel)
         .service(reports::open_funnel)

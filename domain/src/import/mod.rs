@@ -1,5 +1,6 @@
 //! Imports: from the columns of somebody's file to the commands that everybody else gives.
 
+mod amount;
 mod apply;
 mod row;
 mod spec;
@@ -7,7 +8,7 @@ mod time;
 
 pub use apply::{Defaults, Named, Outcome, apply_deal, apply_event, arrange};
 pub use row::{DealRow, EventRow, Row, Target};
-pub use spec::{Kind, Mapped, Plan, Spec, StageTarget};
+pub use spec::{Encoding, Kind, Mapped, Plan, Spec, StageTarget};
 pub use time::{DateFormat, parse_date, parse_instant};
 
 /// A row that was not taken, and why.

@@ -4,6 +4,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use super::{
     Rejection,
+    amount::plain,
     spec::{Kind, Plan, StageTarget},
     time::{parse_date, parse_instant},
 };
@@ -227,7 +228,7 @@ impl Reader<'_> {
 
     fn amount(&mut self) -> Option<Money> {
         let text = self.text("amount")?;
-        match parse_amount("/amount", &text) {
+        match parse_amount("/amount", &plain(&text, self.plan.spec.decimal)) {
             Ok(amount) => Some(Money { amount, currency: self.plan.currency }),
             Err(fault) => {
                 self.reject("amount", fault.code, fault.detail);
@@ -247,9 +248,7 @@ impl Reader<'_> {
 
     fn date(&mut self, field: &str) -> Option<NaiveDate> {
         let text = self.text(field)?;
-        // A day column often stands beside columns with a time of day: ISO days are read in any case.
-        let day = parse_date(&text, self.plan.format.as_ref(), self.plan.zone)
-            .or_else(|| NaiveDate::parse_from_str(&text, "%Y-%m-%d").ok());
+        let day = parse_date(&text, self.plan.format.as_ref(), self.plan.zone);
         if day.is_none() {
             self.not_a_date(field, &text);
         }

@@ -92,6 +92,19 @@ pub struct StageTarget {
     pub ignore: bool,
 }
 
+/// How a file's text is written as bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Encoding {
+    #[serde(rename = "utf-8")]
+    Utf8,
+    #[serde(rename = "utf-16le")]
+    Utf16Le,
+    #[serde(rename = "utf-16be")]
+    Utf16Be,
+    #[serde(rename = "windows-1251")]
+    Windows1251,
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
@@ -113,6 +126,15 @@ pub struct Spec {
     pub time_zone: Option<Tz>,
     #[serde(default)]
     pub delimiter: Option<char>,
+    /// What the file shows by itself, if absent.
+    #[serde(default)]
+    pub encoding: Option<Encoding>,
+    /// Sheet of a workbook; the first one if absent.
+    #[serde(default)]
+    pub sheet: Option<String>,
+    /// `.` or `,`; if absent, either where it cannot be taken for anything else.
+    #[serde(default)]
+    pub decimal: Option<char>,
     /// Create users, clients, sources, competitors and loss reasons that do not exist.
     #[serde(default)]
     pub create_missing: bool,
@@ -134,8 +156,6 @@ pub struct Plan {
     pub(super) format: Option<DateFormat>,
     /// Field, and its column or its value.
     columns: Vec<(String, Result<usize, String>)>,
-    /// Columns of the file that no field uses.
-    pub unused_columns: Vec<String>,
 }
 
 impl Spec {
@@ -188,17 +208,31 @@ impl Spec {
         if self.delimiter.is_some_and(|c| !separates(c)) {
             faults.add("/delimiter", "invalid_format", "One ASCII character, such as , or ;.");
         }
+        if self.decimal.is_some_and(|c| c != '.' && c != ',') {
+            faults.add("/decimal", "invalid_value", "A point or a comma.");
+        }
         faults.into_result()?;
-        let used: Vec<usize> = columns.iter().filter_map(|(_, c)| c.clone().ok()).collect();
-        let unused = header.iter().enumerate().filter(|(index, _)| !used.contains(index));
         Ok(Plan {
             zone: self.time_zone.unwrap_or(zone),
             currency: self.currency.unwrap_or(currency),
             format: format.flatten(),
             columns,
-            unused_columns: unused.map(|(_, name)| name.clone()).collect(),
             spec: self,
         })
+    }
+
+    /// Columns of the file that no field uses.
+    pub fn unused_columns(&self, header: &[String]) -> Vec<String> {
+        let used: Vec<usize> = self
+            .mapping
+            .values()
+            .filter_map(|mapped| match mapped {
+                Mapped::Column(name) => find_column(header, name),
+                Mapped::Value(_) => None,
+            })
+            .collect();
+        let unused = header.iter().enumerate().filter(|(index, _)| !used.contains(index));
+        unused.map(|(_, name)| name.clone()).collect()
     }
 }
 

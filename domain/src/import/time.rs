@@ -50,16 +50,28 @@ impl DateFormat {
     }
 }
 
-/// An instant, from a day (its beginning in the zone), a local time, or a time with an offset.
+/// An instant, from a day (its beginning in the zone), a local time, or a time with an offset. ISO 8601 is
+/// read beside a format that cannot be taken for it: cells of a workbook that hold dates come so.
 pub fn parse_instant(text: &str, format: Option<&DateFormat>, zone: Tz) -> Option<DateTime<Utc>> {
-    if let Some(format) = format {
-        let local = if format.has_time {
-            with_time(text, &format.pattern)?
+    let local = format.and_then(|format| {
+        if format.has_time {
+            with_time(text, &format.pattern)
         } else {
-            NaiveDate::parse_from_str(text, &format.pattern).ok()?.and_time(NaiveTime::MIN)
-        };
-        return Some(to_instant(zone, local)).filter(in_range);
-    }
+            NaiveDate::parse_from_str(text, &format.pattern)
+                .ok()
+                .map(|day| day.and_time(NaiveTime::MIN))
+        }
+    });
+    let like_iso = format.is_some_and(|format| format.pattern.starts_with("%Y-%d"));
+    let instant = match local {
+        Some(local) => Some(to_instant(zone, local)),
+        None if like_iso => None,
+        None => iso(text, zone),
+    };
+    instant.filter(in_range)
+}
+
+fn iso(text: &str, zone: Tz) -> Option<DateTime<Utc>> {
     let instant = DateTime::parse_from_rfc3339(text).map(|t| t.to_utc()).ok();
     instant
         .or_else(|| {
@@ -76,7 +88,6 @@ pub fn parse_instant(text: &str, format: Option<&DateFormat>, zone: Tz) -> Optio
             let day = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
             Some(to_instant(zone, day.and_time(NaiveTime::MIN)))
         })
-        .filter(in_range)
 }
 
 /// A day; a time of day after it is left out.

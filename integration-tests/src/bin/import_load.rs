@@ -8,7 +8,7 @@ use clap::Parser;
 use voronka_integration_tests::{
     Api,
     import_load::{STAGES, Totals, spec, totals, write},
-    process::{Process, until_ready},
+    process::{Process, children, until_ready},
 };
 
 #[derive(Parser)]
@@ -29,6 +29,12 @@ fn memory(pid: u32, what: &str) -> u64 {
     let line = status.lines().find(|line| line.starts_with(what)).unwrap_or_default();
     let kib = line.split_whitespace().nth(1).and_then(|number| number.parse::<u64>().ok());
     kib.unwrap_or(0) / 1024
+}
+
+/// Seconds of processor time that Postgres' processes have had.
+fn database(process: &Process) -> f64 {
+    let family = process.postmaster().into_iter().flat_map(children);
+    family.map(processor).sum()
 }
 
 /// Seconds of processor time that a process has had.
@@ -97,9 +103,11 @@ async fn main() {
     spent += processor(process.pid());
     let done = api.get(&format!("/v1/imports/{id}")).await.expect(200).json;
     println!(
-        "{} in {seconds:.1} s: {:.0} rows/s; {spent:.1} s of processor time in the server; at most {highest} MiB",
+        "{} in {seconds:.1} s: {:.0} rows/s; at most {highest} MiB in the server; processor time: {spent:.1} s in \
+         the server, {:.1} s in Postgres",
         done["state"].as_str().unwrap_or_default(),
         arguments.rows as f64 / seconds,
+        database(&process),
     );
     let found: Totals = totals(&mut process.connection());
     assert_eq!(found, expected, "the totals of the generator");

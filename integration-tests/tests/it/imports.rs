@@ -230,7 +230,8 @@ async fn a_rows_faults_are_all_told_and_stop_no_other() {
         .chain(renamed)
         .map(|(field, column)| (field.to_owned(), json!({ "column": column })))
         .collect();
-    let done = import(&server, api, bytes, spec(&deal_type, json!({ "mapping": mapping }))).await;
+    let others = json!({ "mapping": mapping, "encoding": "utf-8" });
+    let done = import(&server, api, bytes, spec(&deal_type, others)).await;
     assert_eq!(counts(&done), [2, 0, 0, 11]);
     let rows = rejected(api, &done).await;
     let told: Vec<_> =

@@ -87,11 +87,7 @@ impl Batch {
     }
 }
 
-fn refuse<T>(
-    read: &mut Read<T>,
-    line: impl Fn(&T) -> u64,
-    rejection: impl Fn(&T) -> Rejection,
-) {
+fn refuse<T>(read: &mut Read<T>, line: impl Fn(&T) -> u64, rejection: impl Fn(&T) -> Rejection) {
     if let Ok(row) = &read.row {
         let rejection = Rejection { line: line(row), ..rejection(row) };
         read.row = Err(vec![rejection]);

@@ -1,0 +1,125 @@
+//! A file on its way in, with what is sent beside it.
+
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io::{self, Read, Seek, Write},
+};
+
+use actix_multipart::{Field, Multipart};
+use actix_web::{HttpMessage, HttpRequest, web};
+use futures_util::StreamExt;
+use sha2::{Digest, Sha256};
+use voronka_persistence::Error;
+
+use crate::http::{Problem, body::too_large};
+
+/// A piece of a file, as it is kept.
+const PIECE: u64 = 1 << 20;
+/// A part that is no file.
+const LONGEST_PART: usize = 1 << 20;
+
+/// A file on disk, so that its size costs no memory.
+pub struct Upload {
+    pub file: File,
+    pub name: Option<String>,
+    pub size: usize,
+    parts: BTreeMap<String, Vec<u8>>,
+    digest: Sha256,
+}
+
+impl Upload {
+    /// Of everything that was sent.
+    pub fn digest(&self) -> Vec<u8> {
+        self.digest.clone().finalize().to_vec()
+    }
+
+    /// A part that has to be there.
+    pub fn part(&self, name: &str) -> Result<Vec<u8>, Problem> {
+        self.parts.get(name).cloned().ok_or_else(|| missing(name))
+    }
+
+    async fn take(&mut self, mut part: Field, name: &str, limit: usize) -> Result<(), Problem> {
+        while let Some(bytes) = part.next().await {
+            let bytes = bytes.map_err(|error| broken(error.to_string()))?;
+            self.digest.update(&bytes);
+            if let Some(part) = self.parts.get_mut(name) {
+                if part.len() + bytes.len() > LONGEST_PART {
+                    return Err(too_large(LONGEST_PART));
+                }
+                part.extend_from_slice(&bytes);
+            } else {
+                self.size += bytes.len();
+                if self.size > limit {
+                    return Err(too_large(limit));
+                }
+                self.file.write_all(&bytes).map_err(|error| internal(&error))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn missing(name: &str) -> Problem {
+    Problem::validation(&format!("/{name}"), "required", "The part is missing.")
+}
+
+fn broken(detail: String) -> Problem {
+    Problem::validation("", "invalid_multipart", detail)
+}
+
+fn internal(error: &io::Error) -> Problem {
+    tracing::error!(%error, "file cannot be kept");
+    Problem::of("internal_error")
+}
+
+/// Takes the part `file` of at most `limit` bytes, and the parts that are named in `others`.
+pub async fn receive(
+    request: &HttpRequest,
+    payload: web::Payload,
+    limit: usize,
+    others: &[&str],
+) -> Result<Upload, Problem> {
+    if request.content_type() != "multipart/form-data" {
+        return Err(Problem::new("unsupported_media_type", "Send multipart/form-data.")
+            .with("/content-type", "unsupported_media_type", "Send multipart/form-data.")
+            .at("header"));
+    }
+    let file = tempfile::tempfile().map_err(|error| internal(&error))?;
+    let parts = BTreeMap::new();
+    let mut upload = Upload { file, name: None, size: 0, parts, digest: Sha256::new() };
+    let mut has_file = false;
+    let mut sent = Multipart::new(request.headers(), payload);
+    while let Some(part) = sent.next().await {
+        let part = part.map_err(|error| broken(error.to_string()))?;
+        let disposition = part.content_disposition();
+        let name = disposition.and_then(|d| d.get_name()).unwrap_or_default().to_owned();
+        let file_name = disposition.and_then(|d| d.get_filename()).map(str::to_owned);
+        upload.digest.update(&name);
+        if name == "file" && has_file || upload.parts.contains_key(&name) {
+            let detail = "Each part is sent once.";
+            return Err(Problem::validation(&format!("/{name}"), "duplicate", detail));
+        }
+        if name == "file" {
+            has_file = true;
+            upload.name = file_name.map(|name| name.replace('\0', "").chars().take(255).collect());
+        } else if others.contains(&name.as_str()) {
+            upload.parts.insert(name.clone(), Vec::new());
+        } else {
+            let detail = format!("The parts are file, {}.", others.join(", "));
+            return Err(Problem::validation(&format!("/{name}"), "unknown_field", detail));
+        }
+        upload.take(part, &name, limit).await?;
+    }
+    if has_file { Ok(upload) } else { Err(missing("file")) }
+}
+
+/// The file in pieces, from its beginning.
+pub fn pieces(file: &mut File) -> Result<impl Iterator<Item = io::Result<Vec<u8>>>, Error> {
+    file.rewind().map_err(|error| Error::Internal(error.to_string()))?;
+    Ok(std::iter::from_fn(move || {
+        let mut piece = Vec::new();
+        let count = Read::by_ref(file).take(PIECE).read_to_end(&mut piece);
+        count.map(|count| (count > 0).then_some(piece)).transpose()
+    }))
+}
