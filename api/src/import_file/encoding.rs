@@ -8,7 +8,7 @@ use std::{
 use encoding_rs_io::DecodeReaderBytesBuilder;
 use voronka_domain::import::Encoding;
 
-use super::{Fault, written};
+use super::{Fault, invalid, written};
 
 const STRETCH: usize = 64 << 10;
 
@@ -29,7 +29,12 @@ pub fn to_utf8(mut file: File, named: Option<Encoding>) -> Result<(File, Encodin
     };
     let encoding = match marked.or(named) {
         Some(encoding) => encoding,
-        None => guess(&mut file)?,
+        None => match guess(&mut file)? {
+            Encoding::Windows1251 if has_controls(&mut file)? => {
+                return Err(invalid("The file is neither CSV nor an XLSX workbook."));
+            }
+            encoding => encoding,
+        },
     };
     file.rewind()?;
     if marked.is_none() && encoding == Encoding::Utf8 {
@@ -91,6 +96,14 @@ fn guess(file: &mut File) -> io::Result<Encoding> {
     }
     let utf8 = faults == 0 || letters > faults;
     Ok(if utf8 { Encoding::Utf8 } else { Encoding::Windows1251 })
+}
+
+/// No text begins so, but a picture or a program may.
+fn has_controls(file: &mut File) -> io::Result<bool> {
+    file.rewind()?;
+    let mut start = Vec::new();
+    file.take(STRETCH as u64).read_to_end(&mut start)?;
+    Ok(start.iter().any(|byte| byte.is_ascii_control() && !b"\t\r\n".contains(byte)))
 }
 
 #[cfg(test)]

@@ -147,6 +147,9 @@ fn spec(kind: Kind) -> impl Strategy<Value = Spec> {
             date_format,
             time_zone: None,
             delimiter,
+            encoding: None,
+            sheet: None,
+            decimal: None,
             create_missing: false,
             dry_run: false,
         },
@@ -202,7 +205,7 @@ fn read(spec: Spec, header: &[String], records: &[Vec<String>]) {
         Ok(plan) => plan,
         Err(refusal) => return assert!(!refusal.faults().is_empty()),
     };
-    assert!(plan.unused_columns.iter().all(|column| header.contains(column)));
+    assert!(plan.spec.unused_columns(header).iter().all(|column| header.contains(column)));
     for (line, record) in (2..).zip(records) {
         match plan.read(line, record, &process) {
             Ok(row) => {
