@@ -274,8 +274,8 @@ pub fn apply_event(
         Target::Stage(stage) => go(&mut ledger, stage, at, facts)?,
         Target::Won { .. } if ledger.deal.status == Status::Won => {}
         Target::Lost { .. } if ledger.deal.status == Status::Lost => {}
-        Target::Won { .. } => order(&mut ledger, Goal::Won, at, facts)?,
-        Target::Lost { .. } => order(&mut ledger, loss(named, row.note.clone()), at, facts)?,
+        Target::Won { .. } => conclude(&mut ledger, Goal::Won, at, facts)?,
+        Target::Lost { .. } => conclude(&mut ledger, loss(named, row.note.clone()), at, facts)?,
     }
     let outcome = match before {
         None => Outcome::Created,
@@ -283,6 +283,19 @@ pub fn apply_event(
         Some(_) => Outcome::Updated,
     };
     Ok((Some(ledger), outcome))
+}
+
+/// The last outcome stands: for another than it has, a closed deal is reopened.
+fn conclude(
+    ledger: &mut Ledger,
+    to: Goal,
+    at: Option<DateTime<Utc>>,
+    facts: &Facts<'_>,
+) -> Result<(), Refusal> {
+    if !ledger.deal.is_open() {
+        order(ledger, Goal::Open { stage_key: None }, at, facts)?;
+    }
+    order(ledger, to, at, facts)
 }
 
 fn changed_amount(ledger: &Ledger, amount: Option<Money>) -> Option<Money> {

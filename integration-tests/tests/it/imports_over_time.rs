@@ -398,3 +398,31 @@ async fn a_workspaces_imports_run_one_after_the_other() {
     assert_eq!(counts(&first), [1500, 0, 0, 0]);
     assert_eq!(counts(&beside.finished(&there, &second).await), [0, 1500, 0, 0]);
 }
+
+#[tokio::test]
+async fn an_outcome_that_a_later_file_brings_stands() {
+    let server = TestServer::start().await;
+    let api = &server.admin;
+    let deal_type = api.deal_type(&["first", "second", "third"]).await;
+    let earlier = "case,what,when,who,amount\nx,B,2020-01-01T00:00:00Z,Anna,\nx,Won,2020-01-02T00:00:00Z,Anna,\n";
+    let later = format!("{earlier}x,Lost,2020-01-03T00:00:00Z,Ben,\n");
+    for (text, count) in [
+        (earlier, [1, 1, 0, 0]),
+        (&later, [0, 1, 2, 0]),
+        // Neither the longer log nor the shorter one changes it again.
+        (&later, [0, 0, 3, 0]),
+        (earlier, [0, 0, 2, 0]),
+    ] {
+        let done = import(&server, api, text, log_spec(&deal_type)).await;
+        assert_eq!((counts(&done), faults(api, &done).await), (count, vec![]), "{text}");
+    }
+    let expected = [
+        ("opened", "2020-01-01T00:00:00Z", 2),
+        ("won", "2020-01-02T00:00:00Z", 3),
+        ("reopened", "2020-01-03T00:00:00Z", 4),
+        ("lost", "2020-01-03T00:00:00Z", 4),
+    ];
+    assert_eq!(told(&history(api, "x").await), events(&expected));
+    let deal = deal(api, "x").await;
+    assert_eq!((&deal["status"], &deal["stage_key"]), (&json!("lost"), &json!("second")));
+}
