@@ -170,10 +170,27 @@ impl Api {
 
     /// Sends a file with its spec to be imported.
     pub async fn import(&self, file: impl Into<Vec<u8>>, spec: Value) -> Reply {
+        self.send_file("/v1/imports", file, &[("spec", &spec.to_string())]).await
+    }
+
+    /// Sends a file to be looked at, with some parts beside it.
+    pub async fn preview(&self, file: impl Into<Vec<u8>>, parts: &[(&str, &str)]) -> Reply {
+        self.send_file("/v1/imports/preview", file, parts).await
+    }
+
+    async fn send_file(
+        &self,
+        path: &str,
+        file: impl Into<Vec<u8>>,
+        parts: &[(&str, &str)],
+    ) -> Reply {
+        let mut form = reqwest::multipart::Form::new();
+        for (name, text) in parts {
+            form = form.text((*name).to_owned(), (*text).to_owned());
+        }
         let part = reqwest::multipart::Part::bytes(file.into()).file_name("file.csv");
-        let form =
-            reqwest::multipart::Form::new().text("spec", spec.to_string()).part("file", part);
-        let mut request = self.http.post(format!("{}/v1/imports", self.base)).multipart(form);
+        let form = form.part("file", part);
+        let mut request = self.http.post(format!("{}{path}", self.base)).multipart(form);
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
         }

@@ -29,6 +29,16 @@ pub enum Format {
     Xlsx,
 }
 
+impl Format {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::CsvGzip => "csv.gz",
+            Self::Xlsx => "xlsx",
+        }
+    }
+}
+
 /// What is said of a file, if anything.
 #[derive(Debug, Clone, Default)]
 pub struct Hints {

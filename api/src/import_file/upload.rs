@@ -39,6 +39,15 @@ impl Upload {
         self.parts.get(name).cloned().ok_or_else(|| missing(name))
     }
 
+    /// A part of text that may be there.
+    pub fn text(&self, name: &str) -> Result<Option<String>, Problem> {
+        let Some(bytes) = self.parts.get(name) else { return Ok(None) };
+        let text = String::from_utf8(bytes.clone()).map_err(|_| {
+            Problem::validation(&format!("/{name}"), "invalid_text", "The part is not UTF-8.")
+        })?;
+        Ok(Some(text).filter(|text| !text.is_empty()))
+    }
+
     async fn take(&mut self, mut part: Field, name: &str, limit: usize) -> Result<(), Problem> {
         while let Some(bytes) = part.next().await {
             let bytes = bytes.map_err(|error| broken(error.to_string()))?;

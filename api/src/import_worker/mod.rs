@@ -16,7 +16,7 @@ use voronka_domain::{
 };
 use voronka_persistence::{Error, Store, imports::Claim, now};
 
-pub use file::{delimiter, reader};
+pub use file::{Newlines, reader};
 use job::Job;
 
 /// How often a server looks for work that another one took in.

@@ -10,6 +10,7 @@ pub mod deals;
 pub mod departments;
 pub mod events;
 pub mod health;
+pub mod import_preview;
 pub mod imports;
 mod number;
 pub mod reports;
@@ -75,6 +76,7 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
         .service(deals::available)
         .service(deals::history)
         .service(deals::route_map)
+        .service(import_preview::preview)
         .service(imports::list)
         .service(imports::create)
         .service(imports::read)

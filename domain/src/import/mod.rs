@@ -4,11 +4,13 @@ mod amount;
 mod apply;
 mod row;
 mod spec;
+mod suggest;
 mod time;
 
 pub use apply::{Defaults, Named, Outcome, apply_deal, apply_event, arrange};
 pub use row::{DealRow, EventRow, Row, Target};
 pub use spec::{Encoding, Kind, Mapped, Plan, Spec, StageTarget};
+pub use suggest::{Suggestion, suggest};
 pub use time::{DateFormat, parse_date, parse_instant};
 
 /// A row that was not taken, and why.

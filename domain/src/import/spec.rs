@@ -24,7 +24,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    fn fields(self) -> &'static [&'static str] {
+    pub(super) fn fields(self) -> &'static [&'static str] {
         match self {
             Self::Deals => &[
                 "external_id",
@@ -60,7 +60,7 @@ impl Kind {
         }
     }
 
-    fn required(self) -> &'static [&'static str] {
+    pub(super) fn required(self) -> &'static [&'static str] {
         match self {
             Self::Deals => &["external_id"],
             Self::StageEvents => &["case_id", "activity", "occurred_at"],

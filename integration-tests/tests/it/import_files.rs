@@ -213,3 +213,51 @@ async fn a_file_that_is_none_is_refused() {
     }
     assert_eq!(api.get("/v1/imports").await.expect(200).json["items"], json!([]));
 }
+
+#[tokio::test]
+async fn a_preview_says_what_a_file_is_and_what_its_columns_may_be() {
+    let server = TestServer::start().await;
+    let api = &server.admin;
+    let deal_type = api.deal_type(&["first", "second"]).await;
+    let file = "Opportunity ID;Account;Deal Value;Deal Stage;Colour\n1;Acme;1,5;SECOND;red\n2;Acme;2;Closed Won;red\n3;;3;second;\n";
+    let seen = api.preview(gzipped(file.as_bytes()), &[("deal_type_id", &deal_type)]).await;
+    let seen = seen.expect(200).json;
+    assert_eq!(
+        (&seen["format"], &seen["encoding"], &seen["delimiter"], &seen["kind"]),
+        (&json!("csv.gz"), &json!("utf-8"), &json!(";"), &json!("deals"))
+    );
+    assert_eq!(seen["header"][4], "Colour");
+    assert_eq!(seen["rows"][2], json!(["3", "", "3", "second", ""]));
+    let mapping = json!({ "external_id": {"column": "Opportunity ID"}, "client": {"column": "Account"},
+        "amount": {"column": "Deal Value"}, "stage": {"column": "Deal Stage"} });
+    assert_eq!(seen["mapping"], mapping);
+    let amount = seen["fields"].as_array().unwrap().iter().find(|field| field["field"] == "amount");
+    let amount = amount.unwrap();
+    assert_eq!((&amount["column"], &amount["required"]), (&json!("Deal Value"), &json!(false)));
+    assert!((0.9..=1.0).contains(&amount["confidence"].as_f64().unwrap()));
+    let stage = |value: &str, stage: Option<&str>, outcome: Option<&str>| json!({ "value": value, "rows": 1, "stage_key": stage, "outcome": outcome });
+    let second = Some("second");
+    let stages = [
+        stage("Closed Won", None, Some("won")),
+        stage("SECOND", second, None),
+        stage("second", second, None),
+    ];
+    assert_eq!(seen["stages"], json!(stages));
+    // The mapping can be sent back as it is.
+    let spec = json!({ "kind": "deals", "deal_type_id": deal_type, "create_missing": true,
+        "mapping": seen["mapping"],
+        "stage_map": { "SECOND": {"stage": "second"}, "second": {"stage": "second"}, "Closed Won": {"won": true} } });
+    assert_eq!(api.get("/v1/imports").await.expect(200).json["items"], json!([]));
+    let done = server.finished(api, &api.import(file, spec).await.expect(202).id()).await;
+    assert_eq!(done["created"], 3, "{done}");
+    for (parts, pointer) in [
+        ([("kind", "moons")], "/kind"),
+        ([("deal_type_id", "x")], "/deal_type_id"),
+        ([("deal_type_id", "0199c2f0-7a35-7d0e-9d5a-3f0a5f1c2b11")], "/deal_type_id"),
+        ([("moon", "x")], "/moon"),
+        ([("sheet", "Deals")], "/sheet"),
+    ] {
+        let reply = api.preview(file, &parts).await.problem(422, "validation_failed");
+        assert_eq!(reply.faults()[0].0, pointer, "{}", reply.text);
+    }
+}

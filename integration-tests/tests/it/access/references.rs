@@ -104,6 +104,9 @@ const REFERENCES: &[Reference] = &[
             "mapping": { "external_id": { "column": "id" } } });
         own.admin.import("id\nx\n", spec).await
     }),
+    reference!("previewImport", "/deal_type_id", deal_type, |own, id| {
+        own.admin.preview("id\nx\n", &[("deal_type_id", id.as_str().unwrap())]).await
+    }),
 ];
 
 /// Names of the fields of a body, at any depth, that are ids.

@@ -183,6 +183,7 @@ pub enum Send {
     Nothing,
     Json(fn(&World) -> Value),
     Import,
+    Preview,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -284,6 +285,7 @@ const CASES: &[Case] = &[
     read("getDealRouteMap", |a| &a.deal),
     list("listImports"),
     case("createImport", Whose::New, Send::Import),
+    case("previewImport", Whose::Own, Send::Preview),
     read("getImport", |a| &a.import),
     read("getImportRejections", |a| &a.import),
     read("cancelImport", |a| &a.import),
@@ -332,6 +334,7 @@ pub async fn call(
         Send::Nothing => None,
         Send::Json(body) => Some(body(own).to_string().into_bytes()),
         Send::Import => return own.send_import(api).await,
+        Send::Preview => return api.preview("id,amount\nx,many\n", &[]).await,
     };
     api.send(operation.method.clone(), &path, &[], body).await
 }
