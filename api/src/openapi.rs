@@ -125,7 +125,8 @@ fn complete_operation(path: &str, method: &str, operation: &mut Map<String, Valu
     let has_body = operation.contains_key("requestBody");
     let has_id = path.contains("{id}");
     let is_login = path.starts_with("/v1/auth/");
-    let writes_resource = matches!(method, "patch" | "delete")
+    let writes_resource = matches!(method, "patch" | "put" | "delete")
+        || path.ends_with("/merge")
         || path.ends_with("/transition")
         || path.ends_with("/versions") && method == "post";
     describe(operation, scope.as_deref());
@@ -221,6 +222,8 @@ fn own_codes(id: &str) -> &'static [&'static str] {
         }
         "createClient" => &["external_id_taken"],
         "updateClient" => &["external_id_taken", "client_merged"],
+        "upsertClient" => &["external_id_taken"],
+        "mergeClients" => &["client_merged"],
         "createDeal" => &[
             "external_id_taken",
             "deal_type_disabled",

@@ -35,7 +35,7 @@ pub const LIST: Spec = Spec {
         Field::new("name", "contacts.name", Kind::Text).sorted(),
         Field::new("client_id", "contacts.client_id", Kind::Uuid),
         Field::new("phone", "contacts.phones", Kind::Phone),
-        Field::new("email", "contacts.emails", Kind::Email),
+        Field::new("email", "lower_all(contacts.emails)", Kind::Email),
         Field::new("archived", "contacts.archived", Kind::Bool),
         Field::new("created_at", "contacts.created_at", Kind::Instant).sorted(),
         Field::new("updated_at", "contacts.updated_at", Kind::Instant).sorted(),

@@ -240,3 +240,22 @@ pub fn history(
         .load(tenant.conn)?;
     Ok(events)
 }
+
+/// What happened to some objects, in the order of recording.
+pub fn of_all(
+    tenant: &mut Tenant<'_>,
+    object_ids: Vec<Uuid>,
+    after: i64,
+    limit: i64,
+) -> Result<Vec<Event>> {
+    let events = tenant
+        .rows(raw::<EventTypes>(EVENT), "events")
+        .sql(" AND object_id = ANY(")
+        .bind(object_ids)
+        .sql(") AND position > ")
+        .bind(after)
+        .sql(" ORDER BY position LIMIT ")
+        .bind(limit)
+        .load(tenant.conn)?;
+    Ok(events)
+}

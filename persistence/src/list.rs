@@ -30,7 +30,7 @@ pub enum Kind {
     Tag,
     /// A list of phone numbers that holds the number, in E.164.
     Phone,
-    /// A list of email addresses that holds the address.
+    /// A list of email addresses in lower case that holds the address, whatever its case.
     Email,
 }
 
@@ -262,7 +262,7 @@ fn bind(kind: Kind, text: &str) -> std::result::Result<Bind, String> {
     let read = match kind {
         Kind::Uuid => Uuid::from_str(text).ok().map(Bind::Uuid),
         Kind::Phone => reach::phone(&international(text), None).map(Bind::Text),
-        Kind::Email => reach::email(text).map(Bind::Text),
+        Kind::Email => reach::email(text).map(|email| Bind::Text(email.to_lowercase())),
         Kind::Text | Kind::Tag => Some(Bind::Text(text.to_owned())),
         Kind::Instant => DateTime::parse_from_rfc3339(text)
             .ok()

@@ -77,6 +77,11 @@ impl<S> Statement<S> {
         Self { head: "SELECT ", selection, tail: Vec::new() }
     }
 
+    /// A statement that begins with a `WITH`: the selection only says what its rows are.
+    pub(crate) fn with(head: &'static str, selection: S) -> Self {
+        Self { head, selection, tail: Vec::new() }
+    }
+
     pub fn sql(mut self, sql: impl Into<Cow<'static, str>>) -> Self {
         self.tail.push(Piece::Sql(sql.into()));
         self

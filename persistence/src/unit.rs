@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use diesel::{Connection as _, PgConnection};
+use diesel::{Connection, PgConnection, connection::TransactionManager};
 use serde::Serialize;
 use uuid::Uuid;
 use voronka_domain::{access::Actor, process::Process};
@@ -98,6 +98,25 @@ impl<'c> Unit<'c> {
             object,
         });
         Ok(())
+    }
+
+    /// Carries out a part of the command; nothing of it remains if it fails, and the rest goes on.
+    pub fn attempt<T, E: From<Error>>(
+        &mut self,
+        part: impl FnOnce(&mut Self) -> Result<T, E>,
+    ) -> Result<T, E> {
+        type Savepoints = <PgConnection as Connection>::TransactionManager;
+        let before = self.events.len();
+        Savepoints::begin_transaction(self.tenant.conn).map_err(Error::from)?;
+        let result = part(self);
+        match &result {
+            Ok(_) => Savepoints::commit_transaction(self.tenant.conn).map_err(Error::from)?,
+            Err(_) => {
+                self.events.truncate(before);
+                Savepoints::rollback_transaction(self.tenant.conn).map_err(Error::from)?;
+            }
+        }
+        result
     }
 
     pub(crate) fn flush(&mut self) -> Result<()> {

@@ -109,6 +109,13 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     Ok(value)
 }
 
+/// A part of a body, read and checked as if it were one.
+pub fn parse_item<T: DeserializeOwned + Validate>(item: &serde_json::Value) -> Result<T, Problem> {
+    let value = parse::<T>(item.to_string().as_bytes())?;
+    value.validate().map_err(|errors| invalid(&errors))?;
+    Ok(value)
+}
+
 /// Postgres has no NUL in texts. It is looked for in the raw bytes: `\u0000`, unless its backslash is itself
 /// escaped.
 fn has_nul(bytes: &[u8]) -> bool {
@@ -214,6 +221,10 @@ impl<T> Patch<T> {
         if let Some(value) = self.into_option() {
             *field = value;
         }
+    }
+
+    pub fn is_absent(&self) -> bool {
+        matches!(self, Self::Absent)
     }
 
     pub fn as_set(&self) -> Option<&T> {

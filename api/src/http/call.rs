@@ -13,7 +13,7 @@ use percent_encoding::percent_decode_str;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
-use voronka_domain::{Fault, access::Permission};
+use voronka_domain::{Fault, access::Permission, catalogue::NAME_LENGTH, fault::Faults};
 use voronka_persistence::{Answer, Caller, Error, Idempotency, Tenant, Unit, Written, list, now};
 
 use super::problem::Problem;
@@ -168,6 +168,18 @@ impl<T: Serialize> Reply<T> {
 
     pub fn accepted(location: String, body: T) -> Self {
         Self { status: StatusCode::ACCEPTED, location: Some(location), ..Self::ok(body) }
+    }
+
+    /// What became of each of many.
+    pub fn multi_status(body: T) -> Self {
+        Self { status: StatusCode::MULTI_STATUS, ..Self::ok(body) }
+    }
+
+    /// The answer as a part of another one.
+    pub fn into_item(self) -> Result<(u16, Option<serde_json::Value>), Error> {
+        let body = self.body.map(serde_json::to_value).transpose();
+        let body = body.map_err(|error| Error::Internal(error.to_string()))?;
+        Ok((self.status.as_u16(), body))
     }
 
     fn into_answer(self) -> Result<Answer, Error> {
@@ -340,6 +352,37 @@ impl FromRequest for Id {
             let fault = Fault::new("/id", "invalid_id", "An id is a UUID.");
             Problem::invalid_parameters(vec![fault]).at("path")
         }))
+    }
+}
+
+/// A thing's id in another system, in a path. A slash in it is percent-encoded.
+pub struct ExternalPath {
+    pub source: String,
+    pub id: String,
+}
+
+impl FromRequest for ExternalPath {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let mut faults = Faults::default();
+        let mut text = |name: &str| {
+            let text = request.match_info().get(name).unwrap_or_default();
+            let text = percent_decode_str(text).decode_utf8().unwrap_or_default().into_owned();
+            faults.text(&format!("/{name}"), &text, NAME_LENGTH);
+            // What is no UTF-8 has come through as replacement characters.
+            if text.contains(['\0', char::REPLACEMENT_CHARACTER]) {
+                faults.add(format!("/{name}"), "invalid_text", "UTF-8, without NUL.");
+            }
+            text
+        };
+        let path = Self { source: text("source"), id: text("external_id") };
+        let faults = faults.into_inner();
+        std::future::ready(match faults.is_empty() {
+            true => Ok(path),
+            false => Err(Problem::invalid_parameters(faults).at("path")),
+        })
     }
 }
 

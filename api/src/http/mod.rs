@@ -1,5 +1,6 @@
 //! What all operations share: reading requests, answering them, and saying what is wrong.
 
+pub mod batch;
 pub mod body;
 pub mod call;
 pub mod middleware;
@@ -7,5 +8,5 @@ pub mod page;
 pub mod problem;
 
 pub use body::{Body, Patch};
-pub use call::{Call, Id, Reply, Responded};
+pub use call::{Call, ExternalPath, Id, Reply, Responded};
 pub use problem::{Problem, ProblemBody};

@@ -159,6 +159,14 @@ impl Problem {
         self.code
     }
 
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    pub fn faults(&self) -> &[Fault] {
+        &self.faults
+    }
+
     pub fn body(&self, request_id: &str) -> ProblemBody {
         let (status, title) =
             CODES.iter().find(|row| row.1 == self.code).map_or((500, ""), |row| (row.0, row.2));

@@ -1,5 +1,7 @@
 //! Clients: organisations and persons, new and current.
 
+pub mod duplicate;
+pub mod merge;
 pub mod name;
 
 use serde::{Deserialize, Serialize};

@@ -1,18 +1,25 @@
 //! Clients: organisations and persons.
 
+pub mod duplicates;
+mod facets;
+mod merge;
+
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use diesel::{
     prelude::*,
-    sql_types::{Nullable, Uuid as SqlUuid},
+    sql_types::{BigInt, Nullable, Uuid as SqlUuid},
 };
 use serde::Serialize;
 use uuid::Uuid;
 use voronka_domain::client::name;
 
+pub use facets::{Facet, facets};
+pub use merge::{history, merge};
+
 use crate::{
-    Error, Result, Store, Tenant, Unit,
+    Error, Result, Statement, Store, Tenant, Unit,
     catalogues::check_version,
     list::{Field, Kind, Page, Query, Spec},
     noun::noun,
@@ -90,7 +97,7 @@ pub const LIST: Spec = Spec {
         Field::new("region", "clients.region", Kind::Text).nullable(),
         Field::new("tag", "clients.tags", Kind::Tag),
         Field::new("phone", "clients.phones", Kind::Phone),
-        Field::new("email", "clients.emails", Kind::Email),
+        Field::new("email", "lower_all(clients.emails)", Kind::Email),
         Field::new("tax_id", "clients.tax_id", Kind::Text).nullable(),
         Field::new("external_source", "clients.external_source", Kind::Text).nullable(),
         Field::new("external_id", "clients.external_id", Kind::Text).nullable(),
@@ -125,6 +132,61 @@ pub fn lock_unmerged(unit: &mut Unit<'_>, id: Uuid, if_match: Option<i32>) -> Re
     Ok(row)
 }
 
+/// For a change by the id in another system: nobody else creates such a client until the transaction ends.
+/// The id of a client that has become part of another one means that one.
+pub fn lock_external(
+    unit: &mut Unit<'_>,
+    source: &str,
+    id: &str,
+    if_match: Option<i32>,
+) -> Result<Option<Client>> {
+    lock_all(unit, Vec::new(), vec![(source.to_owned(), id.to_owned())])?;
+    let meant: Option<Uuid> = unit
+        .tenant
+        .rows(raw::<SqlUuid>("coalesce(merged_into, id)"), "clients")
+        .sql(" AND external_source = ")
+        .bind(source)
+        .sql(" AND external_id = ")
+        .bind(id)
+        .sql(" FOR KEY SHARE")
+        .get_result(unit.tenant.conn)
+        .optional()?;
+    match (meant, if_match) {
+        (Some(id), _) => lock_unmerged(unit, id, if_match).map(Some),
+        (None, Some(_)) => Err(Error::VersionMismatch),
+        (None, None) => Ok(None),
+    }
+}
+
+/// Locks clients, and ids in other systems whether there are such clients or not, in one order.
+pub fn lock_all(
+    unit: &mut Unit<'_>,
+    ids: Vec<Uuid>,
+    external: Vec<(String, String)>,
+) -> Result<()> {
+    if !external.is_empty() {
+        let workspace_id = unit.tenant.workspace_id;
+        let mut names: Vec<String> = external
+            .into_iter()
+            .map(|(source, id)| format!("{workspace_id}/{}/{source}/{id}", source.len()))
+            .collect();
+        names.sort();
+        names.dedup();
+        Statement::select(raw::<BigInt>(
+            "count(pg_advisory_xact_lock(hashtextextended(name, 22))) FROM unnest(",
+        ))
+        .bind(names)
+        .sql(") AS name")
+        .get_result::<i64>(unit.tenant.conn)?;
+    }
+    if !ids.is_empty() {
+        let locked = unit.tenant.rows(raw::<SqlUuid>("id"), "clients").sql(" AND id = ANY(");
+        let locked = locked.bind(ids).sql(") ORDER BY id FOR NO KEY UPDATE");
+        locked.load::<Uuid>(unit.tenant.conn)?;
+    }
+    Ok(())
+}
+
 pub(crate) fn not_merged(row: &Client, pointer: &'static str) -> Result<()> {
     match row.merged_into {
         Some(survivor) => {
@@ -146,7 +208,7 @@ pub(crate) const AGAINST_MERGING: &str = " FOR KEY SHARE OF c";
 
 /// The client that a reference to `id` means, for as long as the transaction lasts.
 pub fn meant(unit: &mut Unit<'_>, pointer: &str, id: Uuid) -> Result<Uuid> {
-    crate::Statement::select(raw::<SqlUuid>(MEANT))
+    Statement::select(raw::<SqlUuid>(MEANT))
         .bind(unit.tenant.workspace_id)
         .sql(" AND c.id = ")
         .bind(id)
@@ -183,7 +245,7 @@ impl Store {
             let keys: Vec<_> = unkeyed.iter().map(|(_, _, name)| name::key(name)).collect();
             let (workspaces, ids): (Vec<_>, Vec<_>) =
                 unkeyed.into_iter().map(|(workspace_id, id, _)| (workspace_id, id)).unzip();
-            crate::Statement::command("UPDATE clients SET name_key = keyed.key FROM unnest(")
+            Statement::command("UPDATE clients SET name_key = keyed.key FROM unnest(")
                 .bind(workspaces)
                 .sql(", ")
                 .bind(ids)

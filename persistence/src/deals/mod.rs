@@ -1,5 +1,6 @@
 //! Deals: locked with what a decision needs, decided by the domain, recorded in one piece.
 
+mod follow;
 mod record;
 mod row;
 pub(crate) mod trail;
@@ -22,6 +23,7 @@ use voronka_domain::{
     transition::{self, Facts, Target, Transition},
 };
 
+pub(crate) use follow::follow;
 pub(crate) use record::{Recordable, record};
 pub use row::DealRow;
 

@@ -97,20 +97,8 @@ fn record_some(unit: &mut Unit<'_>, deals: Vec<Recordable>) -> Result<()> {
     let workspace_id = unit.tenant.workspace_id;
     let (mut fresh, mut visits, mut closed) = (Vec::new(), Vec::new(), Vec::new());
     for Recordable { ledger, process, actors } in deals {
-        let base = unit.caller.settings.currency;
-        let objects: Vec<_> = ledger.steps().map(|(_, deal)| object(&deal, base)).collect();
+        note(unit, &ledger, &actors)?;
         let Ledger { deal, before, events, left, entered } = ledger;
-        for ((event, object), actor) in events.iter().zip(objects).zip(&actors) {
-            unit.events.push(NewEvent {
-                event_type: event.change.event_type(),
-                object_id: deal.id,
-                sequence: event.sequence,
-                occurred_at: event.occurred_at,
-                actor: *actor,
-                change: to_json(&event.change)?,
-                object,
-            });
-        }
         if !deal.is_open() && (left.is_some() || !entered.is_empty()) {
             closed.push(deal.id);
         }
@@ -133,6 +121,23 @@ fn record_some(unit: &mut Unit<'_>, deals: Vec<Recordable>) -> Result<()> {
     }
     insert(unit, fresh, visits)?;
     trail::keep(unit, closed)
+}
+
+/// Notes the events of a deal, each with the deal as it was right after it.
+pub(super) fn note(unit: &mut Unit<'_>, ledger: &Ledger, actors: &[Actor]) -> Result<()> {
+    let base = unit.caller.settings.currency;
+    for ((event, deal), actor) in ledger.steps().zip(actors) {
+        unit.events.push(NewEvent {
+            event_type: event.change.event_type(),
+            object_id: deal.id,
+            sequence: event.sequence,
+            occurred_at: event.occurred_at,
+            actor: *actor,
+            change: to_json(&event.change)?,
+            object: object(&deal, base),
+        });
+    }
+    Ok(())
 }
 
 fn insert(unit: &mut Unit<'_>, fresh: Vec<DealRow>, visits: Vec<VisitRow>) -> Result<()> {

@@ -1,8 +1,16 @@
 //! Clients: organisations and persons.
 
+mod batch;
 mod body;
+mod duplicates;
+mod facet;
+mod merge;
 
+pub use batch::*;
 pub use body::{ClientBody, ClientPage};
+pub use duplicates::*;
+pub use facet::*;
+pub use merge::*;
 
 use actix_web::{get, patch, post};
 use body::{ClientPatch, NewClient};
@@ -44,6 +52,9 @@ pub async fn create(call: Call<ClientsWrite>, body: Body<NewClient>) -> Responde
 
 fn created(unit: &mut Unit<'_>, new: NewClient) -> Result<Reply<ClientBody>, Error> {
     let row = new.into_row(unit.caller.settings.country, unit.now)?;
+    if let Some(external) = row.external_source.clone().zip(row.external_id.clone()) {
+        clients::lock_all(unit, Vec::new(), vec![external])?;
+    }
     clients::insert(unit, &row)?;
     let (location, version) = (format!("/v1/clients/{}", row.id), row.version);
     Ok(Reply::created(location, ClientBody::from(row), version))

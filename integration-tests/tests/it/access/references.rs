@@ -89,6 +89,10 @@ const REFERENCES: &[Reference] = &[
     reference!("updateDeal", "/client_id", client, |own, id| {
         change_deal(&own, "client_id", id).await
     }),
+    reference!("mergeClients", "/duplicate_id", twin, |own, id| {
+        let path = format!("/v1/clients/{}/merge", own.client);
+        own.admin.post(&path, json!({ "duplicate_id": id })).await
+    }),
     reference!("updateDeal", "/owner_id", user, |own, id| change_deal(&own, "owner_id", id).await),
     reference!("updateDeal", "/source_id", source, |own, id| {
         change_deal(&own, "source_id", id).await

@@ -43,8 +43,16 @@ fn all() -> Vec<Operation> {
                 parameters.into_iter().partition(|parameter| parameter["in"] == "query");
             let paths: Vec<_> =
                 others.iter().filter(|parameter| parameter["in"] == "path").collect();
-            // Whatever else a path may name one day has to be another workspace's in a test, too.
-            assert!(paths.iter().all(|parameter| parameter["name"] == "id"), "{path}");
+            // Whatever else a path may name one day has to be another workspace's in a test, too. An id in
+            // another system is everybody's own.
+            let mut names: &[&str] = &["id"];
+            if path.contains("/by-external-id/{source}/{external_id}") {
+                names = &["source", "external_id"];
+            }
+            let known = |parameter: &&Value| {
+                parameter["name"].as_str().is_some_and(|name| names.contains(&name))
+            };
+            assert!(paths.iter().all(known), "{path}");
             assert_eq!(path.matches('{').count(), paths.len(), "{path}");
             let requirements = definition["security"].as_array().cloned().unwrap_or_default();
             assert!(requirements.len() <= 1, "{method} {path} names alternatives");
@@ -87,6 +95,8 @@ pub struct World {
     pub department: String,
     pub api_key: String,
     pub client: String,
+    /// A client that may be the same.
+    pub twin: String,
     pub contact: String,
     pub source: String,
     pub competitor: String,
@@ -107,7 +117,10 @@ impl World {
         let user = new("/v1/users", body).await;
         let api_key = json!({ "name": name, "scopes": ["deals:read"] });
         let api_key = new("/v1/api-keys", api_key).await;
-        let client = new("/v1/clients", json!({ "name": name })).await;
+        let mailbox = json!([format!("{}@example.com", Uuid::now_v7().simple())]);
+        let client = new("/v1/clients", json!({ "name": name, "emails": mailbox })).await;
+        let twin = json!({ "name": format!("Twin of {name}"), "emails": mailbox });
+        let twin = new("/v1/clients", twin).await;
         let contact = new("/v1/contacts", json!({ "name": name, "client_id": client })).await;
         let source = new("/v1/sources", json!({ "name": name })).await;
         let competitor = new("/v1/competitors", json!({ "name": name })).await;
@@ -122,6 +135,7 @@ impl World {
             department,
             api_key,
             client,
+            twin,
             contact,
             source,
             competitor,
@@ -150,6 +164,7 @@ impl World {
             &self.department,
             &self.api_key,
             &self.client,
+            &self.twin,
             &self.contact,
             &self.source,
             &self.competitor,
@@ -243,6 +258,14 @@ const CASES: &[Case] = &[
     new("createClient", renamed),
     read("getClient", |a| &a.client),
     change("updateClient", |a| &a.client, renamed),
+    case("getClientFacets", Whose::Own, Send::Nothing),
+    list("listDuplicateClients"),
+    read("getClientDuplicates", |a| &a.client),
+    new("checkClientDuplicates", renamed),
+    read("getClientHistory", |a| &a.client),
+    new("batchClients", |_| json!({ "items": [{ "op": "create", "name": "New" }] })),
+    new("upsertClient", renamed),
+    change("mergeClients", |a| &a.client, |own| json!({ "duplicate_id": own.twin })),
     list("listContacts"),
     new("createContact", |own| json!({ "name": "New", "client_id": own.client })),
     read("getContact", |a| &a.contact),
@@ -328,7 +351,9 @@ pub async fn call(
     let path = match case.whose {
         Whose::Thing(thing) => operation.path.replace("{id}", thing(about)),
         Whose::Report(query) => format!("{}{}", operation.path, query(about)),
-        Whose::List | Whose::Own | Whose::New => operation.path.clone(),
+        Whose::List | Whose::Own | Whose::New => {
+            operation.path.replace("{source}", "erp").replace("{external_id}", "4711")
+        }
     };
     let body = match case.send {
         Send::Nothing => None,

@@ -202,6 +202,7 @@ fn parameters(world: &World) -> Vec<Bad> {
                     Bad::new(method.clone(), format!("{path}?{name}={nasty}{rest}"))
                 })),
                 Some("path") => requests.extend(NASTY.iter().map(|nasty| {
+                    let path = path.replace(&format!("{{{name}}}"), nasty);
                     let path = path.replace(world.id_for(&path), nasty);
                     Bad::new(method.clone(), path)
                 })),

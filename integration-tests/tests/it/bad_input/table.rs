@@ -13,6 +13,7 @@ pub async fn all(world: &World) -> Vec<Bad> {
     table.extend(deals(world));
     table.extend(processes(world));
     table.extend(people());
+    table.extend(clients(world));
     table.extend(moves(world));
     table.extend(parameters::all(world).await);
     table
@@ -297,6 +298,49 @@ fn people() -> Vec<Bad> {
             .gives(401, "invalid_credentials")
             .anywhere(),
         Bad::post("/v1/auth/revoke", json!({ "refresh_token": 7 }), "/refresh_token"),
+    ]
+}
+
+fn clients(world: &World) -> Vec<Bad> {
+    let merge = |body: Value, pointer| {
+        Bad::post(format!("/v1/clients/{}/merge", world.client), body, pointer)
+    };
+    let put = |path: &str, body: Value, pointer| {
+        Bad::send(Method::PUT, format!("/v1/clients/by-external-id/{path}"), body, pointer)
+    };
+    let batch = |body: Value, pointer| Bad::post("/v1/clients/batch", body, pointer);
+    let items: Vec<_> = (0..1_001).map(|_| json!({})).collect();
+    let atomic = |item: Value| json!({ "items": [item], "atomic": true });
+    vec![
+        merge(json!({}), "/duplicate_id"),
+        merge(json!({ "duplicate_id": "x" }), "/duplicate_id"),
+        merge(json!({ "duplicate_id": NOBODY }), "/duplicate_id"),
+        merge(json!({ "duplicate_id": world.client }), "/duplicate_id"),
+        merge(json!({ "duplicate_id": NOBODY, "keep": { "name": "mine" } }), "/keep/name"),
+        merge(json!({ "duplicate_id": NOBODY, "keep": { "phones": "this" } }), "/keep/phones"),
+        put("erp/1", json!({}), "/name"),
+        put("erp/1", json!({ "name": " " }), "/name"),
+        put("erp/1", json!({ "name": "A", "external_id": null }), "/external_id"),
+        put("%20/1", json!({ "name": "A" }), "/source").gives(400, "invalid_parameters"),
+        put(&format!("erp/{}", "i".repeat(201)), json!({ "name": "A" }), "/external_id")
+            .gives(400, "invalid_parameters"),
+        Bad::any(Method::GET, "/v1/clients/by-external-id/erp/1", 405, "method_not_allowed"),
+        batch(json!({}), "/items"),
+        batch(json!({ "items": [] }), "/items"),
+        batch(json!({ "items": items }), "/items"),
+        batch(json!({ "items": {} }), "/items"),
+        batch(json!({ "items": [{}], "atomic": "yes" }), "/atomic"),
+        batch(atomic(json!({ "op": "create" })), "/items/0/name"),
+        batch(atomic(json!({ "op": "update", "name": "A" })), "/items/0/id"),
+        batch(atomic(json!({ "op": "upsert", "name": "A" })), "/items/0/external_id"),
+        batch(atomic(json!({ "op": "create", "name": "A", "id": NOBODY })), "/items/0/id"),
+        batch(atomic(json!(7)), "/items/0"),
+        Bad::post("/v1/clients/duplicates/check", json!({ "phones": [] }), "/name"),
+        Bad::get("/v1/clients/duplicates?min_score=2", "/min_score"),
+        Bad::get("/v1/clients/duplicates?limit=0", "/limit"),
+        Bad::get("/v1/clients/duplicates?cursor=x", "/cursor"),
+        Bad::get(format!("/v1/clients/{}/duplicates?limit=5", world.client), "/limit"),
+        Bad::get(format!("/v1/clients/{}/history?cursor=-1", world.client), "/cursor"),
     ]
 }
 

@@ -45,6 +45,7 @@ async fn a_number_is_kept_in_one_spelling_and_found_by_it() {
         ("/v1/clients?phone=%2B31%2020%20765%204321", &["Other"]),
         ("/v1/clients?phone=%2B31207654322", &[]),
         ("/v1/clients?email=Info@ISDOM.example", &["Isdom"]),
+        ("/v1/clients?email=INFO@isdom.example", &["Isdom"]),
         ("/v1/clients?email=nobody@isdom.example", &[]),
         ("/v1/clients?tax_id=NL123456789B01", &["Isdom"]),
         ("/v1/clients?tax_id=null", &["Other"]),
@@ -87,4 +88,35 @@ async fn an_external_id_is_one_clients() {
     // Another workspace has its own.
     let other = server.workspace("Other", "EUR", "Europe/Amsterdam").await;
     other.post("/v1/clients", client("1")).await.expect(201);
+}
+
+#[tokio::test]
+async fn facets_count_the_clients_in_use() {
+    let server = TestServer::start().await;
+    let api = &server.admin;
+    for (name, class, region, tags) in [
+        ("A", json!("A"), json!("North"), json!(["vip", "fair"])),
+        ("B", json!("B"), json!("North"), json!(["vip"])),
+        ("C", json!("B"), Value::Null, json!([])),
+        ("D", json!("C"), json!("South"), json!(["old"])),
+    ] {
+        let body = json!({ "name": name, "class": class, "region": region, "tags": tags });
+        let id = api.post("/v1/clients", body).await.expect(201).id();
+        if name == "D" {
+            let path = format!("/v1/clients/{id}");
+            api.patch(&path, json!({ "archived": true })).await.expect(200);
+        }
+    }
+    let value = |value: Value, count: i64| json!({ "value": value, "count": count });
+    let facets = api.get("/v1/clients/facets").await.expect(200).json;
+    let expected = json!({
+        "kind": [value(json!("organisation"), 3)],
+        "type": [value(json!("new"), 3)],
+        "class": [value(json!("B"), 2), value(json!("A"), 1)],
+        "region": [value(json!("North"), 2), value(Value::Null, 1)],
+        "tag": [value(json!("vip"), 2), value(json!("fair"), 1)],
+    });
+    assert_eq!(facets, expected);
+    let other = server.workspace("Other", "EUR", "Europe/Amsterdam").await;
+    assert_eq!(other.get("/v1/clients/facets").await.expect(200).json["class"], json!([]));
 }

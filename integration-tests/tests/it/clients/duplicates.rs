@@ -1,0 +1,194 @@
+//! Duplicates in a planted base: of each pair it is known whether the two are one. The base is made here,
+//! by a generator of its own that shares nothing with the code that looks for duplicates.
+
+mod planted;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use planted::{Base, Record};
+use serde_json::{Value, json};
+use voronka_integration_tests::{Api, TestServer};
+
+type Pair = (String, String);
+
+fn pair(one: &str, other: &str) -> Pair {
+    let (one, other) = (one.to_owned(), other.to_owned());
+    if one < other { (one, other) } else { (other, one) }
+}
+
+/// Enters the base, and answers the ids in its order.
+async fn enter(api: &Api, base: &Base) -> Vec<String> {
+    let mut ids = Vec::new();
+    for records in base.records.chunks(500) {
+        let items: Vec<Value> = records
+            .iter()
+            .map(|Record { name, phone, email, tax_id, .. }| {
+                json!({ "op": "create", "name": name, "phones": phone.iter().collect::<Vec<_>>(),
+                    "emails": email.iter().collect::<Vec<_>>(), "tax_id": tax_id })
+            })
+            .collect();
+        let body = json!({ "items": items, "atomic": true });
+        let reply = api.post("/v1/clients/batch", body).await.expect(207);
+        let made = reply.json["items"].as_array().unwrap();
+        ids.extend(made.iter().map(|one| one["body"]["id"].as_str().unwrap().to_owned()));
+    }
+    for (record, id) in base.records.iter().zip(&ids) {
+        if let Some(phone) = &record.contacts_phone {
+            let body = json!({ "client_id": id, "name": "Somebody", "phones": [phone] });
+            api.post("/v1/contacts", body).await.expect(201);
+        }
+    }
+    ids
+}
+
+/// Every pair of the base from a score on, with it.
+async fn found(api: &Api, least: f64) -> BTreeMap<Pair, f64> {
+    let (mut pairs, mut cursor, mut last) = (BTreeMap::new(), String::new(), 1.0);
+    loop {
+        let path = format!("/v1/clients/duplicates?limit=200&min_score={least}{cursor}");
+        let page = api.get(&path).await.expect(200).json;
+        for item in page["items"].as_array().unwrap() {
+            let id = |at: usize| item["clients"][at]["id"].as_str().unwrap();
+            let score = item["score"].as_f64().unwrap();
+            assert!((least..=last).contains(&score), "the likeliest first: {item}");
+            assert_eq!(item["certain"], json!(score >= 0.9));
+            assert!(!item["reasons"].as_array().unwrap().is_empty(), "{item}");
+            assert!(pairs.insert(pair(id(0), id(1)), score).is_none(), "twice: {item}");
+            last = score;
+        }
+        let Some(next) = page["page"]["next_cursor"].as_str() else { return pairs };
+        cursor = format!("&cursor={next}");
+    }
+}
+
+#[tokio::test]
+async fn planted_duplicates_are_found_and_namesakes_are_not_certain() {
+    let server = TestServer::start().await;
+    let api = &server.admin;
+    let base = planted::base(20_261_121);
+    assert!(base.records.len() >= 500, "{}", base.records.len());
+    let ids = enter(api, &base).await;
+    let truth: BTreeSet<Pair> =
+        base.same().into_iter().map(|(one, other)| pair(&ids[one], &ids[other])).collect();
+    assert!(truth.len() >= 200, "{}", truth.len());
+
+    let pairs = found(api, 0.5).await;
+    let right = pairs.keys().filter(|pair| truth.contains(*pair)).count();
+    let precision = right as f64 / pairs.len() as f64;
+    let recall = right as f64 / truth.len() as f64;
+    let mut by_trap: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+    for (one, other) in base.same() {
+        let (hit, all) = by_trap.entry(base.records[other].trap).or_default();
+        *all += 1;
+        *hit += usize::from(pairs.contains_key(&pair(&ids[one], &ids[other])));
+    }
+    let certain: Vec<_> = pairs.iter().filter(|(_, score)| **score >= 0.9).collect();
+    let wrong: Vec<_> = certain.iter().filter(|(pair, _)| !truth.contains(*pair)).collect();
+    println!(
+        "{} clients, {} pairs of one: precision {precision:.4}, recall {recall:.4}; {} certain, {} wrong",
+        ids.len(),
+        truth.len(),
+        certain.len(),
+        wrong.len()
+    );
+    assert!(recall >= 0.97, "{recall}: found of each trap: {by_trap:?}");
+    // A record with nothing but a name that two companies have is worth a look at both.
+    assert!(precision >= 0.8, "{precision}");
+    assert!(wrong.is_empty(), "certain, and not one: {wrong:?}");
+    // Those that have kept their mailbox or their taxpayer number.
+    assert!(certain.len() >= 40, "{} are certain", certain.len());
+    // Nobody else is suspected: whoever is, wrongly, has the name of the other.
+    let record = |id: &str| &base.records[ids.iter().position(|one| one == id).unwrap()];
+    for ((one, other), score) in pairs.iter().filter(|(pair, _)| !truth.contains(*pair)) {
+        let (one, other) = (record(one), record(other));
+        assert_eq!(one.bare, other.bare, "{score}: {one:?} and {other:?}");
+    }
+    // Companies of one name: looked at, perhaps, but never certain.
+    for (one, other) in &base.namesakes {
+        let score = pairs.get(&pair(&ids[*one], &ids[*other])).copied().unwrap_or_default();
+        assert!(score < 0.9, "{score}");
+    }
+
+    // One client's duplicates are those that it has in the whole base.
+    for (at, id) in ids.iter().enumerate().step_by(7) {
+        let path = format!("/v1/clients/{id}/duplicates");
+        let answer = api.get(&path).await.expect(200).json;
+        let own: BTreeMap<Pair, f64> = answer["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|item| {
+                let other = item["client"]["id"].as_str().unwrap();
+                (pair(id, other), item["score"].as_f64().unwrap())
+            })
+            .collect();
+        let expected = pairs.iter().filter(|((one, other), _)| one == id || other == id);
+        let expected: BTreeMap<Pair, f64> =
+            expected.map(|(pair, score)| (pair.clone(), *score)).collect();
+        assert_eq!(own, expected, "{:?}", base.records[at]);
+    }
+}
+
+#[tokio::test]
+async fn a_new_client_is_checked_and_not_created() {
+    let server = TestServer::start().await;
+    let api = &server.admin;
+    api.patch("/v1/workspace", json!({ "country": "RU" })).await.expect(200);
+    let there =
+        json!({ "name": "ООО «Ромашка»", "phones": ["8 495 123-45-67"], "tax_id": "7701234567" });
+    let there = api.post("/v1/clients", there).await.expect(201).id();
+    let contact =
+        json!({ "client_id": there, "name": "Анна", "emails": ["anna@romashka.example"] });
+    api.post("/v1/contacts", contact).await.expect(201);
+    let check = async |body: Value| {
+        let found = api.post("/v1/clients/duplicates/check", body).await.expect(200).json;
+        let items = found["items"].as_array().unwrap().clone();
+        assert!(items.iter().all(|item| item["client"]["id"] == json!(there)), "{items:?}");
+        items.first().map(|item| {
+            let kinds = item["reasons"].as_array().unwrap().iter().map(|reason| {
+                (reason["kind"].as_str().unwrap().to_owned(), reason["weight"].as_f64().unwrap())
+            });
+            (item["score"].as_f64().unwrap(), kinds.collect::<Vec<_>>())
+        })
+    };
+    // By hand, from the weights of the documentation.
+    for (body, score, reasons) in [
+        (json!({ "name": "ромашка" }), 0.7, vec![("name", 0.7)]),
+        (json!({ "name": "Romashka LLC" }), 0.7, vec![("name", 0.7)]),
+        (
+            json!({ "name": "Poмaшкa", "phones": ["+74951234567"] }),
+            0.835,
+            vec![("name", 0.7), ("phone", 0.45)],
+        ),
+        (
+            json!({ "name": "Other", "emails": ["anna@romashka.example"] }),
+            0.9,
+            vec![("email", 0.9)],
+        ),
+        (json!({ "name": "Other", "tax_id": "7701234567" }), 0.95, vec![("tax_id", 0.95)]),
+        (json!({ "name": "Other", "tax_id": "7701234576" }), 0.6, vec![("tax_id", 0.6)]),
+        (
+            json!({ "name": "Ромашка", "kind": "person", "phones": ["+74951234567"] }),
+            0.6975,
+            vec![("phone", 0.45), ("name", 0.45)],
+        ),
+    ] {
+        let reasons = reasons.into_iter().map(|(kind, weight)| (kind.to_owned(), weight)).collect();
+        assert_eq!(check(body.clone()).await, Some((score, reasons)), "{body}");
+    }
+    for body in [
+        json!({ "name": "Газпром" }),
+        json!({ "name": "Other", "phones": ["+74951234567"] }),
+        json!({ "name": "Ромашка", "tax_id": "5009876543" }),
+    ] {
+        assert_eq!(check(body.clone()).await, None, "{body}");
+    }
+    // Whoever is out of use, or part of another client, is no candidate.
+    let path = format!("/v1/clients/{there}");
+    api.patch(&path, json!({ "archived": true })).await.expect(200);
+    assert_eq!(check(json!({ "name": "Ромашка" })).await, None);
+    let other = server.workspace("Other", "EUR", "Europe/Amsterdam").await;
+    let theirs = other.post("/v1/clients/duplicates/check", json!({ "name": "Ромашка" })).await;
+    assert_eq!(theirs.expect(200).json["items"], json!([]));
+    assert_eq!(api.get("/v1/clients").await.expect(200).json["items"].as_array().unwrap().len(), 1);
+}
