@@ -8,6 +8,7 @@ use actix_web::App as Actix;
 use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
 use utoipa_actix_web::AppExt;
+use voronka_persistence::reports::behind;
 
 use crate::{
     http::{ProblemBody, problem::CODES},
@@ -141,6 +142,10 @@ fn complete_operation(path: &str, method: &str, operation: &mut Map<String, Valu
     if let Some(spec) = lists::spec(&id) {
         parameters.extend(lists::parameters(spec));
     }
+    if path.contains("/reports/") && path.ends_with("/deals") {
+        // The list behind a figure is paged and sorted, and not filtered further.
+        parameters.extend(lists::parameters(&behind::LIST).into_iter().take(3));
+    }
     if method == "post" {
         parameters.push(idempotency_key(is_login));
     }
@@ -251,7 +256,14 @@ fn own_codes(id: &str) -> &'static [&'static str] {
             "override_not_allowed",
         ],
         "cancelImport" => &["import_finished"],
-        "getClosedFunnel" | "getOpenFunnel" => &["not_acceptable"],
+        "getClosedFunnel"
+        | "getOpenFunnel"
+        | "getLosses"
+        | "getStageDurations"
+        | "listClosedFunnelDeals"
+        | "listOpenFunnelDeals"
+        | "listLossesDeals"
+        | "listStageDurationsDeals" => &["not_acceptable"],
         _ => &[],
     }
 }

@@ -210,6 +210,7 @@ pub fn ratio(a: i64, b: i64) -> Option<f64> {
     decimal_ratio(Decimal::from(a), Decimal::from(b))
 }
 
-fn decimal_ratio(a: Decimal, b: Decimal) -> Option<f64> {
+/// The same of amounts.
+pub fn decimal_ratio(a: Decimal, b: Decimal) -> Option<f64> {
     a.checked_div(b)?.round_dp(6).try_into().ok()
 }

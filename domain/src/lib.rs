@@ -4,6 +4,7 @@
 //! as arguments, so each rule can be tested by itself and replayed from history.
 
 pub mod access;
+pub mod calendar;
 pub mod catalogue;
 pub mod client;
 pub mod deal;
@@ -17,6 +18,7 @@ pub mod money;
 pub mod process;
 pub mod reach;
 pub mod segment;
+pub mod survival;
 pub mod trail;
 pub mod transition;
 pub mod workspace;

@@ -120,6 +120,14 @@ impl Query {
     pub(crate) fn filters_by(&self, column: &str) -> bool {
         self.conditions.iter().any(|(sql, ..)| sql.starts_with(column))
     }
+
+    /// The order of the list's rows, as in `ORDER BY`.
+    pub(crate) fn order(&self, table: &str) -> String {
+        let Field { column, nullable, .. } = self.sort;
+        let order = if self.descending { "DESC" } else { "ASC" };
+        let nulls = if nullable && self.descending { " NULLS LAST" } else { "" };
+        format!(" ORDER BY {column} {order}{nulls}, {table}.id {order}")
+    }
 }
 
 impl Spec {
@@ -346,21 +354,39 @@ impl Tenant<'_> {
         id: impl Fn(&Row) -> Uuid,
     ) -> Result<Page<Row>>
     where
-        Statement<(S, Raw<Nullable<Text>>)>:
-            for<'q> diesel::query_dsl::LoadQuery<'q, diesel::PgConnection, (Row, Option<String>)>,
+        Statement<(Raw<Nullable<Text>>, S)>:
+            for<'q> diesel::query_dsl::LoadQuery<'q, diesel::PgConnection, (Option<String>, Row)>,
         S: diesel::query_builder::QueryFragment<Pg>,
     {
+        let from = |tenant: &Self, selection| narrow(tenant.rows(selection, spec.table));
+        self.page_from(spec, query, selection, from, id)
+    }
+
+    /// The same from more than a table: `from` gives the statement as far as its conditions.
+    pub(crate) fn page_from<S, Row>(
+        &mut self,
+        spec: &Spec,
+        query: Query,
+        selection: S,
+        from: impl FnOnce(&Self, (Raw<Nullable<Text>>, S)) -> Narrow<S>,
+        id: impl Fn(&Row) -> Uuid,
+    ) -> Result<Page<Row>>
+    where
+        Statement<(Raw<Nullable<Text>>, S)>:
+            for<'q> diesel::query_dsl::LoadQuery<'q, diesel::PgConnection, (Option<String>, Row)>,
+        S: diesel::query_builder::QueryFragment<Pg>,
+    {
+        let order = query.order(spec.table);
         let Query { limit, sort, descending, cursor, conditions } = query;
-        let key = Raw::new(key_text(&sort));
         let (table, column) = (spec.table, sort.column);
-        let mut statement = narrow(self.rows((selection, key), table));
+        let mut statement = from(self, (Raw::new(key_text(&sort)), selection));
         for (sql, value, after) in conditions {
             statement = statement.sql(format!(" AND {sql}"));
             if let Some(value) = value {
                 statement = statement.bind(value).sql(after);
             }
         }
-        let (than, order) = if descending { ("<", "DESC") } else { (">", "ASC") };
+        let than = if descending { "<" } else { ">" };
         if let Some(Cursor { key, id }) = cursor {
             statement = match key {
                 Some(key) => {
@@ -379,26 +405,25 @@ impl Tenant<'_> {
                 }
             };
         }
-        let nulls = if sort.nullable && descending { " NULLS LAST" } else { "" };
-        let rows: Vec<(Row, Option<String>)> = statement
-            .sql(format!(" ORDER BY {column} {order}{nulls}, {table}.id {order} LIMIT "))
+        let rows: Vec<(Option<String>, Row)> = statement
+            .sql(format!("{order} LIMIT "))
             .bind(limit.saturating_add(1))
             .load(self.conn)?;
         let keep = usize::try_from(limit).unwrap_or(0);
         let sort_text = spec.named(&format!("{}{}", if descending { "-" } else { "" }, sort.name));
         let next = match rows.get(keep.saturating_sub(1)) {
-            Some((row, key)) if rows.len() > keep => {
+            Some((key, row)) if rows.len() > keep => {
                 Some(encode(&sort_text, key.as_deref(), id(row)))
             }
             _ => None,
         };
-        let items = rows.into_iter().take(keep).map(|(row, _)| row).collect();
+        let items = rows.into_iter().take(keep).map(|(_, row)| row).collect();
         Ok(Page { items, next })
     }
 }
 
 /// A list's statement while conditions are added to it.
-pub type Narrow<S> = Statement<(S, Raw<Nullable<Text>>)>;
+pub type Narrow<S> = Statement<(Raw<Nullable<Text>>, S)>;
 
 #[cfg(test)]
 mod tests {

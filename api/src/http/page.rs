@@ -35,6 +35,17 @@ impl<P: Needs> Call<P> {
         + 'static,
     ) -> Responded {
         let list = self.list(spec)?;
+        self.page_of(list, query).await
+    }
+
+    /// The same for a list that has been read already.
+    pub async fn page_of<T: Serialize + Send + 'static>(
+        self,
+        list: list::Query,
+        query: impl FnOnce(&mut Tenant<'_>, &App, &Caller, list::Query) -> Result<list::Page<T>, Error>
+        + Send
+        + 'static,
+    ) -> Responded {
         let pairs = self.pairs()?;
         let path = self.path().to_owned();
         let Self { app, caller, .. } = self;

@@ -91,6 +91,12 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
         .service(imports::cancel)
         .service(imports::rejected)
         .service(reports::closed_funnel)
+        .service(reports::closed_funnel_deals)
         .service(reports::open_funnel)
+        .service(reports::open_funnel_deals)
+        .service(reports::losses_report)
+        .service(reports::losses_deals)
+        .service(reports::stage_durations)
+        .service(reports::stage_durations_deals)
         .service(events::list);
 }

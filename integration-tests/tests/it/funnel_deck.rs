@@ -49,6 +49,8 @@ pub struct Card {
     pub source: Option<usize>,
     pub cents: i64,
     pub fate: Fate,
+    /// Index of the reason, and that of the competitor.
+    pub loss: Option<(usize, Option<usize>)>,
     pub opened: i64,
     pub closed: Option<i64>,
     pub stays: Vec<Stay>,
@@ -70,7 +72,7 @@ impl Card {
     }
 
     /// Seconds of a stay up to an instant, without those on hold.
-    fn worked(&self, stay: &Stay, until: i64) -> i64 {
+    pub fn worked(&self, stay: &Stay, until: i64) -> i64 {
         let held = self
             .holds
             .iter()
@@ -89,7 +91,7 @@ impl Card {
 
     fn close(&mut self, fate: Fate, at: i64) {
         self.leave(at);
-        (self.fate, self.closed) = (fate, Some(at));
+        (self.fate, self.closed, self.loss) = (fate, Some(at), None);
         if let Some(hold) = self.holds.last_mut() {
             hold.1.get_or_insert(at);
         }
@@ -98,7 +100,8 @@ impl Card {
 
 pub struct Deck {
     pub deal_type: String,
-    pub reason: String,
+    pub reasons: Vec<String>,
+    pub competitors: Vec<String>,
     pub owners: Vec<String>,
     /// Id, type and region.
     pub clients: Vec<(String, &'static str, Option<&'static str>)>,
@@ -125,7 +128,8 @@ impl Deck {
         let deal_type = api.post("/v1/deal-types", body).await.expect(201).id();
         let mut deck = Self {
             deal_type,
-            reason: api.loss_reason("Chance").await,
+            reasons: Vec::new(),
+            competitors: Vec::new(),
             owners: vec![api.user_id.to_string()],
             clients: Vec::new(),
             sources: Vec::new(),
@@ -150,6 +154,13 @@ impl Deck {
         for name in ["Fair", "Web"] {
             deck.sources
                 .push(api.post("/v1/sources", json!({ "name": name })).await.expect(201).id());
+        }
+        for name in ["Price", "Time", "Chance"] {
+            deck.reasons.push(api.loss_reason(name).await);
+        }
+        for name in ["Acme", "Other"] {
+            let body = json!({ "name": name });
+            deck.competitors.push(api.post("/v1/competitors", body).await.expect(201).id());
         }
         for _ in 0..count {
             let card = deck.open(api).await;
@@ -187,6 +198,7 @@ impl Deck {
             source,
             cents,
             fate: Fate::Open,
+            loss: None,
             opened,
             closed: None,
             stays: vec![stay],
@@ -220,13 +232,16 @@ impl Deck {
             (self.chance.below(100), usize::try_from(self.chance.below(5)).unwrap());
         let card = self.cards[index].clone();
         let here = card.here().stage;
+        // From what the card is, not by chance.
+        let loss = (other % self.reasons.len(), (index % 3).checked_sub(1));
         let body = match card.fate {
             Fate::Open if card.is_held() && roll < 70 => json!({ "to": "resume" }),
             Fate::Open if !card.is_held() && roll < 12 => {
                 json!({ "to": "hold", "reason": "Later" })
             }
             Fate::Open if card.is_held() || roll < 30 => {
-                json!({ "to": "lost", "loss_reason_id": self.reason })
+                json!({ "to": "lost", "loss_reason_id": self.reasons[loss.0],
+                    "competitor_id": loss.1.map(|index| &self.competitors[index]) })
             }
             Fate::Open if roll < 40 => json!({ "to": "won" }),
             Fate::Open if roll < 75 && here + 1 < STAGES.len() => json!({ "to": "next" }),
@@ -246,7 +261,10 @@ impl Deck {
         match (body["to"].as_str().unwrap(), body["stage_key"].as_str()) {
             ("resume", _) => card.holds.last_mut().unwrap().1 = Some(at),
             ("hold", _) => card.holds.push((at, None)),
-            ("lost", _) => card.close(Fate::Lost, at),
+            ("lost", _) => {
+                card.close(Fate::Lost, at);
+                card.loss = Some(loss);
+            }
             ("won", _) => card.close(Fate::Won, at),
             ("next", _) => {
                 card.leave(at);
@@ -254,7 +272,7 @@ impl Deck {
             }
             (to, key) => {
                 if to == "open" {
-                    (card.fate, card.closed) = (Fate::Open, None);
+                    (card.fate, card.closed, card.loss) = (Fate::Open, None, None);
                 } else {
                     card.leave(at);
                 }

@@ -106,7 +106,7 @@ pub(crate) fn owned_by<S>(
 }
 
 impl Store {
-    fn stored(&self, tenant: &mut Tenant<'_>, row: DealRow) -> Result<Stored> {
+    pub(crate) fn stored(&self, tenant: &mut Tenant<'_>, row: DealRow) -> Result<Stored> {
         let process = self.process(tenant, row.version_id)?;
         let (created_at, updated_at) = (row.created_at, row.updated_at);
         Ok(Stored { deal: row.into_deal(&process)?, created_at, updated_at, process })

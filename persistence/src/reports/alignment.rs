@@ -4,9 +4,13 @@ use std::sync::Arc;
 
 use rust_decimal::Decimal;
 use uuid::Uuid;
-use voronka_domain::{deal::Status, funnel::Progress, process::Process};
+use voronka_domain::{
+    deal::Status,
+    funnel::{Count, Progress},
+    process::Process,
+};
 
-use crate::{Result, Statement, Store, Tenant};
+use crate::{Result, Statement, Store, Tenant, words::to_word};
 
 /// A deal type's current process, and where the stages of all its versions are in it.
 #[derive(Debug, Clone)]
@@ -15,6 +19,8 @@ pub struct Alignment {
     pub name: String,
     pub process: Arc<Process>,
     stages: Vec<Aligned>,
+    /// All versions, those without stages included.
+    versions: Vec<(Uuid, i16)>,
 }
 
 #[derive(Debug, Clone)]
@@ -22,6 +28,8 @@ struct Aligned {
     version: Uuid,
     position: i16,
     place: i16,
+    /// Of the stage of the current process.
+    key: String,
     norm_seconds: i64,
 }
 
@@ -29,18 +37,20 @@ impl Alignment {
     pub fn load(store: &Store, tenant: &mut Tenant<'_>, deal_type_id: Uuid) -> Result<Self> {
         let deal_type = crate::deal_types::get(tenant, deal_type_id)?;
         let process = store.process(tenant, deal_type.current_version_id)?;
-        let mut stages = Vec::new();
+        let (mut stages, mut versions) = (Vec::new(), Vec::new());
         for version in store.processes_of(tenant, deal_type_id)? {
+            versions.push((version.version_id, version.last_position()));
             for (stage, place) in version.stages.iter().zip(version.align_to(&process)) {
                 stages.push(Aligned {
                     version: version.version_id,
                     position: stage.position,
                     place,
+                    key: process.at(place).map(|stage| stage.key.clone()).unwrap_or_default(),
                     norm_seconds: stage.norm_seconds().unwrap_or(i64::MAX),
                 });
             }
         }
-        Ok(Self { name: deal_type.name, process, stages })
+        Ok(Self { name: deal_type.name, process, stages, versions })
     }
 
     /// Where a position of a version is in the current process.
@@ -61,7 +71,7 @@ impl Alignment {
         Progress { depth: place(depth), position: place(position), status }
     }
 
-    /// `stage(version_id, position, place, norm)` as a table of the statement.
+    /// `stage(version_id, position, place, key, norm)` as a table of the statement.
     pub(super) fn join<S>(
         &self,
         statement: Statement<S>,
@@ -78,10 +88,45 @@ impl Alignment {
             .sql(", ")
             .bind(self.stages.iter().map(|stage| stage.place).collect::<Vec<_>>())
             .sql(", ")
+            .bind(self.stages.iter().map(|stage| stage.key.clone()).collect::<Vec<_>>())
+            .sql(", ")
             .bind(norms.collect::<Vec<_>>())
             .sql(format!(
-                "::text[]) AS stage(version_id, position, place, norm) \
+                "::text[]) AS stage(version_id, position, place, key, norm) \
                  ON stage.version_id = {version} AND stage.position = {position}"
             ))
+    }
+
+    /// Adds to a statement over `deals` that they are among those that the count counts.
+    pub(super) fn counted<S>(&self, statement: Statement<S>, count: Count) -> Statement<S> {
+        let (mut versions, mut depths) = (Vec::new(), Vec::new());
+        let (mut positions, mut words) = (Vec::new(), Vec::new());
+        for (version, last) in &self.versions {
+            for status in [Status::Open, Status::Won, Status::Lost] {
+                for (depth, position) in
+                    (0..=*last).flat_map(|depth| (0..=depth).map(move |position| (depth, position)))
+                {
+                    if count.holds(self.progress(*version, depth, position, status)) {
+                        versions.push(*version);
+                        depths.push(depth);
+                        positions.push(position);
+                        words.push(to_word(&status));
+                    }
+                }
+            }
+        }
+        statement
+            .sql(
+                " AND (deals.version_id, deals.depth, coalesce(deals.position, 0::smallint), \
+                 deals.status) IN (SELECT * FROM unnest(",
+            )
+            .bind(versions)
+            .sql(", ")
+            .bind(depths)
+            .sql(", ")
+            .bind(positions)
+            .sql(", ")
+            .bind(words)
+            .sql("))")
     }
 }

@@ -11,12 +11,12 @@ use uuid::Uuid;
 use voronka_domain::{
     access::Visibility,
     deal::Status,
-    funnel::{ProgressCount, VisitCount},
+    funnel::{Count, ProgressCount, VisitCount},
     trail::Tally,
 };
 
-use super::{Alignment, GroupBy, Period};
-use crate::{Raw, Result, Tenant, deals::trail::trail_of_any, words::from_word};
+use super::{Alignment, Group, GroupBy, Period, behind};
+use crate::{Raw, Result, Statement, Tenant, deals::trail::trail_of_any, words::from_word};
 
 /// Counts of one group, or of all.
 #[derive(Debug, Clone, Default)]
@@ -75,4 +75,81 @@ pub fn counts(
         visits: tally.counts(),
     });
     Ok(groups.collect())
+}
+
+/// Visits to a stage that a number counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Visits {
+    /// Deals with any.
+    Touched,
+    All,
+    Ended,
+    Open,
+    Back,
+}
+
+impl Visits {
+    /// Of the segments of a visit `v`, the one that tells.
+    pub(super) fn condition(self) -> &'static str {
+        match self {
+            Self::Touched => "true",
+            Self::All => "v.ended_by IS DISTINCT FROM 'split'",
+            Self::Ended => "v.ended_by <> 'split'",
+            Self::Open => "v.left_at IS NULL",
+            Self::Back => "v.direction = 'back'",
+        }
+    }
+}
+
+/// What a number of the closed funnel counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum What {
+    Deals(Count),
+    /// At the position of a stage.
+    Visits(Visits, i16),
+}
+
+/// A number of a closed funnel.
+#[derive(Debug, Clone)]
+pub struct Figure {
+    pub alignment: Alignment,
+    pub period: Period,
+    pub group: Option<Group>,
+    pub what: What,
+}
+
+impl behind::Figure for Figure {
+    fn rows<S>(
+        &self,
+        statement: Statement<S>,
+        workspace_id: Uuid,
+        visibility: &Visibility,
+    ) -> Statement<S> {
+        let group = self.group.as_ref();
+        match self.what {
+            What::Deals(count) => {
+                let deals = statement
+                    .sql("deals.id, 1::bigint, deals.base_amount FROM deals WHERE deals.workspace_id = ")
+                    .bind(workspace_id);
+                self.alignment.counted(self.period.narrow(deals, visibility, group), count)
+            }
+            What::Visits(visits, position) => {
+                let times = if visits == Visits::Touched { "1::bigint" } else { "count(*)" };
+                let statement = statement.sql(format!(
+                    "deals.id, {times}, deals.base_amount FROM deals JOIN stage_visits v \
+                     ON v.workspace_id = deals.workspace_id AND v.deal_id = deals.id"
+                ));
+                let statement = self
+                    .alignment
+                    .join(statement, "JOIN", "v.version_id", "v.position")
+                    .sql(" WHERE deals.workspace_id = ")
+                    .bind(workspace_id);
+                self.period
+                    .narrow(statement, visibility, group)
+                    .sql(format!(" AND {} AND stage.place = ", visits.condition()))
+                    .bind(position)
+                    .sql(" GROUP BY deals.id, deals.base_amount")
+            }
+        }
+    }
 }

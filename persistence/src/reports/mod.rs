@@ -1,7 +1,10 @@
 //! Reports: which deals they are of, how these are grouped, and what is counted of them.
 
 mod alignment;
+pub mod behind;
 pub mod closed;
+pub mod durations;
+pub mod losses;
 pub mod open;
 
 use chrono::{DateTime, Utc};
@@ -30,6 +33,11 @@ pub enum GroupBy {
     ClientType,
     Region,
     Month,
+    Competitor,
+    /// The stage that a deal is in or was closed in.
+    Stage,
+    /// The furthest stage that a deal ever was in.
+    DeepestStage,
 }
 
 /// A group of a report. The key is an id or a word; none for deals without one.
@@ -39,10 +47,10 @@ pub struct Group {
     pub key: Option<String>,
 }
 
-/// The deals of a report: those of a type and a period.
+/// The deals of a report: those of a period, and of a type or of all.
 #[derive(Debug, Clone)]
 pub struct Period {
-    pub deal_type_id: Uuid,
+    pub deal_type_id: Option<Uuid>,
     pub from: DateTime<Utc>,
     /// The first instant after the period.
     pub until: DateTime<Utc>,
@@ -73,9 +81,15 @@ impl Period {
         group: Option<&Group>,
     ) -> Statement<S> {
         let time = self.time();
+        let statement = match self.deal_type_id {
+            Some(id) => statement.sql(" AND deals.deal_type_id = ").bind(id),
+            // For the index, which begins with the deal type.
+            None => statement.sql(
+                " AND deals.deal_type_id IN (SELECT t.id FROM deal_types t \
+                 WHERE t.workspace_id = deals.workspace_id)",
+            ),
+        };
         let statement = statement
-            .sql(" AND deals.deal_type_id = ")
-            .bind(self.deal_type_id)
             .sql(format!(" AND {time} >= "))
             .bind(self.from)
             .sql(format!(" AND {time} < "))
@@ -107,6 +121,8 @@ impl GroupBy {
             Self::ClientType => client("client_type"),
             Self::Region => client("region"),
             Self::Month => format!("to_char({time} AT TIME ZONE '{zone}', 'YYYY-MM')"),
+            Self::Competitor => "deals.competitor_id::text".to_owned(),
+            Self::Stage | Self::DeepestStage => "stage.key".to_owned(),
         }
     }
 }
@@ -118,7 +134,7 @@ fn client(column: &str) -> String {
     )
 }
 
-/// Names of groups that have ids.
+/// Names of the groups that have ids.
 pub fn names(
     tenant: &mut Tenant<'_>,
     group_by: GroupBy,
@@ -127,7 +143,8 @@ pub fn names(
     let table = match group_by {
         GroupBy::Owner => "users",
         GroupBy::Source => "sources",
-        GroupBy::ClientType | GroupBy::Region | GroupBy::Month => return Ok(Vec::new()),
+        GroupBy::Competitor => "competitors",
+        _ => return Ok(Vec::new()),
     };
     let names = tenant
         .rows(Raw::<(SqlUuid, Text)>::new("id, name"), table)

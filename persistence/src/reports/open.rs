@@ -9,7 +9,7 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 use voronka_domain::{access::Visibility, funnel::OpenCount};
 
-use super::{Alignment, GroupBy};
+use super::{Alignment, Group, GroupBy, behind};
 use crate::{Raw, Result, Statement, Tenant, deals::owned_by};
 
 type OpenTypes = (
@@ -20,24 +20,29 @@ type OpenTypes = (
 );
 type OpenRow = ((Option<String>, i16), (i64, Decimal, Option<Decimal>), (i64, i64), Option<f64>);
 
-/// Open deals by stage at an instant: what they were then, not what they are.
-pub fn counts(
-    tenant: &mut Tenant<'_>,
+const OVERDUE: &str = "age.seconds > stage.norm::float8";
+const HELD: &str = "v.held";
+
+/// Which deals, and when.
+#[derive(Debug, Clone)]
+pub struct Moment {
+    pub deal_type_id: Uuid,
+    pub as_of: DateTime<Utc>,
+}
+
+fn key(group_by: Option<GroupBy>) -> String {
+    group_by.map_or("NULL::text".to_owned(), |group| group.sql("v", "v.entered_at", "UTC"))
+}
+
+/// `FROM` the segments that held at the instant, of deals that the caller saw then.
+fn segments<S>(
+    statement: Statement<S>,
+    workspace_id: Uuid,
     visibility: &Visibility,
     alignment: &Alignment,
-    deal_type_id: Uuid,
-    as_of: DateTime<Utc>,
-    group_by: Option<GroupBy>,
-) -> Result<Vec<(Option<String>, Vec<OpenCount>)>> {
-    let key =
-        group_by.map_or("NULL::text".to_owned(), |group| group.sql("v", "v.entered_at", "UTC"));
-    let selection = format!(
-        "{key}, coalesce(stage.place, 0::smallint), count(*), sum(v.base_amount), \
-         sum(v.base_amount * v.probability)::numeric(30, 4), count(*) FILTER (WHERE age.seconds > \
-         stage.norm::float8), count(*) FILTER (WHERE v.held), \
-         percentile_cont(0.5) WITHIN GROUP (ORDER BY age.seconds)"
-    );
-    let statement = Statement::select(Raw::<OpenTypes>::new(selection)).sql(
+    &Moment { deal_type_id, as_of }: &Moment,
+) -> Statement<S> {
+    let statement = statement.sql(
         " FROM stage_visits v JOIN deals ON deals.workspace_id = v.workspace_id AND deals.id = v.deal_id",
     );
     // A deal of an untracked type is in no stage; it is open all the same.
@@ -48,7 +53,7 @@ pub fn counts(
         .sql(" - v.visit_entered_at)::float8 - v.visit_held_seconds - CASE WHEN v.held THEN extract(epoch FROM ")
         .bind(as_of)
         .sql(" - v.entered_at)::float8 ELSE 0 END AS seconds) AS age WHERE v.workspace_id = ")
-        .bind(tenant.workspace_id)
+        .bind(workspace_id)
         .sql(" AND v.deal_type_id = ")
         .bind(deal_type_id)
         .sql(" AND v.entered_at <= ")
@@ -56,9 +61,28 @@ pub fn counts(
         .sql(" AND (v.left_at IS NULL OR v.left_at > ")
         .bind(as_of)
         .sql(")");
-    let rows: Vec<OpenRow> = owned_by(statement, visibility, "v")
-        .sql(" GROUP BY 1, 2 ORDER BY 1, 2")
-        .load(tenant.conn)?;
+    owned_by(statement, visibility, "v")
+}
+
+/// Open deals by stage at an instant: what they were then, not what they are.
+pub fn counts(
+    tenant: &mut Tenant<'_>,
+    visibility: &Visibility,
+    alignment: &Alignment,
+    moment: &Moment,
+    group_by: Option<GroupBy>,
+) -> Result<Vec<(Option<String>, Vec<OpenCount>)>> {
+    let selection = format!(
+        "{}, coalesce(stage.place, 0::smallint), count(*), sum(v.base_amount), \
+         sum(v.base_amount * v.probability)::numeric(30, 4), count(*) FILTER (WHERE {OVERDUE}), \
+         count(*) FILTER (WHERE {HELD}), percentile_cont(0.5) WITHIN GROUP (ORDER BY age.seconds)",
+        key(group_by)
+    );
+    let statement = Statement::select(Raw::<OpenTypes>::new(selection));
+    let rows: Vec<OpenRow> =
+        segments(statement, tenant.workspace_id, visibility, alignment, moment)
+            .sql(" GROUP BY 1, 2 ORDER BY 1, 2")
+            .load(tenant.conn)?;
     let mut groups: Vec<(Option<String>, Vec<OpenCount>)> = Vec::new();
     for ((key, position), (deals, amount, weighted), (overdue, held), median_age_seconds) in rows {
         let count = OpenCount {
@@ -76,4 +100,49 @@ pub fn counts(
         }
     }
     Ok(groups)
+}
+
+/// Which of the deals a number counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum What {
+    Deals,
+    Overdue,
+    Held,
+}
+
+/// A number of an open funnel: of a stage or of all, of a group or of all.
+#[derive(Debug, Clone)]
+pub struct Figure {
+    pub alignment: Alignment,
+    pub moment: Moment,
+    pub position: Option<i16>,
+    pub group: Option<Group>,
+    pub what: What,
+}
+
+impl behind::Figure for Figure {
+    fn rows<S>(
+        &self,
+        statement: Statement<S>,
+        workspace_id: Uuid,
+        visibility: &Visibility,
+    ) -> Statement<S> {
+        let condition = match self.what {
+            What::Deals => "true",
+            What::Overdue => OVERDUE,
+            What::Held => HELD,
+        };
+        let statement = statement.sql("deals.id, 1::bigint, v.base_amount");
+        let statement =
+            segments(statement, workspace_id, visibility, &self.alignment, &self.moment)
+                .sql(format!(" AND {condition}"));
+        let statement = match self.position {
+            Some(position) => statement.sql(" AND stage.place = ").bind(position),
+            None => statement,
+        };
+        match &self.group {
+            Some(group) => group.narrow(statement, &key(Some(group.by))),
+            None => statement,
+        }
+    }
 }

@@ -1,8 +1,17 @@
-//! Reports: the same figures as JSON, CSV and SVG.
+//! Reports: the same figures as JSON, CSV, XLSX and pictures, and the deals behind each.
 
+mod behind;
 mod closed;
+mod closed_body;
+mod durations;
 mod format;
+mod losses;
 mod open;
+mod open_body;
+mod parameters;
+mod table;
 
 pub use closed::*;
+pub use durations::*;
+pub use losses::*;
 pub use open::*;

@@ -1,11 +1,10 @@
 //! The open funnel: where the open deals stood at an instant.
 
+use std::sync::Arc;
+
 use actix_web::get;
-use chrono::{DateTime, Utc};
+use chrono::SecondsFormat;
 use rust_decimal::Decimal;
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
-use uuid::Uuid;
 use voronka_domain::{
     Currency,
     funnel::{self, OpenCount},
@@ -14,72 +13,28 @@ use voronka_domain::{
 };
 use voronka_persistence::{
     Caller, Error, Tenant, now,
-    reports::{self, Alignment, GroupBy},
+    reports::{
+        Alignment, GroupBy,
+        open::{self, Figure, Moment, What},
+    },
 };
 
-use super::format::{Format, Parameters, csv, json, name_groups, optional};
+use super::{
+    behind,
+    closed::word,
+    format::{FUNNELS, Format, TABLES},
+    open_body::{OpenFunnelBody, OpenFunnelGroup, OpenFunnelStage, OpenFunnelTotals},
+    parameters::{LIST_PARAMETERS, Links, Parameters, json, name_groups},
+    table::{self, Cell},
+};
 use crate::{
     funnel_svg,
     http::{
-        Call, Problem, Responded,
-        call::{ReportsRead, block},
+        Call, Responded,
+        call::{DealsRead, ReportsRead, block},
     },
     state::App,
 };
-
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-pub struct OpenFunnelStage {
-    #[schema(example = "engaging")]
-    pub stage_key: String,
-    #[schema(example = "Engaging")]
-    pub name: String,
-    pub position: i16,
-    /// Deals in the stage.
-    #[schema(example = 1589)]
-    pub deals: i64,
-    pub amount: String,
-    /// Sum of the amounts, each by its stage's probability.
-    pub weighted_amount: String,
-    /// Deals that are in the stage for longer than its norm.
-    pub overdue: i64,
-    /// Deals on hold.
-    pub held: i64,
-    /// Median time in the stage so far, in seconds, without time on hold.
-    pub median_age_seconds: Option<f64>,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-pub struct OpenFunnelTotals {
-    pub deals: i64,
-    pub amount: String,
-    pub weighted_amount: String,
-    pub overdue: i64,
-    pub held: i64,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-pub struct OpenFunnelGroup {
-    /// Id of the group; null for deals without one.
-    pub key: Option<String>,
-    #[schema(example = "Anna Vermeer")]
-    pub name: String,
-    pub stages: Vec<OpenFunnelStage>,
-    pub totals: OpenFunnelTotals,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-#[schema(as = OpenFunnel)]
-pub struct OpenFunnelBody {
-    pub deal_type_id: Uuid,
-    pub as_of: DateTime<Utc>,
-    /// Of all amounts: the workspace's base currency.
-    #[schema(example = "USD")]
-    pub currency: String,
-    pub stages: Vec<OpenFunnelStage>,
-    pub totals: OpenFunnelTotals,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub groups: Option<Vec<OpenFunnelGroup>>,
-}
 
 const GROUPS: &[(&str, GroupBy)] = &[
     ("owner", GroupBy::Owner),
@@ -88,66 +43,121 @@ const GROUPS: &[(&str, GroupBy)] = &[
     ("region", GroupBy::Region),
 ];
 
+/// The numbers of a stage and of the totals, by their field.
+const FIGURES: &[(&str, What)] =
+    &[("deals", What::Deals), ("overdue", What::Overdue), ("held", What::Held)];
+
+const HEADER: &[&str] = &[
+    "group_key",
+    "group_name",
+    "stage_key",
+    "name",
+    "position",
+    "deals",
+    "currency",
+    "amount",
+    "weighted_amount",
+    "overdue",
+    "held",
+    "median_age_seconds",
+];
+
 struct Request {
-    deal_type_id: Uuid,
-    as_of: DateTime<Utc>,
+    moment: Moment,
     group_by: Option<GroupBy>,
-    format: Format,
 }
 
+const KNOWN: &[&str] = &["deal_type_id", "as_of", "group_by", "format"];
+
 impl Request {
-    fn read(call: &Call<ReportsRead>) -> Result<Self, Problem> {
-        let known = ["deal_type_id", "as_of", "group_by", "format"];
-        let mut parameters = Parameters::new(call.pairs()?, &known);
+    fn read(parameters: &mut Parameters) -> Self {
         let now = now();
         let as_of = parameters.instant("as_of").unwrap_or(now);
         if as_of > now {
             parameters.fault("as_of", "in_the_future", "The future is not known.");
         }
-        let request = Self {
-            deal_type_id: parameters.deal_type_id(),
-            as_of,
-            group_by: parameters.group_by(GROUPS),
-            format: parameters.format(&call.accept)?,
-        };
-        parameters.finish()?;
-        Ok(request)
+        Self {
+            moment: Moment { deal_type_id: parameters.deal_type_id(), as_of },
+            group_by: parameters.word("group_by", GROUPS),
+        }
     }
 }
 
 /// Read the open funnel
 ///
 /// How many deals were open in each stage at an instant, with their amounts, owners and stages as they
-/// were then: later moves, and changes of amount or owner, leave it as it was. As JSON, as CSV, or as a
-/// picture (SVG). Callers see the deals that they may see.
+/// were then: later moves, and changes of amount or owner, leave it as it was. As JSON, CSV, XLSX or a
+/// picture (SVG). Callers see the deals that they may see. `drill_down` links each number to its deals.
 #[utoipa::path(tag = "Reports", operation_id = "getOpenFunnel", security(("bearer" = ["reports:read"])),
     params(("deal_type_id" = Uuid, Query, description = "The deal type."),
         ("as_of" = Option<DateTime<Utc>>, Query, description = "The instant; now by default.", example = "2017-06-30T00:00:00Z"),
         ("group_by" = Option<String>, Query, description = "`owner`, `source`, `client_type` or `region`.", example = "owner"),
-        ("format" = Option<String>, Query, description = "`json`, `csv` or `svg`.", example = "json")),
+        ("format" = Option<String>, Query, description = "`json`, `csv`, `xlsx` or `svg`.", example = "json")),
     responses((status = 200, description = "The funnel.", content(
-        (OpenFunnelBody = "application/json"), (String = "text/csv"), (String = "image/svg+xml")))))]
+        (OpenFunnelBody = "application/json"), (String = "text/csv"), (String = "image/svg+xml"),
+        (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")))))]
 #[get("/v1/reports/funnel/open")]
 pub async fn open_funnel(call: Call<ReportsRead>) -> Responded {
-    let request = Request::read(&call)?;
-    let (app, caller, format) = (call.app.clone(), call.caller.clone(), request.format);
+    let mut parameters = Parameters::new(call.pairs()?, KNOWN);
+    let request = Request::read(&mut parameters);
+    let format = parameters.format(FUNNELS, &call.accept)?;
+    parameters.finish()?;
+    let (app, caller) = (call.app.clone(), call.caller.clone());
     let body = block(move || {
-        app.store.snapshot(&caller, |tenant| render(tenant, &app, &caller, &request))
+        app.store.snapshot(&caller, |tenant| render(tenant, &app, &caller, &request)?.write(format))
     })
     .await?;
     Ok(format.respond(body))
 }
 
-fn render(
+/// List the deals behind a figure of the open funnel
+///
+/// The deals that a number of the report counts, with the report's parameters and the name of the number
+/// in `figure`: of a stage with `stage_key`, of the totals without. Of a group with `group_by` and `group`;
+/// without `group`, of the deals that have none. `counted_amount` is the amount at the instant, the rest of a deal
+/// as it is now. A deal that the caller no longer sees is not listed. CSV and XLSX have all deals, JSON a page of them.
+#[utoipa::path(tag = "Reports", operation_id = "listOpenFunnelDeals", security(("bearer" = ["deals:read"])),
+    params(("deal_type_id" = Uuid, Query, description = "The deal type."),
+        ("as_of" = Option<DateTime<Utc>>, Query, description = "The instant; now by default.", example = "2017-06-30T00:00:00Z"),
+        ("group_by" = Option<String>, Query, description = "`owner`, `source`, `client_type` or `region`.", example = "owner"),
+        ("group" = Option<String>, Query, description = "Key of the group."),
+        ("stage_key" = Option<String>, Query, description = "The stage.", example = "engaging"),
+        ("figure" = String, Query, description = "`deals`, `overdue` or `held`.", example = "deals"),
+        ("format" = Option<String>, Query, description = "`json`, `csv` or `xlsx`.", example = "json")),
+    responses((status = 200, description = "The deals.", content(
+        (behind::FigureDealPage = "application/json"), (String = "text/csv"),
+        (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")))))]
+#[get("/v1/reports/funnel/open/deals")]
+pub async fn open_funnel_deals(call: Call<DealsRead>) -> Responded {
+    let known = [KNOWN, &["group", "stage_key", "figure"], LIST_PARAMETERS].concat();
+    let mut parameters = Parameters::new(call.pairs()?, &known);
+    let Request { moment, group_by } = Request::read(&mut parameters);
+    let (group, query) = (parameters.group(group_by), parameters.list());
+    let stage_key = parameters.get("stage_key").map(str::to_owned);
+    parameters.require("figure");
+    let what = parameters.word("figure", FIGURES).unwrap_or(What::Deals);
+    let format = parameters.format(TABLES, &call.accept)?;
+    let query = parameters.finish_with(query)?;
+    behind::answer(call, format, query, move |tenant, app| {
+        let alignment = Alignment::load(&app.store, tenant, moment.deal_type_id)?;
+        let position = match stage_key {
+            Some(key) => Some(behind::position(&alignment, Some(&key))?),
+            None => None,
+        };
+        Ok(Figure { alignment, moment, position, group, what })
+    })
+    .await
+}
+
+fn render<'a>(
     tenant: &mut Tenant<'_>,
     app: &App,
     caller: &Caller,
-    request: &Request,
-) -> Result<Vec<u8>, Error> {
-    let alignment = Alignment::load(&app.store, tenant, request.deal_type_id)?;
+    request: &'a Request,
+) -> Result<Report<'a>, Error> {
+    let alignment = Alignment::load(&app.store, tenant, request.moment.deal_type_id)?;
     let count = |tenant: &mut Tenant<'_>, group_by| {
-        let Request { deal_type_id, as_of, .. } = *request;
-        reports::open::counts(tenant, &caller.visibility, &alignment, deal_type_id, as_of, group_by)
+        open::counts(tenant, &caller.visibility, &alignment, &request.moment, group_by)
     };
     let all = count(tenant, None)?.into_iter().next().map(|(_, counts)| counts);
     let groups = match request.group_by {
@@ -159,19 +169,15 @@ fn render(
             Some(groups.into_iter().zip(names).map(|((k, c), n)| (k, n, c)).collect())
         }
     };
-    let report = Report {
+    Ok(Report {
         request,
-        process: &alignment.process,
+        deal_type: alignment.name,
+        process: alignment.process,
         currency: caller.settings.currency,
         zone: caller.settings.time_zone,
         all: all.unwrap_or_default(),
         groups,
-    };
-    match request.format {
-        Format::Json => json(&report.body()),
-        Format::Csv => report.csv(),
-        Format::Svg => Ok(report.draw(&alignment.name).into_bytes()),
-    }
+    })
 }
 
 /// Key, name and counts.
@@ -179,7 +185,8 @@ type Group = (Option<String>, String, Vec<OpenCount>);
 
 struct Report<'a> {
     request: &'a Request,
-    process: &'a Process,
+    deal_type: String,
+    process: Arc<Process>,
     currency: Currency,
     zone: chrono_tz::Tz,
     all: Vec<OpenCount>,
@@ -187,31 +194,41 @@ struct Report<'a> {
 }
 
 impl Report<'_> {
-    fn stage(&self, (stage, count): (&Stage, OpenCount)) -> OpenFunnelStage {
+    fn write(self, format: Format) -> Result<Vec<u8>, Error> {
+        match format {
+            Format::Json => json(&self.body()),
+            Format::Csv | Format::Xlsx => self.table(format),
+            Format::Svg => Ok(self.draw().into_bytes()),
+        }
+    }
+
+    fn stage(&self, (stage, count): (&Stage, OpenCount), links: &Links) -> OpenFunnelStage {
+        let links = links.clone().with("stage_key", &stage.key);
         OpenFunnelStage {
             stage_key: stage.key.clone(),
             name: stage.name.clone(),
             position: stage.position,
             deals: count.deals,
             amount: format_amount(count.amount, self.currency),
-            weighted_amount: self.rounded(count.weighted_amount),
+            weighted_amount: format_amount(self.rounded(count.weighted_amount), self.currency),
             overdue: count.overdue,
             held: count.held,
             median_age_seconds: count.median_age_seconds,
+            drill_down: links.all(FIGURES.iter().map(|(word, _)| *word)),
         }
     }
 
-    fn stages(&self, counts: &[OpenCount]) -> Vec<OpenFunnelStage> {
-        let rows = funnel::open(self.process, counts);
-        rows.into_iter().map(|row| self.stage(row)).collect()
+    fn stages(&self, counts: &[OpenCount], links: &Links) -> Vec<OpenFunnelStage> {
+        let rows = funnel::open(&self.process, counts);
+        rows.into_iter().map(|row| self.stage(row, links)).collect()
     }
 
     /// A weighted amount is no sum of money that anybody pays: it is rounded to the currency's decimals.
-    fn rounded(&self, amount: Decimal) -> String {
-        format_amount(amount.round_dp(self.currency.decimals()), self.currency)
+    fn rounded(&self, amount: Decimal) -> Decimal {
+        amount.round_dp(self.currency.decimals())
     }
 
-    fn totals(&self, counts: &[OpenCount]) -> OpenFunnelTotals {
+    fn totals(&self, counts: &[OpenCount], links: &Links) -> OpenFunnelTotals {
         let sum = |of: fn(&OpenCount) -> i64| counts.iter().map(of).fold(0, i64::saturating_add);
         let money = |of: fn(&OpenCount) -> Decimal| {
             counts.iter().map(of).fold(Decimal::ZERO, Decimal::saturating_add)
@@ -219,74 +236,75 @@ impl Report<'_> {
         OpenFunnelTotals {
             deals: sum(|count| count.deals),
             amount: format_amount(money(|count| count.amount), self.currency),
-            weighted_amount: self.rounded(money(|count| count.weighted_amount)),
+            weighted_amount: format_amount(
+                self.rounded(money(|count| count.weighted_amount)),
+                self.currency,
+            ),
             overdue: sum(|count| count.overdue),
             held: sum(|count| count.held),
+            drill_down: links.all(FIGURES.iter().map(|(word, _)| *word)),
         }
     }
 
     fn body(&self) -> OpenFunnelBody {
+        let request = self.request;
+        let links = Links::new("/v1/reports/funnel/open/deals")
+            .with("deal_type_id", request.moment.deal_type_id)
+            .with("as_of", request.moment.as_of.to_rfc3339_opts(SecondsFormat::Micros, true));
+        let by = request.group_by.map_or("", |by| word(GROUPS, by));
         let groups = self.groups.as_ref().map(|groups| {
-            let groups = groups.iter().map(|(key, name, counts)| OpenFunnelGroup {
-                key: key.clone(),
-                name: name.clone(),
-                stages: self.stages(counts),
-                totals: self.totals(counts),
+            let groups = groups.iter().map(|(key, name, counts)| {
+                let links = links.group(by, key.as_deref());
+                OpenFunnelGroup {
+                    key: key.clone(),
+                    name: name.clone(),
+                    stages: self.stages(counts, &links),
+                    totals: self.totals(counts, &links),
+                }
             });
             groups.collect()
         });
         OpenFunnelBody {
-            deal_type_id: self.request.deal_type_id,
-            as_of: self.request.as_of,
+            deal_type_id: request.moment.deal_type_id,
+            as_of: request.moment.as_of,
             currency: self.currency.code().to_owned(),
-            stages: self.stages(&self.all),
-            totals: self.totals(&self.all),
+            stages: self.stages(&self.all, &links),
+            totals: self.totals(&self.all, &links),
             groups,
         }
     }
 
-    fn csv(&self) -> Result<Vec<u8>, Error> {
+    fn table(&self, format: Format) -> Result<Vec<u8>, Error> {
         let whole = (None, String::new(), self.all.clone());
         let groups = self.groups.clone().unwrap_or_else(|| vec![whole]);
         let rows = groups.into_iter().flat_map(|(key, name, counts)| {
-            self.stages(&counts).into_iter().map(move |stage| {
-                vec![
-                    optional(key.clone()),
-                    name.clone(),
-                    stage.stage_key,
-                    stage.name,
-                    stage.position.to_string(),
-                    stage.deals.to_string(),
-                    self.currency.code().to_owned(),
-                    stage.amount,
-                    stage.weighted_amount,
-                    stage.overdue.to_string(),
-                    stage.held.to_string(),
-                    optional(stage.median_age_seconds),
-                ]
-            })
+            funnel::open(&self.process, &counts)
+                .into_iter()
+                .map(move |(stage, count)| {
+                    vec![
+                        key.clone().into(),
+                        name.as_str().into(),
+                        stage.key.as_str().into(),
+                        stage.name.as_str().into(),
+                        i64::from(stage.position).into(),
+                        count.deals.into(),
+                        self.currency.code().into(),
+                        Cell::Money(count.amount, self.currency),
+                        Cell::Money(self.rounded(count.weighted_amount), self.currency),
+                        count.overdue.into(),
+                        count.held.into(),
+                        Cell::seconds(count.median_age_seconds),
+                    ]
+                })
+                .collect::<Vec<_>>()
         });
-        let header = [
-            "group_key",
-            "group_name",
-            "stage_key",
-            "name",
-            "position",
-            "deals",
-            "currency",
-            "amount",
-            "weighted_amount",
-            "overdue",
-            "held",
-            "median_age_seconds",
-        ];
-        csv(rows, &header)
+        table::write(format, self.zone, HEADER, rows)
     }
 
-    fn draw(&self, deal_type: &str) -> String {
-        let local = self.request.as_of.with_timezone(&self.zone);
+    fn draw(&self) -> String {
+        let local = self.request.moment.as_of.with_timezone(&self.zone);
         let as_of = local.format("%-d %b %Y, %H:%M %Z").to_string();
-        let heading = format!("{deal_type}: open funnel");
+        let heading = format!("{}: open funnel", self.deal_type);
         let groups = self.groups.iter().flatten();
         let groups = groups.map(|(_, name, counts)| (name.as_str(), counts.as_slice()));
         let sections: Vec<_> = std::iter::once((heading.as_str(), self.all.as_slice()))
@@ -303,15 +321,14 @@ impl Report<'_> {
         counts: &[OpenCount],
     ) -> funnel_svg::OpenFunnel<'s> {
         let count = |n: i64| u64::try_from(n).unwrap_or(0);
-        let rounded = |amount: Decimal| amount.round_dp(self.currency.decimals());
-        let rows = funnel::open(self.process, counts);
+        let rows = funnel::open(&self.process, counts);
         let stages: Vec<_> = rows
             .into_iter()
             .map(|(stage, row)| funnel_svg::OpenStage {
                 name: &stage.name,
                 deals: count(row.deals),
                 amount: row.amount,
-                weighted_amount: rounded(row.weighted_amount),
+                weighted_amount: self.rounded(row.weighted_amount),
                 overdue: count(row.overdue),
                 median_age_days: row.median_age_seconds.map(|seconds| seconds / 86_400.0),
             })
@@ -325,7 +342,7 @@ impl Report<'_> {
             currency: self.currency.code(),
             deals: counts.iter().map(|row| count(row.deals)).fold(0, u64::saturating_add),
             amount: sum(|row| row.amount),
-            weighted_amount: rounded(sum(|row| row.weighted_amount)),
+            weighted_amount: self.rounded(sum(|row| row.weighted_amount)),
             stages,
         }
     }

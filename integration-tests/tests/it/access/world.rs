@@ -322,6 +322,32 @@ const CASES: &[Case] = &[
         Whose::Report(|a| format!("?deal_type_id={}", a.deal_type)),
         Send::Nothing,
     ),
+    case("getLosses", Whose::Report(|a| format!("?deal_type_id={}", a.deal_type)), Send::Nothing),
+    case(
+        "getStageDurations",
+        Whose::Report(|a| format!("?deal_type_id={}", a.deal_type)),
+        Send::Nothing,
+    ),
+    case(
+        "listClosedFunnelDeals",
+        Whose::Report(|a| format!("?deal_type_id={}&figure=deals", a.deal_type)),
+        Send::Nothing,
+    ),
+    case(
+        "listOpenFunnelDeals",
+        Whose::Report(|a| format!("?deal_type_id={}&figure=deals", a.deal_type)),
+        Send::Nothing,
+    ),
+    case(
+        "listLossesDeals",
+        Whose::Report(|a| format!("?deal_type_id={}&figure=deals", a.deal_type)),
+        Send::Nothing,
+    ),
+    case(
+        "listStageDurationsDeals",
+        Whose::Report(|a| format!("?deal_type_id={}&stage_key=first&figure=visits", a.deal_type)),
+        Send::Nothing,
+    ),
     list("listEvents"),
 ];
 

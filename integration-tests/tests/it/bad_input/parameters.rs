@@ -134,6 +134,15 @@ fn reports(world: &World) -> Vec<Bad> {
     let open = |rest: &str, pointer| {
         Bad::get(format!("/v1/reports/funnel/open?deal_type_id={id}&{rest}"), pointer)
     };
+    let losses = |rest: &str, pointer| {
+        Bad::get(format!("/v1/reports/losses?deal_type_id={id}&{rest}"), pointer)
+    };
+    let durations = |rest: &str, pointer| {
+        Bad::get(format!("/v1/reports/stage-durations?deal_type_id={id}&{rest}"), pointer)
+    };
+    let deals = |report: &str, rest: &str, pointer| {
+        Bad::get(format!("/v1/reports/{report}/deals?deal_type_id={id}&{rest}"), pointer)
+    };
     let none = "/v1/reports/funnel";
     vec![
         closed("from=2026-02-30", "/from"),
@@ -154,6 +163,49 @@ fn reports(world: &World) -> Vec<Bad> {
         open("group_by=month", "/group_by"),
         open("format=xml", "/format"),
         open("as_of=%FF", "/"),
+        open("group_by=stage", "/group_by"),
+        losses("from=2026-02-30", "/from"),
+        losses("from=2026-02-01&to=2026-01-01", "/from"),
+        losses("group_by=moon", "/group_by"),
+        losses("basis=created", "/basis"),
+        losses("format=svg", "/format"),
+        Bad::get("/v1/reports/losses?group_by=stage", "/deal_type_id"),
+        Bad::get("/v1/reports/losses?deal_type_id=7", "/deal_type_id"),
+        Bad::any(
+            Method::GET,
+            format!("/v1/reports/losses?deal_type_id={NOBODY}"),
+            404,
+            "not_found",
+        ),
+        durations("to=tomorrow", "/to"),
+        durations("group_by=stage", "/group_by"),
+        durations("format=svg", "/format"),
+        Bad::get("/v1/reports/stage-durations", "/deal_type_id"),
+        Bad::any(
+            Method::GET,
+            format!("/v1/reports/stage-durations?deal_type_id={NOBODY}"),
+            404,
+            "not_found",
+        ),
+        deals("funnel/closed", "stage_key=first", "/figure"),
+        deals("funnel/closed", "figure=moon", "/figure"),
+        deals("funnel/closed", "figure=reached", "/figure"),
+        deals("funnel/closed", "figure=won&stage_key=first", "/figure"),
+        deals("funnel/closed", "figure=won&group=x", "/group"),
+        deals("funnel/closed", "figure=won&compare=previous_year", "/compare"),
+        deals("funnel/closed", "figure=won&limit=0", "/limit"),
+        deals("funnel/closed", "figure=won&sort=moon", "/sort"),
+        deals("funnel/closed", "figure=won&cursor=moon", "/cursor"),
+        deals("funnel/closed", "figure=won&status=won", "/status"),
+        deals("funnel/closed", "figure=won&format=svg", "/format"),
+        deals("funnel/closed", "figure=lost&stage_key=moon", "").gives(404, "not_found").anywhere(),
+        deals("funnel/open", "", "/figure"),
+        deals("funnel/open", "figure=won", "/figure"),
+        deals("funnel/open", "figure=held&as_of=2999-01-01T00:00:00Z", "/as_of"),
+        deals("losses", "figure=won", "/figure"),
+        deals("losses", "figure=deals&loss_reason_id=x", "/loss_reason_id"),
+        deals("stage-durations", "figure=visits", "/stage_key"),
+        deals("stage-durations", "figure=moon&stage_key=first", "/figure"),
         Bad::get(format!("{none}/open"), "/deal_type_id"),
         Bad::get(format!("{none}/closed?deal_type_id=7"), "/deal_type_id"),
         Bad::any(Method::GET, format!("{none}/open?deal_type_id={NOBODY}"), 404, "not_found"),

@@ -1,0 +1,378 @@
+//! Why deals were lost.
+
+use std::collections::BTreeMap;
+
+use actix_web::get;
+use chrono::NaiveDate;
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+use voronka_domain::{
+    Currency,
+    funnel::{decimal_ratio, ratio},
+    money::format_amount,
+};
+use voronka_persistence::{
+    Caller, Error, Tenant,
+    reports::{
+        Alignment, Basis, GroupBy, Period,
+        losses::{self, Figure, LossCount},
+    },
+};
+
+use super::{
+    behind,
+    closed::word,
+    format::{Format, TABLES},
+    parameters::{LIST_PARAMETERS, Links, NO_GROUP, Parameters, json, name_groups},
+    table::{self, Cell},
+};
+use crate::{
+    http::{
+        Call, Responded,
+        call::{DealsRead, ReportsRead, block},
+    },
+    state::App,
+};
+
+/// Deals that were lost for one reason.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ReasonLosses {
+    pub loss_reason_id: Uuid,
+    #[schema(example = "Price")]
+    pub name: String,
+    #[schema(example = 12)]
+    pub deals: i64,
+    #[schema(example = "48210.00")]
+    pub amount: String,
+    /// deals / deals of the whole, or of the group.
+    #[schema(example = 0.24)]
+    pub share: Option<f64>,
+    /// The same by amount.
+    pub share_by_amount: Option<f64>,
+    /// For each number the list of its deals.
+    pub drill_down: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct LossTotals {
+    pub deals: i64,
+    pub amount: String,
+    pub drill_down: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct LossGroup {
+    /// Id or word of the group, the key of a stage; null for deals without one.
+    pub key: Option<String>,
+    #[schema(example = "Anna Vermeer")]
+    pub name: String,
+    pub deals: i64,
+    pub amount: String,
+    /// deals / deals of the whole.
+    pub share: Option<f64>,
+    pub share_by_amount: Option<f64>,
+    pub drill_down: BTreeMap<String, String>,
+    /// The most frequent first.
+    pub reasons: Vec<ReasonLosses>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[schema(as = Losses)]
+pub struct LossesBody {
+    /// Null for all deal types.
+    pub deal_type_id: Option<Uuid>,
+    /// First day of the period, in the workspace's time zone.
+    pub from: NaiveDate,
+    /// Last day of the period.
+    pub to: NaiveDate,
+    /// Of all amounts: the workspace's base currency.
+    #[schema(example = "USD")]
+    pub currency: String,
+    pub totals: LossTotals,
+    /// The most frequent first.
+    pub reasons: Vec<ReasonLosses>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub groups: Option<Vec<LossGroup>>,
+}
+
+const GROUPS: &[(&str, GroupBy)] = &[
+    ("stage", GroupBy::Stage),
+    ("deepest_stage", GroupBy::DeepestStage),
+    ("owner", GroupBy::Owner),
+    ("competitor", GroupBy::Competitor),
+    ("source", GroupBy::Source),
+    ("client_type", GroupBy::ClientType),
+    ("region", GroupBy::Region),
+    ("month", GroupBy::Month),
+];
+
+/// The numbers of the report, by their field.
+const FIGURES: &[(&str, ())] = &[("deals", ())];
+
+struct Request {
+    deal_type_id: Option<Uuid>,
+    from: NaiveDate,
+    to: NaiveDate,
+    group_by: Option<GroupBy>,
+}
+
+const KNOWN: &[&str] = &["deal_type_id", "from", "to", "group_by", "format"];
+
+impl Request {
+    fn read(parameters: &mut Parameters, caller: &Caller) -> Self {
+        let (from, to) = parameters.days(caller);
+        let group_by = parameters.word("group_by", GROUPS);
+        if matches!(group_by, Some(GroupBy::Stage | GroupBy::DeepestStage)) {
+            // Stages of different types are not the same stages.
+            parameters.require("deal_type_id");
+        }
+        Self { deal_type_id: parameters.id("deal_type_id"), from, to, group_by }
+    }
+
+    fn period(&self, caller: &Caller) -> Period {
+        let (from, until) = caller.settings.days(self.from, self.to);
+        let (basis, time_zone) = (Basis::Closed, caller.settings.time_zone);
+        Period { deal_type_id: self.deal_type_id, from, until, basis, time_zone }
+    }
+
+    fn alignment(&self, tenant: &mut Tenant<'_>, app: &App) -> Result<Option<Alignment>, Error> {
+        self.deal_type_id.map(|id| Alignment::load(&app.store, tenant, id)).transpose()
+    }
+
+    fn links(&self) -> Links {
+        let links = Links::new("/v1/reports/losses/deals");
+        let links = match self.deal_type_id {
+            Some(id) => links.with("deal_type_id", id),
+            None => links,
+        };
+        links.with("from", self.from).with("to", self.to)
+    }
+}
+
+/// Read why deals were lost
+///
+/// The deals that were lost in the period, by reason: their number, amount and share; and with `group_by`
+/// the same within each group. `stage` is the stage that a deal was lost from, `deepest_stage` the furthest
+/// that it ever was in. A deal that was reopened counts once, by its last outcome. As JSON, CSV or XLSX.
+/// Callers see the deals that they may see. `drill_down` links each number to its deals.
+#[utoipa::path(tag = "Reports", operation_id = "getLosses", security(("bearer" = ["reports:read"])),
+    params(("deal_type_id" = Option<Uuid>, Query, description = "The deal type; all of them by default. Required with `stage` and `deepest_stage`."),
+        ("from" = Option<NaiveDate>, Query, description = "First day; a year before `to` by default.", example = "2017-01-01"),
+        ("to" = Option<NaiveDate>, Query, description = "Last day; today by default.", example = "2017-12-31"),
+        ("group_by" = Option<String>, Query, description = "`stage`, `deepest_stage`, `owner`, `competitor`, `source`, `client_type`, `region` or `month`.", example = "owner"),
+        ("format" = Option<String>, Query, description = "`json`, `csv` or `xlsx`.", example = "json")),
+    responses((status = 200, description = "The losses.", content(
+        (LossesBody = "application/json"), (String = "text/csv"),
+        (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")))))]
+#[get("/v1/reports/losses")]
+pub async fn losses_report(call: Call<ReportsRead>) -> Responded {
+    let mut parameters = Parameters::new(call.pairs()?, KNOWN);
+    let request = Request::read(&mut parameters, &call.caller);
+    let format = parameters.format(TABLES, &call.accept)?;
+    parameters.finish()?;
+    let (app, caller) = (call.app.clone(), call.caller.clone());
+    let body = block(move || {
+        app.store.snapshot(&caller, |tenant| render(tenant, &app, &caller, &request, format))
+    })
+    .await?;
+    Ok(format.respond(body))
+}
+
+/// List the deals behind a figure of the losses
+///
+/// The lost deals that a number of the report counts, with the report's parameters: of one reason with
+/// `loss_reason_id`, of a group with `group_by` and `group`; without `group`, of the deals that have none. CSV and
+/// XLSX have all deals, JSON a page of them.
+#[utoipa::path(tag = "Reports", operation_id = "listLossesDeals", security(("bearer" = ["deals:read"])),
+    params(("deal_type_id" = Option<Uuid>, Query, description = "The deal type; all of them by default. Required with `stage` and `deepest_stage`."),
+        ("from" = Option<NaiveDate>, Query, description = "First day; a year before `to` by default.", example = "2017-01-01"),
+        ("to" = Option<NaiveDate>, Query, description = "Last day; today by default.", example = "2017-12-31"),
+        ("group_by" = Option<String>, Query, description = "`stage`, `deepest_stage`, `owner`, `competitor`, `source`, `client_type`, `region` or `month`.", example = "owner"),
+        ("group" = Option<String>, Query, description = "Key of the group."),
+        ("loss_reason_id" = Option<Uuid>, Query, description = "The reason."),
+        ("figure" = String, Query, description = "`deals`.", example = "deals"),
+        ("format" = Option<String>, Query, description = "`json`, `csv` or `xlsx`.", example = "json")),
+    responses((status = 200, description = "The deals.", content(
+        (behind::FigureDealPage = "application/json"), (String = "text/csv"),
+        (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")))))]
+#[get("/v1/reports/losses/deals")]
+pub async fn losses_deals(call: Call<DealsRead>) -> Responded {
+    let known = [KNOWN, &["group", "loss_reason_id", "figure"], LIST_PARAMETERS].concat();
+    let mut parameters = Parameters::new(call.pairs()?, &known);
+    let request = Request::read(&mut parameters, &call.caller);
+    let (group, query) = (parameters.group(request.group_by), parameters.list());
+    let loss_reason_id = parameters.id("loss_reason_id");
+    parameters.require("figure");
+    parameters.word("figure", FIGURES);
+    let format = parameters.format(TABLES, &call.accept)?;
+    let query = parameters.finish_with(query)?;
+    let period = request.period(&call.caller);
+    behind::answer(call, format, query, move |tenant, app| {
+        let alignment = request.alignment(tenant, app)?;
+        Ok(Figure { alignment, period, loss_reason_id, group })
+    })
+    .await
+}
+
+fn render(
+    tenant: &mut Tenant<'_>,
+    app: &App,
+    caller: &Caller,
+    request: &Request,
+    format: Format,
+) -> Result<Vec<u8>, Error> {
+    let alignment = request.alignment(tenant, app)?;
+    let period = request.period(caller);
+    let counts = |tenant: &mut Tenant<'_>, group_by| {
+        losses::counts(tenant, &caller.visibility, alignment.as_ref(), &period, group_by)
+    };
+    let all = counts(tenant, None)?;
+    let reasons = losses::names(tenant, all.iter().map(|count| count.loss_reason_id).collect())?;
+    let groups = match request.group_by {
+        Some(group_by) => {
+            let counts = counts(tenant, Some(group_by))?;
+            Some(groups(tenant, alignment.as_ref(), group_by, counts)?)
+        }
+        None => None,
+    };
+    let report = Report { request, currency: caller.settings.currency, reasons, all, groups };
+    match format {
+        Format::Json => json(&report.body()),
+        _ => report.table(format, caller.settings.time_zone),
+    }
+}
+
+/// Key, name and counts.
+type Group = (Option<String>, String, Vec<LossCount>);
+
+/// Counts that are in the order of their keys, by key; stages in the order of the process.
+fn groups(
+    tenant: &mut Tenant<'_>,
+    alignment: Option<&Alignment>,
+    group_by: GroupBy,
+    counts: Vec<LossCount>,
+) -> Result<Vec<Group>, Error> {
+    let mut keys: Vec<_> = counts.iter().map(|count| count.key.clone()).collect();
+    keys.dedup();
+    let names = name_groups(tenant, group_by, &keys)?;
+    let chunks = counts.chunk_by(|a, b| a.key == b.key).map(<[_]>::to_vec);
+    let mut groups: Vec<Group> = keys
+        .into_iter()
+        .zip(names)
+        .zip(chunks)
+        .map(|((key, name), counts)| (key, name, counts))
+        .collect();
+    if let (GroupBy::Stage | GroupBy::DeepestStage, Some(alignment)) = (group_by, alignment) {
+        let stage = |key: &Option<String>| alignment.process.by_key(key.as_deref()?);
+        groups.sort_by_key(|(key, _, _)| stage(key).map_or(i16::MAX, |stage| stage.position));
+        for (key, name, _) in &mut groups {
+            *name = stage(key).map_or(NO_GROUP.to_owned(), |stage| stage.name.clone());
+        }
+    }
+    Ok(groups)
+}
+
+struct Report<'a> {
+    request: &'a Request,
+    currency: Currency,
+    reasons: Vec<(Uuid, String)>,
+    all: Vec<LossCount>,
+    groups: Option<Vec<Group>>,
+}
+
+fn sum(counts: &[LossCount]) -> (i64, Decimal) {
+    counts.iter().fold((0, Decimal::ZERO), |(deals, amount), count| {
+        (deals.saturating_add(count.deals), amount.saturating_add(count.amount))
+    })
+}
+
+impl Report<'_> {
+    fn name(&self, id: Uuid) -> String {
+        let found = self.reasons.iter().find(|(other, _)| *other == id);
+        found.map(|(_, name)| name.clone()).unwrap_or_default()
+    }
+
+    fn reasons(&self, counts: &[LossCount], links: &Links) -> Vec<ReasonLosses> {
+        let (deals, amount) = sum(counts);
+        let body = |count: &LossCount| ReasonLosses {
+            loss_reason_id: count.loss_reason_id,
+            name: self.name(count.loss_reason_id),
+            deals: count.deals,
+            amount: format_amount(count.amount, self.currency),
+            share: ratio(count.deals, deals),
+            share_by_amount: decimal_ratio(count.amount, amount),
+            drill_down: links.clone().with("loss_reason_id", count.loss_reason_id).all(["deals"]),
+        };
+        counts.iter().map(body).collect()
+    }
+
+    fn body(&self) -> LossesBody {
+        let (request, links) = (self.request, self.request.links());
+        let (deals, amount) = sum(&self.all);
+        let by = request.group_by.map_or("", |by| word(GROUPS, by));
+        let group = |(key, name, counts): &Group| {
+            let (of_group, group_amount) = sum(counts);
+            let links = links.group(by, key.as_deref());
+            LossGroup {
+                key: key.clone(),
+                name: name.clone(),
+                deals: of_group,
+                amount: format_amount(group_amount, self.currency),
+                share: ratio(of_group, deals),
+                share_by_amount: decimal_ratio(group_amount, amount),
+                drill_down: links.all(["deals"]),
+                reasons: self.reasons(counts, &links),
+            }
+        };
+        LossesBody {
+            deal_type_id: request.deal_type_id,
+            from: request.from,
+            to: request.to,
+            currency: self.currency.code().to_owned(),
+            totals: LossTotals {
+                deals,
+                amount: format_amount(amount, self.currency),
+                drill_down: links.all(["deals"]),
+            },
+            reasons: self.reasons(&self.all, &links),
+            groups: self.groups.as_ref().map(|groups| groups.iter().map(group).collect()),
+        }
+    }
+
+    /// A row a reason; of a grouped report, a row a reason and group.
+    fn table(&self, format: Format, zone: chrono_tz::Tz) -> Result<Vec<u8>, Error> {
+        let whole = vec![(None, String::new(), self.all.clone())];
+        let groups = self.groups.as_ref().unwrap_or(&whole);
+        let rows = groups.iter().flat_map(|(key, name, counts)| {
+            let (deals, amount) = sum(counts);
+            counts.iter().map(move |count| {
+                vec![
+                    key.clone().into(),
+                    name.as_str().into(),
+                    count.loss_reason_id.to_string().into(),
+                    self.name(count.loss_reason_id).into(),
+                    count.deals.into(),
+                    self.currency.code().into(),
+                    Cell::Money(count.amount, self.currency),
+                    Cell::ratio(ratio(count.deals, deals)),
+                    Cell::ratio(decimal_ratio(count.amount, amount)),
+                ]
+            })
+        });
+        table::write(format, zone, HEADER, rows)
+    }
+}
+
+const HEADER: &[&str] = &[
+    "group_key",
+    "group_name",
+    "loss_reason_id",
+    "name",
+    "deals",
+    "currency",
+    "amount",
+    "share",
+    "share_by_amount",
+];

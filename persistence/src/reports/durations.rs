@@ -1,0 +1,134 @@
+//! Visits to stages that began in a period, and how long they lasted.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use diesel::{
+    RunQueryDsl,
+    pg::PgRowByRowLoadingMode,
+    sql_types::{Bool, Nullable, SmallInt, Text, Timestamptz},
+};
+use uuid::Uuid;
+use voronka_domain::{access::Visibility, calendar::Calendar};
+
+use super::{Alignment, Group, GroupBy, Period, behind, closed::Visits};
+use crate::{Raw, Result, Statement, Tenant, deals::seen_by};
+
+/// A visit, without its time on hold.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Stay {
+    pub seconds: f64,
+    pub working_seconds: f64,
+    pub over: bool,
+}
+
+/// The visits of one group, or of all, by position.
+#[derive(Debug, Clone, Default)]
+pub struct Stays {
+    pub key: Option<String>,
+    pub stages: BTreeMap<i16, Vec<Stay>>,
+}
+
+fn key(period: &Period, group_by: Option<GroupBy>) -> String {
+    group_by.map_or("NULL::text".to_owned(), |by| {
+        // The owner is whoever led the deal when the visit ended, or leads it.
+        by.sql("v", "v.visit_entered_at", period.time_zone.name())
+    })
+}
+
+/// `FROM` the segments of the visits that began in the period, of deals that the caller sees.
+fn segments<S>(
+    statement: Statement<S>,
+    workspace_id: Uuid,
+    visibility: &Visibility,
+    alignment: &Alignment,
+    period: &Period,
+) -> Statement<S> {
+    let statement = statement.sql(
+        " FROM stage_visits v \
+         JOIN deals ON deals.workspace_id = v.workspace_id AND deals.id = v.deal_id",
+    );
+    let statement = alignment
+        .join(statement, "JOIN", "v.version_id", "v.position")
+        .sql(" WHERE v.workspace_id = ")
+        .bind(workspace_id)
+        .sql(" AND v.deal_type_id = ")
+        .bind(alignment.process.deal_type_id)
+        // No segment begins before its visit: the index is by the segments.
+        .sql(" AND v.entered_at >= ")
+        .bind(period.from)
+        .sql(" AND v.visit_entered_at >= ")
+        .bind(period.from)
+        .sql(" AND v.visit_entered_at < ")
+        .bind(period.until);
+    seen_by(statement, visibility)
+}
+
+type Types = (Nullable<Text>, SmallInt, Timestamptz, Nullable<Timestamptz>, Bool, Nullable<Text>);
+type Row = (Option<String>, i16, DateTime<Utc>, Option<DateTime<Utc>>, bool, Option<String>);
+
+/// The visits that began in the period, up to `now`: in all, or by group.
+pub fn stays(
+    tenant: &mut Tenant<'_>,
+    visibility: &Visibility,
+    alignment: &Alignment,
+    period: &Period,
+    group_by: Option<GroupBy>,
+    (calendar, now): (&Calendar, DateTime<Utc>),
+) -> Result<Vec<Stays>> {
+    let selection = format!(
+        "{}, stage.place, v.entered_at, v.left_at, v.held, v.ended_by",
+        key(period, group_by)
+    );
+    let statement = Statement::select(Raw::<Types>::new(selection));
+    let rows = segments(statement, tenant.workspace_id, visibility, alignment, period)
+        .sql(" ORDER BY v.deal_id, v.sequence")
+        .load_iter::<Row, PgRowByRowLoadingMode>(tenant.conn)?;
+    let mut groups: BTreeMap<(bool, Option<String>), BTreeMap<i16, Vec<Stay>>> = BTreeMap::new();
+    let (mut seconds, mut working_seconds) = (0.0, 0.0);
+    for row in rows {
+        let (key, place, entered_at, left_at, held, ended_by) = row?;
+        if !held {
+            let until = left_at.unwrap_or(now).max(entered_at);
+            seconds += (until - entered_at).as_seconds_f64();
+            working_seconds += calendar.working_seconds(entered_at, until) as f64;
+        }
+        if ended_by.as_deref() != Some("split") {
+            let stay = Stay { seconds, working_seconds, over: left_at.is_some() };
+            let stages = groups.entry((key.is_none(), key)).or_default();
+            stages.entry(place).or_default().push(stay);
+            (seconds, working_seconds) = (0.0, 0.0);
+        }
+    }
+    Ok(groups.into_iter().map(|((_, key), stages)| Stays { key, stages }).collect())
+}
+
+/// A number of the report: visits to a stage, of all groups or of one.
+#[derive(Debug, Clone)]
+pub struct Figure {
+    pub alignment: Alignment,
+    pub period: Period,
+    pub position: i16,
+    pub visits: Visits,
+    pub group: Option<Group>,
+}
+
+impl behind::Figure for Figure {
+    fn rows<S>(
+        &self,
+        statement: Statement<S>,
+        workspace_id: Uuid,
+        visibility: &Visibility,
+    ) -> Statement<S> {
+        let statement = statement.sql("deals.id, count(*), deals.base_amount");
+        let statement =
+            segments(statement, workspace_id, visibility, &self.alignment, &self.period)
+                .sql(format!(" AND {} AND stage.place = ", self.visits.condition()))
+                .bind(self.position);
+        let statement = match &self.group {
+            Some(group) => group.narrow(statement, &key(&self.period, Some(group.by))),
+            None => statement,
+        };
+        statement.sql(" GROUP BY deals.id, deals.base_amount")
+    }
+}
