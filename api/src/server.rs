@@ -9,7 +9,7 @@ use actix_cors::Cors;
 use actix_web::{
     App as Actix, HttpRequest, HttpResponse, HttpServer,
     dev::Server,
-    middleware::{Compress, from_fn},
+    middleware::{Compress, Condition, from_fn},
     web,
 };
 use utoipa_actix_web::AppExt;
@@ -23,7 +23,7 @@ use crate::{
     },
     openapi,
     state::App,
-    v1,
+    v1::{self, deals},
 };
 
 /// Longer than clients and proxies keep an idle connection, so that it is they who close it: a request
@@ -37,6 +37,11 @@ pub fn build(app: web::Data<App>, config: &ServeConfig) -> std::io::Result<(Serv
     let origins = config.cors_origins.clone();
     let mut server = HttpServer::new(move || {
         let (actix, _) = Actix::new()
+            // Routes are tried one after the other: these are asked for most.
+            .service(deals::list)
+            .service(deals::create)
+            .service(deals::read)
+            .service(deals::transition)
             .into_utoipa_app()
             .map(|actix| actix.app_data(app.clone()))
             .configure(v1::configure)
@@ -51,7 +56,7 @@ pub fn build(app: web::Data<App>, config: &ServeConfig) -> std::io::Result<(Serv
             .default_service(web::to(nothing_here))
             .wrap(from_fn(authenticate))
             .wrap(Compress::default())
-            .wrap(cors(&origins))
+            .wrap(Condition::new(!origins.is_empty(), cors(&origins)))
             .wrap(from_fn(observe))
     })
     .keep_alive(KEEP_ALIVE)

@@ -33,6 +33,9 @@ pub enum Error {
     KeyReused,
     #[error("Others hold what the request needs. Send it again.")]
     Busy,
+    /// Between a look at a deal and its record it changed.
+    #[error("Somebody else changed the deal at the same moment; look at it again.")]
+    Overtaken,
     #[error("The database cannot be reached.")]
     Unavailable(String),
     #[error("The database refused a statement.")]

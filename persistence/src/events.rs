@@ -49,7 +49,11 @@ const EVENT: &str = "id, position, event_type, object_id, sequence, occurred_at,
                      actor, change, object";
 
 /// High bits of the advisory locks that mark the floors: "VK". The low 48 bits are the floor.
-const TAG: i64 = 0x564b;
+const TAG: i64 = 22_091;
+
+/// Takes the floor: before the positions, which are drawn as rows that are joined with it are inserted.
+pub(crate) const FLOOR: &str = "pg_advisory_xact_lock_shared((22091::bigint << 48) | \
+                                (SELECT last_value FROM events_position_seq))";
 
 /// From here on COPY is faster than INSERT.
 const MANY: usize = 50;
@@ -81,12 +85,11 @@ pub(crate) fn record(
         bodies.push(event.object);
     }
     // The floor is taken before the positions: they are drawn as the joined rows are inserted.
-    Statement::command("WITH floor AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared((")
-        .bind(TAG)
+    Statement::command("WITH floor AS MATERIALIZED (SELECT ")
+        .sql(FLOOR)
         .sql(
-            " << 48) | (SELECT last_value FROM events_position_seq))) \
-         INSERT INTO events (workspace_id, recorded_at, id, event_type, object_id, sequence, \
-         occurred_at, actor, change, object) SELECT ",
+            ") INSERT INTO events (workspace_id, recorded_at, id, event_type, object_id, sequence, \
+             occurred_at, actor, change, object) SELECT ",
         )
         .bind(tenant.workspace_id)
         .sql(", ")
@@ -114,41 +117,42 @@ pub(crate) fn record(
 
 #[derive(Insertable)]
 #[diesel(table_name = events, treat_none_as_default_value = false)]
-struct EventRow {
-    workspace_id: Uuid,
-    id: Uuid,
-    event_type: &'static str,
-    object_id: Uuid,
-    sequence: i32,
-    occurred_at: DateTime<Utc>,
-    recorded_at: DateTime<Utc>,
-    actor: serde_json::Value,
-    change: serde_json::Value,
-    object: serde_json::Value,
+pub(crate) struct EventRow {
+    pub workspace_id: Uuid,
+    pub id: Uuid,
+    pub event_type: &'static str,
+    pub object_id: Uuid,
+    pub sequence: i32,
+    pub occurred_at: DateTime<Utc>,
+    pub recorded_at: DateTime<Utc>,
+    pub actor: serde_json::Value,
+    pub change: serde_json::Value,
+    pub object: serde_json::Value,
+}
+
+impl NewEvent {
+    pub(crate) fn row(self, workspace_id: Uuid, now: DateTime<Utc>) -> Result<EventRow> {
+        Ok(EventRow {
+            workspace_id,
+            id: Uuid::now_v7(),
+            event_type: self.event_type,
+            object_id: self.object_id,
+            sequence: self.sequence,
+            occurred_at: self.occurred_at,
+            recorded_at: now,
+            actor: to_json(&self.actor)?,
+            change: self.change,
+            object: self.object,
+        })
+    }
 }
 
 /// The same by COPY.
 fn record_many(tenant: &mut Tenant<'_>, events: Vec<NewEvent>, now: DateTime<Utc>) -> Result<()> {
     // The floor comes first: COPY draws the positions row by row.
-    Statement::command("SELECT pg_advisory_xact_lock_shared((")
-        .bind(TAG)
-        .sql(" << 48) | (SELECT last_value FROM events_position_seq))")
-        .execute(tenant.conn)?;
+    Statement::command("SELECT ").sql(FLOOR).execute(tenant.conn)?;
     let workspace_id = tenant.workspace_id;
-    let row = |event: NewEvent| {
-        Ok(EventRow {
-            workspace_id,
-            id: Uuid::now_v7(),
-            event_type: event.event_type,
-            object_id: event.object_id,
-            sequence: event.sequence,
-            occurred_at: event.occurred_at,
-            recorded_at: now,
-            actor: to_json(&event.actor)?,
-            change: event.change,
-            object: event.object,
-        })
-    };
+    let row = |event: NewEvent| event.row(workspace_id, now);
     let rows = events.into_iter().map(row).collect::<Result<Vec<_>>>()?;
     diesel::copy_from(events::table).from_insertable(rows).execute(tenant.conn)?;
     Ok(())

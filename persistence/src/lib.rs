@@ -7,6 +7,7 @@ pub mod access;
 pub mod api_keys;
 pub mod catalogues;
 pub mod clients;
+mod columns;
 pub mod contacts;
 mod database;
 pub mod deal_types;

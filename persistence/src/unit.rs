@@ -54,7 +54,7 @@ pub struct Written {
     pub replayed: bool,
 }
 
-/// A transaction in progress on behalf of a caller.
+/// A transaction in progress on behalf of a caller, or the single statement that will be one.
 pub struct Unit<'c> {
     pub tenant: Tenant<'c>,
     pub caller: &'c Caller,
@@ -62,6 +62,8 @@ pub struct Unit<'c> {
     pub now: DateTime<Utc>,
     pub(crate) store: &'c Store,
     pub(crate) events: Vec<events::NewEvent>,
+    /// No transaction has begun: what is recorded at once is one of its own.
+    pub(crate) alone: bool,
 }
 
 impl<'c> Unit<'c> {
@@ -72,7 +74,24 @@ impl<'c> Unit<'c> {
         now: DateTime<Utc>,
     ) -> Self {
         let tenant = Tenant { conn, workspace_id: caller.workspace_id };
-        Self { tenant, caller, actor: caller.actor, now, store, events: Vec::new() }
+        Self { tenant, caller, actor: caller.actor, now, store, events: Vec::new(), alone: false }
+    }
+
+    /// Does in a transaction what takes more than one statement.
+    pub(crate) fn transaction<T>(
+        &mut self,
+        work: impl FnOnce(&mut Unit<'_>) -> Result<T>,
+    ) -> Result<T> {
+        if !self.alone {
+            return work(self);
+        }
+        let Self { caller, actor, now, store, .. } = *self;
+        self.tenant.conn.transaction(|conn| {
+            let mut unit = Unit { actor, ..Unit::new(conn, store, caller, now) };
+            let done = work(&mut unit)?;
+            unit.flush()?;
+            Ok(done)
+        })
     }
 
     pub fn process(&mut self, version_id: Uuid) -> Result<Arc<Process>> {
@@ -154,6 +173,24 @@ impl Store {
             }
             Ok(Written { answer, replayed: false })
         });
+        connection.watch(result)
+    }
+
+    /// Carries out a command that records one deal and writes nothing else. Without a key that is one
+    /// statement, and no transaction is begun for it.
+    pub fn write_deal(
+        &self,
+        caller: &Caller,
+        now: DateTime<Utc>,
+        key: Option<&Idempotency>,
+        command: impl FnOnce(&mut Unit<'_>) -> Result<Answer>,
+    ) -> Result<Written> {
+        if key.is_some() {
+            return self.write(caller, now, key, command);
+        }
+        let mut connection = self.connection()?;
+        let mut unit = Unit { alone: true, ..Unit::new(&mut connection, self, caller, now) };
+        let result = command(&mut unit).map(|answer| Written { answer, replayed: false });
         connection.watch(result)
     }
 

@@ -1,6 +1,9 @@
 //! The domain's words as the database keeps them: the same as in JSON.
 
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{
+    Serialize,
+    de::{DeserializeOwned, IntoDeserializer, value::Error},
+};
 use serde_json::Value;
 
 /// `Role::Head` becomes `head`.
@@ -12,5 +15,5 @@ pub fn to_word(value: &impl Serialize) -> String {
 }
 
 pub fn from_word<T: DeserializeOwned>(word: &str) -> Option<T> {
-    serde_json::from_value(Value::String(word.to_owned())).ok()
+    T::deserialize(IntoDeserializer::<Error>::into_deserializer(word)).ok()
 }

@@ -203,6 +203,24 @@ impl<P: Needs> Call<P> {
         digest: Vec<u8>,
         command: impl FnOnce(&mut Unit<'_>, Option<i32>) -> Result<Reply<T>, Error> + Send + 'static,
     ) -> Responded {
+        self.carry_out(digest, false, command).await
+    }
+
+    /// The same of a command that records one deal and writes nothing else.
+    pub async fn write_deal<T: Serialize + 'static>(
+        self,
+        digest: Vec<u8>,
+        command: impl FnOnce(&mut Unit<'_>, Option<i32>) -> Result<Reply<T>, Error> + Send + 'static,
+    ) -> Responded {
+        self.carry_out(digest, true, command).await
+    }
+
+    async fn carry_out<T: Serialize + 'static>(
+        self,
+        digest: Vec<u8>,
+        one_deal: bool,
+        command: impl FnOnce(&mut Unit<'_>, Option<i32>) -> Result<Reply<T>, Error> + Send + 'static,
+    ) -> Responded {
         let Self { app, caller, method_and_path, key, if_match, .. } = self;
         let idempotency = key.map(|key| Idempotency {
             key,
@@ -214,9 +232,13 @@ impl<P: Needs> Call<P> {
                 .to_vec(),
         });
         let written = block(move || {
-            app.store.write(&caller, now(), idempotency.as_ref(), |unit| {
-                command(unit, if_match).and_then(Reply::into_answer)
-            })
+            let command = |unit: &mut Unit<'_>| command(unit, if_match)?.into_answer();
+            let key = idempotency.as_ref();
+            if one_deal {
+                app.store.write_deal(&caller, now(), key, command)
+            } else {
+                app.store.write(&caller, now(), key, command)
+            }
         })
         .await?;
         Ok(respond(written))

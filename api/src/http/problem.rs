@@ -234,7 +234,9 @@ impl From<Error> for Problem {
                 tracing::warn!(cause, "database unavailable");
                 Self::of("unavailable").header("Retry-After", "1")
             }
-            Error::Busy => Self::new("unavailable", error.to_string()).header("Retry-After", "1"),
+            Error::Busy | Error::Overtaken => {
+                Self::new("unavailable", error.to_string()).header("Retry-After", "1")
+            }
             Error::Database(cause) => {
                 tracing::error!(%cause, "database error");
                 Self::of("internal_error")

@@ -1,6 +1,7 @@
 //! Deals: locked with what a decision needs, decided by the domain, recorded in one piece.
 
 mod follow;
+mod one;
 mod record;
 mod row;
 pub(crate) mod trail;
@@ -191,6 +192,10 @@ type OpeningRow = ((Uuid, String, bool, bool, bool), Option<bool>, Option<Uuid>,
 
 /// Opens a deal.
 pub fn open(unit: &mut Unit<'_>, opening: Opening) -> Result<Stored> {
+    // A client is held until the deal is there.
+    if unit.alone && opening.references.client_id.is_some() {
+        return unit.transaction(|unit| open(unit, opening));
+    }
     let owner_id = opening.references.owner_id.or(unit.caller.user_id());
     let Some(owner_id) = owner_id else {
         let detail = "A deal needs an owner; an API key has to name one.";
@@ -275,7 +280,7 @@ fn source_is<S>(statement: Statement<S>, source: Option<&SourceName>) -> Stateme
     }
 }
 
-/// A deal under lock, with the rules of its type.
+/// A deal under lock, or as it was seen, with the rules of its type.
 struct Locked {
     stored: Stored,
     rules: Rules,
@@ -289,12 +294,22 @@ const MOVES: &str = "deals.visit * 2 + (deals.status = 'open')::int <> \
                       WHERE d.workspace_id = deals.workspace_id AND d.id = deals.id)";
 
 fn lock(unit: &mut Unit<'_>, id: Uuid, if_match: Option<i32>) -> Result<Locked> {
-    let selection = (DealRow::as_select(), (raw::<RuleTypes>(RULES), raw::<Bool>(MOVES)));
+    found(unit, id, if_match, MOVES, " FOR UPDATE OF deals")
+}
+
+fn found(
+    unit: &mut Unit<'_>,
+    id: Uuid,
+    if_match: Option<i32>,
+    moved: &'static str,
+    lock: &'static str,
+) -> Result<Locked> {
+    let selection = (DealRow::as_select(), (raw::<RuleTypes>(RULES), raw::<Bool>(moved)));
     let from = "deals JOIN deal_types ON deal_types.workspace_id = deals.workspace_id \
                 AND deal_types.id = deals.deal_type_id";
     let statement = unit.tenant.select(selection, from, "deals").sql(" AND deals.id = ").bind(id);
     let found: Option<(DealRow, (RuleRow, bool))> = seen_by(statement, &unit.caller.visibility)
-        .sql(" FOR UPDATE OF deals")
+        .sql(lock)
         .get_result(unit.tenant.conn)
         .optional()?;
     let (row, ((mode, skip, back, enabled), moved_meanwhile)) =
@@ -303,6 +318,31 @@ fn lock(unit: &mut Unit<'_>, id: Uuid, if_match: Option<i32>) -> Result<Locked> 
     let rules = rules(&mode, skip, back, enabled)?;
     let stored = unit.store.stored(&mut unit.tenant, row)?;
     Ok(Locked { stored, rules, moved_meanwhile })
+}
+
+/// Changes a deal under lock. Where no transaction has begun, it is first tried without: what is recorded
+/// then is recorded only if the deal is still as it was seen.
+fn change(
+    unit: &mut Unit<'_>,
+    id: Uuid,
+    if_match: Option<i32>,
+    carry_out: impl Fn(&mut Unit<'_>, Locked) -> Result<Stored>,
+) -> Result<Stored> {
+    if !unit.alone {
+        let locked = lock(unit, id, if_match)?;
+        return carry_out(unit, locked);
+    }
+    let moves = |of: &Locked| (of.stored.deal.visit.number, of.stored.deal.is_open());
+    let seen = found(unit, id, if_match, "false", "")?;
+    let before = moves(&seen);
+    match carry_out(unit, seen) {
+        Err(Error::Overtaken) => unit.transaction(|unit| {
+            let mut locked = lock(unit, id, if_match)?;
+            locked.moved_meanwhile |= moves(&locked) != before;
+            carry_out(unit, locked)
+        }),
+        done => done,
+    }
 }
 
 /// Carries out a command on a deal under lock and records it, or, to `validate_only`, does not.
@@ -340,15 +380,19 @@ pub fn transition(
     to: Transition,
     validate_only: bool,
 ) -> Result<Stored> {
-    let locked = lock(unit, id, if_match)?;
-    if locked.moved_meanwhile {
-        let detail = "Somebody else moved the deal at the same moment; look at it again.";
-        return Err(Error::conflict("deal_moved_meanwhile", "/to", detail));
-    }
-    if let Target::Lost { loss_reason_id, competitor_id, .. } = &to.to {
-        check_loss(unit, *loss_reason_id, *competitor_id)?;
-    }
-    command(unit, locked, validate_only, |ledger, facts| transition::transition(ledger, to, facts))
+    change(unit, id, if_match, |unit, locked| {
+        if locked.moved_meanwhile {
+            let detail = "Somebody else moved the deal at the same moment; look at it again.";
+            return Err(Error::conflict("deal_moved_meanwhile", "/to", detail));
+        }
+        if let Target::Lost { loss_reason_id, competitor_id, .. } = &to.to {
+            check_loss(unit, *loss_reason_id, *competitor_id)?;
+        }
+        let to = to.clone();
+        command(unit, locked, validate_only, |ledger, facts| {
+            transition::transition(ledger, to, facts)
+        })
+    })
 }
 
 fn check_loss(unit: &mut Unit<'_>, reason: Option<Uuid>, competitor: Option<Uuid>) -> Result<()> {
@@ -378,15 +422,23 @@ pub fn update(
     unit: &mut Unit<'_>,
     id: Uuid,
     if_match: Option<i32>,
-    mut patch: DealPatch,
+    patch: DealPatch,
     references: References,
 ) -> Result<Stored> {
-    // The client is held before the deal, as it is by a merge of clients: so neither waits for the other.
-    let (client_id, source_id) = check_references(unit, &references)?;
-    patch.client_id = client_id.map(Some).or(patch.client_id);
-    patch.source_id = source_id.map(Some).or(patch.source_id);
-    let locked = lock(unit, id, if_match)?;
-    command(unit, locked, false, |ledger, facts| transition::update(ledger, patch, None, facts))
+    let client = references.client_id;
+    let carry_out = |unit: &mut Unit<'_>| {
+        // The client is held before the deal, as it is by a merge of clients: so neither waits for the other.
+        let (client_id, source_id) = check_references(unit, &references)?;
+        change(unit, id, if_match, |unit, locked| {
+            let mut patch = patch.clone();
+            patch.client_id = client_id.map(Some).or(patch.client_id);
+            patch.source_id = source_id.map(Some).or(patch.source_id);
+            command(unit, locked, false, |ledger, facts| {
+                transition::update(ledger, patch, None, facts)
+            })
+        })
+    };
+    if client.is_some() { unit.transaction(carry_out) } else { carry_out(unit) }
 }
 
 /// The ids of the client and the source, where they are named and all is well.

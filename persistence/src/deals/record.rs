@@ -15,11 +15,12 @@ use voronka_domain::{
 };
 
 use super::{
+    one::One,
     row::{DealRow, object},
     trail,
 };
 use crate::{
-    Result, Unit,
+    Error, Result, Unit,
     events::NewEvent,
     schema::{deals, stage_visits},
     unit::to_json,
@@ -33,26 +34,26 @@ const MANY: usize = 10;
 
 #[derive(Debug, Insertable)]
 #[diesel(table_name = stage_visits, treat_none_as_default_value = false)]
-struct VisitRow {
-    workspace_id: Uuid,
-    deal_id: Uuid,
-    sequence: i32,
-    visit: i32,
-    deal_type_id: Uuid,
-    version_id: Uuid,
-    stage_id: Option<Uuid>,
-    position: i16,
-    entered_at: DateTime<Utc>,
-    left_at: Option<DateTime<Utc>>,
-    ended_by: Option<String>,
-    direction: Option<String>,
-    visit_entered_at: DateTime<Utc>,
-    visit_held_seconds: i64,
-    held: bool,
-    owner_id: Uuid,
-    base_amount: Decimal,
-    probability: Option<Decimal>,
-    cause: serde_json::Value,
+pub(super) struct VisitRow {
+    pub workspace_id: Uuid,
+    pub deal_id: Uuid,
+    pub sequence: i32,
+    pub visit: i32,
+    pub deal_type_id: Uuid,
+    pub version_id: Uuid,
+    pub stage_id: Option<Uuid>,
+    pub position: i16,
+    pub entered_at: DateTime<Utc>,
+    pub left_at: Option<DateTime<Utc>>,
+    pub ended_by: Option<String>,
+    pub direction: Option<String>,
+    pub visit_entered_at: DateTime<Utc>,
+    pub visit_held_seconds: i64,
+    pub held: bool,
+    pub owner_id: Uuid,
+    pub base_amount: Decimal,
+    pub probability: Option<Decimal>,
+    pub cause: serde_json::Value,
 }
 
 /// A deal with what has happened to it, and by whom.
@@ -77,46 +78,86 @@ impl Recordable {
         actors.resize(ledger.events.len(), actor);
         Self { ledger, process, actors }
     }
-}
 
-/// Records what has happened to some deals.
-pub(crate) fn record(unit: &mut Unit<'_>, deals: Vec<Recordable>) -> Result<()> {
-    let mut deals = deals.into_iter().filter(|deal| !deal.ledger.is_unchanged()).peekable();
-    while deals.peek().is_some() {
-        let some: Vec<_> = deals.by_ref().take(DEALS_AT_A_TIME).collect();
-        record_some(unit, some)?;
-        if deals.peek().is_some() {
-            unit.flush()?;
-        }
+    /// The deal's id, if it has been closed.
+    fn closes(&self) -> Option<Uuid> {
+        let Ledger { deal, left, entered, .. } = &self.ledger;
+        (!deal.is_open() && (left.is_some() || !entered.is_empty())).then_some(deal.id)
     }
-    Ok(())
+
+    /// The visits that have begun.
+    fn visits(&self, workspace_id: Uuid) -> Result<Vec<VisitRow>> {
+        let Ledger { deal, events, entered, .. } = &self.ledger;
+        let row = |segment: &Segment| {
+            let mut began = events.iter().zip(&self.actors);
+            let by = began.find(|(event, _)| event.sequence == segment.sequence);
+            let cause = to_json(&by.map(|(_, actor)| actor))?;
+            Ok(visit_row(workspace_id, deal, segment.clone(), &self.process, cause))
+        };
+        entered.iter().map(row).collect()
+    }
 }
 
-fn record_some(unit: &mut Unit<'_>, deals: Vec<Recordable>) -> Result<()> {
-    let now = unit.now;
-    let workspace_id = unit.tenant.workspace_id;
-    let (mut fresh, mut visits, mut closed) = (Vec::new(), Vec::new(), Vec::new());
-    for Recordable { ledger, process, actors } in deals {
-        note(unit, &ledger, &actors)?;
-        let Ledger { deal, before, events, left, entered } = ledger;
-        if !deal.is_open() && (left.is_some() || !entered.is_empty()) {
-            closed.push(deal.id);
+/// Records what has happened to some deals. Where a deal was not locked, somebody else may have been faster:
+/// then nothing happens but [`Error::Overtaken`].
+pub(crate) fn record(unit: &mut Unit<'_>, mut deals: Vec<Recordable>) -> Result<()> {
+    deals.retain(|deal| !deal.ledger.is_unchanged());
+    if deals.len() == 1
+        && unit.events.is_empty()
+        && let Some(deal) = deals.pop()
+    {
+        return match deal.closes() {
+            Some(id) => unit.transaction(|unit| {
+                one(unit, deal)?;
+                trail::keep(unit, vec![id])
+            }),
+            None => one(unit, deal),
+        };
+    }
+    unit.transaction(|unit| {
+        let mut deals = deals.into_iter().peekable();
+        while deals.peek().is_some() {
+            many(unit, deals.by_ref().take(DEALS_AT_A_TIME).collect())?;
+            if deals.peek().is_some() {
+                unit.flush()?;
+            }
         }
+        Ok(())
+    })
+}
+
+fn one(unit: &mut Unit<'_>, deal: Recordable) -> Result<()> {
+    note(unit, &deal.ledger, &deal.actors)?;
+    let (workspace_id, now) = (unit.tenant.workspace_id, unit.now);
+    let events = std::mem::take(&mut unit.events).into_iter();
+    let events = events.map(|event| event.row(workspace_id, now)).collect::<Result<Vec<_>>>()?;
+    let visits = deal.visits(workspace_id)?;
+    let Ledger { deal, before, left, .. } = deal.ledger;
+    let one = One {
+        row: DealRow::of(workspace_id, deal, now),
+        seen: before.map(|before| before.sequence),
+        left: left.map(|(sequence, left)| (sequence, left.at, to_word(&left.end))),
+        visits,
+        events,
+    };
+    if one.execute(unit.tenant.conn)? == 0 { Err(Error::Overtaken) } else { Ok(()) }
+}
+
+fn many(unit: &mut Unit<'_>, deals: Vec<Recordable>) -> Result<()> {
+    let (now, workspace_id) = (unit.now, unit.tenant.workspace_id);
+    let (mut fresh, mut visits) = (Vec::new(), Vec::new());
+    let closed = deals.iter().filter_map(Recordable::closes).collect();
+    for deal in deals {
+        note(unit, &deal.ledger, &deal.actors)?;
+        visits.extend(deal.visits(workspace_id)?);
+        let Ledger { deal, before, left, .. } = deal.ledger;
         if let Some((sequence, left)) = left {
             leave(unit, deal.id, sequence, left)?;
         }
-        for segment in entered {
-            let mut began = events.iter().zip(&actors);
-            let by = began.find(|(event, _)| event.sequence == segment.sequence);
-            let cause = to_json(&by.map(|(_, actor)| actor))?;
-            visits.push(visit_row(workspace_id, &deal, segment, &process, cause));
-        }
-        let is_new = before.is_none();
         let row = DealRow::of(workspace_id, deal, now);
-        if is_new {
-            fresh.push(row);
-        } else {
-            update(unit, row)?;
+        match before {
+            Some(before) => update(unit, row, before.sequence)?,
+            None => fresh.push(row),
         }
     }
     insert(unit, fresh, visits)?;
@@ -203,13 +244,14 @@ fn leave(unit: &mut Unit<'_>, deal_id: Uuid, sequence: i32, left: Left) -> Resul
     Ok(())
 }
 
-fn update(unit: &mut Unit<'_>, row: DealRow) -> Result<()> {
-    diesel::update(
+fn update(unit: &mut Unit<'_>, row: DealRow, seen: i32) -> Result<()> {
+    let updated = diesel::update(
         deals::table
             .filter(deals::workspace_id.eq(unit.tenant.workspace_id))
-            .filter(deals::id.eq(row.id)),
+            .filter(deals::id.eq(row.id))
+            .filter(deals::sequence.eq(seen)),
     )
     .set(&row)
     .execute(unit.tenant.conn)?;
-    Ok(())
+    if updated == 0 { Err(Error::Overtaken) } else { Ok(()) }
 }

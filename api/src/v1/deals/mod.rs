@@ -40,7 +40,7 @@ pub async fn list(call: Call<DealsRead>) -> Responded {
 pub async fn create(call: Call<DealsWrite>, body: Body<NewDealBody>) -> Responded {
     call.no_parameters()?;
     let opening = body.value.into_opening()?;
-    call.write(body.digest, move |unit, _| {
+    call.write_deal(body.digest, move |unit, _| {
         let stored = deals::open(unit, opening)?;
         let (id, version) = (stored.deal.id, stored.deal.sequence);
         let body = DealBody::new(stored, unit.caller.settings.currency);
@@ -76,7 +76,7 @@ pub async fn read(call: Call<DealsRead>, id: Id) -> Responded {
 pub async fn update(call: Call<DealsWrite>, id: Id, body: Body<DealPatchBody>) -> Responded {
     call.no_parameters()?;
     let (patch, references) = body.value.into_patch()?;
-    call.write(body.digest, move |unit, if_match| {
+    call.write_deal(body.digest, move |unit, if_match| {
         let stored = deals::update(unit, id.0, if_match, patch, references)?;
         let version = stored.deal.sequence;
         Ok(Reply::versioned(DealBody::new(stored, unit.caller.settings.currency), version))
@@ -96,7 +96,7 @@ pub async fn update(call: Call<DealsWrite>, id: Id, body: Body<DealPatchBody>) -
 pub async fn transition(call: Call<DealsWrite>, id: Id, body: Body<TransitionBody>) -> Responded {
     call.no_parameters()?;
     let (to, validate_only) = body.value.into_transition()?;
-    call.write(body.digest, move |unit, if_match| {
+    call.write_deal(body.digest, move |unit, if_match| {
         let stored = deals::transition(unit, id.0, if_match, to, validate_only)?;
         let version = stored.deal.sequence;
         Ok(Reply::versioned(DealBody::new(stored, unit.caller.settings.currency), version))

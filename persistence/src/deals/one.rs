@@ -1,0 +1,144 @@
+//! One deal in one statement: its row, its visits and its events. It is a transaction of its own where
+//! none has begun, and without effect where the deal is no longer as it was seen.
+
+use chrono::{DateTime, Utc};
+use diesel::{
+    PgConnection, QueryResult, RunQueryDsl,
+    pg::Pg,
+    query_builder::{AstPass, QueryFragment, QueryId},
+    sql_types::{Integer, Jsonb, Text, Timestamptz, Uuid as SqlUuid},
+};
+
+use super::{record::VisitRow, row::DealRow};
+use crate::{
+    columns::{Columns, columns},
+    events::{EventRow, FLOOR},
+    schema::{deals, stage_visits},
+};
+
+/// What is to be recorded. It answers the number of events that it has recorded: all or none.
+pub(super) struct One {
+    pub row: DealRow,
+    /// Number of the last event that the decision knew; none for a new deal.
+    pub seen: Option<i32>,
+    /// The segment that ended: the event that began it, when it ended, and how.
+    pub left: Option<(i32, DateTime<Utc>, String)>,
+    pub visits: Vec<VisitRow>,
+    pub events: Vec<EventRow>,
+}
+
+columns! { VisitRow, stage_visits {
+    workspace_id, deal_id, sequence, visit, deal_type_id, version_id, stage_id, position, entered_at, left_at,
+    ended_by, direction, visit_entered_at, visit_held_seconds, held, owner_id, base_amount, probability, cause,
+} }
+columns! { DealRow, deals {
+    id, deal_type_id, version_id, title, client_id, owner_id, amount, currency, base_amount, source_id,
+    lead_temperature, expected_close_on, external_source, external_id, status, stage_id, position, depth,
+    hold_reason, hold_resume_on, hold_since, loss_reason_id, loss_note, competitor_id, opened_at, closed_at,
+    visit, visit_entered_at, visit_held_seconds, segment, segment_entered_at, reopened, sequence,
+    last_occurred_at, updated_at,
+} but workspace_id, created_at }
+
+impl QueryFragment<Pg> for One {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        self.deal(out.reborrow())?;
+        if let Some((sequence, at, end)) = &self.left {
+            out.push_sql(", gone AS (UPDATE stage_visits SET left_at = ");
+            out.push_bind_param::<Timestamptz, _>(at)?;
+            out.push_sql(", ended_by = ");
+            out.push_bind_param::<Text, _>(end)?;
+            out.push_sql(" FROM deal WHERE workspace_id = ");
+            out.push_bind_param::<SqlUuid, _>(&self.row.workspace_id)?;
+            out.push_sql(" AND deal_id = ");
+            out.push_bind_param::<SqlUuid, _>(&self.row.id)?;
+            out.push_sql(" AND sequence = ");
+            out.push_bind_param::<Integer, _>(sequence)?;
+            out.push_sql(")");
+        }
+        if !self.visits.is_empty() {
+            out.push_sql(", came AS (INSERT INTO stage_visits (");
+            out.push_sql(VisitRow::NAMES);
+            out.push_sql(")");
+            for (index, visit) in self.visits.iter().enumerate() {
+                out.push_sql(if index == 0 { " SELECT " } else { " UNION ALL SELECT " });
+                visit.values(out.reborrow())?;
+                out.push_sql(" FROM deal");
+            }
+            out.push_sql(")");
+        }
+        // The floor comes after the deal's lock and before the positions, which are drawn row by row.
+        out.push_sql(", floor AS MATERIALIZED (SELECT ");
+        out.push_sql(FLOOR);
+        out.push_sql(
+            " FROM deal) INSERT INTO events (workspace_id, recorded_at, id, event_type, object_id, \
+             sequence, occurred_at, actor, change, object)",
+        );
+        for (index, event) in self.events.iter().enumerate() {
+            out.push_sql(if index == 0 { " SELECT " } else { " UNION ALL SELECT " });
+            self.event(out.reborrow(), event)?;
+            out.push_sql(" FROM floor");
+        }
+        Ok(())
+    }
+}
+
+impl One {
+    fn deal<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("WITH deal AS (");
+        match &self.seen {
+            None => {
+                out.push_sql("INSERT INTO deals (workspace_id, created_at, ");
+                out.push_sql(DealRow::NAMES);
+                out.push_sql(") VALUES (");
+                out.push_bind_param::<SqlUuid, _>(&self.row.workspace_id)?;
+                out.push_sql(", ");
+                out.push_bind_param::<Timestamptz, _>(&self.row.created_at)?;
+                out.push_sql(", ");
+                self.row.values(out.reborrow())?;
+                out.push_sql(")");
+            }
+            Some(seen) => {
+                out.push_sql("UPDATE deals SET (");
+                out.push_sql(DealRow::NAMES);
+                out.push_sql(") = ROW(");
+                self.row.values(out.reborrow())?;
+                out.push_sql(") WHERE workspace_id = ");
+                out.push_bind_param::<SqlUuid, _>(&self.row.workspace_id)?;
+                out.push_sql(" AND id = ");
+                out.push_bind_param::<SqlUuid, _>(&self.row.id)?;
+                out.push_sql(" AND sequence = ");
+                out.push_bind_param::<Integer, _>(seen)?;
+            }
+        }
+        out.push_sql(" RETURNING id)");
+        Ok(())
+    }
+
+    fn event<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>, event: &'b EventRow) -> QueryResult<()> {
+        out.push_bind_param::<SqlUuid, _>(&self.row.workspace_id)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Timestamptz, _>(&event.recorded_at)?;
+        out.push_sql(", ");
+        out.push_bind_param::<SqlUuid, _>(&event.id)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Text, _>(event.event_type)?;
+        out.push_sql(", ");
+        out.push_bind_param::<SqlUuid, _>(&event.object_id)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Integer, _>(&event.sequence)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Timestamptz, _>(&event.occurred_at)?;
+        for json in [&event.actor, &event.change, &event.object] {
+            out.push_sql(", ");
+            out.push_bind_param::<Jsonb, _>(json)?;
+        }
+        Ok(())
+    }
+}
+
+impl QueryId for One {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl RunQueryDsl<PgConnection> for One {}
