@@ -57,8 +57,9 @@ fuzz-api: build ## Ask a server for everything that its description allows and f
 	@target/fuzz-api/bin/python integration-tests/fuzz-api/run.py "$(TARGET)/voronka" \
 		--max-time $(or $(FUZZ_SECONDS),300) $(ARGS)
 
-bench: setup ## Run the benchmarks
-	@$(ENV) cargo run --release --locked -p voronka-integration-tests --bin bench -- $(ARGS)
+bench: setup ## Measure the release server beside pgbench; ARGS="--quick" in a minute, ARGS=move only that
+	@$(ENV) cargo build --release --locked -p voronka-api -p voronka-integration-tests --bin voronka --bin bench
+	@$(ENV) "$${CARGO_TARGET_DIR:-target}/release/bench" $(ARGS)
 
 audit: ## Check the dependencies' licences, advisories and sources
 	@$(ENV) cargo deny --version >/dev/null 2>&1 || { echo 'cargo-deny is missing: cargo install --locked cargo-deny' >&2; exit 1; }
