@@ -92,6 +92,8 @@ mod tests {
         ];
         assert_eq!(rounded, published);
         assert_eq!((curve.quantile(0.5), curve.quantile(0.9)), (Some(23.0), None));
+        // lifelines 0.30.3: restricted_mean_survival_time(KaplanMeierFitter().fit(weeks, ended), t=35)
+        assert!((curve.mean().unwrap() - 23.287_394_957_983).abs() < 1e-9);
     }
 
     proptest! {
