@@ -130,6 +130,10 @@ fn other_words() -> Vec<(String, &'static str, Vec<&'static str>)> {
         ("Workspace".into(), "deal_visibility", vec!["by_role", "everyone"]),
         ("Transition".into(), "to", vec!["stage", "next", "won", "lost", "open", "hold", "resume"]),
         ("ApiKey".into(), "scopes", scopes),
+        ("GateRequirement".into(), "kind", vec!["field"]),
+        ("ImportSpec".into(), "kind", vec!["deals", "stage_events"]),
+        ("ImportSpec".into(), "encoding", vec!["utf-8", "utf-16le", "utf-16be", "windows-1251"]),
+        ("ImportSpec".into(), "decimal", vec![".", ","]),
     ]
 }
 

@@ -158,14 +158,15 @@ pub struct ImportSpec {
     /// owner, amount, source, lead_temperature, expected_close_on, opened_at, stage, stage_entered_at,
     /// closed_at, loss_reason, note, competitor. Of `stage_events`: case_id, activity, occurred_at (all
     /// three required), user, owner, amount, title, client, source, loss_reason, note, competitor.
-    #[schema(value_type = Object)]
+    #[schema(value_type = BTreeMap<String, ImportColumn>)]
     mapping: serde_json::Value,
     /// Value of the stage or activity column to `{"stage": key}`, `{"won": true}`, `{"lost": reason}` or
     /// `{"ignore": true}`; beside `won` and `lost`, `stage` says where it was closed. Without a map, keys and
     /// names of stages, `won` and `lost` are understood.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = BTreeMap<String, ImportTarget>, required = false)]
     stage_map: serde_json::Value,
     /// Names the system that the external ids belong to; `import` by default.
+    #[schema(nullable = false)]
     external_source: Option<String>,
     /// ISO 4217; the workspace's base currency by default.
     currency: Option<String>,
@@ -182,9 +183,35 @@ pub struct ImportSpec {
     /// Decimal sign, `.` or `,`; by default either, where it cannot be taken for anything else.
     decimal: Option<String>,
     /// Create users, clients, sources, competitors and loss reasons that do not exist.
+    #[schema(nullable = false)]
     create_missing: Option<bool>,
     /// Say what would happen, and change nothing.
+    #[schema(nullable = false)]
     dry_run: Option<bool>,
+}
+
+/// Where a field comes from: a column of the file, or one value for every row.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[allow(dead_code)]
+pub enum ImportColumn {
+    Column(String),
+    Value(String),
+}
+
+/// What a value of the stage or activity column means.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub struct ImportTarget {
+    /// Key of the stage.
+    stage: Option<String>,
+    #[schema(nullable = false)]
+    won: Option<bool>,
+    /// The loss reason.
+    lost: Option<String>,
+    #[schema(nullable = false)]
+    ignore: Option<bool>,
 }
 
 /// Import a file
