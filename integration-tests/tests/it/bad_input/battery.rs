@@ -81,13 +81,14 @@ const NASTY: &[&str] = &[
     "csv",
 ];
 
-struct Operation {
-    method: Method,
-    path: String,
-    said: &'static Value,
+pub struct Operation {
+    pub method: Method,
+    /// With the id of a thing that exists.
+    pub path: String,
+    pub said: &'static Value,
 }
 
-fn operations(world: &World) -> Vec<Operation> {
+pub fn operations(world: &World) -> Vec<Operation> {
     let paths = openapi::document()["paths"].as_object().into_iter().flatten();
     let mut operations = Vec::new();
     for (path, item) in paths {

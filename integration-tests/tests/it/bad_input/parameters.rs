@@ -288,7 +288,15 @@ fn imports(world: &World) -> Vec<Bad> {
     let map = |target: Value, pointer| spec("stage_map", json!({ "x": target }), pointer);
     let json = |text: &str| raw(multipart(&[("spec", text.as_bytes()), ("file", FILE)]), "");
     let huge = vec![b'a'; 20_001];
+    let preview = |parts: &[(&str, &[u8])], pointer| {
+        let row = Bad::any(Method::POST, "/v1/imports/preview", 422, "validation_failed");
+        let row = row.raw(multipart(parts));
+        row.header("content-type", "multipart/form-data; boundary=b").at(pointer)
+    };
     vec![
+        preview(&[("kind", b"moons"), ("file", FILE)], "/kind"),
+        preview(&[("deal_type_id", b"x"), ("file", FILE)], "/deal_type_id"),
+        preview(&[("kind", b"deals")], "/file"),
         spec("kind", json!("moons"), "/kind"),
         spec("deal_type_id", json!(NOBODY), "/deal_type_id"),
         spec("deal_type_id", json!(null), "/deal_type_id"),

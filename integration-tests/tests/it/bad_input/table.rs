@@ -3,7 +3,12 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{Bad, parameters, world::World};
+use super::{
+    Bad,
+    battery::{Operation, operations},
+    parameters,
+    world::World,
+};
 
 pub const NOBODY: &str = "0199c2f0-7a35-7d0e-9d5a-3f0a5f1c2b11";
 
@@ -21,6 +26,37 @@ pub async fn all(world: &World) -> Vec<Bad> {
 
 fn deep(levels: usize) -> String {
     format!(r#"{{"name":{}1{}}}"#, "[".repeat(levels), "]".repeat(levels))
+}
+
+/// What every operation refuses, whatever it is: each has these rows by itself.
+pub fn everywhere(world: &World) -> Vec<Bad> {
+    let mut rows = Vec::new();
+    for Operation { method, path, said } in operations(world) {
+        let content = &said["requestBody"]["content"];
+        if content["application/json"].is_object() {
+            let send = |body: &str| {
+                Bad::new(method.clone(), &path).raw(body).gives(400, "malformed_json").at("")
+            };
+            rows.push(send("{"));
+            rows.push(send("[]").gives(422, "validation_failed"));
+            rows.push(send("{\"colour\":\"red\"}").gives(422, "validation_failed").at("/colour"));
+            rows.push(
+                send("{}")
+                    .header("content-type", "text/plain")
+                    .gives(415, "unsupported_media_type")
+                    .at("/content-type"),
+            );
+        } else if method == Method::GET {
+            let separator = if path.contains('?') { '&' } else { '?' };
+            rows.push(Bad::get(format!("{path}{separator}colour=red"), "/colour"));
+            rows.push(Bad::get(format!("{path}{separator}q=%FF"), "/"));
+        }
+        let nobody = Bad::any(method, path, 401, "unauthenticated");
+        if said["security"].is_array() {
+            rows.push(nobody.header("authorization", "Bearer nobody"));
+        }
+    }
+    rows
 }
 
 /// What is no JSON object, or not of the operation's media type, or nowhere.
@@ -105,7 +141,16 @@ fn texts(world: &World) -> Vec<Bad> {
         (body["name"], body["colour"]) = (json!("a"), json!("red"));
         rows.push(Bad::post(path, body, "/colour"));
     }
-    for path in ["sources", "clients", "contacts", "departments", "users", "deal-types"] {
+    for path in [
+        "sources",
+        "competitors",
+        "loss-reasons",
+        "clients",
+        "contacts",
+        "departments",
+        "users",
+        "deal-types",
+    ] {
         let path = format!("/v1/{path}");
         let path = format!("{path}/{}", world.id_for(&path));
         rows.push(Bad::patch(&path, json!({ "name": "   " }), "/name"));
