@@ -49,6 +49,16 @@ openapi: setup ## Write openapi.yaml from the code
 	@$(ENV) cargo run -q --locked -p voronka-api --bin voronka -- openapi >openapi.yaml.new || { rm -f openapi.yaml.new; exit 1; }
 	@mv openapi.yaml.new openapi.yaml
 
+# Without a sanitizer: Voronka has no unsafe code that one could look into. FUZZ_TARGETS=lists runs one.
+FUZZ_TARGETS ?= $(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs)))
+fuzz: setup ## Run the fuzz targets of fuzz/, FUZZ_SECONDS each
+	@$(ENV) cargo fuzz --version >/dev/null 2>&1 || { echo 'cargo-fuzz is missing: cargo install --locked cargo-fuzz' >&2; exit 1; }
+	@$(ENV) for target in $(FUZZ_TARGETS); do \
+		mkdir -p fuzz/corpus/$$target && \
+		RUSTC_BOOTSTRAP=1 cargo fuzz run --fuzz-dir fuzz --sanitizer none $$target fuzz/corpus/$$target fuzz/seeds/$$target -- \
+			-max_total_time=$(or $(FUZZ_SECONDS),120) -print_final_stats=1 $(ARGS) || exit 1; \
+	done
+
 # Exact versions, so that a run can be repeated.
 fuzz-api: build ## Ask a server for everything that its description allows and forbids
 	@test -x target/fuzz-api/bin/pip || python3 -m venv target/fuzz-api || { \

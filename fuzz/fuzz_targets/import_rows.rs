@@ -1,0 +1,101 @@
+//! A CSV file under a plan that maps every field: each row is read or rejected with a reason, and what is read
+//! is within the bounds of what is kept.
+#![no_main]
+
+use std::sync::LazyLock;
+
+use chrono::{DateTime, Datelike, Utc};
+use libfuzzer_sys::fuzz_target;
+use rust_decimal::Decimal;
+use serde_json::json;
+use uuid::Uuid;
+use voronka_domain::{
+    Currency, Money,
+    import::{Plan, Row, Spec},
+    process::{Mode, Process, StageDraft, publish},
+};
+
+const DEALS: &str = "external_id,title,client,owner,amount,source,lead_temperature,expected_close_on,\
+    opened_at,stage,stage_entered_at,closed_at,loss_reason,note,competitor";
+const EVENTS: &str = "case_id,activity,occurred_at,user,owner,amount,title,client,source,loss_reason,note,\
+    competitor";
+
+static PROCESS: LazyLock<Process> = LazyLock::new(|| {
+    let stage = |name: &str| StageDraft { name: name.to_owned(), ..StageDraft::default() };
+    let stages = publish(Mode::Manual, vec![stage("First"), stage("Second")], Uuid::nil);
+    let (version_id, deal_type_id) = (Uuid::nil(), Uuid::nil());
+    Process { version_id, deal_type_id, number: 1, stages: stages.expect("stages") }
+});
+
+static PLANS: LazyLock<Vec<Plan>> = LazyLock::new(|| {
+    let plan = |kind: &str, columns: &str, format: Option<&str>, decimal: Option<&str>| {
+        let header: Vec<String> = columns.split(',').map(|name| name.trim().to_owned()).collect();
+        let mapping: serde_json::Map<_, _> =
+            header.iter().map(|name| (name.clone(), json!({ "column": name }))).collect();
+        let spec: Spec = serde_json::from_value(json!({
+            "kind": kind, "deal_type_id": Uuid::nil(), "mapping": mapping, "date_format": format,
+            "decimal": decimal,
+            "stage_map": { "Won": { "won": true }, "Lost": { "lost": "Price", "stage": "first" },
+                "-": { "ignore": true }, "Start": { "stage": "first" } },
+        }))
+        .expect("a spec");
+        let euros = Currency::parse("EUR").expect("a currency");
+        spec.plan(&header, &["first", "second"], chrono_tz::Europe::Amsterdam, euros)
+            .expect("a plan")
+    };
+    vec![
+        plan("deals", DEALS, None, None),
+        plan("deals", DEALS, Some("M/D/YYYY"), Some(".")),
+        plan("stage_events", EVENTS, None, None),
+        plan("stage_events", EVENTS, Some("DD.MM.YYYY HH:mm"), Some(",")),
+    ]
+});
+
+fn check(texts: &[&Option<String>], amount: Option<Money>, times: &[Option<DateTime<Utc>>]) {
+    for text in texts.iter().copied().flatten() {
+        assert!(!text.trim().is_empty() && !text.contains('\0') && text.chars().count() <= 4_000);
+    }
+    if let Some(Money { amount, .. }) = amount {
+        assert!(amount >= Decimal::ZERO && amount.scale() <= 4);
+    }
+    assert!(times.iter().flatten().all(|time| (1970..=9999).contains(&time.year())));
+}
+
+fuzz_target!(|data: &[u8]| {
+    let Some((choice, file)) = data.split_first() else { return };
+    let plan = &PLANS[usize::from(*choice) % PLANS.len()];
+    let mut reader = csv::ReaderBuilder::new().flexible(true).has_headers(false).from_reader(file);
+    for (line, record) in reader.records().enumerate() {
+        let Ok(record) = record else { continue };
+        let record: Vec<String> = record.iter().map(str::to_owned).collect();
+        let read = plan.read(line as u64, &record, &PROCESS);
+        assert_eq!(read, plan.read(line as u64, &record, &PROCESS));
+        match read {
+            Err(faults) => {
+                assert!(!faults.is_empty());
+                for fault in faults {
+                    assert!(!fault.code.is_empty() && !fault.reason.is_empty());
+                }
+            }
+            Ok(Row::Deal(row)) => {
+                assert!(!row.external_id.is_empty());
+                check(
+                    &[&row.title, &row.client, &row.owner, &row.source, &row.note, &row.competitor],
+                    row.amount,
+                    &[row.opened_at, row.stage_entered_at, row.closed_at],
+                );
+                assert!(
+                    row.expected_close_on.is_none_or(|day| (1970..=9999).contains(&day.year()))
+                );
+            }
+            Ok(Row::Event(row)) => {
+                assert!(!row.case_id.is_empty());
+                check(
+                    &[&row.title, &row.client, &row.owner, &row.source, &row.note, &row.user],
+                    row.amount,
+                    &[Some(row.occurred_at)],
+                );
+            }
+        }
+    }
+});

@@ -1,0 +1,22 @@
+//! The first line is a file's header, the rest a spec in JSON: what is read is printed and read again as the
+//! same, and it fits the file or its faults have pointers.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use voronka_domain::{Currency, import::Spec};
+
+fuzz_target!(|text: &str| {
+    let (header, spec) = text.split_once('\n').unwrap_or(("id,stage", text));
+    let Ok(spec) = serde_json::from_str::<Spec>(spec) else { return };
+    let printed = serde_json::to_string(&spec).expect("JSON");
+    assert_eq!(serde_json::from_str::<Spec>(&printed).expect("the same"), spec, "{printed}");
+    let header: Vec<String> = header.split(',').map(str::to_owned).collect();
+    let euros = Currency::parse("EUR").expect("a currency");
+    let plan = spec.plan(&header, &["first", "second"], chrono_tz::Europe::Amsterdam, euros);
+    if let Err(refusal) = plan {
+        assert!(!refusal.faults().is_empty());
+        for fault in refusal.faults() {
+            assert!(fault.pointer.starts_with('/') && !fault.detail.is_empty(), "{fault:?}");
+        }
+    }
+});
