@@ -39,6 +39,9 @@ use crate::{
         (name = "Sources", description = "Where deals come from."),
         (name = "Competitors", description = "Who else clients could buy from."),
         (name = "Loss reasons", description = "Why deals are lost."),
+        (name = "Custom fields", description = "What a workspace adds to its deals and clients."),
+        (name = "Exchange rates", description = "What currencies are worth in the base currency."),
+        (name = "Segments", description = "Saved conditions over deals or clients."),
         (name = "Deal types", description = "Sales processes and their versions."),
         (name = "Deals", description = "Deals, their moves and their history."),
         (name = "Imports", description = "Deals and event logs from files."),
@@ -146,7 +149,8 @@ fn complete_operation(path: &str, method: &str, operation: &mut Map<String, Valu
         // The list behind a figure is paged and sorted, and not filtered further.
         parameters.extend(lists::parameters(&behind::LIST).into_iter().take(3));
     }
-    if method == "post" {
+    let searches = id.starts_with("search");
+    if method == "post" && !searches {
         parameters.push(idempotency_key(is_login));
     }
     if writes_resource {
@@ -171,7 +175,7 @@ fn complete_operation(path: &str, method: &str, operation: &mut Map<String, Valu
         codes.extend(["body_too_large", "unsupported_media_type", "validation_failed"]);
         codes.push("malformed_json");
     }
-    if method == "post" && !is_login {
+    if method == "post" && !is_login && !searches {
         codes.extend(["idempotency_key_in_flight", "idempotency_key_reused"]);
     }
     if writes_resource {
@@ -221,14 +225,15 @@ fn own_codes(id: &str) -> &'static [&'static str] {
         "createUser" => &["email_taken"],
         "updateUser" => &["email_taken", "last_admin"],
         "updateDepartment" => &["department_loop"],
-        "createSource" | "updateSource" | "createCompetitor" | "updateCompetitor"
-        | "createLossReason" | "updateLossReason" | "createDealType" | "updateDealType" => {
-            &["name_taken"]
-        }
         "createClient" => &["external_id_taken"],
         "updateClient" => &["external_id_taken", "client_merged"],
         "upsertClient" => &["external_id_taken"],
         "mergeClients" => &["client_merged"],
+        "createCustomField" => &["key_taken"],
+        "createExchangeRate" => &["exchange_rate_taken"],
+        "createSegment" | "updateSegment" | "createSource" | "updateSource"
+        | "createCompetitor" | "updateCompetitor" | "createLossReason" | "updateLossReason"
+        | "createDealType" | "updateDealType" => &["name_taken"],
         "createDeal" => &[
             "external_id_taken",
             "deal_type_disabled",

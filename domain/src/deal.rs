@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
+    custom_field::Custom,
     event::{Change, Details, Event},
     money::Money,
     process::{Process, Stage},
@@ -154,9 +155,9 @@ impl Deal {
         match &event.change {
             Change::Opened { .. } => {}
             Change::StageChanged { to, .. } => self.enter(Some(to.clone()), event),
-            Change::Won { .. } => self.close(Status::Won, at),
-            Change::Lost { loss, .. } => {
-                self.close(Status::Lost, at);
+            Change::Won { base_amount, .. } => self.close(Status::Won, *base_amount, at),
+            Change::Lost { loss, base_amount, .. } => {
+                self.close(Status::Lost, *base_amount, at);
                 self.loss = Some(loss.clone());
             }
             Change::Reopened { stage, .. } => {
@@ -207,7 +208,8 @@ impl Deal {
         self.visit.segment_entered_at = event.occurred_at;
     }
 
-    fn close(&mut self, status: Status, at: DateTime<Utc>) {
+    fn close(&mut self, status: Status, base_amount: Option<Decimal>, at: DateTime<Utc>) {
+        self.details.base_amount = base_amount.unwrap_or(self.details.base_amount);
         self.visit.held_seconds = self.held_seconds(at);
         self.status = status;
         self.closed_at = Some(at);
@@ -249,6 +251,7 @@ pub struct NewDeal {
     pub lead_temperature: Option<LeadTemperature>,
     pub expected_close_on: Option<NaiveDate>,
     pub external_id: Option<ExternalId>,
+    pub custom: Custom,
     pub opened_at: Option<DateTime<Utc>>,
     /// The stage to open in, if not the first.
     pub stage_key: Option<String>,
@@ -265,4 +268,6 @@ pub struct DealPatch {
     pub lead_temperature: Option<Option<LeadTemperature>>,
     pub expected_close_on: Option<Option<NaiveDate>>,
     pub external_id: Option<Option<ExternalId>>,
+    /// All values after the change.
+    pub custom: Option<Custom>,
 }

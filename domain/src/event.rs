@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
+    custom_field::Custom,
     deal::{ExternalId, LeadTemperature, Loss, StageRef},
     money::Money,
 };
@@ -23,6 +24,8 @@ pub struct Details {
     pub lead_temperature: Option<LeadTemperature>,
     pub expected_close_on: Option<NaiveDate>,
     pub external_id: Option<ExternalId>,
+    #[serde(default, skip_serializing_if = "Custom::is_empty")]
+    pub custom: Custom,
 }
 
 /// Which way a deal went into a stage.
@@ -64,10 +67,16 @@ pub enum Change {
     Won {
         from: Option<StageRef>,
         r#override: Option<Override>,
+        /// The amount at the closing day's rate, of a deal in another currency than the base.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        base_amount: Option<Decimal>,
     },
     Lost {
         from: Option<StageRef>,
         loss: Loss,
+        /// As of `Won`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        base_amount: Option<Decimal>,
     },
     Reopened {
         stage: Option<StageRef>,

@@ -6,8 +6,9 @@ use uuid::Uuid;
 
 use crate::{
     catalogue::NAME_LENGTH,
+    condition::Schema,
     fault::{Faults, Refusal},
-    gate::Requirement,
+    gate::{Draft, Requirement},
 };
 
 /// More stages than any described process has; seven are advised.
@@ -46,7 +47,7 @@ pub struct StageDraft {
     pub goal: Option<String>,
     pub probability: Option<Decimal>,
     pub norm_days: Option<Decimal>,
-    pub gate: Vec<Requirement>,
+    pub gate: Vec<Draft>,
 }
 
 /// A stage of a published version.
@@ -96,6 +97,11 @@ impl Process {
         self.stages.iter().find(|stage| stage.key == key)
     }
 
+    /// Whether a gate looks at the deal's client.
+    pub fn looks_at_client(&self) -> bool {
+        self.stages.iter().flat_map(|stage| &stage.gate).any(Requirement::looks_at_client)
+    }
+
     pub fn last_position(&self) -> i16 {
         i16::try_from(self.stages.len()).unwrap_or(i16::MAX)
     }
@@ -116,10 +122,12 @@ impl Process {
     }
 }
 
-/// Checks the description of a version and numbers its stages. `ids` gives each stage its id.
+/// Checks the description of a version and numbers its stages. `schema` has the fields that gates may
+/// look at; `ids` gives each stage its id.
 pub fn publish(
     mode: Mode,
     drafts: Vec<StageDraft>,
+    schema: &Schema<'_>,
     mut ids: impl FnMut() -> Uuid,
 ) -> Result<Vec<Stage>, Refusal> {
     let mut faults = Faults::default();
@@ -151,6 +159,11 @@ pub fn publish(
         if given && stages.iter().any(|stage| stage.key == key) {
             faults.add(format!("/stages/{index}/key"), "duplicate", "Another stage has this key.");
         }
+        let gate = draft.gate.into_iter().enumerate();
+        let fit = |(number, requirement): (usize, Draft)| {
+            requirement.fit(&format!("/stages/{index}/gate/{number}"), schema, &mut faults)
+        };
+        let gate = gate.filter_map(fit).collect();
         stages.push(Stage {
             id: ids(),
             key,
@@ -159,7 +172,7 @@ pub fn publish(
             goal: draft.goal,
             probability: draft.probability.unwrap_or_else(|| default_probability(position, count)),
             norm_days: draft.norm_days,
-            gate: draft.gate,
+            gate,
         });
     }
     faults.into_result()?;
@@ -221,13 +234,16 @@ fn default_probability(position: i16, count: usize) -> Decimal {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::custom_field::Entity;
+
+    const NO_FIELDS: Schema<'_> = Schema { over: Entity::Deal, custom: &[] };
 
     fn named(names: &[&str]) -> Vec<StageDraft> {
         names.iter().map(|n| StageDraft { name: (*n).into(), ..StageDraft::default() }).collect()
     }
 
     fn process(names: &[&str]) -> Process {
-        let stages = publish(Mode::Manual, named(names), Uuid::nil).unwrap();
+        let stages = publish(Mode::Manual, named(names), &NO_FIELDS, Uuid::nil).unwrap();
         Process { version_id: Uuid::nil(), deal_type_id: Uuid::nil(), number: 1, stages }
     }
 
@@ -246,7 +262,7 @@ mod tests {
         drafts[1].key = Some("Bad key".into());
         drafts[1].probability = Some(Decimal::TWO);
         drafts[1].norm_days = Some(Decimal::ZERO);
-        let faults = publish(Mode::Manual, drafts, Uuid::nil).unwrap_err().faults();
+        let faults = publish(Mode::Manual, drafts, &NO_FIELDS, Uuid::nil).unwrap_err().faults();
         let pointers: Vec<_> = faults.iter().map(|f| f.pointer.as_str()).collect();
         assert_eq!(
             pointers,
@@ -257,7 +273,7 @@ mod tests {
             (Mode::Manual, vec![]),
             (Mode::Untracked, named(&["a"])),
         ] {
-            assert!(publish(mode, drafts, Uuid::nil).is_err());
+            assert!(publish(mode, drafts, &NO_FIELDS, Uuid::nil).is_err());
         }
     }
 

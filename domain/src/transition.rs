@@ -1,12 +1,16 @@
 //! The one gate for every way in: what may happen to a deal, and what follows from it.
 
 use chrono::{DateTime, NaiveDate, SubsecRound, TimeDelta, Utc};
+use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use crate::{
     catalogue::NAME_LENGTH,
+    client::ClientFacts,
+    condition::{Moment, Subject},
     deal::{Deal, DealPatch, Loss, NewDeal, StageRef, Status},
     event::{Change, Details, Direction, Event, Override},
+    exchange::Rates,
     fault::{Fault, Faults, Refusal},
     ledger::Ledger,
     money::Money,
@@ -64,6 +68,16 @@ pub struct Facts<'a> {
     pub now: DateTime<Utc>,
     /// The caller is a head or an administrator.
     pub may_override: bool,
+    /// Rates of the currencies that the command is about.
+    pub rates: &'a Rates,
+    /// The deal's client, if a gate looks at it.
+    pub client: Option<&'a ClientFacts>,
+}
+
+impl Facts<'_> {
+    fn to_base(self, amount: Money, at: DateTime<Utc>) -> Result<Decimal, Fault> {
+        self.rates.to_base(amount, self.settings.currency, self.settings.day(at))
+    }
 }
 
 /// Opens a deal in the first stage of its process.
@@ -74,20 +88,21 @@ pub fn open(new: NewDeal, facts: &Facts<'_>) -> Result<Ledger, Refusal> {
     let mut faults = Faults::default();
     let amount = new.amount.unwrap_or_else(|| Money::zero(facts.settings.currency));
     check_text(&mut faults, Some(&new.title), new.external_id.as_ref());
-    check_currency(&mut faults, amount, facts);
     let opened_at = kept(new.opened_at.unwrap_or(facts.now));
     check_not_future(&mut faults, "/opened_at", opened_at, facts.now);
+    let base_amount = faults.take(facts.to_base(amount, opened_at));
     faults.into_result()?;
     let details = Details {
         title: new.title.trim().to_owned(),
         client_id: new.client_id,
         owner_id: new.owner_id,
         amount,
-        base_amount: amount.amount,
+        base_amount: base_amount.unwrap_or_default(),
         source_id: new.source_id,
         lead_temperature: new.lead_temperature,
         expected_close_on: new.expected_close_on,
         external_id: new.external_id,
+        custom: new.custom,
     };
     let first = facts.process.at(1);
     let stage = match &new.stage_key {
@@ -133,7 +148,7 @@ pub fn transition(
     let change = match command.to {
         Target::Stage { stage_key } => to_stage(deal, &stage_key, reason, facts)?,
         Target::Next => to_next(deal, reason, facts)?,
-        Target::Won => won(deal, reason, facts)?,
+        Target::Won => won(deal, reason, at, facts)?,
         Target::Lost { loss_reason_id, note, competitor_id } => {
             require_open(deal)?;
             check_note("/note", note.as_deref())?;
@@ -141,6 +156,7 @@ pub fn transition(
             Change::Lost {
                 from: deal.stage.clone(),
                 loss: Loss { loss_reason_id, note, competitor_id },
+                base_amount: closing_amount(deal, at, facts)?,
             }
         }
         Target::Open { stage_key } => reopen(deal, stage_key, reason, facts)?,
@@ -166,9 +182,6 @@ pub fn update(
     let mut faults = Faults::default();
     let external = patch.external_id.as_ref().and_then(Option::as_ref);
     check_text(&mut faults, patch.title.as_deref(), external);
-    if let Some(amount) = patch.amount {
-        check_currency(&mut faults, amount, facts);
-    }
     faults.into_result()?;
     let at = instant(deal, occurred_at, facts)?;
     let amount = patch.amount.filter(|amount| *amount != deal.amount);
@@ -177,6 +190,8 @@ pub fn update(
     if !deal.is_open() && (amount.is_some() || owner.is_some() || expected.is_some()) {
         return Err(Refusal::DealClosed);
     }
+    let base_amount = amount.map(|amount| facts.to_base(amount, at)).transpose();
+    let base_amount = base_amount.map_err(|fault| Refusal::Invalid(vec![fault]))?;
     let previous = deal.details.clone();
     let mut current = previous.clone();
     set(&mut current.title, patch.title.map(|title| title.trim().to_owned()));
@@ -185,12 +200,13 @@ pub fn update(
     set(&mut current.lead_temperature, patch.lead_temperature);
     set(&mut current.expected_close_on, expected);
     set(&mut current.external_id, patch.external_id);
+    set(&mut current.custom, patch.custom);
     if current != previous {
         ledger.push(at, Change::Updated { previous: previous.clone(), current });
     }
-    if let Some(current) = amount {
+    if let Some((current, base_amount)) = amount.zip(base_amount) {
         let previous = previous.amount;
-        ledger.push(at, Change::AmountChanged { previous, current, base_amount: current.amount });
+        ledger.push(at, Change::AmountChanged { previous, current, base_amount });
     }
     if let Some(current) = owner {
         ledger.push(at, Change::OwnerChanged { previous: previous.owner_id, current });
@@ -309,10 +325,16 @@ fn pass(
     Ok(Change::StageChanged { from: from.into(), to: to.into(), direction, r#override })
 }
 
-fn won(deal: &Deal, reason: Option<&str>, facts: &Facts<'_>) -> Result<Change, Refusal> {
+fn won(
+    deal: &Deal,
+    reason: Option<&str>,
+    at: DateTime<Utc>,
+    facts: &Facts<'_>,
+) -> Result<Change, Refusal> {
     require_open(deal)?;
+    let base_amount = closing_amount(deal, at, facts)?;
     let Some(here) = deal.stage_in(facts.process) else {
-        return Ok(Change::Won { from: None, r#override: None });
+        return Ok(Change::Won { from: None, r#override: None, base_amount });
     };
     let last = facts.process.last_position();
     if here.position < last && !facts.rules.allow_skip {
@@ -320,7 +342,17 @@ fn won(deal: &Deal, reason: Option<&str>, facts: &Facts<'_>) -> Result<Change, R
         return Err(Refusal::WinBeforeLastStage(name.unwrap_or_default()));
     }
     let r#override = gates(deal, here.position, last.saturating_add(1), reason, facts)?;
-    Ok(Change::Won { from: Some(here.into()), r#override })
+    Ok(Change::Won { from: Some(here.into()), r#override, base_amount })
+}
+
+/// A closed deal is worth what it is on the day of its closing.
+fn closing_amount(
+    deal: &Deal,
+    at: DateTime<Utc>,
+    facts: &Facts<'_>,
+) -> Result<Option<Decimal>, Refusal> {
+    let amount = facts.to_base(deal.amount, at).map_err(|fault| Refusal::Invalid(vec![fault]))?;
+    Ok((deal.amount.currency != facts.settings.currency).then_some(amount))
 }
 
 /// The gates from one position up to another. A stage that is skipped is passed like any other, or
@@ -332,7 +364,7 @@ fn gates(
     reason: Option<&str>,
     facts: &Facts<'_>,
 ) -> Result<Option<Override>, Refusal> {
-    let unmet = unmet(deal, facts.process, from, to);
+    let unmet = unmet(deal, facts, from, to);
     match reason.map(str::trim) {
         _ if unmet.is_empty() => Ok(None),
         None => Err(Refusal::StageGateUnmet(unmet)),
@@ -347,13 +379,17 @@ fn gates(
 }
 
 /// Every requirement that is not met in the stages at positions `from..to`.
-pub fn unmet(deal: &Deal, process: &Process, from: i16, to: i16) -> Vec<Fault> {
-    process
+pub fn unmet(deal: &Deal, facts: &Facts<'_>, from: i16, to: i16) -> Vec<Fault> {
+    let subject = Subject { deal: Some(deal), client: facts.client };
+    let moment = Moment { now: facts.now, settings: facts.settings };
+    facts
+        .process
         .stages
         .iter()
         .filter(|stage| (from..to).contains(&stage.position))
         .flat_map(|stage| {
-            let open = stage.gate.iter().filter(|requirement| !requirement.is_met(deal));
+            let open =
+                stage.gate.iter().filter(|requirement| !requirement.is_met(deal, subject, &moment));
             open.map(|requirement| requirement.unmet(&stage.name))
         })
         .collect()
@@ -435,14 +471,6 @@ fn check_not_future(faults: &mut Faults, pointer: &str, at: DateTime<Utc>, now: 
     }
     if at.timestamp() < 0 {
         faults.add(pointer, "out_of_range", "Must not be before 1970.");
-    }
-}
-
-fn check_currency(faults: &mut Faults, amount: Money, facts: &Facts<'_>) {
-    if amount.currency != facts.settings.currency {
-        let base = facts.settings.currency;
-        let detail = format!("No exchange rate from {} to {base} is known.", amount.currency);
-        faults.add("/amount/currency", "exchange_rate_missing", detail);
     }
 }
 

@@ -15,7 +15,7 @@ use diesel::{
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use moka::sync::Cache;
 use uuid::Uuid;
-use voronka_domain::process::Process;
+use voronka_domain::{custom_field::CustomField, process::Process};
 
 use crate::{Caller, Error, Result};
 
@@ -98,6 +98,7 @@ pub struct Store {
     pool: Pool<Manager>,
     pub(crate) processes: Cache<(Uuid, Uuid), Arc<Process>>,
     pub callers: Cache<Uuid, Arc<Caller>>,
+    pub(crate) fields: Cache<Uuid, Arc<Vec<CustomField>>>,
 }
 
 impl Store {
@@ -115,6 +116,7 @@ impl Store {
             pool,
             processes: Cache::new(10_000),
             callers: Cache::builder().max_capacity(10_000).time_to_live(CALLER_LIFE).build(),
+            fields: Cache::builder().max_capacity(10_000).time_to_live(CALLER_LIFE).build(),
         }
     }
 
@@ -151,7 +153,7 @@ impl Store {
     }
 }
 
-/// How long a change of somebody's role may stay unknown to another server.
+/// How long a change of somebody's role, or a new custom field, may stay unknown to another server.
 const CALLER_LIFE: Duration = Duration::from_secs(5);
 
 /// The pool's own complaints; whoever asked for a connection is told anyway.

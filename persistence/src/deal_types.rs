@@ -8,7 +8,13 @@ use diesel::prelude::*;
 use rust_decimal::Decimal;
 use serde::Serialize;
 use uuid::Uuid;
-use voronka_domain::process::{Mode, Process, Rules, Stage};
+use voronka_domain::{
+    condition::Schema,
+    custom_field::Entity,
+    fault::Faults,
+    gate::Draft,
+    process::{self, Mode, Process, Rules, Stage, StageDraft},
+};
 
 use crate::{
     Error, Result, Store, Tenant, Unit,
@@ -98,6 +104,13 @@ struct StageRow {
     gate: serde_json::Value,
 }
 
+/// The stages of a version to be, checked against the fields that there are.
+pub fn draft(unit: &mut Unit<'_>, mode: Mode, drafts: Vec<StageDraft>) -> Result<Vec<Stage>> {
+    let fields = unit.store.load_custom_fields(&mut unit.tenant)?;
+    let schema = Schema { over: Entity::Deal, custom: &fields };
+    Ok(process::publish(mode, drafts, &schema, Uuid::now_v7)?)
+}
+
 /// Publishes a version. The caller makes it the current one by saving the deal type.
 pub fn publish(
     unit: &mut Unit<'_>,
@@ -149,7 +162,7 @@ impl Store {
         if let Some(process) = self.processes.get(&key) {
             return Ok(process);
         }
-        let process = Arc::new(load(tenant, version_id)?);
+        let process = Arc::new(self.load_process(tenant, version_id)?);
         self.processes.insert(key, process.clone());
         Ok(process)
     }
@@ -165,41 +178,51 @@ impl Store {
     }
 }
 
-fn load(tenant: &mut Tenant<'_>, version_id: Uuid) -> Result<Process> {
-    let version: Version = tenant
-        .rows(Version::as_select(), "process_versions")
-        .sql(" AND id = ")
-        .bind(version_id)
-        .get_result(tenant.conn)
-        .optional()?
-        .ok_or(Error::NotFound("process version"))?;
-    let rows: Vec<StageRow> = tenant
-        .rows(StageRow::as_select(), "stages")
-        .sql(" AND version_id = ")
-        .bind(version_id)
-        .sql(" ORDER BY position")
-        .load(tenant.conn)?;
-    let stages = rows
-        .into_iter()
-        .map(|row| {
-            let gate = serde_json::from_value(row.gate)
-                .map_err(|error| Error::Internal(format!("stage has a bad gate: {error}")))?;
-            Ok(Stage {
-                id: row.id,
-                key: row.key,
-                name: row.name,
-                position: row.position,
-                goal: row.goal,
-                probability: row.probability.normalize(),
-                norm_days: row.norm_days.map(|days| days.normalize()),
-                gate,
-            })
+impl Store {
+    fn load_process(&self, tenant: &mut Tenant<'_>, version_id: Uuid) -> Result<Process> {
+        let version: Version = tenant
+            .rows(Version::as_select(), "process_versions")
+            .sql(" AND id = ")
+            .bind(version_id)
+            .get_result(tenant.conn)
+            .optional()?
+            .ok_or(Error::NotFound("process version"))?;
+        let rows: Vec<StageRow> = tenant
+            .rows(StageRow::as_select(), "stages")
+            .sql(" AND version_id = ")
+            .bind(version_id)
+            .sql(" ORDER BY position")
+            .load(tenant.conn)?;
+        // Whatever fields the gates look at were there when the version was published, and fields stay.
+        let fields = self.load_custom_fields(tenant)?;
+        let schema = Schema { over: Entity::Deal, custom: &fields };
+        let stages = rows.into_iter().map(|row| stage(row, &schema)).collect::<Result<Vec<_>>>()?;
+        Ok(Process {
+            version_id: version.id,
+            deal_type_id: version.deal_type_id,
+            number: version.number,
+            stages,
         })
-        .collect::<Result<Vec<_>>>()?;
-    Ok(Process {
-        version_id: version.id,
-        deal_type_id: version.deal_type_id,
-        number: version.number,
-        stages,
+    }
+}
+
+fn stage(row: StageRow, schema: &Schema<'_>) -> Result<Stage> {
+    let bad = |what: String| Error::Internal(format!("stage has a bad gate: {what}"));
+    let drafts: Vec<Draft> =
+        serde_json::from_value(row.gate).map_err(|error| bad(error.to_string()))?;
+    let mut faults = Faults::default();
+    let gate = drafts.into_iter().filter_map(|draft| draft.fit("", schema, &mut faults)).collect();
+    if let Some(fault) = faults.into_inner().first() {
+        return Err(bad(fault.detail.clone()));
+    }
+    Ok(Stage {
+        id: row.id,
+        key: row.key,
+        name: row.name,
+        position: row.position,
+        goal: row.goal,
+        probability: row.probability.normalize(),
+        norm_days: row.norm_days.map(|days| days.normalize()),
+        gate,
     })
 }

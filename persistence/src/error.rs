@@ -31,6 +31,9 @@ pub enum Error {
     KeyInFlight,
     #[error("This Idempotency-Key was used for another request.")]
     KeyReused,
+    /// Of a list's parameters that only the database could tell.
+    #[error("The request has invalid parameters.")]
+    Parameters(Vec<Fault>),
     #[error("Others hold what the request needs. Send it again.")]
     Busy,
     /// Between a look at a deal and its record it changed.
@@ -124,6 +127,10 @@ impl From<Diesel> for Error {
 /// Unique constraints that a caller can run into, and what it is told.
 fn taken(constraint: Option<&str>) -> Option<Error> {
     let (code, pointer, detail) = match constraint? {
+        "exchange_rates_pkey" => {
+            ("exchange_rate_taken", "/day", "The currency has a rate of this day.")
+        }
+        "custom_fields_key_is_unique" => ("key_taken", "/key", "Another field has this key."),
         "users_email_is_unique" => ("email_taken", "/email", "Another user has this email."),
         "deals_external_id_is_unique" => {
             ("external_id_taken", "/external_id", "Another deal has this external id.")

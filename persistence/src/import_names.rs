@@ -13,7 +13,10 @@ use diesel::{
     sql_types::{Bool, Nullable, Text, Uuid as SqlUuid},
 };
 use uuid::Uuid;
-use voronka_domain::import::{DealRow, EventRow, Named, Rejection, Target};
+use voronka_domain::{
+    client::ClientFacts,
+    import::{DealRow, EventRow, Named, Rejection, Target},
+};
 
 use crate::{
     Result, Statement, Unit,
@@ -41,6 +44,7 @@ struct Book {
     folds: HashMap<String, Uuid>,
 }
 
+#[derive(Clone)]
 struct New {
     name: String,
     fold: String,
@@ -141,6 +145,21 @@ impl Names {
             look_up(unit, book, wanted, &[(table, "name", "archived")], create)?;
         }
         Ok(())
+    }
+
+    /// The clients that are wanted.
+    pub(crate) fn clients(&self, wanted: &Wanted<'_>) -> Vec<Uuid> {
+        let ids = wanted.clients.iter().filter_map(|name| self.clients.ids.get(*name));
+        ids.copied().flatten().collect()
+    }
+
+    /// What conditions look at in the clients that are to be made.
+    pub(crate) fn new_clients(
+        &self,
+        now: chrono::DateTime<chrono::Utc>,
+    ) -> Result<Vec<(Uuid, ClientFacts)>> {
+        let new = self.clients.new.iter();
+        new.map(|(id, new)| Ok((*id, client(now, (*id, new.clone())).facts()?))).collect()
     }
 
     pub(crate) fn deal(&self, row: &DealRow) -> Result<Named, Vec<Rejection>> {

@@ -3,9 +3,10 @@
 /// Postgres takes 65,535 values in a statement.
 pub(crate) const ROWS_A_STATEMENT: usize = 1_000;
 
-/// Implements the four for a row type that has `id` and `version`.
+/// Implements the four for a row type that has `id` and `version`. `also` is done with every row that is
+/// written, and the one before it.
 macro_rules! noun {
-    ($table:ident, $row:ty, $what:literal) => {
+    ($table:ident, $row:ty, $what:literal $(, $also:path)?) => {
         pub fn get(tenant: &mut crate::Tenant<'_>, id: uuid::Uuid) -> crate::Result<$row> {
             find(tenant, id, "")
         }
@@ -43,6 +44,7 @@ macro_rules! noun {
             diesel::insert_into(crate::schema::$table::table)
                 .values((crate::schema::$table::workspace_id.eq(unit.tenant.workspace_id), row))
                 .execute(unit.tenant.conn)?;
+            $($also(unit, None, row)?;)?
             unit.happened(concat!($what, ".created"), row.id, row.version, row)
         }
 
@@ -61,6 +63,7 @@ macro_rules! noun {
                     .execute(unit.tenant.conn)?;
             }
             for row in &rows {
+                $($also(unit, None, row)?;)?
                 unit.happened(concat!($what, ".created"), row.id, row.version, row)?;
             }
             Ok(())
@@ -85,6 +88,7 @@ macro_rules! noun {
             )
             .set(&row)
             .execute(unit.tenant.conn)?;
+            $($also(unit, Some(before), &row)?;)?
             unit.happened(concat!($what, ".updated"), row.id, row.version, &row)?;
             Ok(row)
         }

@@ -142,6 +142,7 @@ diesel::table! {
         external_id -> Nullable<Text>,
         name_key -> Nullable<Text>,
         merged_into -> Nullable<Uuid>,
+        custom -> Jsonb,
     }
 }
 
@@ -244,6 +245,7 @@ diesel::table! {
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
         trail -> Nullable<Text>,
+        custom -> Jsonb,
     }
 }
 
@@ -386,3 +388,58 @@ diesel::allow_tables_to_appear_in_same_query!(
     users,
     workspaces,
 );
+
+diesel::table! {
+    custom_fields (workspace_id, id) {
+        workspace_id -> Uuid,
+        id -> Uuid,
+        entity -> Text,
+        key -> Text,
+        name -> Text,
+        description -> Nullable<Text>,
+        field_type -> Text,
+        choices -> Jsonb,
+        archived -> Bool,
+        version -> Int4,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    custom_values (workspace_id, object_id, field_id, number) {
+        workspace_id -> Uuid,
+        object_id -> Uuid,
+        field_id -> Uuid,
+        number -> Int2,
+        text_value -> Nullable<Text>,
+        number_value -> Nullable<Numeric>,
+    }
+}
+
+diesel::table! {
+    exchange_rates (workspace_id, currency, day) {
+        workspace_id -> Uuid,
+        currency -> Text,
+        day -> Date,
+        id -> Uuid,
+        rate -> Numeric,
+        version -> Int4,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    segments (workspace_id, id) {
+        workspace_id -> Uuid,
+        id -> Uuid,
+        name -> Text,
+        entity -> Text,
+        condition -> Jsonb,
+        archived -> Bool,
+        version -> Int4,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}

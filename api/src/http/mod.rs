@@ -6,7 +6,9 @@ pub mod call;
 pub mod middleware;
 pub mod page;
 pub mod problem;
+pub mod search;
 
 pub use body::{Body, Patch};
 pub use call::{Call, ExternalPath, Id, Reply, Responded};
 pub use problem::{Problem, ProblemBody};
+pub use search::Search;

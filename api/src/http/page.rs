@@ -3,7 +3,8 @@
 use actix_web::{HttpResponse, http::header};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use voronka_persistence::{Caller, Error, Tenant, list};
+use voronka_domain::condition::Moment;
+use voronka_persistence::{Caller, Error, Tenant, list, now};
 
 use super::{
     call::{Call, Needs, Responded, block},
@@ -34,8 +35,17 @@ impl<P: Needs> Call<P> {
         + Send
         + 'static,
     ) -> Responded {
-        let list = self.list(spec)?;
-        self.page_of(list, query).await
+        // Custom fields are known to the database only; a list without them is read before it is asked.
+        if !names_custom(spec, &self.pairs()?) {
+            let list = self.list(spec)?;
+            return self.page_of(list, query).await;
+        }
+        let pairs = self.pairs()?;
+        self.answer_page(move |tenant, app, caller| {
+            let list = with_customs(tenant, app, caller, spec, &pairs)?;
+            query(tenant, app, caller, list)
+        })
+        .await
     }
 
     /// The same for a list that has been read already.
@@ -46,12 +56,20 @@ impl<P: Needs> Call<P> {
         + Send
         + 'static,
     ) -> Responded {
+        self.answer_page(move |tenant, app, caller| query(tenant, app, caller, list)).await
+    }
+
+    async fn answer_page<T: Serialize + Send + 'static>(
+        self,
+        page: impl FnOnce(&mut Tenant<'_>, &App, &Caller) -> Result<list::Page<T>, Error>
+        + Send
+        + 'static,
+    ) -> Responded {
         let pairs = self.pairs()?;
         let path = self.path().to_owned();
         let Self { app, caller, .. } = self;
         let page =
-            block(move || app.store.read(&caller, |tenant| query(tenant, &app, &caller, list)))
-                .await?;
+            block(move || app.store.read(&caller, |tenant| page(tenant, &app, &caller))).await?;
         let mut response = HttpResponse::Ok();
         if let Some(cursor) = &page.next {
             let rest = pairs.into_iter().filter(|(name, _)| name != "cursor");
@@ -62,6 +80,25 @@ impl<P: Needs> Call<P> {
         }
         Ok(response.json(PageBody { items: page.items, page: PageInfo { next_cursor: page.next } }))
     }
+}
+
+fn names_custom(spec: &list::Spec, pairs: &[(String, String)]) -> bool {
+    let custom = |text: &str| text.trim_start_matches('-').starts_with("custom.");
+    let named = |(name, value): &(String, String)| custom(name) || name == "sort" && custom(value);
+    spec.entity().is_some() && pairs.iter().any(named)
+}
+
+fn with_customs(
+    tenant: &mut Tenant<'_>,
+    app: &App,
+    caller: &Caller,
+    spec: &list::Spec,
+    pairs: &[(String, String)],
+) -> Result<list::Query, Error> {
+    let fields = app.store.load_custom_fields(tenant)?;
+    let moment = Moment { now: now(), settings: caller.settings };
+    spec.parse_with(pairs, Some(list::Customs { fields: &fields, moment }))
+        .map_err(Error::Parameters)
 }
 
 /// A concrete page of a noun, for the specification.

@@ -38,9 +38,11 @@ codes! {
     deal_type_disabled 409 "Deal type disabled" "No new deals of this type can be opened."
     department_loop 409 "Department loop" "The department would be above itself."
     email_taken 409 "Email taken" "Another user of the workspace has this email."
+    exchange_rate_taken 409 "Exchange rate taken" "The currency has a rate of this day already."
     external_id_taken 409 "External id taken" "Another deal, or another client, has this external id."
     idempotency_key_in_flight 409 "Request in flight" "A request with this Idempotency-Key is being carried out. Ask again later."
     import_finished 409 "Import finished" "The import has ended already: there is nothing to cancel."
+    key_taken 409 "Key taken" "Another custom field of the same kind of thing has this key."
     last_admin 409 "Last administrator" "The workspace would be left without an active administrator."
     name_taken 409 "Name taken" "Another entry has this name."
     no_next_stage 409 "No next stage" "The deal is in its last stage: it can be won or lost."
@@ -234,6 +236,7 @@ impl From<Error> for Problem {
                 tracing::warn!(cause, "database unavailable");
                 Self::of("unavailable").header("Retry-After", "1")
             }
+            Error::Parameters(faults) => Self::invalid_parameters(faults.clone()),
             Error::Busy | Error::Overtaken => {
                 Self::new("unavailable", error.to_string()).header("Retry-After", "1")
             }

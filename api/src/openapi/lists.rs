@@ -5,9 +5,9 @@ use voronka_domain::access::Permission;
 use voronka_persistence::{
     api_keys,
     catalogues::Catalogue,
-    clients, contacts, deal_types, deals, departments, imports,
+    clients, contacts, custom_fields, deal_types, deals, departments, exchange_rates, imports,
     list::{DEFAULT_LIMIT, Field, Kind, MOST, MOST_VALUES, Spec},
-    users,
+    segments, users,
 };
 
 const ID: &str = "[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}";
@@ -23,6 +23,9 @@ pub fn spec(operation_id: &str) -> Option<&'static Spec> {
         "listSources" => Catalogue::Sources.spec(),
         "listCompetitors" => Catalogue::Competitors.spec(),
         "listLossReasons" => Catalogue::LossReasons.spec(),
+        "listCustomFields" => &custom_fields::LIST,
+        "listExchangeRates" => &exchange_rates::LIST,
+        "listSegments" => &segments::LIST,
         "listDealTypes" => &deal_types::LIST,
         "listDeals" => &deals::LIST,
         "listImports" => &imports::LIST,

@@ -11,8 +11,8 @@ use uuid::Uuid;
 use validator::Validate;
 use voronka_domain::{
     catalogue,
-    gate::Requirement,
-    process::{Mode, Process, Stage, StageDraft, publish},
+    gate::Draft,
+    process::{Mode, Process, Stage, StageDraft},
 };
 use voronka_persistence::{
     Error, Store, Tenant, Unit,
@@ -32,11 +32,19 @@ use crate::{
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({"kind": "field", "field": "client_id"}))]
 pub struct GateRequirement {
-    /// `field`: a field of the deal is filled.
+    /// `field`: a field of the deal is filled; `condition`: a condition holds.
     pub kind: String,
-    /// `client_id`, `amount` (above zero), `source`, `lead_temperature`, `expected_close_on` or
-    /// `external_id`.
-    pub field: String,
+    /// Of kind `field`: `client_id`, `amount` (above zero), `source`, `lead_temperature`,
+    /// `expected_close_on`, `external_id` or `custom.<key>` (a custom field of deals).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+    /// Of kind `condition`: the condition, over the deal and its client.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>, example = json!({"field": "deal.amount", "op": "gte", "value": "1000"}))]
+    pub condition: Option<serde_json::Value>,
+    /// Of kind `condition`: what to tell people while it does not hold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub says: Option<String>,
 }
 
 /// A stage of a process.
@@ -65,7 +73,7 @@ pub struct StageBody {
     pub norm_days: Option<Decimal>,
     /// What must be true to leave the stage forwards.
     #[schema(value_type = Vec<GateRequirement>)]
-    pub gate: Vec<Requirement>,
+    pub gate: Vec<serde_json::Value>,
 }
 
 impl From<&Stage> for StageBody {
@@ -78,7 +86,7 @@ impl From<&Stage> for StageBody {
             goal: stage.goal.clone(),
             probability: stage.probability,
             norm_days: stage.norm_days,
-            gate: stage.gate.clone(),
+            gate: stage.gate.iter().filter_map(|one| serde_json::to_value(one).ok()).collect(),
         }
     }
 }
@@ -184,7 +192,7 @@ pub struct NewStage {
     pub norm_days: Option<Decimal>,
     #[serde(default)]
     #[schema(value_type = Vec<GateRequirement>)]
-    pub gate: Vec<Requirement>,
+    pub gate: Vec<Draft>,
 }
 
 impl From<NewStage> for StageDraft {
@@ -285,7 +293,7 @@ pub async fn create(call: Call<DealTypesWrite>, body: Body<NewDealType>) -> Resp
 
 pub(crate) fn create_type(unit: &mut Unit<'_>, new: NewDealType) -> Result<DealTypeBody, Error> {
     let drafts = new.stages.into_iter().map(StageDraft::from).collect();
-    let stages = publish(new.mode, drafts, Uuid::now_v7)?;
+    let stages = deal_types::draft(unit, new.mode, drafts)?;
     let row = DealType {
         id: Uuid::now_v7(),
         name: catalogue::name("/name", &new.name)?,
@@ -408,7 +416,7 @@ pub async fn publish_version(
     call.write(body.digest, move |unit, if_match| {
         let before = deal_types::lock(unit, id.0, if_match)?;
         let mode = from_word(&before.mode).unwrap_or(Mode::Manual);
-        let stages = publish(mode, drafts, Uuid::now_v7)?;
+        let stages = deal_types::draft(unit, mode, drafts)?;
         let number = unit.process(before.current_version_id)?.number.saturating_add(1);
         let version = deal_types::publish(unit, before.id, Uuid::now_v7(), number, &stages)?;
         let row = DealType { current_version_id: version.id, ..before.clone() };

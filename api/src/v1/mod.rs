@@ -5,15 +5,18 @@ pub mod auth;
 pub mod catalogue;
 pub mod clients;
 pub mod contacts;
+pub mod custom_fields;
 pub mod deal_types;
 pub mod deals;
 pub mod departments;
 pub mod events;
+pub mod exchange_rates;
 pub mod health;
 pub mod import_preview;
 pub mod imports;
 mod number;
 pub mod reports;
+pub mod segments;
 pub mod users;
 pub mod workspace;
 
@@ -43,6 +46,7 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
         .service(api_keys::read)
         .service(api_keys::revoke)
         .service(clients::list)
+        .service(clients::search)
         .service(clients::create)
         .service(clients::facets)
         .service(clients::duplicates_of_base)
@@ -70,6 +74,19 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
         .service(loss_reasons::create)
         .service(loss_reasons::read)
         .service(loss_reasons::update)
+        .service(custom_fields::list)
+        .service(custom_fields::create)
+        .service(custom_fields::read)
+        .service(custom_fields::update)
+        .service(exchange_rates::list)
+        .service(exchange_rates::create)
+        .service(exchange_rates::put_all)
+        .service(exchange_rates::read)
+        .service(exchange_rates::update)
+        .service(segments::list)
+        .service(segments::create)
+        .service(segments::read)
+        .service(segments::update)
         .service(deal_types::list)
         .service(deal_types::create)
         .service(deal_types::read)
@@ -77,6 +94,7 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
         .service(deal_types::versions)
         .service(deal_types::publish_version)
         .service(deals::list)
+        .service(deals::search)
         .service(deals::create)
         .service(deals::read)
         .service(deals::update)

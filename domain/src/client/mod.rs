@@ -4,7 +4,11 @@ pub mod duplicate;
 pub mod merge;
 pub mod name;
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::custom_field::Custom;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -20,6 +24,27 @@ pub enum ClientType {
     New,
     /// Has bought before.
     Current,
+}
+
+/// What conditions look at in a client.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ClientFacts {
+    pub id: Uuid,
+    pub name: String,
+    pub kind: String,
+    pub client_type: String,
+    pub class: Option<String>,
+    pub region: Option<String>,
+    pub tags: Vec<String>,
+    pub consent: Option<bool>,
+    pub phones: Vec<String>,
+    pub emails: Vec<String>,
+    pub tax_id: Option<String>,
+    pub external_source: Option<String>,
+    pub external_id: Option<String>,
+    pub archived: bool,
+    pub created_at: DateTime<Utc>,
+    pub custom: Custom,
 }
 
 /// More letters and digits than any taxpayer number has.

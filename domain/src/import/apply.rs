@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::row::{DealRow, EventRow, Target};
 use crate::{
+    custom_field::Custom,
     deal::{Deal, DealPatch, ExternalId, NewDeal, Status},
     fault::Refusal,
     ledger::Ledger,
@@ -90,6 +91,7 @@ fn create(
             source: defaults.external_source,
             id: row.external_id.clone(),
         }),
+        custom: Custom::default(),
         opened_at,
         stage_key: stage.cloned(),
     };
@@ -113,6 +115,7 @@ fn change(
         lead_temperature: row.lead_temperature.map(Some),
         expected_close_on: row.expected_close_on.map(Some),
         external_id: None,
+        custom: None,
     };
     // A closed deal does not change, and a gate looks at what the row says. So what the row changes comes
     // after a reopening and before every other move, at the time of that move.
@@ -325,6 +328,7 @@ fn begin(
         lead_temperature: None,
         expected_close_on: None,
         external_id: Some(ExternalId { source: defaults.external_source, id: row.case_id.clone() }),
+        custom: Custom::default(),
         opened_at: Some(row.occurred_at),
         stage_key: stage,
     };

@@ -8,9 +8,9 @@ use proptest::{collection::vec, option, prelude::*, sample::select};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
-use super::world::FIELDS;
+use super::world::{FIELDS, NO_FIELDS};
 use crate::{
-    gate::Requirement,
+    gate::Draft,
     import::{DateFormat, parse_date, parse_instant},
     money::{Currency, format_amount, parse_amount},
     process::{Mode, Process, StageDraft, publish},
@@ -32,7 +32,7 @@ fn draft() -> impl Strategy<Value = StageDraft> {
             1 => (any::<i64>(), 0..28_u32).prop_map(|(n, scale)| Decimal::new(n, scale)),
         ]
     };
-    let required = select(&FIELDS[..]).prop_map(|field| Requirement::Field { field });
+    let required = select(&FIELDS[..]).prop_map(|field| Draft::Field { field });
     let (key, goal) = (option::weighted(0.1, key), option::of("\\PC{0,9}"));
     let numbers = (option::of(number()), option::of(number()));
     (key, name, goal, numbers, vec(required, 0..3)).prop_map(|(key, name, goal, numbers, gate)| {
@@ -135,14 +135,14 @@ proptest! {
     ) {
         let named = |name: &str| StageDraft { name: name.to_owned(), ..StageDraft::default() };
         let drafts: Vec<_> = names.into_iter().map(named).collect();
-        assert!(publish(Mode::Manual, drafts.clone(), Uuid::nil).is_ok());
+        assert!(publish(Mode::Manual, drafts.clone(), &NO_FIELDS, Uuid::nil).is_ok());
         published(Mode::Manual, drafts);
     }
 
     #[test]
     fn a_process_has_1_to_50_stages(count in prop_oneof![0..4_usize, 46..54_usize]) {
         let draft = StageDraft { name: "Offer".into(), ..StageDraft::default() };
-        let stages = publish(Mode::Manual, vec![draft; count], Uuid::nil);
+        let stages = publish(Mode::Manual, vec![draft; count], &NO_FIELDS, Uuid::nil);
         assert_eq!(stages.is_ok(), (1..=50).contains(&count));
     }
 
@@ -249,7 +249,7 @@ fn published(mode: Mode, drafts: Vec<StageDraft>) {
         id += 1;
         Uuid::from_u128(id)
     };
-    let stages = match publish(mode, drafts, ids) {
+    let stages = match publish(mode, drafts, &NO_FIELDS, ids) {
         Ok(stages) => stages,
         Err(refusal) => return assert!(!refusal.faults().is_empty()),
     };
@@ -269,7 +269,9 @@ fn published(mode: Mode, drafts: Vec<StageDraft>) {
         assert!((Decimal::ZERO..=Decimal::ONE).contains(&stage.probability));
         assert!(draft.probability.is_none_or(|given| given == stage.probability));
         assert!(stage.norm_days.is_none_or(|days| days > Decimal::ZERO));
-        assert_eq!((&stage.goal, &stage.gate), (&draft.goal, &draft.gate));
+        assert_eq!(stage.goal, draft.goal);
+        let json = |gate| serde_json::to_value(gate).unwrap();
+        assert_eq!(serde_json::to_value(&stage.gate).unwrap(), json(&draft.gate));
         assert_eq!(stage.norm_days, draft.norm_days);
     }
 }
@@ -278,7 +280,8 @@ fn aligned(old: &[&str], new: &[&str]) {
     let version = |keys: &[&str]| {
         let named = |key: &&str| StageDraft { name: (*key).to_owned(), ..StageDraft::default() };
         let mode = if keys.is_empty() { Mode::Untracked } else { Mode::Manual };
-        let stages = publish(mode, keys.iter().map(named).collect(), Uuid::nil).unwrap();
+        let stages =
+            publish(mode, keys.iter().map(named).collect(), &NO_FIELDS, Uuid::nil).unwrap();
         Process { version_id: Uuid::nil(), deal_type_id: Uuid::nil(), number: 1, stages }
     };
     let positions = version(old).align_to(&version(new));

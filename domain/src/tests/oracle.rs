@@ -15,7 +15,7 @@ use crate::{
 
 pub type Reasons = BTreeSet<&'static str>;
 
-fn filled(field: DealField, details: &Details) -> bool {
+fn filled(field: &DealField, details: &Details) -> bool {
     match field {
         DealField::ClientId => details.client_id.is_some(),
         DealField::Amount => details.amount.amount > rust_decimal::Decimal::ZERO,
@@ -23,6 +23,7 @@ fn filled(field: DealField, details: &Details) -> bool {
         DealField::LeadTemperature => details.lead_temperature.is_some(),
         DealField::ExpectedCloseOn => details.expected_close_on.is_some(),
         DealField::ExternalId => details.external_id.is_some(),
+        DealField::Custom(_) => unreachable!(),
     }
 }
 
@@ -31,8 +32,9 @@ pub fn unmet(details: &Details, facts: &Facts<'_>, from: i16, to: i16) -> Vec<St
     let mut pointers = Vec::new();
     for position in from..to {
         let stage = &facts.process.stages[usize::try_from(position).unwrap() - 1];
-        for Requirement::Field { field } in &stage.gate {
-            if !filled(*field, details) {
+        for requirement in &stage.gate {
+            let Requirement::Field { field } = requirement else { continue };
+            if !filled(field, details) {
                 pointers.push(format!("/{}", field.name()));
             }
         }
@@ -111,6 +113,7 @@ pub fn against_opening(new: &NewDeal, facts: &Facts<'_>) -> Reasons {
             lead_temperature: new.lead_temperature,
             expected_close_on: new.expected_close_on,
             external_id: new.external_id.clone(),
+            custom: crate::custom_field::Custom::default(),
         };
         add(!unmet(&details, facts, 1, position).is_empty(), "stage_gate_unmet");
     }

@@ -1,14 +1,19 @@
 //! Random processes, and random histories of commands given to a deal of one of them.
 
+use std::sync::LazyLock;
+
 use chrono::{DateTime, Days, NaiveDate, SubsecRound, TimeDelta, Utc};
 use proptest::{collection::vec, option, prelude::*, sample::select};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use crate::{
+    condition::Schema,
+    custom_field::{Custom, Entity},
     deal::{DealPatch, ExternalId, LeadTemperature, NewDeal},
+    exchange::Rates,
     fault::Refusal,
-    gate::{DealField, Requirement},
+    gate::{DealField, Draft},
     ledger::Ledger,
     money::{Currency, Money},
     process::{Mode, Process, Rules, StageDraft, publish},
@@ -29,6 +34,9 @@ pub const FIELDS: [DealField; 6] = [
     DealField::ExternalId,
 ];
 
+static NO_RATES: LazyLock<Rates> = LazyLock::new(Rates::default);
+pub const NO_FIELDS: Schema<'_> = Schema { over: Entity::Deal, custom: &[] };
+
 /// A deal type in its workspace.
 #[derive(Debug, Clone)]
 pub struct World {
@@ -40,7 +48,7 @@ pub struct World {
 impl World {
     pub fn facts(&self, now: DateTime<Utc>, may_override: bool) -> Facts<'_> {
         let (process, rules, settings) = (&self.process, self.rules, self.settings);
-        Facts { process, rules, settings, now, may_override }
+        Facts { process, rules, settings, now, may_override, rates: &NO_RATES, client: None }
     }
 }
 
@@ -49,7 +57,7 @@ pub fn key(position: usize) -> String {
     format!("s{position}")
 }
 
-pub fn process(gates: Vec<Vec<Requirement>>) -> Process {
+pub fn process(gates: Vec<Vec<Draft>>) -> Process {
     let drafts = gates.into_iter().enumerate().map(|(index, gate)| StageDraft {
         key: Some(key(index + 1)),
         name: format!("Stage {}", index + 1),
@@ -63,13 +71,13 @@ pub fn process(gates: Vec<Vec<Requirement>>) -> Process {
     };
     let drafts: Vec<_> = drafts.collect();
     let mode = if drafts.is_empty() { Mode::Untracked } else { Mode::Manual };
-    let stages = publish(mode, drafts, ids).unwrap();
+    let stages = publish(mode, drafts, &NO_FIELDS, ids).unwrap();
     let (version_id, deal_type_id) = (Uuid::from_u128(1), Uuid::from_u128(2));
     Process { version_id, deal_type_id, number: 1, stages }
 }
 
-fn gate() -> impl Strategy<Value = Vec<Requirement>> {
-    let required = select(&FIELDS[..]).prop_map(|field| Requirement::Field { field });
+fn gate() -> impl Strategy<Value = Vec<Draft>> {
+    let required = select(&FIELDS[..]).prop_map(|field| Draft::Field { field });
     prop_oneof![3 => Just(vec![]), 2 => vec(required, 1..3)]
 }
 
@@ -231,6 +239,7 @@ fn patch() -> impl Strategy<Value = DealPatch> {
                 lead_temperature: temperature,
                 expected_close_on: day,
                 external_id,
+                custom: None,
             }
         },
     )
@@ -298,6 +307,7 @@ pub fn script(longest: usize) -> impl Strategy<Value = Script> {
         lead_temperature: patch.lead_temperature.flatten(),
         expected_close_on: patch.expected_close_on.flatten(),
         external_id: patch.external_id.flatten(),
+        custom: Custom::default(),
         opened_at: None,
         stage_key,
     });

@@ -1,5 +1,6 @@
 //! Clients: organisations and persons.
 
+mod custom;
 pub mod duplicates;
 mod facets;
 mod merge;
@@ -15,6 +16,8 @@ use serde::Serialize;
 use uuid::Uuid;
 use voronka_domain::client::name;
 
+pub use custom::change_custom;
+pub(crate) use custom::facts;
 pub use facets::{Facet, facets};
 pub use merge::{history, merge};
 
@@ -51,6 +54,8 @@ pub struct Client {
     #[serde(skip)]
     /// Follows the name: see [`Client::rename`].
     pub name_key: Option<String>,
+    /// Values of custom fields, by key.
+    pub custom: serde_json::Value,
 }
 
 impl Client {
@@ -76,6 +81,7 @@ impl Client {
             version: 1,
             created_at: now,
             updated_at: now,
+            custom: serde_json::json!({}),
         }
     }
 
@@ -85,7 +91,7 @@ impl Client {
     }
 }
 
-noun!(clients, Client, "client");
+noun!(clients, Client, "client", custom::index);
 
 pub const LIST: Spec = Spec {
     table: "clients",

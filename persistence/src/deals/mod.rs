@@ -1,12 +1,13 @@
 //! Deals: locked with what a decision needs, decided by the domain, recorded in one piece.
 
+mod around;
 mod follow;
 mod one;
 mod record;
 mod row;
 pub(crate) mod trail;
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::{
@@ -17,6 +18,7 @@ use uuid::Uuid;
 use voronka_domain::{
     Money,
     access::Visibility,
+    custom_field::{Custom, Entity},
     deal::{Deal, DealPatch, ExternalId, LeadTemperature, NewDeal},
     fault::Faults,
     ledger::Ledger,
@@ -24,14 +26,15 @@ use voronka_domain::{
     transition::{self, Facts, Target, Transition},
 };
 
+pub use around::Around;
 pub(crate) use follow::follow;
 pub(crate) use record::{Recordable, record};
 pub use row::DealRow;
 
 use crate::{
-    Error, Result, Statement, Store, Tenant, Unit,
+    Caller, Error, Result, Statement, Store, Tenant, Unit,
     catalogues::check_version,
-    clients,
+    clients, custom_fields,
     deal_types::rules,
     list::{Field, Kind, Page, Query, Spec},
     unit::raw,
@@ -142,7 +145,19 @@ impl Store {
     }
 
     /// What a decision on a deal would depend on, without a lock.
-    pub fn rules_of(&self, tenant: &mut Tenant<'_>, deal_type_id: Uuid) -> Result<Rules> {
+    pub fn around(
+        &self,
+        tenant: &mut Tenant<'_>,
+        caller: &Caller,
+        stored: &Stored,
+        now: DateTime<Utc>,
+    ) -> Result<(Around, Rules)> {
+        let rules = self.rules_of(tenant, stored.deal.deal_type_id)?;
+        let (deal, process) = (&stored.deal, &stored.process);
+        Ok((Around::of(tenant, caller.settings, now, process, deal, None, None)?, rules))
+    }
+
+    fn rules_of(&self, tenant: &mut Tenant<'_>, deal_type_id: Uuid) -> Result<Rules> {
         let (mode, allow_skip, allow_back, enabled): RuleRow = tenant
             .rows(raw::<RuleTypes>(RULES), "deal_types")
             .sql(" AND id = ")
@@ -182,6 +197,8 @@ pub struct Opening {
     pub lead_temperature: Option<LeadTemperature>,
     pub expected_close_on: Option<NaiveDate>,
     pub external_id: Option<ExternalId>,
+    /// Values of custom fields, not yet checked.
+    pub custom: BTreeMap<String, serde_json::Value>,
     pub opened_at: Option<DateTime<Utc>>,
     pub stage_key: Option<String>,
 }
@@ -233,13 +250,18 @@ pub fn open(unit: &mut Unit<'_>, opening: Opening) -> Result<Stored> {
     check(&mut faults, source_pointer(source), "source", source.is_none() || source_id.is_some());
     faults.into_result()?;
     let process = unit.process(version_id)?;
-    let facts = Facts {
-        process: &process,
-        rules: rules(&mode, skip, back, enabled)?,
-        settings: unit.caller.settings,
-        now: unit.now,
-        may_override: unit.caller.may_override(),
-    };
+    let none = Custom::default();
+    let custom = custom_fields::change(unit, Entity::Deal, &none, opening.custom)?;
+    let opened_at = opening.opened_at.unwrap_or(unit.now);
+    let around = Around::load(
+        &mut unit.tenant,
+        unit.caller.settings,
+        &process,
+        client,
+        &[opening.amount],
+        &[opened_at],
+    )?;
+    let facts = around.facts(unit, &process, rules(&mode, skip, back, enabled)?);
     let new = NewDeal {
         id: Uuid::now_v7(),
         title: opening.title,
@@ -250,6 +272,7 @@ pub fn open(unit: &mut Unit<'_>, opening: Opening) -> Result<Stored> {
         lead_temperature: opening.lead_temperature,
         expected_close_on: opening.expected_close_on,
         external_id: opening.external_id,
+        custom,
         opened_at: opening.opened_at,
         stage_key: opening.stage_key,
     };
@@ -350,16 +373,20 @@ fn command(
     unit: &mut Unit<'_>,
     locked: Locked,
     validate_only: bool,
+    (amount, occurred_at): (Option<Money>, Option<DateTime<Utc>>),
     decide: impl FnOnce(&mut Ledger, &Facts<'_>) -> Result<(), voronka_domain::Refusal>,
 ) -> Result<Stored> {
     let Stored { deal, created_at, updated_at, process } = locked.stored;
-    let facts = Facts {
-        process: &process,
-        rules: locked.rules,
-        settings: unit.caller.settings,
-        now: unit.now,
-        may_override: unit.caller.may_override(),
-    };
+    let around = Around::of(
+        &mut unit.tenant,
+        unit.caller.settings,
+        unit.now,
+        &process,
+        &deal,
+        amount,
+        occurred_at,
+    )?;
+    let facts = around.facts(unit, &process, locked.rules);
     let mut ledger = Ledger::stored(deal);
     decide(&mut ledger, &facts)?;
     let deal = ledger.deal.clone();
@@ -388,8 +415,8 @@ pub fn transition(
         if let Target::Lost { loss_reason_id, competitor_id, .. } = &to.to {
             check_loss(unit, *loss_reason_id, *competitor_id)?;
         }
-        let to = to.clone();
-        command(unit, locked, validate_only, |ledger, facts| {
+        let (to, about) = (to.clone(), (None, to.occurred_at));
+        command(unit, locked, validate_only, about, |ledger, facts| {
             transition::transition(ledger, to, facts)
         })
     })
@@ -424,6 +451,7 @@ pub fn update(
     if_match: Option<i32>,
     patch: DealPatch,
     references: References,
+    custom: BTreeMap<String, serde_json::Value>,
 ) -> Result<Stored> {
     let client = references.client_id;
     let carry_out = |unit: &mut Unit<'_>| {
@@ -433,7 +461,13 @@ pub fn update(
             let mut patch = patch.clone();
             patch.client_id = client_id.map(Some).or(patch.client_id);
             patch.source_id = source_id.map(Some).or(patch.source_id);
-            command(unit, locked, false, |ledger, facts| {
+            if !custom.is_empty() {
+                let current = &locked.stored.deal.custom;
+                let custom = custom.clone();
+                patch.custom = Some(custom_fields::change(unit, Entity::Deal, current, custom)?);
+            }
+            let about = (patch.amount, None);
+            command(unit, locked, false, about, |ledger, facts| {
                 transition::update(ledger, patch, None, facts)
             })
         })

@@ -32,7 +32,7 @@ columns! { VisitRow, stage_visits {
     ended_by, direction, visit_entered_at, visit_held_seconds, held, owner_id, base_amount, probability, cause,
 } }
 columns! { DealRow, deals {
-    id, deal_type_id, version_id, title, client_id, owner_id, amount, currency, base_amount, source_id,
+    id, custom, deal_type_id, version_id, title, client_id, owner_id, amount, currency, base_amount, source_id,
     lead_temperature, expected_close_on, external_source, external_id, status, stage_id, position, depth,
     hold_reason, hold_resume_on, hold_since, loss_reason_id, loss_note, competitor_id, opened_at, closed_at,
     visit, visit_entered_at, visit_held_seconds, segment, segment_entered_at, reopened, sequence,

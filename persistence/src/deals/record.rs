@@ -8,6 +8,7 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 use voronka_domain::{
     access::Actor,
+    custom_field::Entity,
     deal::Deal,
     ledger::Ledger,
     process::Process,
@@ -20,7 +21,7 @@ use super::{
     trail,
 };
 use crate::{
-    Error, Result, Unit,
+    Error, Result, Unit, custom_fields,
     events::NewEvent,
     schema::{deals, stage_visits},
     unit::to_json,
@@ -85,6 +86,12 @@ impl Recordable {
         (!deal.is_open() && (left.is_some() || !entered.is_empty())).then_some(deal.id)
     }
 
+    /// Values of custom fields are other ones now.
+    fn changes_custom(&self) -> bool {
+        let Ledger { deal, before, .. } = &self.ledger;
+        before.as_ref().map_or(!deal.custom.is_empty(), |before| before.custom != deal.custom)
+    }
+
     /// The visits that have begun.
     fn visits(&self, workspace_id: Uuid) -> Result<Vec<VisitRow>> {
         let Ledger { deal, events, entered, .. } = &self.ledger;
@@ -106,13 +113,15 @@ pub(crate) fn record(unit: &mut Unit<'_>, mut deals: Vec<Recordable>) -> Result<
         && unit.events.is_empty()
         && let Some(deal) = deals.pop()
     {
-        return match deal.closes() {
-            Some(id) => unit.transaction(|unit| {
-                one(unit, deal)?;
-                trail::keep(unit, vec![id])
-            }),
-            None => one(unit, deal),
-        };
+        let closed: Vec<_> = deal.closes().into_iter().collect();
+        if closed.is_empty() && !deal.changes_custom() {
+            return one(unit, deal);
+        }
+        return unit.transaction(|unit| {
+            index_custom_fields(unit, std::slice::from_ref(&deal))?;
+            one(unit, deal)?;
+            trail::keep(unit, closed)
+        });
     }
     unit.transaction(|unit| {
         let mut deals = deals.into_iter().peekable();
@@ -147,6 +156,7 @@ fn many(unit: &mut Unit<'_>, deals: Vec<Recordable>) -> Result<()> {
     let (now, workspace_id) = (unit.now, unit.tenant.workspace_id);
     let (mut fresh, mut visits) = (Vec::new(), Vec::new());
     let closed = deals.iter().filter_map(Recordable::closes).collect();
+    index_custom_fields(unit, &deals)?;
     for deal in deals {
         note(unit, &deal.ledger, &deal.actors)?;
         visits.extend(deal.visits(workspace_id)?);
@@ -179,6 +189,18 @@ pub(super) fn note(unit: &mut Unit<'_>, ledger: &Ledger, actors: &[Actor]) -> Re
         });
     }
     Ok(())
+}
+
+/// Keeps the index of custom fields' values beside the deals.
+fn index_custom_fields(unit: &mut Unit<'_>, deals: &[Recordable]) -> Result<()> {
+    let (mut fresh, mut changed) = (Vec::new(), Vec::new());
+    for deal in deals.iter().filter(|deal| deal.changes_custom()) {
+        let Ledger { deal, before, .. } = &deal.ledger;
+        let values = (deal.id, &deal.custom);
+        if before.is_some() { changed.push(values) } else { fresh.push(values) }
+    }
+    custom_fields::index(unit, Entity::Deal, &fresh, true)?;
+    custom_fields::index(unit, Entity::Deal, &changed, false)
 }
 
 fn insert(unit: &mut Unit<'_>, fresh: Vec<DealRow>, visits: Vec<VisitRow>) -> Result<()> {

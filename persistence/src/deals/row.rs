@@ -61,6 +61,7 @@ pub struct DealRow {
     #[diesel(skip_update)]
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
+    pub custom: Value,
 }
 
 fn broken(what: &str) -> Error {
@@ -79,6 +80,7 @@ impl DealRow {
             lead_temperature,
             expected_close_on,
             external_id,
+            custom,
         } = deal.details;
         let (external_source, external_id) = external_id.map(|e| (e.source, e.id)).unzip();
         let (hold_reason, hold_resume_on, hold_since) = match deal.hold {
@@ -127,6 +129,7 @@ impl DealRow {
             last_occurred_at: deal.last_occurred_at,
             created_at: now,
             updated_at: now,
+            custom: serde_json::to_value(custom).unwrap_or_default(),
         }
     }
 
@@ -157,6 +160,7 @@ impl DealRow {
                     .external_source
                     .zip(self.external_id)
                     .map(|(source, id)| ExternalId { source, id }),
+                custom: serde_json::from_value(self.custom).map_err(|_| broken("custom"))?,
             },
             status: from_word::<Status>(&self.status).ok_or_else(|| broken("status"))?,
             stage,
@@ -203,6 +207,7 @@ pub(crate) fn object(deal: &Deal, base: Currency) -> Value {
         "lead_temperature": deal.lead_temperature,
         "expected_close_on": deal.expected_close_on,
         "external_id": deal.external_id,
+        "custom": deal.custom,
         "status": deal.status,
         "stage_id": deal.stage.as_ref().map(|stage| stage.stage_id),
         "stage_key": deal.stage.as_ref().map(|stage| &stage.stage_key),

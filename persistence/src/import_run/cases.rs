@@ -21,7 +21,8 @@ impl Run<'_, '_> {
         let rows = cases.iter().flat_map(|(_, rows)| rows);
         rows.filter_map(|read| read.row.as_ref().ok()).for_each(|row| wanted.event(row));
         self.names.resolve(self.unit, &wanted, self.plan.spec.create_missing)?;
-        let mut known = self.known(cases.iter().map(|(id, _)| id.clone()).collect())?;
+        let ids = cases.iter().map(|(id, _)| id.clone()).collect();
+        let mut known = self.known(ids, &wanted)?;
         let mut deals = Vec::new();
         for (id, rows) in cases {
             deals.extend(self.case(rows, known.remove(id), tally));
@@ -87,7 +88,9 @@ impl Run<'_, '_> {
         };
         let process = deal.as_ref().map_or(&self.process, |deal| &deal.process).clone();
         let ledger = deal.as_ref().map(|deal| deal.ledger.clone());
-        match apply_event(row, &named, ledger, self.defaults(), &self.facts(&process)) {
+        let client = ledger.as_ref().and_then(|ledger| ledger.deal.client_id);
+        let facts = self.facts(&process, named.client_id.or(client));
+        match apply_event(row, &named, ledger, self.defaults(), &facts) {
             Err(refusal) => {
                 tally.refuse(cells, &refusal, |fault| row.rejection(fault));
                 deal

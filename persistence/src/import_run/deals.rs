@@ -17,7 +17,8 @@ impl Run<'_, '_> {
         let taken = || rows.iter().filter_map(|read| read.row.as_ref().ok());
         taken().for_each(|row| wanted.deal(row));
         self.names.resolve(self.unit, &wanted, self.plan.spec.create_missing)?;
-        let mut known = self.known(taken().map(|row| row.external_id.clone()).collect())?;
+        let ids = taken().map(|row| row.external_id.clone()).collect();
+        let mut known = self.known(ids, &wanted)?;
         // In order of the file, whatever is known already.
         let (mut deals, mut places) = (Vec::new(), HashMap::new());
         for Read { row, cells } in rows {
@@ -56,7 +57,9 @@ impl Run<'_, '_> {
         };
         let process = deal.as_ref().map_or(&self.process, |deal| &deal.process).clone();
         let ledger = deal.as_ref().map(|deal| deal.ledger.clone());
-        match apply_deal(row, &named, ledger, self.defaults(), &self.facts(&process)) {
+        let client = ledger.as_ref().and_then(|ledger| ledger.deal.client_id);
+        let facts = self.facts(&process, named.client_id.or(client));
+        match apply_deal(row, &named, ledger, self.defaults(), &facts) {
             Err(refusal) => tally.refuse(cells, &refusal, |fault| row.rejection(fault)),
             Ok((ledger, outcome)) => {
                 tally.count(outcome);

@@ -14,6 +14,8 @@ use uuid::Uuid;
 use voronka_domain::{
     Fault, Refusal,
     access::Actor,
+    client::ClientFacts,
+    exchange::Rates,
     import::{DealRow, Defaults, EventRow, Outcome, Plan, Rejection},
     ledger::Ledger,
     process::{Process, Rules},
@@ -21,9 +23,10 @@ use voronka_domain::{
 };
 
 use crate::{
-    Answer, Error, Result, Store, Unit, deal_types,
-    deals::{Recordable, lock_external},
-    import_names::Names,
+    Answer, Error, Result, Store, Unit, clients, deal_types,
+    deals::{Recordable, Stored, lock_external},
+    exchange_rates,
+    import_names::{Names, Wanted},
     import_rows,
     imports::{self, Import},
 };
@@ -285,6 +288,9 @@ struct Run<'r, 'c> {
     user_id: Option<Uuid>,
     process: Arc<Process>,
     rules: Rules,
+    rates: Rates,
+    /// Those that gates look at.
+    clients: HashMap<Uuid, ClientFacts>,
 }
 
 impl<'r, 'c> Run<'r, 'c> {
@@ -298,7 +304,8 @@ impl<'r, 'c> Run<'r, 'c> {
         let process = unit.process(deal_type.current_version_id)?;
         let rules = deal_type.rules()?;
         let user_id = unit.caller.user_id();
-        Ok(Self { unit, plan, names, import_id, user_id, process, rules })
+        let (rates, clients) = (Rates::default(), HashMap::new());
+        Ok(Self { unit, plan, names, import_id, user_id, process, rules, rates, clients })
     }
 
     fn take(&mut self, batch: &Batch, tally: &mut Tally) -> Result<()> {
@@ -309,13 +316,15 @@ impl<'r, 'c> Run<'r, 'c> {
         }
     }
 
-    fn facts<'f>(&'f self, process: &'f Process) -> Facts<'f> {
+    fn facts<'f>(&'f self, process: &'f Process, client: Option<Uuid>) -> Facts<'f> {
         Facts {
             process,
             rules: self.rules,
             settings: self.unit.caller.settings,
             now: self.unit.now,
             may_override: false,
+            rates: &self.rates,
+            client: client.and_then(|id| self.clients.get(&id)),
         }
     }
 
@@ -331,9 +340,30 @@ impl<'r, 'c> Run<'r, 'c> {
         Actor::Import { id: self.import_id, user_id: user_id.or(self.user_id), line }
     }
 
+    /// Rates of the currencies at hand, and the clients where gates look at them.
+    fn load_facts(&mut self, stored: &[Stored], wanted: &Wanted<'_>) -> Result<()> {
+        let base = self.unit.caller.settings.currency;
+        let currencies = stored.iter().map(|stored| stored.deal.amount.currency);
+        let currencies = currencies.chain([self.plan.currency]);
+        self.rates = exchange_rates::history(&mut self.unit.tenant, base, currencies)?;
+        let looks = |process: &Process| process.looks_at_client();
+        if looks(&self.process) || stored.iter().any(|stored| looks(&stored.process)) {
+            let there = stored.iter().filter_map(|stored| stored.deal.client_id);
+            let ids = self.names.clients(wanted).into_iter().chain(there).collect();
+            self.clients = clients::facts(&mut self.unit.tenant, ids)?;
+            self.clients.extend(self.names.new_clients(self.unit.now)?);
+        }
+        Ok(())
+    }
+
     /// Deals that exist already, by their external id, locked.
-    fn known(&mut self, ids: Vec<String>) -> Result<HashMap<String, Recordable>> {
+    fn known(
+        &mut self,
+        ids: Vec<String>,
+        wanted: &Wanted<'_>,
+    ) -> Result<HashMap<String, Recordable>> {
         let stored = lock_external(self.unit, &self.plan.spec.external_source, ids)?;
+        self.load_facts(&stored, wanted)?;
         let actor = self.actor(None, 0);
         let known = stored.into_iter().filter_map(|stored| {
             let id = stored.deal.external_id.as_ref()?.id.clone();

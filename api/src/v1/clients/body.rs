@@ -1,7 +1,10 @@
 //! Clients as JSON.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use validator::Validate;
@@ -13,7 +16,7 @@ use voronka_domain::{
 };
 use voronka_persistence::{clients::Client, words::to_word};
 
-use crate::{http::Patch, page_of, v1::deals::ExternalIdBody};
+use crate::{found_of, http::Patch, page_of, v1::deals::ExternalIdBody};
 
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = Client)]
@@ -46,6 +49,9 @@ pub struct ClientBody {
     #[schema(example = "NL123456789B01")]
     pub tax_id: Option<String>,
     pub external_id: Option<ExternalIdBody>,
+    /// Values of custom fields, by key.
+    #[schema(value_type = Object)]
+    pub custom: Json,
     pub archived: bool,
     /// The client that this one, a duplicate, has become part of.
     pub merged_into: Option<Uuid>,
@@ -70,6 +76,7 @@ impl From<Client> for ClientBody {
             emails: row.emails,
             tax_id: row.tax_id,
             external_id: external_id.map(|(source, id)| ExternalIdBody { source, id }),
+            custom: row.custom,
             archived: row.archived,
             merged_into: row.merged_into,
             version: row.version,
@@ -111,6 +118,10 @@ pub struct NewClient {
     pub tax_id: Option<String>,
     /// Unique in the workspace.
     pub external_id: Option<ExternalIdBody>,
+    /// Values of custom fields, by key.
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    pub custom: BTreeMap<String, Json>,
 }
 
 impl NewClient {
@@ -128,6 +139,7 @@ impl NewClient {
             emails: Some(self.emails),
             tax_id: self.tax_id.map_or(Patch::Absent, Patch::Set),
             external_id: self.external_id.map_or(Patch::Absent, Patch::Set),
+            custom: self.custom,
             archived: None,
         };
         patch.apply(Client::new(String::new(), now), country)
@@ -176,6 +188,10 @@ pub struct ClientPatch {
     #[serde(default)]
     #[schema(value_type = Option<ExternalIdBody>)]
     pub external_id: Patch<ExternalIdBody>,
+    /// Values of custom fields, by key: those that are absent stay, null clears.
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    pub custom: BTreeMap<String, Json>,
     #[serde(default, deserialize_with = "crate::http::body::present")]
     #[schema(nullable = false)]
     pub archived: Option<bool>,
@@ -240,3 +256,4 @@ fn check_tags(faults: &mut Faults, tags: &[String]) {
 }
 
 page_of!(ClientPage, ClientBody);
+found_of!(ClientsFound, ClientBody);

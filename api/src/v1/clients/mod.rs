@@ -7,7 +7,7 @@ mod facet;
 mod merge;
 
 pub use batch::*;
-pub use body::{ClientBody, ClientPage};
+pub use body::{ClientBody, ClientPage, ClientsFound};
 pub use duplicates::*;
 pub use facet::*;
 pub use merge::*;
@@ -20,18 +20,32 @@ use voronka_persistence::{
 };
 
 use crate::http::{
-    Body, Call, Id, Reply, Responded,
+    Body, Call, Id, Reply, Responded, Search,
     call::{ClientsRead, ClientsWrite},
 };
 
 /// List clients
 ///
-/// `q` looks in the name. Clients that have become part of others are listed with `merged=true`.
+/// `q` looks in the name. Custom fields filter and sort as `custom.<key>`. Clients that have become part of others are listed with `merged=true`.
 #[utoipa::path(tag = "Clients", operation_id = "listClients", security(("bearer" = ["clients:read"])),
     responses((status = 200, description = "A page of the list.", body = ClientPage)))]
 #[get("/v1/clients")]
 pub async fn list(call: Call<ClientsRead>) -> Responded {
     call.page(&clients::LIST, |tenant, _, _, query| {
+        Ok(clients::list(tenant, query)?.map(ClientBody::from))
+    })
+    .await
+}
+
+/// Search clients
+///
+/// By a condition over clients, a saved segment, or both; sorted and paged like the list.
+#[utoipa::path(tag = "Clients", operation_id = "searchClients", security(("bearer" = ["clients:read"])),
+    request_body = Search,
+    responses((status = 200, description = "A page of what was found.", body = ClientsFound)))]
+#[post("/v1/clients/search")]
+pub async fn search(call: Call<ClientsRead>, body: Body<Search>) -> Responded {
+    call.search(&clients::LIST, body.value, |tenant, _, _, query| {
         Ok(clients::list(tenant, query)?.map(ClientBody::from))
     })
     .await
@@ -50,8 +64,10 @@ pub async fn create(call: Call<ClientsWrite>, body: Body<NewClient>) -> Responde
     call.write(body.digest, move |unit, _| created(unit, new)).await
 }
 
-fn created(unit: &mut Unit<'_>, new: NewClient) -> Result<Reply<ClientBody>, Error> {
-    let row = new.into_row(unit.caller.settings.country, unit.now)?;
+fn created(unit: &mut Unit<'_>, mut new: NewClient) -> Result<Reply<ClientBody>, Error> {
+    let custom = std::mem::take(&mut new.custom);
+    let mut row = new.into_row(unit.caller.settings.country, unit.now)?;
+    row.custom = clients::change_custom(unit, &row.custom, custom)?;
     if let Some(external) = row.external_source.clone().zip(row.external_id.clone()) {
         clients::lock_all(unit, Vec::new(), vec![external])?;
     }
@@ -103,9 +119,11 @@ pub async fn update(call: Call<ClientsWrite>, id: Id, body: Body<ClientPatch>) -
 fn changed(
     unit: &mut Unit<'_>,
     before: Client,
-    patch: ClientPatch,
+    mut patch: ClientPatch,
 ) -> Result<Reply<ClientBody>, Error> {
-    let row = patch.apply(before.clone(), unit.caller.settings.country)?;
+    let custom = std::mem::take(&mut patch.custom);
+    let mut row = patch.apply(before.clone(), unit.caller.settings.country)?;
+    row.custom = clients::change_custom(unit, &row.custom, custom)?;
     let row = clients::save(unit, &before, row)?;
     let version = row.version;
     Ok(Reply::versioned(ClientBody::from(row), version))

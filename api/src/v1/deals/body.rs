@@ -1,5 +1,7 @@
 //! Deals as JSON.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -8,6 +10,7 @@ use validator::Validate;
 use voronka_domain::{
     Currency, Fault, Money,
     catalogue::NAME_LENGTH,
+    custom_field::Custom,
     deal::{DealPatch, ExternalId, LeadTemperature},
     fault::{Faults, Refusal},
     money::{format_amount, parse_amount},
@@ -18,7 +21,10 @@ use voronka_persistence::{
     deals::{Opening, References, SourceName, Stored},
 };
 
-use crate::{http::Patch, page_of};
+use crate::{found_of, http::Patch, page_of};
+
+/// New values of custom fields, not yet checked; null clears.
+pub type CustomPatch = BTreeMap<String, serde_json::Value>;
 
 /// An amount of money: a decimal as text, never a float, with its currency.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -102,6 +108,9 @@ pub struct DealBody {
     pub lead_temperature: Option<String>,
     pub expected_close_on: Option<NaiveDate>,
     pub external_id: Option<ExternalIdBody>,
+    /// Values of custom fields, by key.
+    #[schema(value_type = Object, example = json!({"delivery": "2026-12-01"}))]
+    pub custom: Custom,
     /// `open`, `won` or `lost`.
     #[schema(example = "open")]
     pub status: String,
@@ -126,6 +135,7 @@ pub struct DealBody {
 }
 
 page_of!(DealPage, DealBody);
+found_of!(DealsFound, DealBody);
 
 impl DealBody {
     pub fn new(stored: Stored, base: Currency) -> Self {
@@ -147,6 +157,7 @@ impl DealBody {
             external_id: details
                 .external_id
                 .map(|external| ExternalIdBody { source: external.source, id: external.id }),
+            custom: details.custom,
             status: voronka_persistence::words::to_word(&deal.status),
             stage_id: deal.stage.as_ref().map(|stage| stage.stage_id),
             stage_key: deal.stage.map(|stage| stage.stage_key),
@@ -194,6 +205,10 @@ pub struct NewDealBody {
     pub lead_temperature: Option<LeadTemperature>,
     pub expected_close_on: Option<NaiveDate>,
     pub external_id: Option<ExternalIdBody>,
+    /// Values of custom fields, by key.
+    #[serde(default)]
+    #[schema(value_type = Object, example = json!({"delivery": "2026-12-01"}))]
+    pub custom: BTreeMap<String, serde_json::Value>,
     /// When it was opened, if not now.
     pub opened_at: Option<DateTime<Utc>>,
     /// The stage to open in, if not the first: skips those before it, with their gates.
@@ -233,6 +248,7 @@ impl NewDealBody {
             lead_temperature: self.lead_temperature,
             expected_close_on: self.expected_close_on,
             external_id: self.external_id.map(external),
+            custom: self.custom,
             opened_at: self.opened_at,
             stage_key: self.stage_key,
         })
@@ -273,10 +289,14 @@ pub struct DealPatchBody {
     #[serde(default)]
     #[schema(value_type = Option<ExternalIdBody>)]
     pub external_id: Patch<ExternalIdBody>,
+    /// Values of custom fields, by key: those that are absent stay, null clears.
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    pub custom: BTreeMap<String, serde_json::Value>,
 }
 
 impl DealPatchBody {
-    pub fn into_patch(self) -> Result<(DealPatch, References), Error> {
+    pub fn into_patch(self) -> Result<(DealPatch, References, CustomPatch), Error> {
         let mut faults = Faults::default();
         let amount = self.amount.and_then(|amount| amount.parse(&mut faults));
         let name = self.source.as_set().cloned();
@@ -298,8 +318,9 @@ impl DealPatchBody {
             lead_temperature: self.lead_temperature.into_option(),
             expected_close_on: self.expected_close_on.into_option(),
             external_id: self.external_id.into_option().map(|id| id.map(external)),
+            custom: None,
         };
-        Ok((patch, references))
+        Ok((patch, references, self.custom))
     }
 }
 

@@ -3,31 +3,55 @@
 mod body;
 mod route;
 
-pub use body::{DealBody, DealPage, ExternalIdBody, MoneyBody};
+pub use body::{DealBody, DealPage, DealsFound, ExternalIdBody, MoneyBody};
 pub use route::*;
 
 use actix_web::{get, patch, post};
 use body::{DealPatchBody, NewDealBody, TransitionBody};
-use voronka_persistence::{deals, list::Page};
+use voronka_persistence::{
+    Caller, Error, Tenant, deals,
+    list::{Page, Query},
+};
 
-use crate::http::{
-    Body, Call, Id, Reply, Responded,
-    call::{DealsRead, DealsWrite},
+use crate::{
+    http::{
+        Body, Call, Id, Reply, Responded, Search,
+        call::{DealsRead, DealsWrite},
+    },
+    state::App,
 };
 
 /// List deals
 ///
 /// Sellers see their own deals, heads their departments', unless the workspace lets everybody see all.
+/// Custom fields filter and sort as `custom.<key>`, e.g. `?custom.delivery[gte]=2026-12-01`.
 #[utoipa::path(tag = "Deals", operation_id = "listDeals", security(("bearer" = ["deals:read"])),
     responses((status = 200, description = "A page of the list.", body = DealPage)))]
 #[get("/v1/deals")]
 pub async fn list(call: Call<DealsRead>) -> Responded {
-    call.page(&deals::LIST, |tenant, app, caller, query| {
-        let Page { items, next } = app.store.deals(tenant, &caller.visibility, query)?;
-        let base = caller.settings.currency;
-        Ok(Page { items: items.into_iter().map(|d| DealBody::new(d, base)).collect(), next })
-    })
-    .await
+    call.page(&deals::LIST, page).await
+}
+
+/// Search deals
+///
+/// By a condition over deals and their clients, a saved segment, or both; sorted and paged like the list.
+#[utoipa::path(tag = "Deals", operation_id = "searchDeals", security(("bearer" = ["deals:read"])),
+    request_body = Search,
+    responses((status = 200, description = "A page of what was found.", body = DealsFound)))]
+#[post("/v1/deals/search")]
+pub async fn search(call: Call<DealsRead>, body: Body<Search>) -> Responded {
+    call.search(&deals::LIST, body.value, page).await
+}
+
+fn page(
+    tenant: &mut Tenant<'_>,
+    app: &App,
+    caller: &Caller,
+    query: Query,
+) -> Result<Page<DealBody>, Error> {
+    let base = caller.settings.currency;
+    let deals = app.store.deals(tenant, &caller.visibility, query)?;
+    Ok(deals.map(|deal| DealBody::new(deal, base)))
 }
 
 /// Open a deal
@@ -75,9 +99,9 @@ pub async fn read(call: Call<DealsRead>, id: Id) -> Responded {
 #[patch("/v1/deals/{id}")]
 pub async fn update(call: Call<DealsWrite>, id: Id, body: Body<DealPatchBody>) -> Responded {
     call.no_parameters()?;
-    let (patch, references) = body.value.into_patch()?;
+    let (patch, references, custom) = body.value.into_patch()?;
     call.write_deal(body.digest, move |unit, if_match| {
-        let stored = deals::update(unit, id.0, if_match, patch, references)?;
+        let stored = deals::update(unit, id.0, if_match, patch, references, custom)?;
         let version = stored.deal.sequence;
         Ok(Reply::versioned(DealBody::new(stored, unit.caller.settings.currency), version))
     })

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use voronka_domain::{
     Fault,
-    process::{Process, Stage},
+    process::Stage,
     transition::{self, Available, Facts},
 };
 use voronka_persistence::{
@@ -96,14 +96,8 @@ pub async fn available(call: Call<DealsRead>, id: Id) -> Responded {
     call.no_parameters()?;
     call.read(move |tenant, app, caller| {
         let stored = app.store.deal(tenant, &caller.visibility, id.0)?;
-        let rules = app.store.rules_of(tenant, stored.deal.deal_type_id)?;
-        let facts = Facts {
-            process: &stored.process,
-            rules,
-            settings: caller.settings,
-            now: now(),
-            may_override: caller.may_override(),
-        };
+        let (around, rules) = app.store.around(tenant, caller, &stored, now())?;
+        let facts = around.seen_by(caller, now(), &stored.process, rules);
         let moves = transition::available(&stored.deal, &facts);
         Ok(Reply::ok(AvailableTransitions { items: moves.into_iter().map(Into::into).collect() }))
     })
@@ -213,11 +207,13 @@ pub async fn route_map(call: Call<DealsRead>, id: Id) -> Responded {
         let stored = app.store.deal(tenant, &caller.visibility, id.0)?;
         let now = now();
         let visits = deals::visits(tenant, id.0, now)?;
+        let (around, rules) = app.store.around(tenant, caller, &stored, now)?;
+        let facts = around.seen_by(caller, now, &stored.process, rules);
         let stages = stored.process.stages.iter();
         Ok(Reply::ok(RouteMap {
             deal_id: stored.deal.id,
             status: to_word(&stored.deal.status),
-            stages: stages.map(|stage| route_stage(&stored, stage, &visits, now)).collect(),
+            stages: stages.map(|stage| route_stage(&stored, stage, &visits, &facts)).collect(),
         }))
     })
     .await
@@ -227,7 +223,7 @@ fn route_stage(
     stored: &Stored,
     stage: &Stage,
     visits: &[DealVisit],
-    now: DateTime<Utc>,
+    facts: &Facts<'_>,
 ) -> RouteStage {
     let deal = &stored.deal;
     let here = deal.stage.as_ref().is_some_and(|at| at.position == stage.position);
@@ -238,7 +234,7 @@ fn route_stage(
             entered_at: visit.entered_at,
             left_at: visit.left_at,
             direction: visit.direction.clone(),
-            seconds: (visit.left_at.unwrap_or(now) - visit.entered_at).num_seconds()
+            seconds: (visit.left_at.unwrap_or(facts.now) - visit.entered_at).num_seconds()
                 - visit.held_seconds,
             held_seconds: visit.held_seconds,
         })
@@ -252,8 +248,7 @@ fn route_stage(
     };
     let norm = stage.norm_seconds();
     let age = visits.last().filter(|visit| visit.left_at.is_none()).map(|visit| visit.seconds);
-    let process: &Process = &stored.process;
-    let unmet = transition::unmet(deal, process, stage.position, stage.position + 1);
+    let unmet = transition::unmet(deal, facts, stage.position, stage.position + 1);
     RouteStage {
         stage_id: stage.id,
         stage_key: stage.key.clone(),

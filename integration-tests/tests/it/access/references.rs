@@ -103,6 +103,12 @@ const REFERENCES: &[Reference] = &[
     reference!("transitionDeal", "/competitor_id", competitor, |own, id| {
         lose(&own, json!(own.loss_reason), id).await
     }),
+    reference!("searchDeals", "/segment_id", segment, |own, id| {
+        own.admin.post("/v1/deals/search", json!({ "segment_id": id })).await
+    }),
+    reference!("searchClients", "/segment_id", client_segment, |own, id| {
+        own.admin.post("/v1/clients/search", json!({ "segment_id": id })).await
+    }),
     reference!("createImport", "/deal_type_id", deal_type, |own, id| {
         let spec = json!({ "kind": "deals", "deal_type_id": id,
             "mapping": { "external_id": { "column": "id" } } });

@@ -1,7 +1,11 @@
 //! Every operation of the specification, how it is called, and whose things it answers.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
+use chrono::{Days, NaiveDate};
 use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -104,6 +108,10 @@ pub struct World {
     pub deal_type: String,
     pub deal: String,
     pub import: String,
+    pub custom_field: String,
+    pub exchange_rate: String,
+    pub segment: String,
+    pub client_segment: String,
 }
 
 impl World {
@@ -129,6 +137,10 @@ impl World {
         let body = json!({ "title": name, "deal_type_id": deal_type, "owner_id": user,
             "client_id": client, "source_id": source });
         let deal = new("/v1/deals", body).await;
+        let custom_field = new("/v1/custom-fields", a_field()).await;
+        let exchange_rate = new("/v1/exchange-rates", a_rate()).await;
+        let segment = new("/v1/segments", a_segment("deal")).await;
+        let client_segment = new("/v1/segments", a_segment("client")).await;
         let world = Self {
             admin: admin.clone(),
             user,
@@ -143,6 +155,10 @@ impl World {
             deal_type,
             deal,
             import: String::new(),
+            custom_field,
+            exchange_rate,
+            segment,
+            client_segment,
         };
         let import = world.send_import(admin).await.expect(202).id();
         let done = server.finished(admin, &import).await;
@@ -172,6 +188,10 @@ impl World {
             &self.deal_type,
             &self.deal,
             &self.import,
+            &self.custom_field,
+            &self.exchange_rate,
+            &self.segment,
+            &self.client_segment,
         ];
         let own = [self.admin.workspace_id.to_string(), self.admin.user_id.to_string()];
         things.into_iter().cloned().chain(own).collect()
@@ -236,6 +256,25 @@ fn renamed(_: &World) -> Value {
     json!({ "name": format!("Renamed {}", Uuid::now_v7()) })
 }
 
+fn a_field() -> Value {
+    let key = format!("f_{}", Uuid::now_v7().simple());
+    json!({ "entity": "deal", "key": key, "name": "Field", "type": "text" })
+}
+
+/// Of a day of its own.
+fn a_rate() -> Value {
+    static DAYS: AtomicU64 = AtomicU64::new(0);
+    let first = NaiveDate::from_ymd_opt(2000, 1, 1).unwrap();
+    let day = first.checked_add_days(Days::new(DAYS.fetch_add(1, Ordering::Relaxed))).unwrap();
+    json!({ "currency": "USD", "day": day, "rate": "0.9" })
+}
+
+fn a_segment(entity: &str) -> Value {
+    let name = format!("Segment {}", Uuid::now_v7());
+    let condition = json!({ "field": "client.name", "op": "filled" });
+    json!({ "name": name, "entity": entity, "condition": condition })
+}
+
 /// How each operation is called with success, and whose things it is about. An operation that is not
 /// here fails the tests.
 const CASES: &[Case] = &[
@@ -255,6 +294,7 @@ const CASES: &[Case] = &[
     read("getApiKey", |a| &a.api_key),
     read("revokeApiKey", |a| &a.api_key),
     list("listClients"),
+    case("searchClients", Whose::List, Send::Json(|_| json!({ "count": true }))),
     new("createClient", renamed),
     read("getClient", |a| &a.client),
     change("updateClient", |a| &a.client, renamed),
@@ -282,6 +322,19 @@ const CASES: &[Case] = &[
     new("createLossReason", renamed),
     read("getLossReason", |a| &a.loss_reason),
     change("updateLossReason", |a| &a.loss_reason, renamed),
+    list("listCustomFields"),
+    new("createCustomField", |_| a_field()),
+    read("getCustomField", |a| &a.custom_field),
+    change("updateCustomField", |a| &a.custom_field, renamed),
+    list("listExchangeRates"),
+    new("createExchangeRate", |_| a_rate()),
+    case("putExchangeRates", Whose::Own, Send::Json(|_| json!({ "rates": [a_rate()] }))),
+    read("getExchangeRate", |a| &a.exchange_rate),
+    change("updateExchangeRate", |a| &a.exchange_rate, |_| json!({ "rate": "1.1" })),
+    list("listSegments"),
+    new("createSegment", |_| a_segment("client")),
+    read("getSegment", |a| &a.segment),
+    change("updateSegment", |a| &a.segment, renamed),
     list("listDealTypes"),
     new("createDealType", |_| {
         let name = format!("Sale {}", Uuid::now_v7());
@@ -296,6 +349,7 @@ const CASES: &[Case] = &[
         |_| json!({ "stages": [{ "name": "first" }, { "name": "second" }, { "name": "third" }] }),
     ),
     list("listDeals"),
+    case("searchDeals", Whose::List, Send::Json(|_| json!({ "count": true }))),
     new(
         "createDeal",
         |own| json!({ "title": "New", "deal_type_id": own.deal_type, "owner_id": own.user }),

@@ -22,6 +22,9 @@ pub struct World {
     pub user: String,
     pub api_key: String,
     pub import: String,
+    pub custom_field: String,
+    pub exchange_rate: String,
+    pub segment: String,
 }
 
 #[derive(QueryableByName)]
@@ -54,6 +57,14 @@ impl World {
         let deal = api.deal(&gated, "10").await;
         let won = api.deal(&deal_type, "10").await;
         api.transition(&won, json!({ "to": "won" })).await.expect(200);
+        let field =
+            json!({ "entity": "deal", "key": "delivery", "name": "Delivery", "type": "date" });
+        let custom_field = make("/v1/custom-fields", field).await;
+        let rate = json!({ "currency": "GBP", "day": "2020-01-01", "rate": "0.9" });
+        let exchange_rate = make("/v1/exchange-rates", rate).await;
+        let condition = json!({ "field": "deal.amount", "op": "gte", "value": "1" });
+        let segment = json!({ "name": "Some", "entity": "deal", "condition": condition });
+        let segment = make("/v1/segments", segment).await;
         let spec = json!({ "kind": "deals", "deal_type_id": deal_type,
             "mapping": { "external_id": { "column": "id" } } });
         let import = api.import("id\n1\n", spec).await.expect(202).id();
@@ -73,6 +84,9 @@ impl World {
             user,
             api_key,
             import,
+            custom_field,
+            exchange_rate,
+            segment,
         }
     }
 
@@ -90,6 +104,9 @@ impl World {
             "users" => &self.user,
             "api-keys" => &self.api_key,
             "imports" => &self.import,
+            "custom-fields" => &self.custom_field,
+            "exchange-rates" => &self.exchange_rate,
+            "segments" => &self.segment,
             other => panic!("nothing of {other}"),
         }
     }

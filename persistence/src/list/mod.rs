@@ -1,18 +1,22 @@
 //! Lists: filters, sorting and keyset paging over declared fields, the same for every noun.
 
+mod page;
+
 use std::str::FromStr;
 
 use chrono::{DateTime, NaiveDate, Utc};
-use diesel::{
-    RunQueryDsl,
-    pg::Pg,
-    sql_types::{Nullable, Text},
-};
 use rust_decimal::Decimal;
 use uuid::Uuid;
-use voronka_domain::{Fault, reach};
+use voronka_domain::{
+    Fault,
+    condition::{self, Moment, Schema, Tree},
+    custom_field::{CustomField, Entity, FieldType},
+    reach,
+};
 
-use crate::{Bind, Raw, Result, Statement, Tenant};
+use crate::{Bind, Result};
+pub use page::Narrow;
+use page::{Cursor, decode};
 
 /// What a field's values are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,6 +87,8 @@ pub struct Spec {
 
 pub const DEFAULT_LIMIT: i64 = 50;
 pub const MOST: i64 = 200;
+/// Begins the names of custom fields.
+const CUSTOM: &str = "custom.";
 /// More values in one filter than any screen has boxes.
 pub const MOST_VALUES: usize = 200;
 
@@ -90,16 +96,44 @@ pub const MOST_VALUES: usize = 200;
 #[derive(Debug, Clone)]
 pub struct Query {
     pub limit: i64,
-    sort: Field,
+    sort: Sort,
     descending: bool,
     cursor: Option<Cursor>,
     conditions: Vec<(String, Option<Bind>, &'static str)>,
+    /// Conditions of the language, as of a moment.
+    trees: Vec<(Tree, Moment)>,
 }
 
+impl Query {
+    /// Narrows the list to what a condition holds for.
+    pub fn with(mut self, tree: Tree, moment: Moment) -> Self {
+        self.trees.push((tree, moment));
+        self
+    }
+}
+
+/// What a list is sorted by: a field of its own, or a custom one.
 #[derive(Debug, Clone)]
-struct Cursor {
-    key: Option<Bind>,
-    id: Uuid,
+struct Sort {
+    name: String,
+    column: &'static str,
+    kind: Kind,
+    nullable: bool,
+    custom: Option<Uuid>,
+}
+
+impl From<Field> for Sort {
+    fn from(field: Field) -> Self {
+        let Field { name, column, kind, nullable, .. } = field;
+        Self { name: name.to_owned(), column, kind, nullable, custom: None }
+    }
+}
+
+/// The custom fields that a list can be filtered and sorted by, and the moment of the request.
+#[derive(Debug, Clone, Copy)]
+pub struct Customs<'a> {
+    pub fields: &'a [CustomField],
+    pub moment: Moment,
 }
 
 /// A page and where the next one begins: the last row's sort key and id.
@@ -123,7 +157,7 @@ impl Query {
 
     /// The order of the list's rows, as in `ORDER BY`.
     pub(crate) fn order(&self, table: &str) -> String {
-        let Field { column, nullable, .. } = self.sort;
+        let Sort { column, nullable, .. } = self.sort;
         let order = if self.descending { "DESC" } else { "ASC" };
         let nulls = if nullable && self.descending { " NULLS LAST" } else { "" };
         format!(" ORDER BY {column} {order}{nulls}, {table}.id {order}")
@@ -131,6 +165,33 @@ impl Query {
 }
 
 impl Spec {
+    /// Whose custom fields the list has.
+    pub fn entity(&self) -> Option<Entity> {
+        match self.table {
+            "deals" => Some(Entity::Deal),
+            "clients" => Some(Entity::Client),
+            _ => None,
+        }
+    }
+
+    fn sort(&self, name: &str, customs: Option<Customs<'_>>) -> Option<Sort> {
+        if let Some(field) = self.field(name).filter(|field| field.sorts) {
+            return Some(field.into());
+        }
+        let key = name.strip_prefix(CUSTOM)?;
+        let (entity, mut fields) = (self.entity()?, customs?.fields.iter());
+        let field = fields.find(|field| field.entity == entity && field.key == key)?;
+        let (column, kind) = match field.field_type {
+            FieldType::Number | FieldType::Money | FieldType::Date => {
+                ("sorted.number_value", Kind::Decimal)
+            }
+            FieldType::MultiChoice => return None,
+            _ => ("sorted.text_value", Kind::Text),
+        };
+        let name = name.to_owned();
+        Some(Sort { name, column, kind, nullable: true, custom: Some(field.id) })
+    }
+
     fn field(&self, name: &str) -> Option<Field> {
         self.fields.iter().find(|field| field.name == name).copied()
     }
@@ -142,12 +203,21 @@ impl Spec {
 
     /// Reads the pairs of a query string. Every fault is listed, an unknown parameter among them.
     pub fn parse(&self, pairs: &[(String, String)]) -> Result<Query, Vec<Fault>> {
+        self.parse_with(pairs, None)
+    }
+
+    /// The same of a list that has custom fields.
+    pub fn parse_with(
+        &self,
+        pairs: &[(String, String)],
+        customs: Option<Customs<'_>>,
+    ) -> Result<Query, Vec<Fault>> {
         let mut faults = Vec::new();
         let mut fault = |name: &str, code, detail: String| {
             faults.push(Fault::new(format!("/{name}"), code, detail));
         };
         let (mut limit, mut sort, mut cursor) = (DEFAULT_LIMIT, self.default_sort, None);
-        let mut conditions = Vec::new();
+        let (mut conditions, mut trees) = (Vec::new(), Vec::new());
         let mut seen = Vec::new();
         for (name, value) in pairs {
             if seen.contains(&name) {
@@ -169,6 +239,14 @@ impl Spec {
                     let bind = Bind::Text(format!("%{escaped}%"));
                     conditions.push((format!("{column} ILIKE "), Some(bind), ""));
                 }
+                _ if name.starts_with(CUSTOM) && customs.is_some() => {
+                    if let Some(customs) = customs {
+                        match self.custom(name, value, customs) {
+                            Ok(tree) => trees.push((tree, customs.moment)),
+                            Err(found) => fault(name, found.code, found.detail),
+                        }
+                    }
+                }
                 _ => match self.condition(name, value) {
                     Some(Ok(condition)) => conditions.push(condition),
                     Some(Err(detail)) => fault(name, "invalid_parameter", detail),
@@ -181,7 +259,7 @@ impl Spec {
             }
         }
         let (name, descending) = sort.strip_prefix('-').map_or((sort, false), |name| (name, true));
-        let Some(sort_field) = self.field(name).filter(|field| field.sorts) else {
+        let Some(sort_field) = self.sort(name, customs) else {
             let known: Vec<_> = self.fields.iter().filter(|f| f.sorts).map(|f| f.name).collect();
             let detail = format!("Sort by one of {}, with - for descending.", known.join(", "));
             fault("sort", "invalid_parameter", detail);
@@ -200,7 +278,18 @@ impl Spec {
         if !faults.is_empty() {
             return Err(faults);
         }
-        Ok(Query { limit, sort: sort_field, descending, cursor, conditions })
+        Ok(Query { limit, sort: sort_field, descending, cursor, conditions, trees })
+    }
+
+    fn custom(&self, name: &str, value: &str, customs: Customs<'_>) -> Result<Tree, Fault> {
+        let (field, op) = match name.strip_suffix(']').and_then(|name| name.split_once('[')) {
+            Some((field, op)) => (field, op),
+            None => (name, "eq"),
+        };
+        let over = self.entity().unwrap_or(Entity::Deal);
+        let field = format!("{}.{field}", over.name());
+        let schema = Schema { over, custom: customs.fields };
+        condition::read_parameter(&format!("/{name}"), &field, op, value, &schema)
     }
 
     #[allow(clippy::type_complexity)]
@@ -305,181 +394,4 @@ fn bind(kind: Kind, text: &str) -> std::result::Result<Bind, String> {
 
 fn storable(instant: DateTime<Utc>) -> bool {
     (-62_135_596_800..=253_402_300_799).contains(&instant.timestamp())
-}
-
-/// `sort|key|id` in hex: opaque, and of no use to another list.
-fn encode(sort: &str, key: Option<&str>, id: Uuid) -> String {
-    let key = key.map_or("-".to_owned(), |key| format!("+{key}"));
-    format!("{id}|{sort}|{key}").bytes().map(|b| format!("{b:02x}")).collect()
-}
-
-fn decode(text: &str, sort: &str, field: &Field) -> Option<Cursor> {
-    let digits = text.as_bytes();
-    let bytes: Option<Vec<u8>> = digits
-        .chunks(2)
-        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
-        .collect();
-    let plain = String::from_utf8(bytes.filter(|_| digits.len() < 8_000)?).ok()?;
-    let mut parts = plain.splitn(3, '|');
-    let id = Uuid::from_str(parts.next()?).ok()?;
-    if parts.next()? != sort {
-        return None;
-    }
-    let (said, key) = match parts.next()?.split_at_checked(1)? {
-        ("-", "") if field.nullable => (None, None),
-        ("+", key) if !key.contains('\0') => (Some(key), Some(bind(field.kind, key).ok()?)),
-        _ => return None,
-    };
-    // Ours, to the letter: a number has one spelling.
-    (encode(sort, said, id) == text).then_some(Cursor { key, id })
-}
-
-/// How a sort key is written so that [`bind`] reads it back.
-fn key_text(field: &Field) -> String {
-    let column = field.column;
-    match field.kind {
-        Kind::Instant => format!("to_char({column}, 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"),
-        Kind::Bool => format!("CASE {column} WHEN true THEN 'true' WHEN false THEN 'false' END"),
-        _ => format!("{column}::text"),
-    }
-}
-
-impl Tenant<'_> {
-    /// A page of rows. `narrow` adds what the caller may not leave out.
-    pub fn page<S, Row>(
-        &mut self,
-        spec: &Spec,
-        query: Query,
-        selection: S,
-        narrow: impl FnOnce(Narrow<S>) -> Narrow<S>,
-        id: impl Fn(&Row) -> Uuid,
-    ) -> Result<Page<Row>>
-    where
-        Statement<(Raw<Nullable<Text>>, S)>:
-            for<'q> diesel::query_dsl::LoadQuery<'q, diesel::PgConnection, (Option<String>, Row)>,
-        S: diesel::query_builder::QueryFragment<Pg>,
-    {
-        let from = |tenant: &Self, selection| narrow(tenant.rows(selection, spec.table));
-        self.page_from(spec, query, selection, from, id)
-    }
-
-    /// The same from more than a table: `from` gives the statement as far as its conditions.
-    pub(crate) fn page_from<S, Row>(
-        &mut self,
-        spec: &Spec,
-        query: Query,
-        selection: S,
-        from: impl FnOnce(&Self, (Raw<Nullable<Text>>, S)) -> Narrow<S>,
-        id: impl Fn(&Row) -> Uuid,
-    ) -> Result<Page<Row>>
-    where
-        Statement<(Raw<Nullable<Text>>, S)>:
-            for<'q> diesel::query_dsl::LoadQuery<'q, diesel::PgConnection, (Option<String>, Row)>,
-        S: diesel::query_builder::QueryFragment<Pg>,
-    {
-        let order = query.order(spec.table);
-        let Query { limit, sort, descending, cursor, conditions } = query;
-        let (table, column) = (spec.table, sort.column);
-        let mut statement = from(self, (Raw::new(key_text(&sort)), selection));
-        for (sql, value, after) in conditions {
-            statement = statement.sql(format!(" AND {sql}"));
-            if let Some(value) = value {
-                statement = statement.bind(value).sql(after);
-            }
-        }
-        let than = if descending { "<" } else { ">" };
-        if let Some(Cursor { key, id }) = cursor {
-            statement = match key {
-                Some(key) => {
-                    let or_null =
-                        if sort.nullable { format!(" OR {column} IS NULL)") } else { ")".into() };
-                    statement
-                        .sql(format!(" AND (({column}, {table}.id) {than} ("))
-                        .bind(key)
-                        .sql(", ")
-                        .bind(id)
-                        .sql(")")
-                        .sql(or_null)
-                }
-                None => {
-                    statement.sql(format!(" AND {column} IS NULL AND {table}.id {than} ")).bind(id)
-                }
-            };
-        }
-        let rows: Vec<(Option<String>, Row)> = statement
-            .sql(format!("{order} LIMIT "))
-            .bind(limit.saturating_add(1))
-            .load(self.conn)?;
-        let keep = usize::try_from(limit).unwrap_or(0);
-        let sort_text = spec.named(&format!("{}{}", if descending { "-" } else { "" }, sort.name));
-        let next = match rows.get(keep.saturating_sub(1)) {
-            Some((key, row)) if rows.len() > keep => {
-                Some(encode(&sort_text, key.as_deref(), id(row)))
-            }
-            _ => None,
-        };
-        let items = rows.into_iter().take(keep).map(|(_, row)| row).collect();
-        Ok(Page { items, next })
-    }
-}
-
-/// A list's statement while conditions are added to it.
-pub type Narrow<S> = Statement<(Raw<Nullable<Text>>, S)>;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const NAME: Field = Field::new("name", "things.name", Kind::Text).sorted();
-    const CLOSED: Field = Field::new("closed_at", "things.closed_at", Kind::Instant).nullable();
-
-    #[test]
-    fn cursors_hold_for_their_own_list_only() {
-        let id = Uuid::now_v7();
-        let cursor = encode("-name", Some("a|b +\u{442}"), id);
-        let read = decode(&cursor, "-name", &NAME).unwrap();
-        assert_eq!((read.id, read.key), (id, Some(Bind::Text("a|b +\u{442}".into()))));
-        assert!(decode(&cursor, "name", &NAME).is_none());
-        assert!(decode(&encode("-name", None, id), "-name", &NAME).is_none());
-        assert!(decode(&encode("x", None, id), "x", &CLOSED).unwrap().key.is_none());
-        assert!(decode(&encode("x", Some("tomorrow"), id), "x", &CLOSED).is_none());
-        let (upper, plus) = (cursor.to_uppercase(), cursor.replacen("0", "+", 1));
-        let bare = encode("-name", Some("a"), id).replacen("2d", "", 4);
-        for bad in ["", "zz", "0", "é", &"00".repeat(5_000), &upper, &plus, &bare] {
-            assert!(decode(bad, "-name", &NAME).is_none(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn every_fault_of_a_query_is_listed() {
-        let spec =
-            Spec { table: "things", fields: &[NAME, CLOSED], default_sort: "name", search: None };
-        let pairs = |list: &[(&str, &str)]| -> Vec<(String, String)> {
-            list.iter().map(|(a, b)| ((*a).into(), (*b).into())).collect()
-        };
-        let faults = spec
-            .parse(&pairs(&[
-                ("limit", "0"),
-                ("colour", "red"),
-                ("name[gte]", "x"),
-                ("closed_at[gte]", "x"),
-                ("cursor", "!"),
-                ("limit", "5"),
-            ]))
-            .unwrap_err();
-        let codes: Vec<_> = faults.iter().map(|f| (f.pointer.as_str(), f.code)).collect();
-        assert_eq!(
-            codes,
-            [
-                ("/limit", "out_of_range"),
-                ("/colour", "unknown_parameter"),
-                ("/name[gte]", "unknown_parameter"),
-                ("/closed_at[gte]", "invalid_parameter"),
-                ("/limit", "duplicate_parameter"),
-                ("/cursor", "invalid_cursor"),
-            ]
-        );
-        assert!(spec.parse(&pairs(&[("closed_at", "null"), ("name", "a,b")])).is_ok());
-        assert!(spec.parse(&pairs(&[("sort", "closed_at")])).is_err());
-    }
 }

@@ -1,0 +1,139 @@
+//! Searches: lists narrowed by a condition of the request's body.
+
+use actix_web::HttpResponse;
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+use utoipa::ToSchema;
+use uuid::Uuid;
+use validator::Validate;
+use voronka_domain::{Fault, Refusal, condition::Moment, custom_field::Entity};
+use voronka_persistence::{Caller, Error, Tenant, list, now, segments};
+
+use super::{
+    call::{Call, Needs, Responded, block},
+    page::PageInfo,
+};
+use crate::state::App;
+
+/// What to look for. Without a condition and a segment it is everything.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"condition": {"all": [{"field": "deal.status", "op": "eq", "value": "open"},
+    {"any": [{"field": "deal.amount", "op": "gte", "value": "100000"}, {"field": "client.class", "op": "eq", "value": "A"}]},
+    {"not": {"field": "deal.title", "op": "contains", "value": "test"}}]},
+    "sort": "-amount", "limit": 50, "count": true}))]
+pub struct Search {
+    /// A condition over the fields that there are, e.g. `{"field":"deal.amount","op":"gte","value":"100000"}`.
+    #[schema(value_type = Option<Object>)]
+    pub condition: Option<Json>,
+    /// A saved condition that has to hold, too.
+    pub segment_id: Option<Uuid>,
+    /// As `?sort=` of the list.
+    pub sort: Option<String>,
+    /// Items on a page: 1 to 200, 50 by default.
+    pub limit: Option<i64>,
+    /// The page to read: `next_cursor` of the page before, of the same search.
+    pub cursor: Option<String>,
+    /// Whether to count all that is found.
+    #[serde(default)]
+    pub count: bool,
+}
+
+/// A page of what was found, for the specification.
+#[macro_export]
+macro_rules! found_of {
+    ($name:ident, $item:ty) => {
+        /// A page of what was found.
+        #[derive(Debug, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
+        pub struct $name {
+            pub items: Vec<$item>,
+            pub page: $crate::http::page::PageInfo,
+            /// How many there are in all, where `count` asked for it.
+            #[serde(skip_serializing_if = "Option::is_none")]
+            #[schema(example = 17)]
+            pub total: Option<i64>,
+        }
+    };
+}
+
+#[derive(Serialize)]
+struct FoundBody<T> {
+    items: Vec<T>,
+    page: PageInfo,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total: Option<i64>,
+}
+
+impl Search {
+    fn query(
+        &self,
+        tenant: &mut Tenant<'_>,
+        app: &App,
+        caller: &Caller,
+        spec: &list::Spec,
+    ) -> Result<(list::Query, Option<i64>), Error> {
+        let over = spec.entity().unwrap_or(Entity::Deal);
+        let fields = app.store.load_custom_fields(tenant)?;
+        let moment = Moment { now: now(), settings: caller.settings };
+        let mut pairs = Vec::new();
+        let mut pair = |name: &str, value: Option<String>| {
+            pairs.extend(value.map(|value| (name.to_owned(), value)));
+        };
+        pair("limit", self.limit.map(|limit| limit.to_string()));
+        pair("sort", self.sort.clone());
+        pair("cursor", self.cursor.clone());
+        let customs = Some(list::Customs { fields: &fields, moment });
+        let mut query = spec.parse_with(&pairs, customs).map_err(Refusal::Invalid)?;
+        let mut conditions = Vec::new();
+        if let Some(json) = &self.condition {
+            conditions.push(app.store.condition(tenant, over, "/condition", json)?);
+        }
+        if let Some(id) = self.segment_id {
+            let segment = segments::get(tenant, id);
+            let segment = segment.map_err(|error| error.or_unknown("/segment_id", "segment"))?;
+            if segment.over()? != over {
+                let fault =
+                    Fault::new("/segment_id", "invalid_value", "A segment of other things.");
+                return Err(Refusal::Invalid(vec![fault]).into());
+            }
+            conditions.push(app.store.segment_condition(tenant, &segment)?);
+        }
+        let trees: Vec<_> = conditions.iter().map(|condition| condition.tree().clone()).collect();
+        let total = match self.count {
+            true => Some(segments::count(tenant, &caller.visibility, over, &trees, &moment)?),
+            false => None,
+        };
+        for tree in trees {
+            query = query.with(tree, moment);
+        }
+        Ok((query, total))
+    }
+}
+
+impl<P: Needs> Call<P> {
+    /// Answers a page of what a search finds.
+    pub async fn search<T: Serialize + Send + 'static>(
+        self,
+        spec: &'static list::Spec,
+        search: Search,
+        find: impl FnOnce(&mut Tenant<'_>, &App, &Caller, list::Query) -> Result<list::Page<T>, Error>
+        + Send
+        + 'static,
+    ) -> Responded {
+        self.no_parameters()?;
+        let Self { app, caller, .. } = self;
+        let found = block(move || {
+            app.store.read(&caller, |tenant| {
+                let (query, total) = search.query(tenant, &app, &caller, spec)?;
+                let page = find(tenant, &app, &caller, query)?;
+                Ok(FoundBody {
+                    items: page.items,
+                    page: PageInfo { next_cursor: page.next },
+                    total,
+                })
+            })
+        })
+        .await?;
+        Ok(HttpResponse::Ok().json(found))
+    }
+}

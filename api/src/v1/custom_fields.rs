@@ -1,0 +1,267 @@
+//! Custom fields: what a workspace adds to its deals and clients.
+
+use actix_web::{get, patch, post};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+use validator::Validate;
+use voronka_domain::{
+    catalogue,
+    custom_field::{self, Choice, Entity, FieldType, MOST_FIELDS},
+    fault::Faults,
+};
+use voronka_persistence::{
+    Error, Unit,
+    custom_fields::{self, CustomField},
+    words::to_word,
+};
+
+use crate::{
+    http::{
+        Body, Call, Id, Patch, Reply, Responded,
+        call::{CataloguesRead, CataloguesWrite},
+    },
+    page_of,
+};
+
+/// One value that a field of type `choice` or `multi_choice` can have.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = Choice, example = json!({"key": "north", "name": "North"}))]
+pub struct ChoiceBody {
+    /// Name for programs; never changes.
+    pub key: String,
+    pub name: String,
+    /// No longer offered; values that have it keep it.
+    #[serde(default)]
+    pub archived: bool,
+}
+
+impl From<Choice> for ChoiceBody {
+    fn from(Choice { key, name, archived }: Choice) -> Self {
+        Self { key, name, archived }
+    }
+}
+
+impl From<ChoiceBody> for Choice {
+    fn from(ChoiceBody { key, name, archived }: ChoiceBody) -> Self {
+        Self { key, name, archived }
+    }
+}
+
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = CustomField)]
+pub struct CustomFieldBody {
+    pub id: Uuid,
+    /// What has the field: `deal` or `client`.
+    #[schema(example = "deal")]
+    pub entity: String,
+    /// Name for programs: `custom.<key>` in filters and sorts, `deal.custom.<key>` in conditions.
+    #[schema(example = "delivery")]
+    pub key: String,
+    #[schema(example = "Delivery")]
+    pub name: String,
+    pub description: Option<String>,
+    /// `text`, `number`, `money`, `date`, `boolean`, `choice`, `multi_choice`, `user` or `client`.
+    #[serde(rename = "type")]
+    #[schema(example = "date")]
+    pub field_type: String,
+    pub choices: Vec<ChoiceBody>,
+    /// No longer offered: values stay, and can only be cleared.
+    pub archived: bool,
+    pub version: i32,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+}
+
+impl From<CustomField> for CustomFieldBody {
+    fn from(row: CustomField) -> Self {
+        Self {
+            id: row.id,
+            choices: row.choices().into_iter().map(ChoiceBody::from).collect(),
+            entity: row.entity,
+            key: row.key,
+            name: row.name,
+            description: row.description,
+            field_type: row.field_type,
+            archived: row.archived,
+            version: row.version,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        }
+    }
+}
+
+page_of!(CustomFieldPage, CustomFieldBody);
+
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"entity": "deal", "key": "delivery", "name": "Delivery", "type": "date"}))]
+pub struct NewCustomField {
+    /// `deal` or `client`.
+    #[schema(value_type = String)]
+    pub entity: Entity,
+    /// 1 to 64 characters of a-z, 0-9 and _, beginning with a letter; never changes.
+    pub key: String,
+    #[validate(length(min = 1, max = 200))]
+    pub name: String,
+    pub description: Option<String>,
+    /// `text` (at most 500 characters), `number` (a decimal as text), `money`, `date`, `boolean`, `choice`,
+    /// `multi_choice`, `user` or `client` (an id); never changes.
+    #[serde(rename = "type")]
+    #[schema(value_type = String)]
+    pub field_type: FieldType,
+    /// Of types `choice` and `multi_choice`.
+    #[serde(default)]
+    pub choices: Vec<ChoiceBody>,
+}
+
+impl NewCustomField {
+    fn into_row(self, unit: &mut Unit<'_>) -> Result<CustomField, Error> {
+        let entity = to_word(&self.entity);
+        let mut faults = Faults::default();
+        custom_field::check_description(self.description.as_ref(), &mut faults);
+        let field = custom_field::CustomField {
+            id: Uuid::now_v7(),
+            entity: self.entity,
+            key: self.key,
+            name: self.name,
+            field_type: self.field_type,
+            choices: self.choices.into_iter().map(Choice::from).collect(),
+            archived: false,
+        };
+        let field = custom_field::define(field, &mut faults);
+        let there = usize::try_from(custom_fields::count(&mut unit.tenant, &entity)?);
+        if there.unwrap_or(usize::MAX) >= MOST_FIELDS {
+            let detail = format!("At most {MOST_FIELDS} fields, archived ones included.");
+            faults.add("/entity", "too_many", detail);
+        }
+        faults.into_result()?;
+        Ok(CustomField {
+            id: field.id,
+            entity,
+            key: field.key,
+            name: field.name,
+            description: self.description,
+            field_type: to_word(&field.field_type),
+            choices: serde_json::to_value(field.choices).unwrap_or_default(),
+            archived: false,
+            version: 1,
+            created_at: unit.now,
+            updated_at: unit.now,
+        })
+    }
+}
+
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"name": "Delivery on", "archived": false}))]
+pub struct CustomFieldPatch {
+    #[validate(length(min = 1, max = 200))]
+    #[serde(default, deserialize_with = "crate::http::body::present")]
+    pub name: Option<String>,
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub description: Patch<String>,
+    /// All choices: those that are there may be renamed, reordered and archived, but not left out.
+    #[serde(default, deserialize_with = "crate::http::body::present")]
+    pub choices: Option<Vec<ChoiceBody>>,
+    #[serde(default, deserialize_with = "crate::http::body::present")]
+    pub archived: Option<bool>,
+}
+
+impl CustomFieldPatch {
+    fn apply(self, mut row: CustomField) -> Result<CustomField, Error> {
+        let mut faults = Faults::default();
+        if let Some(choices) = self.choices {
+            let choices = choices.into_iter().map(Choice::from).collect();
+            let choices = custom_field::rechoose(&row.to_field()?, choices, &mut faults);
+            row.choices = serde_json::to_value(choices).unwrap_or_default();
+        }
+        self.description.apply(&mut row.description);
+        custom_field::check_description(row.description.as_ref(), &mut faults);
+        faults.into_result()?;
+        if let Some(name) = self.name {
+            row.name = catalogue::name("/name", &name)?;
+        }
+        row.archived = self.archived.unwrap_or(row.archived);
+        Ok(row)
+    }
+}
+
+/// List custom fields
+///
+/// `q` looks in the name.
+#[utoipa::path(tag = "Custom fields", operation_id = "listCustomFields", security(("bearer" = ["catalogues:read"])),
+    responses((status = 200, description = "A page of the list.", body = CustomFieldPage)))]
+#[get("/v1/custom-fields")]
+pub async fn list(call: Call<CataloguesRead>) -> Responded {
+    call.page(&custom_fields::LIST, |tenant, _, _, query| {
+        Ok(custom_fields::list(tenant, query)?.map(CustomFieldBody::from))
+    })
+    .await
+}
+
+/// Create a custom field
+///
+/// The key and the type never change, and a field is never deleted: what was taken once stays readable.
+/// To require a field in a stage, put `{"kind": "field", "field": "custom.<key>"}` into the stage's gate.
+#[utoipa::path(tag = "Custom fields", operation_id = "createCustomField", security(("bearer" = ["catalogues:write"])),
+    request_body = NewCustomField,
+    responses((status = 201, description = "The new field.", body = CustomFieldBody)))]
+#[post("/v1/custom-fields")]
+pub async fn create(call: Call<CataloguesWrite>, body: Body<NewCustomField>) -> Responded {
+    call.no_parameters()?;
+    let (new, app, caller) = (body.value, call.app.clone(), call.caller.clone());
+    let response = call.write(body.digest, move |unit, _| {
+        let row = new.into_row(unit)?;
+        custom_fields::insert(unit, &row)?;
+        let (location, version) = (format!("/v1/custom-fields/{}", row.id), row.version);
+        Ok(Reply::created(location, CustomFieldBody::from(row), version))
+    });
+    let response = response.await;
+    app.store.forget_custom_fields(caller.workspace_id);
+    response
+}
+
+/// Read a custom field
+#[utoipa::path(tag = "Custom fields", operation_id = "getCustomField", security(("bearer" = ["catalogues:read"])),
+    params(("id" = Uuid, Path, description = "Id of the field.")),
+    responses((status = 200, description = "The field.", body = CustomFieldBody)))]
+#[get("/v1/custom-fields/{id}")]
+pub async fn read(call: Call<CataloguesRead>, id: Id) -> Responded {
+    call.no_parameters()?;
+    call.read(move |tenant, _, _| {
+        let row = custom_fields::get(tenant, id.0)?;
+        let version = row.version;
+        Ok(Reply::versioned(CustomFieldBody::from(row), version))
+    })
+    .await
+}
+
+/// Change or archive a custom field
+///
+/// Absent properties stay as they are.
+#[utoipa::path(tag = "Custom fields", operation_id = "updateCustomField", security(("bearer" = ["catalogues:write"])),
+    request_body = CustomFieldPatch,
+    params(("id" = Uuid, Path, description = "Id of the field.")),
+    responses((status = 200, description = "The field after the change.", body = CustomFieldBody)))]
+#[patch("/v1/custom-fields/{id}")]
+pub async fn update(
+    call: Call<CataloguesWrite>,
+    id: Id,
+    body: Body<CustomFieldPatch>,
+) -> Responded {
+    call.no_parameters()?;
+    let (change, app, caller) = (body.value, call.app.clone(), call.caller.clone());
+    let response = call.write(body.digest, move |unit, if_match| {
+        let before = custom_fields::lock(unit, id.0, if_match)?;
+        let row = custom_fields::save(unit, &before, change.apply(before.clone())?)?;
+        let version = row.version;
+        Ok(Reply::versioned(CustomFieldBody::from(row), version))
+    });
+    let response = response.await;
+    app.store.forget_custom_fields(caller.workspace_id);
+    response
+}

@@ -1,0 +1,224 @@
+//! Segments: saved conditions over deals or clients, with how many there are.
+
+use actix_web::{get, patch, post};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+use utoipa::ToSchema;
+use uuid::Uuid;
+use validator::Validate;
+use voronka_domain::{
+    access::Permission,
+    catalogue,
+    condition::{Condition, Moment},
+    custom_field::Entity,
+};
+use voronka_persistence::{
+    Caller, Error, Tenant, Unit,
+    list::Page,
+    now,
+    segments::{self, Segment},
+    words::to_word,
+};
+
+use crate::{
+    http::{
+        Body, Call, Id, Reply, Responded,
+        call::{CataloguesRead, CataloguesWrite},
+    },
+    page_of,
+    state::App,
+};
+
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = Segment)]
+pub struct SegmentBody {
+    pub id: Uuid,
+    #[schema(example = "Large and waiting")]
+    pub name: String,
+    /// What it selects: `deal` or `client`.
+    #[schema(example = "deal")]
+    pub entity: String,
+    #[schema(value_type = Object, example = json!({"field": "deal.amount", "op": "gte", "value": "100000"}))]
+    pub condition: Json,
+    /// How many deals that the caller sees, or clients, it holds for now; null for a caller who may not
+    /// read such.
+    #[schema(example = 17)]
+    pub count: Option<i64>,
+    pub archived: bool,
+    pub version: i32,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+}
+
+impl SegmentBody {
+    fn new(row: Segment, count: Option<i64>) -> Self {
+        Self {
+            id: row.id,
+            name: row.name,
+            entity: row.entity,
+            condition: row.condition,
+            count,
+            archived: row.archived,
+            version: row.version,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        }
+    }
+}
+
+page_of!(SegmentPage, SegmentBody);
+
+/// Segments with their counts, counted in one statement.
+fn counted(
+    tenant: &mut Tenant<'_>,
+    app: &App,
+    caller: &Caller,
+    rows: Vec<Segment>,
+) -> Result<Vec<SegmentBody>, Error> {
+    let mut conditions: Vec<Option<(Entity, Condition)>> = Vec::new();
+    for row in &rows {
+        let over = row.over()?;
+        let needs = match over {
+            Entity::Deal => Permission::DealsRead,
+            Entity::Client => Permission::ClientsRead,
+        };
+        conditions.push(match caller.may(needs) {
+            true => Some((over, app.store.segment_condition(tenant, row)?)),
+            false => None,
+        });
+    }
+    let readable: Vec<_> = conditions.iter().flatten().map(|(over, c)| (*over, c)).collect();
+    let moment = Moment { now: now(), settings: caller.settings };
+    let mut counts = segments::counts(tenant, &caller.visibility, &readable, &moment)?.into_iter();
+    let with_counts = rows.into_iter().zip(&conditions);
+    Ok(with_counts
+        .map(|(row, condition)| {
+            SegmentBody::new(row, condition.as_ref().and_then(|_| counts.next()))
+        })
+        .collect())
+}
+
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"name": "Large and waiting", "entity": "deal", "condition": {"all": [
+    {"field": "deal.status", "op": "eq", "value": "open"},
+    {"field": "deal.amount", "op": "gte", "value": "100000"},
+    {"field": "deal.last_event_at", "op": "lt", "value": {"days": -30}}]}}))]
+pub struct NewSegment {
+    #[validate(length(min = 1, max = 200))]
+    pub name: String,
+    /// `deal` or `client`.
+    #[schema(value_type = String)]
+    pub entity: Entity,
+    #[schema(value_type = Object)]
+    pub condition: Json,
+}
+
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"name": "Large and silent"}))]
+pub struct SegmentPatch {
+    #[validate(length(min = 1, max = 200))]
+    #[serde(default, deserialize_with = "crate::http::body::present")]
+    pub name: Option<String>,
+    #[serde(default, deserialize_with = "crate::http::body::present")]
+    #[schema(value_type = Option<Object>)]
+    pub condition: Option<Json>,
+    #[serde(default, deserialize_with = "crate::http::body::present")]
+    pub archived: Option<bool>,
+}
+
+/// List segments
+///
+/// Each with its count. `q` looks in the name.
+#[utoipa::path(tag = "Segments", operation_id = "listSegments", security(("bearer" = ["catalogues:read"])),
+    responses((status = 200, description = "A page of the list.", body = SegmentPage)))]
+#[get("/v1/segments")]
+pub async fn list(call: Call<CataloguesRead>) -> Responded {
+    call.page(&segments::LIST, |tenant, app, caller, query| {
+        let Page { items, next } = segments::list(tenant, query)?;
+        Ok(Page { items: counted(tenant, app, caller, items)?, next })
+    })
+    .await
+}
+
+/// Save a segment
+///
+/// A condition over deals (fields `deal.*`, and `client.*` of their clients) or over clients
+/// (`client.*`), to be searched by, counted, and used in reports.
+#[utoipa::path(tag = "Segments", operation_id = "createSegment", security(("bearer" = ["catalogues:write"])),
+    request_body = NewSegment,
+    responses((status = 201, description = "The new segment.", body = SegmentBody)))]
+#[post("/v1/segments")]
+pub async fn create(call: Call<CataloguesWrite>, body: Body<NewSegment>) -> Responded {
+    call.no_parameters()?;
+    let (new, app) = (body.value, call.app.clone());
+    call.write(body.digest, move |unit, _| {
+        let name = catalogue::name("/name", &new.name)?;
+        app.store.condition(&mut unit.tenant, new.entity, "/condition", &new.condition)?;
+        let row = Segment {
+            id: Uuid::now_v7(),
+            name,
+            entity: to_word(&new.entity),
+            condition: new.condition,
+            archived: false,
+            version: 1,
+            created_at: unit.now,
+            updated_at: unit.now,
+        };
+        segments::insert(unit, &row)?;
+        let (location, version) = (format!("/v1/segments/{}", row.id), row.version);
+        Ok(Reply::created(location, one(unit, &app, row)?, version))
+    })
+    .await
+}
+
+fn one(unit: &mut Unit<'_>, app: &App, row: Segment) -> Result<SegmentBody, Error> {
+    let caller = unit.caller;
+    let mut bodies = counted(&mut unit.tenant, app, caller, vec![row])?;
+    bodies.pop().ok_or(Error::NotFound("segment"))
+}
+
+/// Read a segment
+#[utoipa::path(tag = "Segments", operation_id = "getSegment", security(("bearer" = ["catalogues:read"])),
+    params(("id" = Uuid, Path, description = "Id of the segment.")),
+    responses((status = 200, description = "The segment with its count.", body = SegmentBody)))]
+#[get("/v1/segments/{id}")]
+pub async fn read(call: Call<CataloguesRead>, id: Id) -> Responded {
+    call.no_parameters()?;
+    call.read(move |tenant, app, caller| {
+        let row = segments::get(tenant, id.0)?;
+        // No ETag: the count changes without the segment.
+        let mut bodies = counted(tenant, app, caller, vec![row])?;
+        Ok(Reply::ok(bodies.pop().ok_or(Error::NotFound("segment"))?))
+    })
+    .await
+}
+
+/// Change or archive a segment
+#[utoipa::path(tag = "Segments", operation_id = "updateSegment", security(("bearer" = ["catalogues:write"])),
+    request_body = SegmentPatch,
+    params(("id" = Uuid, Path, description = "Id of the segment.")),
+    responses((status = 200, description = "The segment after the change.", body = SegmentBody)))]
+#[patch("/v1/segments/{id}")]
+pub async fn update(call: Call<CataloguesWrite>, id: Id, body: Body<SegmentPatch>) -> Responded {
+    call.no_parameters()?;
+    let (change, app) = (body.value, call.app.clone());
+    call.write(body.digest, move |unit, if_match| {
+        let before = segments::lock(unit, id.0, if_match)?;
+        let mut row = before.clone();
+        if let Some(name) = change.name {
+            row.name = catalogue::name("/name", &name)?;
+        }
+        if let Some(condition) = change.condition {
+            app.store.condition(&mut unit.tenant, before.over()?, "/condition", &condition)?;
+            row.condition = condition;
+        }
+        row.archived = change.archived.unwrap_or(row.archived);
+        let row = segments::save(unit, &before, row)?;
+        let version = row.version;
+        Ok(Reply::versioned(one(unit, &app, row)?, version))
+    })
+    .await
+}

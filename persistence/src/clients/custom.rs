@@ -1,0 +1,73 @@
+//! What conditions look at in clients, and the values of their custom fields.
+
+use std::collections::{BTreeMap, HashMap};
+
+use diesel::prelude::*;
+use serde_json::Value as Json;
+use uuid::Uuid;
+use voronka_domain::{
+    client::ClientFacts,
+    custom_field::{Custom, Entity},
+};
+
+use super::Client;
+use crate::{Error, Result, Tenant, Unit, custom_fields, unit::to_json};
+
+/// Values of custom fields after a change.
+pub fn change_custom(
+    unit: &mut Unit<'_>,
+    current: &Json,
+    patch: BTreeMap<String, Json>,
+) -> Result<Json> {
+    let current = read(current.clone())?;
+    to_json(&custom_fields::change(unit, Entity::Client, &current, patch)?)
+}
+
+fn read(json: Json) -> Result<Custom> {
+    serde_json::from_value(json).map_err(|_| Error::Internal("client has bad custom fields".into()))
+}
+
+/// Keeps the index of values beside the client; `before` is none for a new one.
+pub(super) fn index(unit: &mut Unit<'_>, before: Option<&Client>, row: &Client) -> Result<()> {
+    let custom = read(row.custom.clone())?;
+    match before {
+        None if custom.is_empty() => Ok(()),
+        Some(before) if before.custom == row.custom => Ok(()),
+        _ => custom_fields::index(unit, Entity::Client, &[(row.id, &custom)], before.is_none()),
+    }
+}
+
+impl Client {
+    /// What conditions look at.
+    pub fn facts(self) -> Result<ClientFacts> {
+        Ok(ClientFacts {
+            id: self.id,
+            name: self.name,
+            kind: self.kind,
+            client_type: self.client_type,
+            class: self.class,
+            region: self.region,
+            tags: self.tags,
+            consent: self.consent,
+            phones: self.phones,
+            emails: self.emails,
+            tax_id: self.tax_id,
+            external_source: self.external_source,
+            external_id: self.external_id,
+            archived: self.archived,
+            created_at: self.created_at,
+            custom: read(self.custom)?,
+        })
+    }
+}
+
+/// What conditions look at in some clients.
+pub(crate) fn facts(tenant: &mut Tenant<'_>, ids: Vec<Uuid>) -> Result<HashMap<Uuid, ClientFacts>> {
+    let rows: Vec<Client> = tenant
+        .rows(Client::as_select(), "clients")
+        .sql(" AND id = ANY(")
+        .bind(ids)
+        .sql(")")
+        .load(tenant.conn)?;
+    rows.into_iter().map(|row| Ok((row.id, row.facts()?))).collect()
+}

@@ -1,0 +1,82 @@
+//! What a decision needs beside the deal: exchange rates, and the client where a gate looks at it. Deals
+//! in the base currency under gates that do not need it cost nothing here.
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+use voronka_domain::{
+    Money,
+    client::ClientFacts,
+    deal::Deal,
+    exchange::Rates,
+    process::{Process, Rules},
+    transition::Facts,
+    workspace::Settings,
+};
+
+use crate::{Result, Tenant, Unit, clients, exchange_rates};
+
+#[derive(Debug, Default)]
+pub struct Around {
+    rates: Rates,
+    client: Option<ClientFacts>,
+}
+
+impl Around {
+    /// Of amounts that may be converted at some instants.
+    pub fn load(
+        tenant: &mut Tenant<'_>,
+        settings: Settings,
+        process: &Process,
+        client_id: Option<Uuid>,
+        amounts: &[Option<Money>],
+        instants: &[DateTime<Utc>],
+    ) -> Result<Self> {
+        let days = |money: Money| {
+            instants.iter().map(move |instant| (money.currency, settings.day(*instant)))
+        };
+        let wanted = amounts.iter().flatten().copied().flat_map(days);
+        let rates = exchange_rates::on(tenant, settings.currency, wanted)?;
+        let client = match client_id.filter(|_| process.looks_at_client()) {
+            Some(id) => Some(clients::get(tenant, id)?.facts()?),
+            None => None,
+        };
+        Ok(Self { rates, client })
+    }
+
+    /// Of a deal whose amount may change.
+    pub fn of(
+        tenant: &mut Tenant<'_>,
+        settings: Settings,
+        now: DateTime<Utc>,
+        process: &Process,
+        deal: &Deal,
+        amount: Option<Money>,
+        occurred_at: Option<DateTime<Utc>>,
+    ) -> Result<Self> {
+        let at = occurred_at.unwrap_or(now.max(deal.last_occurred_at));
+        let amounts = [Some(deal.details.amount), amount];
+        Self::load(tenant, settings, process, deal.client_id, &amounts, &[at])
+    }
+
+    pub fn facts<'a>(&'a self, unit: &Unit<'_>, process: &'a Process, rules: Rules) -> Facts<'a> {
+        self.seen_by(unit.caller, unit.now, process, rules)
+    }
+
+    pub fn seen_by<'a>(
+        &'a self,
+        caller: &crate::Caller,
+        now: DateTime<Utc>,
+        process: &'a Process,
+        rules: Rules,
+    ) -> Facts<'a> {
+        Facts {
+            process,
+            rules,
+            settings: caller.settings,
+            now,
+            may_override: caller.may_override(),
+            rates: &self.rates,
+            client: self.client.as_ref(),
+        }
+    }
+}
