@@ -11,7 +11,7 @@ use utoipa_actix_web::AppExt;
 use voronka_persistence::reports::behind;
 
 use crate::{
-    http::{ProblemBody, problem::CODES},
+    http::{Problem, ProblemBody, problem::CODES},
     v1,
 };
 
@@ -79,6 +79,39 @@ pub fn document() -> &'static Value {
         complete(&mut document);
         document
     })
+}
+
+/// Whether the path is one of ours, letter by letter.
+pub fn is_path(path: &str) -> bool {
+    document()["paths"].get(path).is_some()
+}
+
+/// Why no operation took a request: a wrong method where the path is right, or nothing at all.
+pub fn nothing_at(path: &str) -> Problem {
+    let methods = methods_of(path);
+    if methods.is_empty() {
+        return Problem::not_found();
+    }
+    Problem::of("method_not_allowed").header("Allow", methods.join(", "))
+}
+
+fn methods_of(path: &str) -> Vec<String> {
+    let literal = is_path(path);
+    let fits = |template: &str| {
+        let (a, b) = (template.split('/'), path.split('/'));
+        template == path
+            || !literal
+                && a.clone().count() == b.clone().count()
+                && a.zip(b).all(|(part, given)| {
+                    part == given || part.starts_with('{') && !given.is_empty()
+                })
+    };
+    let paths = document()["paths"].as_object();
+    let items = paths.into_iter().flatten().filter(|(template, _)| fits(template));
+    items
+        .filter_map(|(_, item)| item.as_object())
+        .flat_map(|item| item.keys().map(|method| method.to_uppercase()))
+        .collect()
 }
 
 fn complete(document: &mut Value) {

@@ -88,26 +88,7 @@ fn cors(origins: &[String]) -> Cors {
     origins.iter().fold(cors, |cors, origin| cors.allowed_origin(origin))
 }
 
-/// No operation took the request: a wrong method where the path is right, or nothing at all.
+/// No operation took the request.
 async fn nothing_here(request: HttpRequest) -> Result<HttpResponse, Problem> {
-    let methods = methods_of(request.path());
-    if methods.is_empty() {
-        return Err(Problem::not_found());
-    }
-    Err(Problem::of("method_not_allowed").header("Allow", methods.join(", ")))
-}
-
-fn methods_of(path: &str) -> Vec<String> {
-    let fits = |template: &str| {
-        let (a, b) = (template.split('/'), path.split('/'));
-        a.clone().count() == b.clone().count()
-            && a.zip(b)
-                .all(|(part, given)| part == given || part.starts_with('{') && !given.is_empty())
-    };
-    let paths = openapi::document()["paths"].as_object();
-    let items = paths.into_iter().flatten().filter(|(template, _)| fits(template));
-    items
-        .filter_map(|(_, item)| item.as_object())
-        .flat_map(|item| item.keys().map(|method| method.to_uppercase()))
-        .collect()
+    Err(openapi::nothing_at(request.path()))
 }
