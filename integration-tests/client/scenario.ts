@@ -118,6 +118,32 @@ do {
 } while (cursor !== undefined);
 equal(seen, [8, 7, 6, 5, 4, 3, 2].map((n) => `Saws ${n}`).concat("Saws"), "all pages");
 
+// A field of their own, and a search by it.
+const field = ok(
+  await api.POST("/v1/custom-fields", {
+    body: { entity: "deal", key: "delivery", name: "Delivery", type: "date" },
+  }),
+);
+const planned = ok(
+  await api.POST("/v1/deals", {
+    body: { title: "Planks", deal_type_id: type.id, custom: { [field.key]: "2027-03-01" } },
+  }),
+);
+const found = ok(
+  await api.POST("/v1/deals/search", {
+    body: {
+      condition: {
+        all: [
+          { field: "deal.status", op: "eq", value: "open" },
+          { field: `deal.custom.${field.key}`, op: "gte", value: "2027-01-01" },
+        ],
+      },
+      count: true,
+    },
+  }),
+);
+equal(found.items.map((item) => [item.id, item.custom[field.key]]), [[planned.id, "2027-03-01"]], "the search");
+
 const funnel = ok(
   await api.GET("/v1/reports/funnel/closed", {
     params: { query: { deal_type_id: type.id, from: "2020-01-01", to: "2099-12-31" } },

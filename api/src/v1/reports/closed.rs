@@ -21,7 +21,7 @@ use super::{
         ClosedFunnelBody, ClosedFunnelComparison, ClosedFunnelGroup, HEADER, STAGE_FIGURES,
         TOTAL_FIGURES, cells, stage_body, totals_body,
     },
-    format::{FUNNELS, Format, TABLES},
+    format::{FUNNELS, Format, TABLES, Workbook},
     parameters::{LIST_PARAMETERS, Links, Parameters, json, name_groups},
     table::{self, Cell},
 };
@@ -127,7 +127,7 @@ impl Request {
         ("format" = Option<String>, Query, description = "`json`, `csv`, `xlsx` or `svg`.", example = "json")),
     responses((status = 200, description = "The funnel.", content(
         (ClosedFunnelBody = "application/json"), (String = "text/csv"), (String = "image/svg+xml"),
-        (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")))))]
+        (Workbook = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")))))]
 #[get("/v1/reports/funnel/closed")]
 pub async fn closed_funnel(call: Call<ReportsRead>) -> Responded {
     let mut parameters = Parameters::new(call.pairs()?, &[KNOWN, &["compare"]].concat());
@@ -164,7 +164,7 @@ pub async fn closed_funnel(call: Call<ReportsRead>) -> Responded {
         ("format" = Option<String>, Query, description = "`json`, `csv` or `xlsx`.", example = "json")),
     responses((status = 200, description = "The deals.", content(
         (behind::FigureDealPage = "application/json"), (String = "text/csv"),
-        (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")))))]
+        (Workbook = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")))))]
 #[get("/v1/reports/funnel/closed/deals")]
 pub async fn closed_funnel_deals(call: Call<DealsRead>) -> Responded {
     let known = [KNOWN, &["group", "stage_key", "figure"], LIST_PARAMETERS].concat();

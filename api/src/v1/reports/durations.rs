@@ -24,7 +24,7 @@ use voronka_persistence::{
 use super::{
     behind,
     closed::word,
-    format::{Format, TABLES},
+    format::{Format, TABLES, Workbook},
     parameters::{LIST_PARAMETERS, Links, Parameters, json, name_groups},
     table::{self, Cell},
 };
@@ -141,7 +141,7 @@ impl Request {
         ("format" = Option<String>, Query, description = "`json`, `csv` or `xlsx`.", example = "json")),
     responses((status = 200, description = "The durations.", content(
         (StageDurationsBody = "application/json"), (String = "text/csv"),
-        (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")))))]
+        (Workbook = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")))))]
 #[get("/v1/reports/stage-durations")]
 pub async fn stage_durations(call: Call<ReportsRead>) -> Responded {
     let mut parameters = Parameters::new(call.pairs()?, KNOWN);
@@ -172,7 +172,7 @@ pub async fn stage_durations(call: Call<ReportsRead>) -> Responded {
         ("format" = Option<String>, Query, description = "`json`, `csv` or `xlsx`.", example = "json")),
     responses((status = 200, description = "The deals.", content(
         (behind::FigureDealPage = "application/json"), (String = "text/csv"),
-        (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")))))]
+        (Workbook = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")))))]
 #[get("/v1/reports/stage-durations/deals")]
 pub async fn stage_durations_deals(call: Call<DealsRead>) -> Responded {
     let known = [KNOWN, &["group", "stage_key", "figure"], LIST_PARAMETERS].concat();

@@ -1,6 +1,7 @@
 //! In which form a report is answered.
 
 use actix_web::HttpResponse;
+use utoipa::ToSchema;
 use voronka_domain::Fault;
 
 use crate::http::Problem;
@@ -12,6 +13,11 @@ pub enum Format {
     Xlsx,
     Svg,
 }
+
+/// A workbook of Excel, for the specification.
+#[derive(ToSchema)]
+#[schema(value_type = String, format = Binary)]
+pub struct Workbook(#[allow(dead_code)] Vec<u8>);
 
 /// What every report and every list behind a figure is answered in.
 pub const TABLES: &[Format] = &[Format::Json, Format::Csv, Format::Xlsx];

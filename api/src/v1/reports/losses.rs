@@ -24,7 +24,7 @@ use voronka_persistence::{
 use super::{
     behind,
     closed::word,
-    format::{Format, TABLES},
+    format::{Format, TABLES, Workbook},
     parameters::{LIST_PARAMETERS, Links, NO_GROUP, Parameters, json, name_groups},
     table::{self, Cell},
 };
@@ -165,7 +165,7 @@ impl Request {
         ("format" = Option<String>, Query, description = "`json`, `csv` or `xlsx`.", example = "json")),
     responses((status = 200, description = "The losses.", content(
         (LossesBody = "application/json"), (String = "text/csv"),
-        (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")))))]
+        (Workbook = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")))))]
 #[get("/v1/reports/losses")]
 pub async fn losses_report(call: Call<ReportsRead>) -> Responded {
     let mut parameters = Parameters::new(call.pairs()?, KNOWN);
@@ -196,7 +196,7 @@ pub async fn losses_report(call: Call<ReportsRead>) -> Responded {
         ("format" = Option<String>, Query, description = "`json`, `csv` or `xlsx`.", example = "json")),
     responses((status = 200, description = "The deals.", content(
         (behind::FigureDealPage = "application/json"), (String = "text/csv"),
-        (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")))))]
+        (Workbook = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")))))]
 #[get("/v1/reports/losses/deals")]
 pub async fn losses_deals(call: Call<DealsRead>) -> Responded {
     let known = [KNOWN, &["group", "loss_reason_id", "figure"], LIST_PARAMETERS].concat();

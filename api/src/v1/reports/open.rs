@@ -22,7 +22,7 @@ use voronka_persistence::{
 use super::{
     behind,
     closed::word,
-    format::{FUNNELS, Format, TABLES},
+    format::{FUNNELS, Format, TABLES, Workbook},
     open_body::{OpenFunnelBody, OpenFunnelGroup, OpenFunnelStage, OpenFunnelTotals},
     parameters::{LIST_PARAMETERS, Links, Parameters, json, name_groups},
     table::{self, Cell},
@@ -95,7 +95,7 @@ impl Request {
         ("format" = Option<String>, Query, description = "`json`, `csv`, `xlsx` or `svg`.", example = "json")),
     responses((status = 200, description = "The funnel.", content(
         (OpenFunnelBody = "application/json"), (String = "text/csv"), (String = "image/svg+xml"),
-        (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")))))]
+        (Workbook = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")))))]
 #[get("/v1/reports/funnel/open")]
 pub async fn open_funnel(call: Call<ReportsRead>) -> Responded {
     let mut parameters = Parameters::new(call.pairs()?, KNOWN);
@@ -126,7 +126,7 @@ pub async fn open_funnel(call: Call<ReportsRead>) -> Responded {
         ("format" = Option<String>, Query, description = "`json`, `csv` or `xlsx`.", example = "json")),
     responses((status = 200, description = "The deals.", content(
         (behind::FigureDealPage = "application/json"), (String = "text/csv"),
-        (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")))))]
+        (Workbook = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")))))]
 #[get("/v1/reports/funnel/open/deals")]
 pub async fn open_funnel_deals(call: Call<DealsRead>) -> Responded {
     let known = [KNOWN, &["group", "stage_key", "figure"], LIST_PARAMETERS].concat();
