@@ -13,6 +13,7 @@ use voronka_domain::{
     Currency, Money,
     import::{Plan, Row, Spec},
     process::{Mode, Process, StageDraft, publish},
+    workspace::{DealVisibility, Settings},
 };
 
 const DEALS: &str = "external_id,title,client,owner,amount,source,lead_temperature,expected_close_on,\
@@ -39,9 +40,13 @@ static PLANS: LazyLock<Vec<Plan>> = LazyLock::new(|| {
                 "-": { "ignore": true }, "Start": { "stage": "first" } },
         }))
         .expect("a spec");
-        let euros = Currency::parse("EUR").expect("a currency");
-        spec.plan(&header, &["first", "second"], chrono_tz::Europe::Amsterdam, euros)
-            .expect("a plan")
+        let settings = Settings {
+            currency: Currency::parse("EUR").expect("a currency"),
+            time_zone: chrono_tz::Europe::Amsterdam,
+            deal_visibility: DealVisibility::ByRole,
+            country: None,
+        };
+        spec.plan(&header, &["first", "second"], settings).expect("a plan")
     };
     vec![
         plan("deals", DEALS, None, None),
@@ -68,8 +73,8 @@ fuzz_target!(|data: &[u8]| {
     for (line, record) in reader.records().enumerate() {
         let Ok(record) = record else { continue };
         let record: Vec<String> = record.iter().map(str::to_owned).collect();
-        let read = plan.read(line as u64, &record, &PROCESS);
-        assert_eq!(read, plan.read(line as u64, &record, &PROCESS));
+        let read = plan.read(line as u64, &record, &PROCESS.stages);
+        assert_eq!(read, plan.read(line as u64, &record, &PROCESS.stages));
         match read {
             Err(faults) => {
                 assert!(!faults.is_empty());
@@ -88,6 +93,7 @@ fuzz_target!(|data: &[u8]| {
                     row.expected_close_on.is_none_or(|day| (1970..=9999).contains(&day.year()))
                 );
             }
+            Ok(Row::Rate(row)) => assert!(row.rate > Decimal::ZERO),
             Ok(Row::Event(row)) => {
                 assert!(!row.case_id.is_empty());
                 check(

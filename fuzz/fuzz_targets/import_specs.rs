@@ -3,7 +3,11 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use voronka_domain::{Currency, import::Spec};
+use voronka_domain::{
+    Currency,
+    import::Spec,
+    workspace::{DealVisibility, Settings},
+};
 
 fuzz_target!(|text: &str| {
     let (header, spec) = text.split_once('\n').unwrap_or(("id,stage", text));
@@ -11,8 +15,13 @@ fuzz_target!(|text: &str| {
     let printed = serde_json::to_string(&spec).expect("JSON");
     assert_eq!(serde_json::from_str::<Spec>(&printed).expect("the same"), spec, "{printed}");
     let header: Vec<String> = header.split(',').map(str::to_owned).collect();
-    let euros = Currency::parse("EUR").expect("a currency");
-    let plan = spec.plan(&header, &["first", "second"], chrono_tz::Europe::Amsterdam, euros);
+    let settings = Settings {
+        currency: Currency::parse("EUR").expect("a currency"),
+        time_zone: chrono_tz::Europe::Amsterdam,
+        deal_visibility: DealVisibility::ByRole,
+        country: None,
+    };
+    let plan = spec.plan(&header, &["first", "second"], settings);
     if let Err(refusal) = plan {
         assert!(!refusal.faults().is_empty());
         for fault in refusal.faults() {

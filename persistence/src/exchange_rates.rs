@@ -1,6 +1,6 @@
 //! Exchange rates: given by day, looked up when an amount is fixed.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::{
@@ -69,7 +69,7 @@ pub struct Put {
     pub unchanged: i64,
 }
 
-/// Sets rates; each currency and day is given at most once.
+/// Sets rates; of several for one currency and day, the last one stands.
 pub fn put(unit: &mut Unit<'_>, given: &[Given]) -> Result<Put> {
     // Two uploads of the same days would meet on their keys.
     crate::workspaces::one_at_a_time(&mut unit.tenant)?;
@@ -82,11 +82,12 @@ pub fn put(unit: &mut Unit<'_>, given: &[Given]) -> Result<Put> {
         .bind(given.iter().map(|rate| rate.day.to_string()).collect::<Vec<_>>())
         .sql("))")
         .load(unit.tenant.conn)?;
-    let there: HashMap<_, _> =
+    let mut known: HashMap<_, _> =
         there.into_iter().map(|row| ((row.currency.clone(), row.day), row)).collect();
-    let (mut put, mut rows) = (Put::default(), Vec::new());
+    let (mut put, mut changed) = (Put::default(), BTreeSet::new());
     for Given { currency, day, rate } in given {
-        let row = match there.get(&(currency.code().to_owned(), *day)) {
+        let key = (currency.code().to_owned(), *day);
+        let row = match known.get(&key) {
             Some(old) if old.rate.normalize() == *rate => {
                 put.unchanged = put.unchanged.saturating_add(1);
                 continue;
@@ -103,8 +104,12 @@ pub fn put(unit: &mut Unit<'_>, given: &[Given]) -> Result<Put> {
         };
         let what = if row.version == 1 { "exchange_rate.created" } else { "exchange_rate.updated" };
         unit.happened(what, row.id, row.version, &row)?;
-        rows.push((exchange_rates::workspace_id.eq(unit.tenant.workspace_id), row));
+        known.insert(key.clone(), row);
+        changed.insert(key);
     }
+    let rows = changed.iter().filter_map(|key| known.remove(key));
+    let rows: Vec<_> =
+        rows.map(|row| (exchange_rates::workspace_id.eq(unit.tenant.workspace_id), row)).collect();
     for rows in rows.chunks(ROWS_A_STATEMENT) {
         diesel::insert_into(exchange_rates::table)
             .values(rows)

@@ -43,7 +43,7 @@ pub(super) struct Job<'a> {
 /// What the reading of rows depends on.
 struct Reading {
     plan: Plan,
-    process: Arc<Process>,
+    process: Option<Arc<Process>>,
     columns: usize,
     delimiter: u8,
 }
@@ -81,11 +81,10 @@ impl<'a> Job<'a> {
             return Ok(true);
         };
         self.import = begun;
+        let done = self.import.rows_done;
         let ended = match self.reading.plan.spec.kind {
-            Kind::Deals => {
-                let done = self.import.rows_done;
-                self.file(done, pick_deal, Batch::Deals, stopping)?
-            }
+            Kind::Deals => self.file(done, pick_deal, Batch::Deals, stopping)?,
+            Kind::ExchangeRates => self.file(done, pick_rate, Batch::Rates, stopping)?,
             Kind::StageEvents => {
                 let read = self.import.rows_read;
                 self.file(read, pick_event, Batch::Events, stopping)? && self.cases(stopping)?
@@ -219,14 +218,21 @@ impl<'a> Job<'a> {
 fn pick_deal(row: Row) -> Option<voronka_domain::import::DealRow> {
     match row {
         Row::Deal(row) => Some(row),
-        Row::Event(_) => None,
+        _ => None,
     }
 }
 
 fn pick_event(row: Row) -> Option<voronka_domain::import::EventRow> {
     match row {
         Row::Event(row) => Some(row),
-        Row::Deal(_) => None,
+        _ => None,
+    }
+}
+
+fn pick_rate(row: Row) -> Option<voronka_domain::import::RateRow> {
+    match row {
+        Row::Rate(row) => Some(row),
+        _ => None,
     }
 }
 
@@ -249,10 +255,9 @@ impl Reading {
     }
 
     fn row<T>(&self, line: u64, cells: Vec<String>, pick: Pick<T>) -> Read<T> {
+        let stages = self.process.as_ref().map_or(&[][..], |process| &process.stages);
         let row = if cells.len() == self.columns {
-            self.plan
-                .read(line, &cells, &self.process)
-                .and_then(|row| pick(row).ok_or_else(Vec::new))
+            self.plan.read(line, &cells, stages).and_then(|row| pick(row).ok_or_else(Vec::new))
         } else {
             let (count, columns) = (cells.len(), self.columns);
             let reason = format!("The row has {count} cells, the header has {columns}.");

@@ -116,20 +116,24 @@ fn reason(error: &Error) -> String {
     }
 }
 
-/// A spec against a header, with the process that its stages are of.
+/// A spec against a header, with the process that its stages are of, if it has any.
 pub fn plan(
     store: &Store,
     workspace_id: Uuid,
     spec: Spec,
     header: &[String],
-) -> Result<(Plan, Arc<Process>), Error> {
+) -> Result<(Plan, Option<Arc<Process>>), Error> {
     let (process, settings) = store.tenant(workspace_id, |tenant| {
-        let deal_type = voronka_persistence::deal_types::get(tenant, spec.deal_type_id)
-            .map_err(|error| error.or_unknown("/deal_type_id", "deal type"))?;
         let settings = voronka_persistence::workspaces::get(tenant)?.settings()?;
-        Ok((store.process(tenant, deal_type.current_version_id)?, settings))
+        let Some(id) = spec.deal_type_id.filter(|_| spec.kind.is_of_deals()) else {
+            return Ok((None, settings));
+        };
+        let deal_type = voronka_persistence::deal_types::get(tenant, id)
+            .map_err(|error| error.or_unknown("/deal_type_id", "deal type"))?;
+        Ok((Some(store.process(tenant, deal_type.current_version_id)?), settings))
     })?;
-    let keys: Vec<_> = process.stages.iter().map(|stage| stage.key.as_str()).collect();
-    let plan = spec.plan(header, &keys, settings.time_zone, settings.currency)?;
+    let stages = process.iter().flat_map(|process| &process.stages);
+    let keys: Vec<_> = stages.map(|stage| stage.key.as_str()).collect();
+    let plan = spec.plan(header, &keys, settings)?;
     Ok((plan, process))
 }

@@ -42,7 +42,7 @@ pub struct PreviewForm {
     /// CSV, also packed by gzip, or an XLSX workbook; with a header line.
     #[schema(value_type = String, format = Binary, content_media_type = "text/csv")]
     file: Vec<u8>,
-    /// `deals` (the default) or `stage_events`.
+    /// `deals` (the default), `stage_events` or `exchange_rates`.
     kind: Option<String>,
     /// Deal type whose stages the values of the stage column are compared with.
     deal_type_id: Option<Uuid>,
@@ -127,7 +127,11 @@ pub async fn preview(
 fn look(app: &App, workspace_id: Uuid, upload: Upload) -> Result<ImportPreview, Problem> {
     let kind_name = upload.text("kind")?.unwrap_or_else(|| "deals".to_owned());
     let kind: Kind = serde_json::from_value(kind_name.as_str().into()).map_err(|_| {
-        Problem::validation("/kind", "invalid_value", "One of deals and stage_events.")
+        Problem::validation(
+            "/kind",
+            "invalid_value",
+            "One of deals, stage_events and exchange_rates.",
+        )
     })?;
     let process = match upload.text("deal_type_id")? {
         None => None,

@@ -62,7 +62,7 @@ pub struct ImportBody {
     pub rows_per_second: Option<f64>,
     /// When it will have ended, if it goes on as it has gone so far; null before and after.
     pub estimated_finish_at: Option<DateTime<Utc>>,
-    /// Rows that made a deal.
+    /// Rows that made a deal, or what else rows are of.
     pub created: i64,
     /// Rows that changed one.
     pub updated: i64,
@@ -151,13 +151,16 @@ pub struct ImportForm {
     "mapping": {"external_id": {"column": "opportunity_id"}, "stage": {"column": "deal_stage"}, "amount": {"column": "close_value"}},
     "stage_map": {"Engaging": {"stage": "engaging"}, "Won": {"won": true}, "Lost": {"lost": "Not stated"}}, "create_missing": true}))]
 pub struct ImportSpec {
-    /// `deals`: a row a deal; `stage_events`: a row an event of a deal's history.
+    /// `deals`: a row a deal; `stage_events`: a row an event of a deal's history; `exchange_rates`: a row a
+    /// rate.
     kind: String,
-    deal_type_id: Uuid,
+    /// Of `deals` and `stage_events`, which need it.
+    deal_type_id: Option<Uuid>,
     /// Field to `{"column": name}` or `{"value": text}`. Of `deals`: external_id (required), title, client,
     /// owner, amount, source, lead_temperature, expected_close_on, opened_at, stage, stage_entered_at,
     /// closed_at, loss_reason, note, competitor. Of `stage_events`: case_id, activity, occurred_at (all
-    /// three required), user, owner, amount, title, client, source, loss_reason, note, competitor.
+    /// three required), user, owner, amount, title, client, source, loss_reason, note, competitor. Of
+    /// `exchange_rates`: currency, day, rate (all three required).
     #[schema(value_type = BTreeMap<String, ImportColumn>)]
     mapping: serde_json::Value,
     /// Value of the stage or activity column to `{"stage": key}`, `{"won": true}`, `{"lost": reason}` or

@@ -2,12 +2,14 @@
 
 mod amount;
 mod apply;
+mod rate;
 mod row;
 mod spec;
 mod suggest;
 mod time;
 
 pub use apply::{Defaults, Named, Outcome, apply_deal, apply_event, arrange};
+pub use rate::RateRow;
 pub use row::{DealRow, EventRow, Row, Target};
 pub use spec::{Encoding, Kind, Mapped, Plan, Spec, StageTarget};
 pub use suggest::{Suggestion, suggest};

@@ -5,6 +5,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use super::{
     Rejection,
     amount::plain,
+    rate::RateRow,
     spec::{Kind, Plan, StageTarget},
     time::{parse_date, parse_instant},
 };
@@ -13,7 +14,7 @@ use crate::{
     deal::LeadTemperature,
     fault::Fault,
     money::{Money, parse_amount},
-    process::Process,
+    process::Stage,
 };
 
 /// What a row says of the deal's place.
@@ -116,6 +117,7 @@ fn field(pointer: &str) -> &str {
 pub enum Row {
     Deal(DealRow),
     Event(EventRow),
+    Rate(RateRow),
 }
 
 impl Plan {
@@ -124,12 +126,13 @@ impl Plan {
         &self,
         line: u64,
         record: &[String],
-        process: &Process,
+        stages: &[Stage],
     ) -> Result<Row, Vec<Rejection>> {
         let mut reader = Reader { plan: self, record, line, faults: Vec::new() };
         let row = match self.spec.kind {
-            Kind::Deals => reader.deal(process).map(Row::Deal),
-            Kind::StageEvents => reader.event(process).map(Row::Event),
+            Kind::Deals => reader.deal(stages).map(Row::Deal),
+            Kind::StageEvents => reader.event(stages).map(Row::Event),
+            Kind::ExchangeRates => reader.rate().map(Row::Rate),
         };
         match row {
             Some(row) if reader.faults.is_empty() => Ok(row),
@@ -138,17 +141,17 @@ impl Plan {
     }
 }
 
-struct Reader<'a> {
-    plan: &'a Plan,
+pub(super) struct Reader<'a> {
+    pub(super) plan: &'a Plan,
     record: &'a [String],
-    line: u64,
+    pub(super) line: u64,
     faults: Vec<Rejection>,
 }
 
 impl Reader<'_> {
-    fn deal(&mut self, process: &Process) -> Option<DealRow> {
+    fn deal(&mut self, stages: &[Stage]) -> Option<DealRow> {
         let external_id = self.required("external_id");
-        let target = self.text("stage").map(|value| self.target("stage", &value, process));
+        let target = self.text("stage").map(|value| self.target("stage", &value, stages));
         let row = DealRow {
             line: self.line,
             external_id: external_id?,
@@ -169,10 +172,10 @@ impl Reader<'_> {
         Some(row)
     }
 
-    fn event(&mut self, process: &Process) -> Option<EventRow> {
+    fn event(&mut self, stages: &[Stage]) -> Option<EventRow> {
         let case_id = self.required("case_id");
         let activity = self.required("activity");
-        let target = activity.and_then(|value| self.target("activity", &value, process));
+        let target = activity.and_then(|value| self.target("activity", &value, stages));
         let occurred_at = match self.required("occurred_at") {
             Some(_) => self.instant("occurred_at"),
             None => None,
@@ -194,7 +197,7 @@ impl Reader<'_> {
         Some(row)
     }
 
-    fn reject(&mut self, field: &str, code: &str, reason: impl Into<String>) {
+    pub(super) fn reject(&mut self, field: &str, code: &str, reason: impl Into<String>) {
         self.faults.push(Rejection::new(self.line, field, code, reason));
     }
 
@@ -211,7 +214,7 @@ impl Reader<'_> {
         Some(text)
     }
 
-    fn text(&mut self, field: &str) -> Option<String> {
+    pub(super) fn text(&mut self, field: &str) -> Option<String> {
         self.bounded(field, NAME_LENGTH)
     }
 
@@ -219,7 +222,7 @@ impl Reader<'_> {
         self.bounded(field, 4_000)
     }
 
-    fn required(&mut self, field: &str) -> Option<String> {
+    pub(super) fn required(&mut self, field: &str) -> Option<String> {
         if self.plan.field(self.record, field).is_none() {
             self.reject(field, "required", "The field is empty.");
         }
@@ -246,7 +249,7 @@ impl Reader<'_> {
         instant
     }
 
-    fn date(&mut self, field: &str) -> Option<NaiveDate> {
+    pub(super) fn date(&mut self, field: &str) -> Option<NaiveDate> {
         let text = self.text(field)?;
         let day = parse_date(&text, self.plan.format.as_ref(), self.plan.zone);
         if day.is_none() {
@@ -274,15 +277,14 @@ impl Reader<'_> {
     }
 
     /// The map's word on the value; without one, a stage's key or name, `won` or `lost`.
-    fn target(&mut self, field: &str, value: &str, process: &Process) -> Option<Target> {
+    fn target(&mut self, field: &str, value: &str, stages: &[Stage]) -> Option<Target> {
         let reason = self.text("loss_reason");
         if let Some(target) = self.plan.spec.stage_map.get(value) {
             return Some(mapped(target, reason));
         }
         if self.plan.spec.stage_map.is_empty() {
             let folded = value.to_lowercase();
-            let stage = process
-                .stages
+            let stage = stages
                 .iter()
                 .find(|stage| stage.key == folded || stage.name.to_lowercase() == folded);
             if let Some(stage) = stage {

@@ -10,6 +10,7 @@ use super::time::DateFormat;
 use crate::{
     fault::{Faults, Refusal},
     money::Currency,
+    workspace::Settings,
 };
 
 const LONGEST_SOURCE: usize = 100;
@@ -21,9 +22,16 @@ pub enum Kind {
     Deals,
     /// One row an event of a deal: the history from another system.
     StageEvents,
+    /// One row a rate: what a currency is worth from a day on.
+    ExchangeRates,
 }
 
 impl Kind {
+    /// Rows are of deals, which are of a deal type and have stages.
+    pub fn is_of_deals(self) -> bool {
+        matches!(self, Self::Deals | Self::StageEvents)
+    }
+
     pub(super) fn fields(self) -> &'static [&'static str] {
         match self {
             Self::Deals => &[
@@ -57,6 +65,7 @@ impl Kind {
                 "note",
                 "competitor",
             ],
+            Self::ExchangeRates => &["currency", "day", "rate"],
         }
     }
 
@@ -64,6 +73,7 @@ impl Kind {
         match self {
             Self::Deals => &["external_id"],
             Self::StageEvents => &["case_id", "activity", "occurred_at"],
+            Self::ExchangeRates => &["currency", "day", "rate"],
         }
     }
 }
@@ -109,7 +119,9 @@ pub enum Encoding {
 #[serde(deny_unknown_fields)]
 pub struct Spec {
     pub kind: Kind,
-    pub deal_type_id: Uuid,
+    /// Of deals and their events only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deal_type_id: Option<Uuid>,
     pub mapping: BTreeMap<String, Mapped>,
     #[serde(default)]
     pub stage_map: BTreeMap<String, StageTarget>,
@@ -153,6 +165,7 @@ pub struct Plan {
     pub spec: Spec,
     pub zone: Tz,
     pub currency: Currency,
+    pub(super) settings: Settings,
     pub(super) format: Option<DateFormat>,
     /// Field, and its column or its value.
     columns: Vec<(String, Result<usize, String>)>,
@@ -164,8 +177,7 @@ impl Spec {
         self,
         header: &[String],
         stage_keys: &[&str],
-        zone: Tz,
-        currency: Currency,
+        settings: Settings,
     ) -> Result<Plan, Refusal> {
         let mut faults = Faults::default();
         faults.text("/external_source", &self.external_source, LONGEST_SOURCE);
@@ -193,9 +205,7 @@ impl Spec {
                 },
             }
         }
-        for (activity, target) in &self.stage_map {
-            check_target(&mut faults, activity, target, stage_keys);
-        }
+        self.check_process(&mut faults, stage_keys);
         let format = self.date_format.as_deref().map(DateFormat::parse);
         if matches!(format, Some(None)) {
             let detail = "Write it with YYYY, M or MM, D or DD, HH, mm, ss; e.g. M/D/YYYY.";
@@ -213,12 +223,34 @@ impl Spec {
         }
         faults.into_result()?;
         Ok(Plan {
-            zone: self.time_zone.unwrap_or(zone),
-            currency: self.currency.unwrap_or(currency),
+            zone: self.time_zone.unwrap_or(settings.time_zone),
+            currency: self.currency.unwrap_or(settings.currency),
+            settings,
             format: format.flatten(),
             columns,
             spec: self,
         })
+    }
+
+    fn check_process(&self, faults: &mut Faults, stage_keys: &[&str]) {
+        if self.kind.is_of_deals() {
+            if self.deal_type_id.is_none() {
+                faults.add("/deal_type_id", "required", "This kind needs a deal type.");
+                return;
+            }
+            for (activity, target) in &self.stage_map {
+                check_target(faults, activity, target, stage_keys);
+            }
+            return;
+        }
+        for (pointer, given) in [
+            ("/deal_type_id", self.deal_type_id.is_some()),
+            ("/stage_map", !self.stage_map.is_empty()),
+        ] {
+            if given {
+                faults.add(pointer, "not_allowed", "Rows of this kind are not of deals.");
+            }
+        }
     }
 
     /// Columns of the file that no field uses.

@@ -194,6 +194,18 @@ fn names(field: &str) -> &'static [&'static str] {
             "дата и время",
             "когда",
         ],
+        "currency" => &["currency", "currency code", "валюта", "код валюты", "iso"],
+        "day" => &[
+            "day",
+            "date",
+            "rate date",
+            "effective date",
+            "valid from",
+            "день",
+            "дата",
+            "дата курса",
+        ],
+        "rate" => &["rate", "exchange rate", "value", "курс", "курс валюты", "значение"],
         _ => &[],
     }
 }
@@ -316,6 +328,13 @@ mod tests {
                 ("user", "org:resource"),
             ])
         );
+        for header in [["Date", "Currency code", "Exchange rate"], ["Дата", "Код валюты", "Курс"]]
+        {
+            assert_eq!(
+                suggested(Kind::ExchangeRates, &header),
+                of(&[("currency", header[1]), ("day", header[0]), ("rate", header[2])])
+            );
+        }
         assert_eq!(suggested(Kind::Deals, &["a", "b"]), []);
     }
 }

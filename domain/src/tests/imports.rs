@@ -15,6 +15,7 @@ use crate::{
     import::{DealRow, EventRow, Kind, Mapped, Plan, Row, Spec, StageTarget, Target},
     money::Currency,
     process::Process,
+    workspace::{DealVisibility, Settings},
 };
 
 const DEAL_FIELDS: [&str; 15] = [
@@ -54,6 +55,7 @@ fn fields(kind: Kind) -> &'static [&'static str] {
     match kind {
         Kind::Deals => &DEAL_FIELDS,
         Kind::StageEvents => &EVENT_FIELDS,
+        kind => unreachable!("{kind:?}"),
     }
 }
 
@@ -139,7 +141,7 @@ fn spec(kind: Kind) -> impl Strategy<Value = Spec> {
     (mapping, map, wild, format, delimiter).prop_map(
         move |(mapping, stage_map, wild, date_format, delimiter)| Spec {
             kind,
-            deal_type_id: Uuid::nil(),
+            deal_type_id: Some(Uuid::nil()),
             mapping: mapping.into_iter().flatten().chain(wild).collect(),
             stage_map,
             external_source: "crm".into(),
@@ -200,14 +202,19 @@ proptest! {
 
 fn read(spec: Spec, header: &[String], records: &[Vec<String>]) {
     let process = process(vec![vec![], vec![]]);
-    let (zone, currency) = (chrono_tz::Europe::Amsterdam, Currency::parse("EUR").unwrap());
-    let plan = match spec.plan(header, &["s1", "s2"], zone, currency) {
+    let settings = Settings {
+        currency: Currency::parse("EUR").unwrap(),
+        time_zone: chrono_tz::Europe::Amsterdam,
+        deal_visibility: DealVisibility::ByRole,
+        country: None,
+    };
+    let plan = match spec.plan(header, &["s1", "s2"], settings) {
         Ok(plan) => plan,
         Err(refusal) => return assert!(!refusal.faults().is_empty()),
     };
     assert!(plan.spec.unused_columns(header).iter().all(|column| header.contains(column)));
     for (line, record) in (2..).zip(records) {
-        match plan.read(line, record, &process) {
+        match plan.read(line, record, &process.stages) {
             Ok(row) => {
                 // A loss reason is read only where the row says where its deal is.
                 let fields = fields(plan.spec.kind).iter().filter(|field| **field != "loss_reason");
@@ -216,6 +223,7 @@ fn read(spec: Spec, header: &[String], records: &[Vec<String>]) {
                 match row {
                     Row::Deal(row) => deal_is_as_written(&plan, header, record, &process, &row),
                     Row::Event(row) => event_is_as_written(&plan, header, record, &process, &row),
+                    row => panic!("{row:?}"),
                 }
             }
             Err(faults) => {

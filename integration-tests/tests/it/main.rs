@@ -16,6 +16,7 @@ mod funnel_deck;
 mod funnel_forms;
 mod funnels;
 mod import_files;
+mod import_kinds;
 mod imports;
 mod imports_at_scale;
 mod imports_over_time;

@@ -3,6 +3,7 @@
 
 mod cases;
 mod deals;
+mod rates;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -16,7 +17,7 @@ use voronka_domain::{
     access::Actor,
     client::ClientFacts,
     exchange::Rates,
-    import::{DealRow, Defaults, EventRow, Outcome, Plan, Rejection},
+    import::{DealRow, Defaults, EventRow, Outcome, Plan, RateRow, Rejection},
     ledger::Ledger,
     process::{Process, Rules},
     transition::Facts,
@@ -47,6 +48,8 @@ pub enum Batch {
     Events(Vec<Read<EventRow>>),
     /// The next cases in order of their ids, each whole, its rows as they stand in the file.
     Cases(Vec<(String, Vec<Read<EventRow>>)>),
+    /// The next rows of the file.
+    Rates(Vec<Read<RateRow>>),
 }
 
 impl Batch {
@@ -56,6 +59,7 @@ impl Batch {
             Self::Deals(rows) => rows.len(),
             Self::Events(rows) => rows.len(),
             Self::Cases(cases) => cases.len(),
+            Self::Rates(rows) => rows.len(),
         }
     }
 
@@ -70,6 +74,7 @@ impl Batch {
             Self::Deals(rows) => Self::Deals(rows.split_off(count)),
             Self::Events(rows) => Self::Events(rows.split_off(count)),
             Self::Cases(cases) => Self::Cases(cases.split_off(count)),
+            Self::Rates(rows) => Self::Rates(rows.split_off(count)),
         };
         (self, rest)
     }
@@ -81,6 +86,9 @@ impl Batch {
                 refuse(read, |row| row.line, |row| row.rejection(fault));
             }),
             Self::Events(rows) => rows.iter_mut().for_each(|read| {
+                refuse(read, |row| row.line, |row| row.rejection(fault));
+            }),
+            Self::Rates(rows) => rows.iter_mut().for_each(|read| {
                 refuse(read, |row| row.line, |row| row.rejection(fault));
             }),
             Self::Cases(cases) => cases.iter_mut().flat_map(|(_, rows)| rows).for_each(|read| {
@@ -181,12 +189,12 @@ impl Store {
                 put_aside(unit, import.id, rows, &mut tally)?;
             } else if plan.spec.dry_run {
                 unit.tenant.conn.batch_execute("SAVEPOINT trial")?;
-                Run::new(unit, plan, import.id, names)?.take(batch, &mut tally)?;
+                take(unit, plan, import.id, names, batch, &mut tally)?;
                 unit.tenant.conn.batch_execute("ROLLBACK TO SAVEPOINT trial")?;
                 unit.events.clear();
                 names.forget();
             } else {
-                Run::new(unit, plan, import.id, names)?.take(batch, &mut tally)?;
+                take(unit, plan, import.id, names, batch, &mut tally)?;
             }
             after = Some(progress(unit, before, tally)?);
             Ok(Answer::default())
@@ -219,6 +227,22 @@ impl Store {
             Ok(Answer::default())
         })?;
         Ok(begun)
+    }
+}
+
+fn take(
+    unit: &mut Unit<'_>,
+    plan: &Plan,
+    import_id: Uuid,
+    names: &mut Names,
+    batch: &Batch,
+    tally: &mut Tally,
+) -> Result<()> {
+    match batch {
+        Batch::Deals(rows) => Run::new(unit, plan, import_id, names)?.deals(rows, tally),
+        Batch::Cases(cases) => Run::new(unit, plan, import_id, names)?.cases(cases, tally),
+        Batch::Rates(rows) => rates::take(unit, rows, tally),
+        Batch::Events(_) => Err(Error::Internal("events are put aside first".to_owned())),
     }
 }
 
@@ -279,7 +303,7 @@ fn add_notes(before: &serde_json::Value, more: &BTreeMap<&'static str, i64>) -> 
     notes.collect()
 }
 
-/// A batch in progress.
+/// A batch of deals or their events in progress.
 struct Run<'r, 'c> {
     unit: &'r mut Unit<'c>,
     plan: &'r Plan,
@@ -300,20 +324,15 @@ impl<'r, 'c> Run<'r, 'c> {
         import_id: Uuid,
         names: &'r mut Names,
     ) -> Result<Self> {
-        let deal_type = deal_types::get(&mut unit.tenant, plan.spec.deal_type_id)?;
+        let deal_type_id = plan.spec.deal_type_id;
+        let deal_type_id =
+            deal_type_id.ok_or_else(|| Error::Internal("import without a deal type".to_owned()))?;
+        let deal_type = deal_types::get(&mut unit.tenant, deal_type_id)?;
         let process = unit.process(deal_type.current_version_id)?;
         let rules = deal_type.rules()?;
         let user_id = unit.caller.user_id();
         let (rates, clients) = (Rates::default(), HashMap::new());
         Ok(Self { unit, plan, names, import_id, user_id, process, rules, rates, clients })
-    }
-
-    fn take(&mut self, batch: &Batch, tally: &mut Tally) -> Result<()> {
-        match batch {
-            Batch::Deals(rows) => self.deals(rows, tally),
-            Batch::Cases(cases) => self.cases(cases, tally),
-            Batch::Events(_) => Err(Error::Internal("events are put aside first".to_owned())),
-        }
     }
 
     fn facts<'f>(&'f self, process: &'f Process, client: Option<Uuid>) -> Facts<'f> {

@@ -1,0 +1,94 @@
+//! Files of other things than deals.
+
+use serde_json::{Value, json};
+use voronka_integration_tests::{Api, TestServer};
+
+use crate::imports::{counts, expect, faults, import};
+
+/// A spec in which each field is the column of its name.
+fn spec(kind: &str, fields: &[&str]) -> Value {
+    let mapping: serde_json::Map<_, _> =
+        fields.iter().map(|field| ((*field).to_owned(), json!({ "column": field }))).collect();
+    json!({ "kind": kind, "mapping": mapping })
+}
+
+async fn refused(api: &Api, spec: Value, pointer: &str, code: &str) {
+    let reply = api.import("a\n1\n", spec).await.problem(422, "validation_failed");
+    assert!(reply.faults().contains(&(pointer.to_owned(), code.to_owned())), "{}", reply.text);
+}
+
+#[tokio::test]
+async fn only_rows_of_deals_have_a_deal_type() {
+    let server = TestServer::start().await;
+    let api = &server.admin;
+    let deal_type = api.deal_type(&["first"]).await;
+    for kind in ["deals", "stage_events"] {
+        refused(api, json!({ "kind": kind, "mapping": {} }), "/deal_type_id", "required").await;
+    }
+    let rates = json!({ "kind": "exchange_rates", "mapping": {}, "deal_type_id": deal_type,
+        "stage_map": { "x": { "won": true } } });
+    for pointer in ["/deal_type_id", "/stage_map"] {
+        refused(api, rates.clone(), pointer, "not_allowed").await;
+    }
+    refused(api, rates, "/mapping/rate", "required").await;
+}
+
+async fn rates(api: &Api) -> Vec<(String, String, String)> {
+    let list = api.get("/v1/exchange-rates?sort=currency&limit=200").await.expect(200);
+    let text = |item: &Value, field: &str| item[field].as_str().unwrap().to_owned();
+    let items = list.json["items"].as_array().unwrap().iter();
+    let mut rates: Vec<_> =
+        items.map(|item| (text(item, "currency"), text(item, "day"), text(item, "rate"))).collect();
+    rates.sort();
+    rates
+}
+
+#[tokio::test]
+async fn exchange_rates_come_from_a_file() {
+    let server = TestServer::start().await;
+    let api = &server.admin;
+    let mut spec = spec("exchange_rates", &["currency", "day", "rate"]);
+    spec["date_format"] = json!("DD.MM.YYYY");
+    let file =
+        "currency;day;rate\nUSD;01.11.2026;0,9213\nGBP;01.11.2026;1.1402\nUSD;02.11.2026;0.93\n";
+    let expected = [
+        ("GBP", "2026-11-01", "1.1402"),
+        ("USD", "2026-11-01", "0.9213"),
+        ("USD", "2026-11-02", "0.93"),
+    ];
+    let expected = expected.map(|(a, b, c)| (a.to_owned(), b.to_owned(), c.to_owned()));
+    let mut dry = spec.clone();
+    dry["dry_run"] = json!(true);
+    assert_eq!(counts(&import(&server, api, file, dry).await), [3, 0, 0, 0]);
+    assert_eq!(rates(api).await, []);
+    assert_eq!(counts(&import(&server, api, file, spec.clone()).await), [3, 0, 0, 0]);
+    assert_eq!(rates(api).await, expected);
+    assert_eq!(counts(&import(&server, api, file, spec.clone()).await), [0, 0, 3, 0]);
+    assert_eq!(rates(api).await, expected);
+
+    // Of rows of one currency and day, each counts for itself, and the last one stands.
+    let file = "currency;day;rate\nJPY;01.11.2026;0.006\nUSD;01.11.2026;0.9213\nJPY;01.11.2026;0.006\n\
+        JPY;01.11.2026;0.007\n";
+    assert_eq!(counts(&import(&server, api, file, spec.clone()).await), [1, 1, 2, 0]);
+    assert!(rates(api).await.contains(&(
+        "JPY".to_owned(),
+        "2026-11-01".to_owned(),
+        "0.007".to_owned()
+    )));
+
+    let file = "currency;day;rate\nEUR;01.11.2026;1\nXXZ;01.11.2026;1\nCHF;31.02.2026;1\nCHF;01.11.2026;0\n\
+        CHF;01.11.2026;much\n;;\nCHF;01.11.2026;1.05\n";
+    let done = import(&server, api, file, spec).await;
+    assert_eq!(counts(&done), [1, 0, 0, 6]);
+    let told = [
+        (2, "currency", "not_allowed"),
+        (3, "currency", "unknown_currency"),
+        (4, "day", "invalid_date"),
+        (5, "rate", "out_of_range"),
+        (6, "rate", "invalid_value"),
+        (7, "currency", "required"),
+        (7, "day", "required"),
+        (7, "rate", "required"),
+    ];
+    assert_eq!(faults(api, &done).await, expect(&told));
+}
