@@ -5,7 +5,7 @@ use std::{
     rc::Rc,
 };
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     Options, http,
@@ -50,6 +50,15 @@ pub fn all<'m>(
     let kinds: Vec<(&'static str, Kind<'m>)> = vec![
         ("/healthz", Box::new(|making| making.nothing())),
         (LIST, Box::new(move |making| making.get(LIST, list, None))),
+        (SEARCH, {
+            let condition = json!({ "all": [
+                { "field": "deal.status", "op": "eq", "value": "open" },
+                { "field": "deal.amount", "op": "gte", "value": "20000" },
+                { "field": "client.class", "op": "eq", "value": "A" },
+            ] });
+            let search = json!({ "condition": condition, "sort": "-amount" });
+            Box::new(move |making| making.post(SEARCH, "/v1/deals/search", &search))
+        }),
         ("create a deal", Box::new(|making| making.create())),
         ("move a deal", Box::new(|making| making.transition())),
         (QUARTER, {
@@ -67,6 +76,7 @@ pub fn all<'m>(
 type Kind<'m> = Box<dyn FnOnce(&Making<'m>) -> Request<'m> + 'm>;
 
 const LIST: &str = "list 50 deals of a stage";
+const SEARCH: &str = "search 50 deals by condition";
 const QUARTER: &str = "closed funnel of a quarter";
 
 impl<'m> Making<'m> {
@@ -112,11 +122,21 @@ impl<'m> Making<'m> {
 
     fn get(&self, name: &'static str, path: String, connections: Option<usize>) -> Request<'m> {
         let request = http::request("GET", &path, &self.token, "");
-        let twin = self.twin("", || {
+        Request { connections, ..self.same(name, "", request) }
+    }
+
+    fn post(&self, name: &'static str, path: &str, body: &Value) -> Request<'m> {
+        self.same(name, "", http::request("POST", path, &self.token, &body.to_string()))
+    }
+
+    /// The same request again and again.
+    fn same(&self, name: &'static str, head: &str, request: Vec<u8>) -> Request<'m> {
+        let twin = self.twin(head, || {
             self.send(&request);
             Vec::new()
         });
-        Request { name, next: Box::new(move |_| request.clone()), twin: Some(twin), connections }
+        let next = Box::new(move |_| request.clone());
+        Request { name, next, twin: Some(twin), connections: None }
     }
 
     fn create(&self) -> Request<'m> {
@@ -129,16 +149,7 @@ impl<'m> Making<'m> {
         let request = http::request("POST", "/v1/deals", &self.token, &body.to_string());
         let head =
             "\\set fresh 100000000000 + :round * 10000000000 + :client_id * 100000000 + :i\n";
-        let twin = self.twin(head, || {
-            self.send(&request);
-            Vec::new()
-        });
-        Request {
-            name: "create a deal",
-            next: Box::new(move |_| request.clone()),
-            twin: Some(twin),
-            connections: None,
-        }
+        self.same("create a deal", head, request)
     }
 
     /// Every client moves deals of its own, one after the other, forth and back.

@@ -189,6 +189,7 @@ impl Script {
         let cast = match value.strip_prefix('{').and_then(|list| list.split([',', '}']).next()) {
             Some(first) if first.parse::<Uuid>().is_ok() => "::uuid[]",
             Some(first) if first.parse::<i64>().is_ok() => "::int[]",
+            Some(first) if is_word(first) => "::text[]",
             _ => "",
         };
         format!(":{name}{cast}")
@@ -221,6 +222,12 @@ impl Script {
 /// An id that the server has made: the world's own are random.
 fn is_fresh(value: &str) -> bool {
     value.parse::<Uuid>().is_ok_and(|id| id.get_version_num() == 7)
+}
+
+/// A word and not the beginning of an object, a truth value or nothing.
+fn is_word(text: &str) -> bool {
+    let word = text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    word && !["", "t", "f", "NULL"].contains(&text)
 }
 
 /// The statement with expressions for its `$n`, written so that pgbench finds no variables in its texts.
