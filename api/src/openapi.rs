@@ -276,6 +276,16 @@ fn own_codes(id: &str) -> &'static [&'static str] {
             "stage_gate_unmet",
         ],
         "updateDeal" => &["external_id_taken", "deal_closed"],
+        "upsertDeal" => &[
+            "external_id_taken",
+            "deal_closed",
+            "deal_type_disabled",
+            "deal_has_no_stages",
+            "skip_not_allowed",
+            "stage_not_in_process",
+            "stage_gate_unmet",
+            "version_mismatch",
+        ],
         "transitionDeal" => &[
             "already_in_stage",
             "back_not_allowed",

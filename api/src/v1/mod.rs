@@ -95,6 +95,8 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
         .service(deal_types::publish_version)
         .service(deals::list)
         .service(deals::search)
+        .service(deals::many)
+        .service(deals::upsert)
         .service(deals::create)
         .service(deals::read)
         .service(deals::update)

@@ -1,6 +1,7 @@
 //! Malformed requests: each is refused with a problem that points at the fault, and nothing changes.
 
 mod battery;
+mod conditions;
 mod parameters;
 mod table;
 mod world;

@@ -1,18 +1,20 @@
 //! Deals: locked with what a decision needs, decided by the domain, recorded in one piece.
 
 mod around;
+mod external;
 mod follow;
 mod one;
 mod record;
 mod row;
 pub(crate) mod trail;
+mod visits;
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::{
     OptionalExtension, RunQueryDsl, SelectableHelper,
-    sql_types::{Bool, Integer, Nullable, Text, Uuid as SqlUuid},
+    sql_types::{Bool, Nullable, Text, Uuid as SqlUuid},
 };
 use uuid::Uuid;
 use voronka_domain::{
@@ -27,9 +29,12 @@ use voronka_domain::{
 };
 
 pub use around::Around;
+pub(crate) use external::lock_external;
+pub use external::{find_external, lock_external_ids};
 pub(crate) use follow::follow;
 pub(crate) use record::{Recordable, record};
 pub use row::DealRow;
+pub use visits::{DealVisit, visits};
 
 use crate::{
     Caller, Error, Result, Statement, Store, Tenant, Unit,
@@ -507,62 +512,4 @@ fn check_references(
     check(&mut faults, pointer, "source", source.is_none() || found.2.is_some());
     faults.into_result()?;
     Ok((found.0, found.2))
-}
-
-/// Deals by their ids in another system, locked: an import's own.
-pub(crate) fn lock_external(
-    unit: &mut Unit<'_>,
-    source: &str,
-    ids: Vec<String>,
-) -> Result<Vec<Stored>> {
-    let rows: Vec<DealRow> = unit
-        .tenant
-        .rows(DealRow::as_select(), "deals")
-        .sql(" AND external_source = ")
-        .bind(source)
-        .sql(" AND external_id = ANY(")
-        .bind(ids)
-        .sql(") ORDER BY id FOR UPDATE")
-        .load(unit.tenant.conn)?;
-    rows.into_iter().map(|row| unit.store.stored(&mut unit.tenant, row)).collect()
-}
-
-type VisitTypes = (
-    (Nullable<SqlUuid>, diesel::sql_types::SmallInt, Integer),
-    diesel::sql_types::Timestamptz,
-    Nullable<diesel::sql_types::Timestamptz>,
-    Nullable<Text>,
-    diesel::sql_types::BigInt,
-);
-
-/// A whole visit of a deal to a stage, its segments put together.
-#[derive(Debug, Clone, diesel::Queryable)]
-pub struct DealVisit {
-    pub stage: (Option<Uuid>, i16, i32),
-    pub entered_at: DateTime<Utc>,
-    pub left_at: Option<DateTime<Utc>>,
-    pub direction: Option<String>,
-    pub held_seconds: i64,
-}
-
-/// The visits of a deal, the first one first.
-pub fn visits(
-    tenant: &mut Tenant<'_>,
-    deal_id: Uuid,
-    now: DateTime<Utc>,
-) -> Result<Vec<DealVisit>> {
-    let selection = raw::<VisitTypes>(
-        "max(stage_id::text)::uuid, max(position), visit, min(entered_at), \
-         CASE WHEN bool_and(left_at IS NOT NULL) THEN max(left_at) END, max(direction), \
-         coalesce(sum(extract(epoch FROM coalesce(left_at, ",
-    );
-    let visits = Statement::select(selection)
-        .bind(now)
-        .sql(") - entered_at)) FILTER (WHERE held), 0)::bigint FROM stage_visits WHERE workspace_id = ")
-        .bind(tenant.workspace_id)
-        .sql(" AND deal_id = ")
-        .bind(deal_id)
-        .sql(" GROUP BY visit ORDER BY visit")
-        .load(tenant.conn)?;
-    Ok(visits)
 }

@@ -1,8 +1,10 @@
 //! Deals: opened, changed, moved, and explained.
 
+mod batch;
 mod body;
 mod route;
 
+pub use batch::*;
 pub use body::{DealBody, DealPage, DealsFound, ExternalIdBody, MoneyBody};
 pub use route::*;
 

@@ -269,6 +269,10 @@ fn a_rate() -> Value {
     json!({ "currency": "USD", "day": day, "rate": "0.9" })
 }
 
+fn a_deal(own: &World) -> Value {
+    json!({ "title": "New", "deal_type_id": own.deal_type, "owner_id": own.user })
+}
+
 fn a_segment(entity: &str) -> Value {
     let name = format!("Segment {}", Uuid::now_v7());
     let condition = json!({ "field": "client.name", "op": "filled" });
@@ -349,6 +353,12 @@ const CASES: &[Case] = &[
         |_| json!({ "stages": [{ "name": "first" }, { "name": "second" }, { "name": "third" }] }),
     ),
     list("listDeals"),
+    new("batchDeals", |own| {
+        let deal = a_deal(own);
+        json!({ "items": [{ "op": "create", "title": deal["title"],
+            "deal_type_id": deal["deal_type_id"], "owner_id": deal["owner_id"] }] })
+    }),
+    new("upsertDeal", a_deal),
     case("searchDeals", Whose::List, Send::Json(|_| json!({ "count": true }))),
     new(
         "createDeal",

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{
     Bad,
     battery::{Operation, operations},
-    parameters,
+    conditions, parameters,
     world::World,
 };
 
@@ -20,6 +20,7 @@ pub async fn all(world: &World) -> Vec<Bad> {
     table.extend(people());
     table.extend(clients(world));
     table.extend(moves(world));
+    table.extend(conditions::all(world));
     table.extend(parameters::all(world).await);
     table
 }
