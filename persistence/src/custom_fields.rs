@@ -204,7 +204,12 @@ pub(crate) fn index(
             .sql(")")
             .execute(unit.tenant.conn)?;
     }
-    let fields = of(&unit.store.custom_fields(&mut unit.tenant)?, entity);
+    let mut fields = of(&unit.store.custom_fields(&mut unit.tenant)?, entity);
+    let known = |key: &String| fields.iter().any(|field| field.key == *key);
+    if !changed.iter().flat_map(|(_, custom)| custom.iter()).all(|(key, _)| known(key)) {
+        // A field that was added a moment ago.
+        fields = of(&unit.store.load_custom_fields(&mut unit.tenant)?, entity);
+    }
     let mut rows = Vec::new();
     for (object_id, custom) in changed {
         for (key, value) in custom.iter() {

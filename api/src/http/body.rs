@@ -85,7 +85,9 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
         let pointer = pointer(error.path());
         let cause = error.into_inner();
         let text = cause.to_string();
-        if !cause.is_data() {
+        // A null in place of a word is JSON all the same, whatever the parser calls it.
+        let is_json = || serde_json::from_slice::<serde::de::IgnoredAny>(bytes).is_ok();
+        if !cause.is_data() && !is_json() {
             return malformed(text);
         }
         let text = text.split(" at line ").next().unwrap_or_default().to_owned();

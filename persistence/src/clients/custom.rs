@@ -27,6 +27,11 @@ fn read(json: Json) -> Result<Custom> {
     serde_json::from_value(json).map_err(|_| Error::Internal("client has bad custom fields".into()))
 }
 
+/// The values of two clients that become one: the duplicate's where this one has none.
+pub(super) fn union(this: &Client, duplicate: &Client) -> Result<Json> {
+    to_json(&read(this.custom.clone())?.or(read(duplicate.custom.clone())?))
+}
+
 /// Keeps the index of values beside the client; `before` is none for a new one.
 pub(super) fn index(unit: &mut Unit<'_>, before: Option<&Client>, row: &Client) -> Result<()> {
     let custom = read(row.custom.clone())?;

@@ -5,7 +5,7 @@ use serde_json::json;
 use uuid::Uuid;
 use voronka_domain::client::merge::{Keep, Profile, merge as merged};
 
-use super::{Client, not_merged, save};
+use super::{Client, custom, not_merged, save};
 use crate::{
     Error, Result, Statement, Tenant, Unit,
     catalogues::check_version,
@@ -37,6 +37,7 @@ pub fn merge(
     let deals = deals::follow(unit, duplicate_id, id)?;
     let profile = merged(profile(&this)?, profile(&duplicate)?, keep);
     let mut row = with(this.clone(), profile);
+    row.custom = custom::union(&this, &duplicate)?;
     row.version = this.version.saturating_add(1);
     row.updated_at = unit.now;
     diesel::update(
@@ -46,6 +47,7 @@ pub fn merge(
     )
     .set(&row)
     .execute(unit.tenant.conn)?;
+    custom::index(unit, Some(&this), &row)?;
     unit.events.push(NewEvent {
         event_type: "client.merged",
         object_id: id,
