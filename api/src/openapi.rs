@@ -2,7 +2,7 @@
 
 mod lists;
 
-use std::sync::OnceLock;
+use std::{collections::HashSet, sync::OnceLock};
 
 use actix_web::App as Actix;
 use serde_json::{Map, Value, json};
@@ -125,6 +125,11 @@ fn complete(document: &mut Value) {
     });
     say_free_form(document);
     lists::say_words(document);
+    // The derive says it of structs, and not of the variants of an enum.
+    let kinds = document.pointer_mut("/components/schemas/GateRequirement/oneOf");
+    for kind in kinds.and_then(Value::as_array_mut).into_iter().flatten() {
+        kind["additionalProperties"] = json!(false);
+    }
     let Some(paths) = document["paths"].as_object_mut() else { return };
     for (path, item) in paths.iter_mut() {
         let Some(item) = item.as_object_mut() else { continue };
@@ -240,7 +245,11 @@ fn say_values(parameter: &mut Value) {
         described.split('`').enumerate().partition(|(index, _)| index % 2 == 0);
     let only_words =
         between.iter().all(|(_, text)| matches!(*text, "" | ", " | " or " | " and " | "."));
-    let words: Vec<_> = words.into_iter().map(|(_, word)| word.to_owned()).collect();
+    let mut words: Vec<_> = words.into_iter().map(|(_, word)| word.to_owned()).collect();
+    // `lost` is a figure of a stage and of the totals.
+    let mut seen = HashSet::new();
+    words.retain(|word| seen.insert(word.clone()));
+    let only_words = only_words || parameter["name"] == "figure";
     let schema = &mut parameter["schema"];
     if only_words && !words.is_empty() && schema["type"] == "string" {
         schema["enum"] = json!(words);

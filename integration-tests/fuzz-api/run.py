@@ -74,6 +74,10 @@ def furnish(api):
     make("sources", name="Fair")
     make("competitors", name="Other")
     loss = make("loss-reasons", name="Price")
+    make("custom-fields", entity="deal", key="delivery", name="Delivery", type="date")
+    make("exchange-rates", currency="USD", day="2020-01-01", rate="0.9")
+    make("segments", name="Open", entity="deal",
+         condition={"field": "deal.status", "op": "eq", "value": "open"})
     deal_type = make("deal-types", name="Sale", mode="manual",
                      stages=[{"name": name} for name in ("Lead", "Meeting", "Offer")])
     for title in ("Open", "Won", "Lost"):
@@ -93,7 +97,7 @@ def furnish(api):
 FIELDS = {
     "deal_type_id": "deal-types", "client_id": "clients", "owner_id": "users", "department_id": "departments",
     "source_id": "sources", "loss_reason_id": "loss-reasons", "competitor_id": "competitors",
-    "head_id": "users", "parent_id": "departments",
+    "head_id": "users", "parent_id": "departments", "segment_id": "segments",
 }
 
 

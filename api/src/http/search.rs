@@ -31,6 +31,7 @@ pub struct Search {
     /// As `?sort=` of the list.
     pub sort: Option<String>,
     /// Items on a page: 1 to 200, 50 by default.
+    #[schema(minimum = 1, maximum = 200)]
     pub limit: Option<i64>,
     /// The page to read: `next_cursor` of the page before, of the same search.
     pub cursor: Option<String>,

@@ -98,7 +98,9 @@ fn filter(field: &Field) -> Value {
 fn one(kind: Kind) -> Value {
     match kind {
         Kind::Uuid => json!({"type": "string", "format": "uuid", "pattern": format!("^{ID}$")}),
-        Kind::Text | Kind::Tag | Kind::Phone | Kind::Email => json!({"type": "string"}),
+        Kind::Text | Kind::Tag => json!({"type": "string"}),
+        Kind::Phone => json!({"type": "string", "pattern": r"^ *\+?[1-9][0-9 ().-]{4,30}$"}),
+        Kind::Email => json!({"type": "string", "format": "email", "maxLength": 254}),
         Kind::Choice(words) => json!({"type": "string", "enum": words}),
         Kind::Instant => json!({"type": "string", "format": "date-time"}),
         Kind::Date => json!({"type": "string", "format": "date"}),
@@ -126,18 +128,24 @@ fn noun(kind: Kind) -> &'static str {
     }
 }
 
+const FIELD_TYPES: &[&str] =
+    &["text", "number", "money", "date", "boolean", "choice", "multi_choice", "user", "client"];
+
 /// Words of fields that no list filters by: of which schemas, which field, which words.
 fn other_words() -> Vec<(String, &'static str, Vec<&'static str>)> {
     let scopes = Permission::ALL.iter().map(|permission| permission.scope()).collect();
-    vec![
+    let mut words = vec![
         ("Workspace".into(), "deal_visibility", vec!["by_role", "everyone"]),
         ("Transition".into(), "to", vec!["stage", "next", "won", "lost", "open", "hold", "resume"]),
         ("ApiKey".into(), "scopes", scopes),
-        ("GateRequirement".into(), "kind", vec!["field"]),
+        ("CustomField".into(), "type", FIELD_TYPES.to_vec()),
         ("ImportSpec".into(), "kind", vec!["deals", "stage_events"]),
         ("ImportSpec".into(), "encoding", vec!["utf-8", "utf-16le", "utf-16be", "windows-1251"]),
         ("ImportSpec".into(), "decimal", vec![".", ","]),
-    ]
+    ];
+    let kept = ["name", "kind", "type", "class", "region", "consent", "tax_id"];
+    words.extend(kept.map(|field| ("MergeChoice".into(), field, vec!["this", "duplicate"])));
+    words
 }
 
 /// Fields that hold one of some words say which: those that a list chooses by, in the noun itself, in

@@ -31,7 +31,9 @@ use crate::{
 #[schema(as = Choice, example = json!({"key": "north", "name": "North"}))]
 pub struct ChoiceBody {
     /// Name for programs; never changes.
+    #[schema(pattern = "^[a-z][a-z0-9_]{0,63}$")]
     pub key: String,
+    #[schema(min_length = 1, max_length = 200)]
     pub name: String,
     /// No longer offered; values that have it keep it.
     #[serde(default)]
@@ -103,9 +105,12 @@ pub struct NewCustomField {
     #[schema(value_type = String)]
     pub entity: Entity,
     /// 1 to 64 characters of a-z, 0-9 and _, beginning with a letter; never changes.
+    #[schema(pattern = "^[a-z][a-z0-9_]{0,63}$")]
     pub key: String,
     #[validate(length(min = 1, max = 200))]
+    #[schema(min_length = 1, max_length = 200)]
     pub name: String,
+    #[schema(max_length = 2_000)]
     pub description: Option<String>,
     /// `text` (at most 500 characters), `number` (a decimal as text), `money`, `date`, `boolean`, `choice`,
     /// `multi_choice`, `user` or `client` (an id); never changes.
@@ -114,6 +119,7 @@ pub struct NewCustomField {
     pub field_type: FieldType,
     /// Of types `choice` and `multi_choice`.
     #[serde(default)]
+    #[schema(max_items = 500)]
     pub choices: Vec<ChoiceBody>,
 }
 
@@ -159,15 +165,19 @@ impl NewCustomField {
 #[schema(example = json!({"name": "Delivery on", "archived": false}))]
 pub struct CustomFieldPatch {
     #[validate(length(min = 1, max = 200))]
+    #[schema(min_length = 1, max_length = 200)]
     #[serde(default, deserialize_with = "crate::http::body::present")]
+    #[schema(nullable = false)]
     pub name: Option<String>,
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, max_length = 2_000)]
     pub description: Patch<String>,
     /// All choices: those that are there may be renamed, reordered and archived, but not left out.
     #[serde(default, deserialize_with = "crate::http::body::present")]
+    #[schema(nullable = false, max_items = 500)]
     pub choices: Option<Vec<ChoiceBody>>,
     #[serde(default, deserialize_with = "crate::http::body::present")]
+    #[schema(nullable = false)]
     pub archived: Option<bool>,
 }
 

@@ -29,22 +29,29 @@ use crate::{
 };
 
 /// A requirement of a gate.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[derive(Deserialize, ToSchema)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 #[schema(example = json!({"kind": "field", "field": "client_id"}))]
-pub struct GateRequirement {
-    /// `field`: a field of the deal is filled; `condition`: a condition holds.
-    pub kind: String,
-    /// Of kind `field`: `client_id`, `amount` (above zero), `source`, `lead_temperature`,
-    /// `expected_close_on`, `external_id` or `custom.<key>` (a custom field of deals).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub field: Option<String>,
-    /// Of kind `condition`: the condition, over the deal and its client.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>, example = json!({"field": "deal.amount", "op": "gte", "value": "1000"}))]
-    pub condition: Option<serde_json::Value>,
-    /// Of kind `condition`: what to tell people while it does not hold.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub says: Option<String>,
+#[allow(dead_code)]
+pub enum GateRequirement {
+    /// A field of the deal is filled.
+    Field {
+        /// `client_id`, `amount` (above zero), `source`, `lead_temperature`, `expected_close_on`,
+        /// `external_id` or `custom.<key>` (a custom field of deals).
+        #[schema(
+            pattern = r"^(client_id|amount|source|lead_temperature|expected_close_on|external_id|custom\.[a-z][a-z0-9_]{0,63})$"
+        )]
+        field: String,
+    },
+    /// A condition holds.
+    Condition {
+        /// Over the deal and its client.
+        #[schema(value_type = Object, example = json!({"field": "deal.amount", "op": "gte", "value": "1000"}))]
+        condition: serde_json::Value,
+        /// What to tell people while it does not hold.
+        #[schema(max_length = 500)]
+        says: Option<String>,
+    },
 }
 
 /// A stage of a process.
@@ -178,20 +185,21 @@ pub struct ProcessVersions {
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewStage {
-    #[schema(example = "Prospecting")]
+    #[schema(min_length = 1, max_length = 200, example = "Prospecting")]
     pub name: String,
     /// a-z, 0-9 and _; made from the name by default.
-    #[schema(example = "prospecting")]
+    #[schema(pattern = "^[a-z0-9_]{1,64}$", example = "prospecting")]
     pub key: Option<String>,
+    #[schema(max_length = 2_000)]
     pub goal: Option<String>,
-    #[schema(value_type = Option<f64>, example = 0.1)]
+    #[schema(value_type = Option<f64>, minimum = 0, maximum = 1, example = 0.1)]
     #[serde(default, with = "super::number::option")]
     pub probability: Option<Decimal>,
-    #[schema(value_type = Option<f64>, example = 7)]
+    #[schema(value_type = Option<f64>, exclusive_minimum = 0, maximum = 3_650, example = 7)]
     #[serde(default, with = "super::number::option")]
     pub norm_days: Option<Decimal>,
     #[serde(default)]
-    #[schema(value_type = Vec<GateRequirement>)]
+    #[schema(value_type = Vec<GateRequirement>, max_items = 50)]
     pub gate: Vec<Draft>,
 }
 

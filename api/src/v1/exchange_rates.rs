@@ -60,9 +60,13 @@ page_of!(ExchangeRatePage, ExchangeRateBody);
 #[schema(example = json!({"currency": "USD", "day": "2026-11-01", "rate": "0.9213"}))]
 pub struct NewExchangeRate {
     /// ISO 4217; another than the workspace's base currency.
+    #[schema(pattern = "^[A-Z]{3}$")]
     pub currency: String,
+    /// Between 1970 and 9999.
+    #[schema(pattern = "^(19[7-9]|[2-9][0-9]{2})")]
     pub day: NaiveDate,
     /// Above 0, with at most 12 digits before the point and 12 after it.
+    #[schema(pattern = r"^[0-9]{1,12}(\.[0-9]{1,12})?$")]
     pub rate: String,
 }
 
@@ -93,6 +97,7 @@ fn check_day(pointer: &str, day: NaiveDate, faults: &mut Faults) {
 #[schema(example = json!({"rates": [{"currency": "USD", "day": "2026-11-01", "rate": "0.9213"}, {"currency": "GBP", "day": "2026-11-01", "rate": "1.1402"}]}))]
 pub struct ExchangeRates {
     /// At most 5,000, each currency and day once.
+    #[schema(max_items = 5_000)]
     pub rates: Vec<NewExchangeRate>,
 }
 
@@ -140,6 +145,7 @@ pub struct ExchangeRatesResult {
 #[schema(example = json!({"rate": "0.9215"}))]
 pub struct ExchangeRatePatch {
     #[serde(default, deserialize_with = "crate::http::body::present")]
+    #[schema(nullable = false, pattern = r"^[0-9]{1,12}(\.[0-9]{1,12})?$")]
     pub rate: Option<String>,
 }
 

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, io::Seek};
 
 use actix_web::{HttpRequest, HttpResponse, post, web};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 use voronka_domain::{
@@ -35,7 +35,8 @@ const WON: [&str; 6] =
 const LOST: [&str; 6] =
     ["lost", "closed lost", "проиграна", "проиграно", "отказ", "закрыто и не реализовано"];
 
-#[derive(ToSchema)]
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 #[allow(dead_code)]
 #[schema(example = json!({"file": "Opportunity ID,Deal Value\n1C1I7A6R,1054.00\n", "kind": "deals"}))]
 pub struct PreviewForm {

@@ -130,7 +130,8 @@ fn unused_columns(row: &Import) -> Vec<String> {
 page_of!(ImportPage, ImportBody);
 
 /// The parts of an import's request.
-#[derive(ToSchema)]
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 #[allow(dead_code)]
 #[schema(example = json!({"file": "opportunity_id,deal_stage\n1C1I7A6R,Won\n", "spec": {"kind": "deals",
     "deal_type_id": "0199c2f0-7a35-7d0e-9d5a-3f0a5f1c2b11", "mapping": {"external_id": {"column": "opportunity_id"},
@@ -145,7 +146,8 @@ pub struct ImportForm {
 }
 
 /// What an import is told about its file.
-#[derive(ToSchema)]
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 #[allow(dead_code)]
 #[schema(example = json!({"kind": "deals", "deal_type_id": "0199c2f0-7a35-7d0e-9d5a-3f0a5f1c2b11", "date_format": "M/D/YYYY",
     "mapping": {"external_id": {"column": "opportunity_id"}, "stage": {"column": "deal_stage"}, "amount": {"column": "close_value"}},

@@ -107,6 +107,7 @@ fn counted(
     {"field": "deal.last_event_at", "op": "lt", "value": {"days": -30}}]}}))]
 pub struct NewSegment {
     #[validate(length(min = 1, max = 200))]
+    #[schema(min_length = 1, max_length = 200)]
     pub name: String,
     /// `deal` or `client`.
     #[schema(value_type = String)]
@@ -120,12 +121,15 @@ pub struct NewSegment {
 #[schema(example = json!({"name": "Large and silent"}))]
 pub struct SegmentPatch {
     #[validate(length(min = 1, max = 200))]
+    #[schema(min_length = 1, max_length = 200)]
     #[serde(default, deserialize_with = "crate::http::body::present")]
+    #[schema(nullable = false)]
     pub name: Option<String>,
     #[serde(default, deserialize_with = "crate::http::body::present")]
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<Object>, nullable = false)]
     pub condition: Option<Json>,
     #[serde(default, deserialize_with = "crate::http::body::present")]
+    #[schema(nullable = false)]
     pub archived: Option<bool>,
 }
 

@@ -312,11 +312,11 @@ impl Spec {
             let holds = |bind| (format!("{column} @> ARRAY["), Some(bind), "]");
             return Some(bind(field.kind, value).map(holds));
         }
-        let (nulls, values): (Vec<_>, Vec<_>) =
-            value.split(',').partition(|value| field.nullable && *value == "null");
-        if values.len() > MOST_VALUES {
+        if value.split(',').count() > MOST_VALUES {
             return Some(Err(format!("At most {MOST_VALUES} values.")));
         }
+        let (nulls, values): (Vec<_>, Vec<_>) =
+            value.split(',').partition(|value| field.nullable && *value == "null");
         let list = match field.kind {
             _ if values.is_empty() => return Some(Ok((format!("{column} IS NULL"), None, ""))),
             Kind::Uuid | Kind::Text | Kind::Choice(_) if value.contains(',') => true,

@@ -153,8 +153,8 @@ fn asked<P: Needs>(call: &Call<P>, paged: bool) -> Result<Asked, Problem> {
 /// Every two clients in use that may be one, the likeliest first, with the reasons. The phones and emails of
 /// contacts count as their client's.
 #[utoipa::path(tag = "Clients", operation_id = "listDuplicateClients", security(("bearer" = ["clients:read"])),
-    params(("min_score" = Option<f64>, Query, description = "Only pairs with at least this score; 0.5 by default.", example = 0.5),
-        ("limit" = Option<i64>, Query, description = "Pairs on a page: 1 to 200, 50 by default.", example = 50),
+    params(("min_score" = Option<f64>, Query, minimum = 0, maximum = 1, description = "Only pairs with at least this score; 0.5 by default.", example = 0.5),
+        ("limit" = Option<i64>, Query, minimum = 1, maximum = 200, description = "Pairs on a page: 1 to 200, 50 by default.", example = 50),
         ("cursor" = Option<String>, Query, description = "The page to read, from the page before.")),
     responses((status = 200, description = "A page of pairs.", body = PairPage)))]
 #[get("/v1/clients/duplicates")]
@@ -193,7 +193,7 @@ fn page(tenant: &mut Tenant<'_>, asked: &Asked) -> Result<PairPage, Error> {
 /// Clients in use that may be the same, the likeliest first, with the reasons.
 #[utoipa::path(tag = "Clients", operation_id = "getClientDuplicates", security(("bearer" = ["clients:read"])),
     params(("id" = Uuid, Path, description = "Id of the client."),
-        ("min_score" = Option<f64>, Query, description = "Only clients with at least this score; 0.5 by default.", example = 0.5)),
+        ("min_score" = Option<f64>, Query, minimum = 0, maximum = 1, description = "Only clients with at least this score; 0.5 by default.", example = 0.5)),
     responses((status = 200, description = "Clients that may be the same.", body = DuplicatesBody)))]
 #[get("/v1/clients/{id}/duplicates")]
 pub async fn duplicates_of_client(call: Call<ClientsRead>, id: Id) -> Responded {

@@ -95,7 +95,7 @@ pub struct ClientHistory {
 /// whose event it is. `limit` and `cursor` page.
 #[utoipa::path(tag = "Clients", operation_id = "getClientHistory", security(("bearer" = ["clients:read"])),
     params(("id" = Uuid, Path, description = "Id of the client."),
-        ("limit" = Option<i64>, Query, description = "Events on a page: 1 to 200, 50 by default.", example = 50),
+        ("limit" = Option<i64>, Query, minimum = 1, maximum = 200, description = "Events on a page: 1 to 200, 50 by default.", example = 50),
         ("cursor" = Option<String>, Query, description = "The page to read, from the page before.")),
     responses((status = 200, description = "A page of the history.", body = ClientHistory)))]
 #[get("/v1/clients/{id}/history")]

@@ -87,7 +87,8 @@ fn put_one(
         }
         Some((deal_id, deal_type_id)) => {
             let given = fields.remove("deal_type_id").filter(|given| !given.is_null());
-            let same = |given: &Value| given.as_str().and_then(|id| id.parse().ok()) == Some(deal_type_id);
+            let same =
+                |given: &Value| given.as_str().and_then(|id| id.parse().ok()) == Some(deal_type_id);
             if given.is_some_and(|given| !same(&given)) {
                 let detail = "A deal keeps its type.";
                 return Err(Error::invalid("/deal_type_id", "not_allowed", detail));

@@ -157,7 +157,7 @@ pub async fn closed_funnel(call: Call<ReportsRead>) -> Responded {
         ("to" = Option<NaiveDate>, Query, description = "Last day; today by default.", example = "2017-12-31"),
         ("basis" = Option<String>, Query, description = "`closed` (the default) or `created`.", example = "closed"),
         ("group_by" = Option<String>, Query, description = "`owner`, `source`, `client_type`, `region` or `month`.", example = "owner"),
-        ("group" = Option<String>, Query, description = "Key of the group."),
+        ("group" = Option<String>, Query, min_length = 1, description = "Key of the group; goes with `group_by`."),
         ("stage_key" = Option<String>, Query, description = "The stage.", example = "prospecting"),
         ("figure" = String, Query, description = "Of a stage: `reached`, `touched`, `passed`, `lost`, `lost_from`, `open`, \
             `visits`, `ended_visits`, `open_visits` or `back_moves`. Of the totals: `deals`, `won`, `lost` or `open`.", example = "reached"),

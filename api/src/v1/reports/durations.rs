@@ -131,13 +131,14 @@ impl Request {
 /// Of the visits to each stage that began in the period: the median, the mean and the 90th percentile of
 /// their lengths, without time on hold, in calendar and in working time. Visits that are not over count as
 /// far as they have come (Kaplan and Meier), so that a slow stage does not look fast while deals wait in it. With
-/// `group_by=owner` the owner is whoever led the deal when the visit ended, or leads it. As JSON, CSV or XLSX.
+/// `group_by=owner` the owner is whoever led the deal when the visit ended, or leads it; `month` is that in which
+/// visits began. As JSON, CSV or XLSX.
 /// Callers see the deals that they may see. `drill_down` links each number to its deals.
 #[utoipa::path(tag = "Reports", operation_id = "getStageDurations", security(("bearer" = ["reports:read"])),
     params(("deal_type_id" = Uuid, Query, description = "The deal type."),
         ("from" = Option<NaiveDate>, Query, description = "First day; a year before `to` by default.", example = "2017-01-01"),
         ("to" = Option<NaiveDate>, Query, description = "Last day; today by default.", example = "2017-12-31"),
-        ("group_by" = Option<String>, Query, description = "`owner`, `source`, `client_type`, `region` or `month` (in which visits began).", example = "owner"),
+        ("group_by" = Option<String>, Query, description = "`owner`, `source`, `client_type`, `region` or `month`.", example = "owner"),
         ("format" = Option<String>, Query, description = "`json`, `csv` or `xlsx`.", example = "json")),
     responses((status = 200, description = "The durations.", content(
         (StageDurationsBody = "application/json"), (String = "text/csv"),
@@ -166,7 +167,7 @@ pub async fn stage_durations(call: Call<ReportsRead>) -> Responded {
         ("from" = Option<NaiveDate>, Query, description = "First day; a year before `to` by default.", example = "2017-01-01"),
         ("to" = Option<NaiveDate>, Query, description = "Last day; today by default.", example = "2017-12-31"),
         ("group_by" = Option<String>, Query, description = "`owner`, `source`, `client_type`, `region` or `month`.", example = "owner"),
-        ("group" = Option<String>, Query, description = "Key of the group."),
+        ("group" = Option<String>, Query, min_length = 1, description = "Key of the group; goes with `group_by`."),
         ("stage_key" = String, Query, description = "The stage.", example = "prospecting"),
         ("figure" = String, Query, description = "`visits`, `ended_visits` or `open_visits`.", example = "visits"),
         ("format" = Option<String>, Query, description = "`json`, `csv` or `xlsx`.", example = "json")),

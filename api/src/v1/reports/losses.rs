@@ -158,7 +158,7 @@ impl Request {
 /// that it ever was in. A deal that was reopened counts once, by its last outcome. As JSON, CSV or XLSX.
 /// Callers see the deals that they may see. `drill_down` links each number to its deals.
 #[utoipa::path(tag = "Reports", operation_id = "getLosses", security(("bearer" = ["reports:read"])),
-    params(("deal_type_id" = Option<Uuid>, Query, description = "The deal type; all of them by default. Required with `stage` and `deepest_stage`."),
+    params(("deal_type_id" = Option<Uuid>, Query, description = "The deal type; all of them by default. Required with `group_by=stage` and `group_by=deepest_stage`."),
         ("from" = Option<NaiveDate>, Query, description = "First day; a year before `to` by default.", example = "2017-01-01"),
         ("to" = Option<NaiveDate>, Query, description = "Last day; today by default.", example = "2017-12-31"),
         ("group_by" = Option<String>, Query, description = "`stage`, `deepest_stage`, `owner`, `competitor`, `source`, `client_type`, `region` or `month`.", example = "owner"),
@@ -186,11 +186,11 @@ pub async fn losses_report(call: Call<ReportsRead>) -> Responded {
 /// `loss_reason_id`, of a group with `group_by` and `group`; without `group`, of the deals that have none. CSV and
 /// XLSX have all deals, JSON a page of them.
 #[utoipa::path(tag = "Reports", operation_id = "listLossesDeals", security(("bearer" = ["deals:read"])),
-    params(("deal_type_id" = Option<Uuid>, Query, description = "The deal type; all of them by default. Required with `stage` and `deepest_stage`."),
+    params(("deal_type_id" = Option<Uuid>, Query, description = "The deal type; all of them by default. Required with `group_by=stage` and `group_by=deepest_stage`."),
         ("from" = Option<NaiveDate>, Query, description = "First day; a year before `to` by default.", example = "2017-01-01"),
         ("to" = Option<NaiveDate>, Query, description = "Last day; today by default.", example = "2017-12-31"),
         ("group_by" = Option<String>, Query, description = "`stage`, `deepest_stage`, `owner`, `competitor`, `source`, `client_type`, `region` or `month`.", example = "owner"),
-        ("group" = Option<String>, Query, description = "Key of the group."),
+        ("group" = Option<String>, Query, min_length = 1, description = "Key of the group; goes with `group_by`."),
         ("loss_reason_id" = Option<Uuid>, Query, description = "The reason."),
         ("figure" = String, Query, description = "`deals`.", example = "deals"),
         ("format" = Option<String>, Query, description = "`json`, `csv` or `xlsx`.", example = "json")),

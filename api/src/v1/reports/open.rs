@@ -120,7 +120,7 @@ pub async fn open_funnel(call: Call<ReportsRead>) -> Responded {
     params(("deal_type_id" = Uuid, Query, description = "The deal type."),
         ("as_of" = Option<DateTime<Utc>>, Query, description = "The instant; now by default.", example = "2017-06-30T00:00:00Z"),
         ("group_by" = Option<String>, Query, description = "`owner`, `source`, `client_type` or `region`.", example = "owner"),
-        ("group" = Option<String>, Query, description = "Key of the group."),
+        ("group" = Option<String>, Query, min_length = 1, description = "Key of the group; goes with `group_by`."),
         ("stage_key" = Option<String>, Query, description = "The stage.", example = "engaging"),
         ("figure" = String, Query, description = "`deals`, `overdue` or `held`.", example = "deals"),
         ("format" = Option<String>, Query, description = "`json`, `csv` or `xlsx`.", example = "json")),

@@ -21,6 +21,8 @@ pub async fn all(world: &World) -> Vec<Bad> {
     table.extend(clients(world));
     table.extend(moves(world));
     table.extend(conditions::all(world));
+    table.extend(definitions(world));
+    table.extend(searches());
     table.extend(parameters::all(world).await);
     table
 }
@@ -434,4 +436,94 @@ fn moves(world: &World) -> Vec<Bad> {
         open(at("-0001-01-01T00:00:00Z"), "/occurred_at"),
         open(at("2026-02-30T00:00:00Z"), "/occurred_at"),
     ]
+}
+
+/// What a workspace defines for itself.
+fn definitions(world: &World) -> Vec<Bad> {
+    let field = |body: Value, at| {
+        let whole = json!({ "entity": "deal", "key": "colour", "name": "Colour", "type": "text" });
+        Bad::post("/v1/custom-fields", with(whole, body), at)
+    };
+    let rate = |body: Value, at| {
+        let whole = json!({ "currency": "USD", "day": "2026-11-01", "rate": "0.9213" });
+        Bad::post("/v1/exchange-rates", with(whole, body), at)
+    };
+    let rates = |rates: Value, at| {
+        Bad::send(Method::PUT, "/v1/exchange-rates", json!({ "rates": rates }), at)
+    };
+    let segment = |body: Value, at| {
+        let condition = json!({ "field": "deal.title", "op": "filled" });
+        let whole = json!({ "name": "A", "entity": "deal", "condition": condition });
+        Bad::post("/v1/segments", with(whole, body), at)
+    };
+    let patch =
+        |noun: &str, id: &str, body: Value, at| Bad::patch(format!("/v1/{noun}/{id}"), body, at);
+    let dollar = json!({ "currency": "USD", "day": "2026-11-02", "rate": "0.9" });
+    let choice = |key: &str| json!({ "key": key, "name": "A" });
+    vec![
+        field(json!({ "entity": "lead" }), "/entity"),
+        field(json!({ "type": "colour" }), "/type"),
+        field(json!({ "key": "" }), "/key"),
+        field(json!({ "key": "1st" }), "/key"),
+        field(json!({ "key": "k".repeat(65) }), "/key"),
+        field(json!({ "name": " " }), "/name"),
+        field(json!({ "description": "d".repeat(2_001) }), "/description"),
+        field(json!({ "type": "choice" }), "/choices"),
+        field(json!({ "choices": [choice("a")] }), "/choices"),
+        field(json!({ "type": "choice", "choices": [choice("A")] }), "/choices/0/key"),
+        field(json!({ "type": "choice", "choices": [choice("a"), choice("a")] }), "/choices/1/key"),
+        patch("custom-fields", &world.custom_field, json!({ "name": "" }), "/name"),
+        patch("custom-fields", &world.custom_field, json!({ "archived": null }), "/archived"),
+        patch("custom-fields", &world.custom_field, json!({ "key": "other" }), "/key"),
+        rate(json!({ "rate": "0" }), "/rate"),
+        rate(json!({ "rate": "-1" }), "/rate"),
+        rate(json!({ "rate": "1e3" }), "/rate"),
+        rate(json!({ "rate": 0.9 }), "/rate"),
+        rate(json!({ "rate": "1000000000000" }), "/rate"),
+        rate(json!({ "currency": "XQX" }), "/currency"),
+        rate(json!({ "day": "1969-12-31" }), "/day"),
+        rate(json!({ "day": "2026-02-30" }), "/day"),
+        rates(json!([dollar, dollar]), "/rates/1"),
+        rates(json!([with(dollar.clone(), json!({ "rate": "x" }))]), "/rates/0/rate"),
+        rates(json!(vec![dollar; 5_001]), "/rates"),
+        patch("exchange-rates", &world.exchange_rate, json!({ "rate": "x" }), "/rate"),
+        patch("exchange-rates", &world.exchange_rate, json!({ "rate": null }), "/rate"),
+        segment(json!({ "entity": "lead" }), "/entity"),
+        segment(json!({ "name": "" }), "/name"),
+        segment(json!({ "condition": {} }), "/condition"),
+        segment(
+            json!({ "condition": { "field": "deal.colour", "op": "filled" } }),
+            "/condition/field",
+        ),
+        patch("segments", &world.segment, json!({ "condition": [] }), "/condition"),
+        patch("segments", &world.segment, json!({ "entity": "client" }), "/entity"),
+    ]
+}
+
+fn with(mut whole: Value, part: Value) -> Value {
+    for (name, value) in part.as_object().into_iter().flatten() {
+        whole[name] = value.clone();
+    }
+    whole
+}
+
+fn searches() -> Vec<Bad> {
+    let rows = |noun: &'static str| {
+        let search = move |body: Value, at| Bad::post(format!("/v1/{noun}s/search"), body, at);
+        let test = |field: &str, op: &str, value: Value| json!({ "condition": { "field": field, "op": op, "value": value } });
+        [
+            search(json!({ "condition": {} }), "/condition"),
+            search(json!({ "condition": "all" }), "/condition"),
+            search(json!({ "condition": { "all": [] } }), "/condition/all"),
+            search(test("client.colour", "eq", json!("red")), "/condition/field"),
+            search(test("client.created_at", "like", json!("x")), "/condition/op"),
+            search(test("client.created_at", "gte", json!("yesterday")), "/condition/value"),
+            search(json!({ "segment_id": "x" }), "/segment_id"),
+            search(json!({ "limit": 0 }), "/limit"),
+            search(json!({ "limit": 201 }), "/limit"),
+            search(json!({ "sort": "colour" }), "/sort"),
+            search(json!({ "cursor": "zz" }), "/cursor"),
+        ]
+    };
+    ["deal", "client"].into_iter().flat_map(rows).collect()
 }
