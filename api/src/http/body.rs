@@ -86,7 +86,7 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
         let cause = error.into_inner();
         let text = cause.to_string();
         // A null in place of a word is JSON all the same, whatever the parser calls it.
-        let is_json = || serde_json::from_slice::<serde::de::IgnoredAny>(bytes).is_ok();
+        let is_json = || serde_json::from_slice::<serde_json::Value>(bytes).is_ok();
         if !cause.is_data() && !is_json() {
             return malformed(text);
         }

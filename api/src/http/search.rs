@@ -6,7 +6,11 @@ use serde_json::Value as Json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use validator::Validate;
-use voronka_domain::{Fault, Refusal, condition::Moment, custom_field::Entity};
+use voronka_domain::{
+    Fault, Refusal,
+    condition::{Condition, Moment, Schema},
+    custom_field::Entity,
+};
 use voronka_persistence::{Caller, Error, Tenant, list, now, segments};
 
 use super::{
@@ -87,7 +91,9 @@ impl Search {
         let mut query = spec.parse_with(&pairs, customs).map_err(Refusal::Invalid)?;
         let mut conditions = Vec::new();
         if let Some(json) = &self.condition {
-            conditions.push(app.store.condition(tenant, over, "/condition", json)?);
+            let schema = Schema { over, custom: &fields };
+            let condition = Condition::read("/condition", json, &schema);
+            conditions.push(condition.map_err(Refusal::Invalid)?);
         }
         if let Some(id) = self.segment_id {
             let segment = segments::get(tenant, id);
