@@ -150,7 +150,7 @@ pub async fn list(call: Call<CataloguesRead>) -> Responded {
 /// Save a segment
 ///
 /// A condition over deals (fields `deal.*`, and `client.*` of their clients) or over clients
-/// (`client.*`), to be searched by, counted, and used in reports.
+/// (`client.*`), to be searched by and counted.
 #[utoipa::path(tag = "Segments", operation_id = "createSegment", security(("bearer" = ["catalogues:write"])),
     request_body = NewSegment,
     responses((status = 201, description = "The new segment.", body = SegmentBody)))]
