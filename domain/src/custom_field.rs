@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use chrono::{Datelike, NaiveDate};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 use uuid::Uuid;
 
 use crate::{
@@ -394,22 +394,10 @@ fn is_key(key: &str) -> bool {
         && key.as_bytes().first().is_some_and(u8::is_ascii_lowercase)
 }
 
-/// For documents and forms: an example of a value.
-pub fn example(field_type: FieldType) -> Json {
-    match field_type {
-        FieldType::Text => json!("text"),
-        FieldType::Number => json!("12.5"),
-        FieldType::Money => json!({ "amount": "1999.95", "currency": "EUR" }),
-        FieldType::Date => json!("2026-11-21"),
-        FieldType::Boolean => json!(true),
-        FieldType::Choice => json!("key"),
-        FieldType::MultiChoice => json!(["key"]),
-        FieldType::User | FieldType::Client => json!("0199c2f0-7a35-7d0e-9d5a-3f0a5f1c2b11"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn field(key: &str, field_type: FieldType) -> CustomField {

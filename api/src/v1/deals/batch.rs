@@ -104,14 +104,14 @@ fn read<T: DeserializeOwned + Validate>(fields: Value) -> Result<T, Error> {
     parse_item(&fields).map_err(|problem| Refusal::Invalid(problem.faults().to_vec()).into())
 }
 
-fn created(unit: &mut Unit<'_>, new: NewDealBody) -> Result<Reply<DealBody>, Error> {
+pub(super) fn created(unit: &mut Unit<'_>, new: NewDealBody) -> Result<Reply<DealBody>, Error> {
     let stored = deals::open(unit, new.into_opening()?)?;
     let (id, version) = (stored.deal.id, stored.deal.sequence);
     let body = DealBody::new(stored, unit.caller.settings.currency);
     Ok(Reply::created(format!("/v1/deals/{id}"), body, version))
 }
 
-fn changed(
+pub(super) fn changed(
     unit: &mut Unit<'_>,
     id: Uuid,
     if_match: Option<i32>,
@@ -122,7 +122,7 @@ fn changed(
     Ok(after(unit, stored))
 }
 
-fn after(unit: &Unit<'_>, stored: Stored) -> Reply<DealBody> {
+pub(super) fn after(unit: &Unit<'_>, stored: Stored) -> Reply<DealBody> {
     let version = stored.deal.sequence;
     Reply::versioned(DealBody::new(stored, unit.caller.settings.currency), version)
 }

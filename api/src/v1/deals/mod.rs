@@ -65,14 +65,8 @@ fn page(
 #[post("/v1/deals")]
 pub async fn create(call: Call<DealsWrite>, body: Body<NewDealBody>) -> Responded {
     call.no_parameters()?;
-    let opening = body.value.into_opening()?;
-    call.write_deal(body.digest, move |unit, _| {
-        let stored = deals::open(unit, opening)?;
-        let (id, version) = (stored.deal.id, stored.deal.sequence);
-        let body = DealBody::new(stored, unit.caller.settings.currency);
-        Ok(Reply::created(format!("/v1/deals/{id}"), body, version))
-    })
-    .await
+    let new = body.value;
+    call.write_deal(body.digest, move |unit, _| batch::created(unit, new)).await
 }
 
 /// Read a deal
@@ -101,13 +95,9 @@ pub async fn read(call: Call<DealsRead>, id: Id) -> Responded {
 #[patch("/v1/deals/{id}")]
 pub async fn update(call: Call<DealsWrite>, id: Id, body: Body<DealPatchBody>) -> Responded {
     call.no_parameters()?;
-    let (patch, references, custom) = body.value.into_patch()?;
-    call.write_deal(body.digest, move |unit, if_match| {
-        let stored = deals::update(unit, id.0, if_match, patch, references, custom)?;
-        let version = stored.deal.sequence;
-        Ok(Reply::versioned(DealBody::new(stored, unit.caller.settings.currency), version))
-    })
-    .await
+    let patch = body.value;
+    call.write_deal(body.digest, move |unit, if_match| batch::changed(unit, id.0, if_match, patch))
+        .await
 }
 
 /// Move a deal
@@ -124,8 +114,7 @@ pub async fn transition(call: Call<DealsWrite>, id: Id, body: Body<TransitionBod
     let (to, validate_only) = body.value.into_transition()?;
     call.write_deal(body.digest, move |unit, if_match| {
         let stored = deals::transition(unit, id.0, if_match, to, validate_only)?;
-        let version = stored.deal.sequence;
-        Ok(Reply::versioned(DealBody::new(stored, unit.caller.settings.currency), version))
+        Ok(batch::after(unit, stored))
     })
     .await
 }
