@@ -1,7 +1,7 @@
 //! Trails: the visits of a deal in short, as they are kept on the row of a closed deal, so that a
-//! funnel need not read them one by one. `1+86400 2+3600 1-50 2+` is a deal that was in its first stage
-//! for a day, in the second for an hour, went back to the first for 50 seconds (`-`), and is in the
-//! second. Lengths are whole seconds without time on hold.
+//! funnel need not read them one by one. `1+86400000 2+3600000 1-50000 2+` is a deal that was in its first
+//! stage for a day, in the second for an hour, went back to the first for 50 seconds (`-`), and is in the
+//! second. Lengths are milliseconds without time on hold.
 
 use std::collections::BTreeMap;
 
@@ -14,16 +14,16 @@ pub struct Stay {
     /// It began by going back to the stage.
     pub back: bool,
     /// None while the deal is there.
-    pub seconds: Option<i64>,
+    pub milliseconds: Option<i64>,
 }
 
 /// The visits of a trail. What is no visit is left out.
 pub fn stays(trail: &str) -> impl Iterator<Item = Stay> {
     trail.split_ascii_whitespace().filter_map(|stay| {
-        let (position, seconds) = stay.split_once(['+', '-'])?;
+        let (position, length) = stay.split_once(['+', '-'])?;
         let back = stay.as_bytes().get(position.len()) == Some(&b'-');
-        let seconds = if seconds.is_empty() { None } else { Some(seconds.parse().ok()?) };
-        Some(Stay { position: position.parse().ok()?, back, seconds })
+        let milliseconds = if length.is_empty() { None } else { Some(length.parse().ok()?) };
+        Some(Stay { position: position.parse().ok()?, back, milliseconds })
     })
 }
 
@@ -45,8 +45,8 @@ impl Tally {
                 let (count, lengths) = self.stages.entry(position).or_default();
                 count.visits = count.visits.saturating_add(1);
                 count.back_moves = count.back_moves.saturating_add(stay.back.into());
-                match stay.seconds {
-                    Some(seconds) => lengths.push(seconds),
+                match stay.milliseconds {
+                    Some(milliseconds) => lengths.push(milliseconds),
                     None => count.open_visits = count.open_visits.saturating_add(1),
                 }
                 if !touched.contains(&position) {
@@ -60,7 +60,7 @@ impl Tally {
     pub fn counts(self) -> Vec<VisitCount> {
         let count = |(position, (count, mut lengths)): (i16, (VisitCount, Vec<i64>))| VisitCount {
             position,
-            median_seconds: median(&mut lengths),
+            median_seconds: median(&mut lengths).map(|length| length / 1000.0),
             ..count
         };
         self.stages.into_iter().map(count).collect()
@@ -91,7 +91,7 @@ mod tests {
         let mut tally = Tally::default();
         // The second stage of these deals is the third of the report.
         let place = |position| if position == 2 { 3 } else { position };
-        tally.add("1+86400 2+3600 1-50 2+,2+1", place);
+        tally.add("1+86400000 2+3600000 1-50000 2+,2+1212", place);
         tally.add("", place);
         tally.add("x 1*2 +3 1+two", place);
         let row = |position, touched, visits, open_visits, back_moves, median| VisitCount {
@@ -102,7 +102,7 @@ mod tests {
             back_moves,
             median_seconds: Some(median),
         };
-        assert_eq!(tally.counts(), [row(1, 1, 2, 0, 1, 43_225.0), row(3, 2, 3, 1, 0, 1_800.5)]);
+        assert_eq!(tally.counts(), [row(1, 1, 2, 0, 1, 43_225.0), row(3, 2, 3, 1, 0, 1_800.606)]);
     }
 
     proptest! {

@@ -16,7 +16,7 @@ pub(crate) fn trail() -> String {
         "(SELECT coalesce(string_agg(stay.word, ' ' ORDER BY stay.visit), '') FROM \
          (SELECT v.visit, max(v.position)::text \
          || CASE WHEN bool_or(v.direction = 'back') THEN '-' ELSE '+' END \
-         || coalesce(max(round({LENGTH})::bigint) FILTER (WHERE v.ended_by <> 'split')::text, '') \
+         || coalesce(max(round(1000 * ({LENGTH}))::bigint) FILTER (WHERE v.ended_by <> 'split')::text, '') \
          AS word FROM stage_visits v \
          WHERE v.workspace_id = deals.workspace_id AND v.deal_id = deals.id GROUP BY v.visit) AS stay)"
     )
