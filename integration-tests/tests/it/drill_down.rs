@@ -9,6 +9,7 @@ use voronka_integration_tests::{Api, TestServer};
 use crate::{
     funnel_deck::{Card, DAY, Deck, Fate, NEW_YEAR, STAGES, instant},
     funnels::rows,
+    report_segments,
 };
 
 /// A figure, and which cards it counts.
@@ -121,6 +122,18 @@ async fn every_number_is_that_of_its_list() {
     {
         paths.push(format!("/v1/reports/losses?{of}&group_by={group}"));
     }
+    // Of segments, and split by them: of deals and of clients.
+    let segments = report_segments::save(api).await;
+    for group in ["owner", "segment"] {
+        let open = format!("funnel/open?deal_type_id={}&as_of={noon}", deck.deal_type);
+        let closed = format!("funnel/closed?{of}&basis=created");
+        for report in [closed, open, format!("losses?{of}"), format!("stage-durations?{of}")] {
+            paths.push(format!("/v1/reports/{report}&group_by={group}&segment_id={}", segments[1]));
+        }
+    }
+    paths.push(format!("/v1/reports/funnel/closed?{of}&group_by=segment"));
+    paths.push(format!("/v1/reports/stage-durations?{of}&group_by=segment"));
+    paths.push(format!("/v1/reports/losses?{of}&group_by=stage&segment_id={}", segments[0]));
     for path in &paths {
         let counting = check_all(api, path).await;
         assert!(counting > 8, "{counting} numbers of {path} are not 0");

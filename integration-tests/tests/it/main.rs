@@ -28,6 +28,7 @@ mod node;
 mod openapi;
 mod real_data;
 mod report_figures;
+mod report_segments;
 mod report_sheets;
 mod schema;
 mod tokens;

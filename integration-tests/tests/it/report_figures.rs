@@ -16,7 +16,7 @@ async fn report(api: &Api, path: &str, parameters: &str) -> Value {
 }
 
 /// Number, amount and shares by reason of some of the lost cards, the most frequent first.
-fn by_reason(deck: &Deck, keep: impl Fn(&Card) -> bool) -> Value {
+pub fn by_reason(deck: &Deck, keep: impl Fn(&Card) -> bool) -> Value {
     let lost: Vec<_> =
         deck.cards.iter().filter(|card| card.fate == Fate::Lost && keep(card)).collect();
     let all: i64 = lost.iter().map(|card| card.cents).sum();

@@ -51,7 +51,12 @@ pub fn counts(
         key = period.key(group_by),
         trail = trail_of_any(),
     );
-    let deals = tenant.rows(Raw::<Types>::new(selection), "deals");
+    let deals = Statement::select(Raw::<Types>::new(selection)).sql(" FROM deals");
+    let deals = period
+        .segments
+        .join(deals, group_by)
+        .sql(" WHERE deals.workspace_id = ")
+        .bind(tenant.workspace_id);
     let rows: Vec<Row> = period
         .narrow(deals, visibility, None)
         .sql(" GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5")
@@ -126,10 +131,15 @@ impl behind::Figure for Figure {
         visibility: &Visibility,
     ) -> Statement<S> {
         let group = self.group.as_ref();
+        let by = group.map(|group| group.by);
         match self.what {
             What::Deals(count) => {
-                let deals = statement
-                    .sql("deals.id, 1::bigint, deals.base_amount FROM deals WHERE deals.workspace_id = ")
+                let deals = statement.sql("deals.id, 1::bigint, deals.base_amount FROM deals");
+                let deals = self
+                    .period
+                    .segments
+                    .join(deals, by)
+                    .sql(" WHERE deals.workspace_id = ")
                     .bind(workspace_id);
                 self.alignment.counted(self.period.narrow(deals, visibility, group), count)
             }
@@ -139,9 +149,12 @@ impl behind::Figure for Figure {
                     "deals.id, {times}, deals.base_amount FROM deals JOIN stage_visits v \
                      ON v.workspace_id = deals.workspace_id AND v.deal_id = deals.id"
                 ));
+                let statement =
+                    self.alignment.join(statement, "JOIN", "v.version_id", "v.position");
                 let statement = self
-                    .alignment
-                    .join(statement, "JOIN", "v.version_id", "v.position")
+                    .period
+                    .segments
+                    .join(statement, by)
                     .sql(" WHERE deals.workspace_id = ")
                     .bind(workspace_id);
                 self.period

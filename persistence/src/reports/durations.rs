@@ -43,13 +43,16 @@ fn segments<S>(
     visibility: &Visibility,
     alignment: &Alignment,
     period: &Period,
+    group_by: Option<GroupBy>,
 ) -> Statement<S> {
     let statement = statement.sql(
         " FROM stage_visits v \
          JOIN deals ON deals.workspace_id = v.workspace_id AND deals.id = v.deal_id",
     );
-    let statement = alignment
-        .join(statement, "JOIN", "v.version_id", "v.position")
+    let statement = alignment.join(statement, "JOIN", "v.version_id", "v.position");
+    let statement = period
+        .segments
+        .join(statement, group_by)
         .sql(" WHERE v.workspace_id = ")
         .bind(workspace_id)
         .sql(" AND v.deal_type_id = ")
@@ -61,7 +64,7 @@ fn segments<S>(
         .bind(period.from)
         .sql(" AND v.visit_entered_at < ")
         .bind(period.until);
-    seen_by(statement, visibility)
+    seen_by(period.segments.narrow(statement), visibility)
 }
 
 type Types = (Nullable<Text>, SmallInt, Timestamptz, Nullable<Timestamptz>, Bool, Nullable<Text>);
@@ -81,8 +84,13 @@ pub fn stays(
         key(period, group_by)
     );
     let statement = Statement::select(Raw::<Types>::new(selection));
-    let rows = segments(statement, tenant.workspace_id, visibility, alignment, period)
-        .sql(" ORDER BY v.deal_id, v.sequence")
+    // Rows of a visit follow each other; of a deal in several segments, within each.
+    let order = match group_by {
+        Some(GroupBy::Segment) => " ORDER BY segment.key, v.deal_id, v.sequence",
+        _ => " ORDER BY v.deal_id, v.sequence",
+    };
+    let rows = segments(statement, tenant.workspace_id, visibility, alignment, period, group_by)
+        .sql(order)
         .load_iter::<Row, PgRowByRowLoadingMode>(tenant.conn)?;
     let mut groups: BTreeMap<(bool, Option<String>), BTreeMap<i16, Vec<Stay>>> = BTreeMap::new();
     let (mut seconds, mut working_seconds) = (0.0, 0.0);
@@ -121,8 +129,9 @@ impl behind::Figure for Figure {
         visibility: &Visibility,
     ) -> Statement<S> {
         let statement = statement.sql("deals.id, count(*), deals.base_amount");
+        let by = self.group.as_ref().map(|group| group.by);
         let statement =
-            segments(statement, workspace_id, visibility, &self.alignment, &self.period)
+            segments(statement, workspace_id, visibility, &self.alignment, &self.period, by)
                 .sql(format!(" AND {} AND stage.place = ", self.visits.condition()))
                 .bind(self.position);
         let statement = match &self.group {

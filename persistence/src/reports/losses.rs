@@ -38,7 +38,11 @@ fn lost<S>(
         Some(alignment) => alignment.join(statement, "LEFT JOIN", "deals.version_id", position),
         None => statement,
     };
-    let statement = statement.sql(" WHERE deals.workspace_id = ").bind(workspace_id);
+    let statement = period
+        .segments
+        .join(statement, group_by)
+        .sql(" WHERE deals.workspace_id = ")
+        .bind(workspace_id);
     period.narrow(statement, visibility, group).sql(" AND deals.status = 'lost'")
 }
 

@@ -6,6 +6,7 @@ pub mod closed;
 pub mod durations;
 pub mod losses;
 pub mod open;
+mod segmented;
 
 use chrono::{DateTime, Utc};
 use diesel::{RunQueryDsl, sql_types::Text, sql_types::Uuid as SqlUuid};
@@ -13,6 +14,7 @@ use uuid::Uuid;
 use voronka_domain::access::Visibility;
 
 pub use alignment::Alignment;
+pub use segmented::{Segments, Wanted};
 
 use crate::{Raw, Result, Statement, Tenant, deals::seen_by};
 
@@ -38,6 +40,8 @@ pub enum GroupBy {
     Stage,
     /// The furthest stage that a deal ever was in.
     DeepestStage,
+    /// The segments that hold for a deal or its client: none, one or several.
+    Segment,
 }
 
 /// A group of a report. The key is an id or a word; none for deals without one.
@@ -47,7 +51,7 @@ pub struct Group {
     pub key: Option<String>,
 }
 
-/// The deals of a report: those of a period, and of a type or of all.
+/// The deals of a report: those of a period, of a type or of all, and of a segment if need be.
 #[derive(Debug, Clone)]
 pub struct Period {
     pub deal_type_id: Option<Uuid>,
@@ -56,6 +60,7 @@ pub struct Period {
     pub until: DateTime<Utc>,
     pub basis: Basis,
     pub time_zone: chrono_tz::Tz,
+    pub segments: Segments,
 }
 
 impl Period {
@@ -98,7 +103,7 @@ impl Period {
             Some(group) => group.narrow(statement, &self.key(Some(group.by))),
             None => statement,
         };
-        seen_by(statement, visibility)
+        seen_by(self.segments.narrow(statement), visibility)
     }
 }
 
@@ -123,6 +128,7 @@ impl GroupBy {
             Self::Month => format!("to_char({time} AT TIME ZONE '{zone}', 'YYYY-MM')"),
             Self::Competitor => "deals.competitor_id::text".to_owned(),
             Self::Stage | Self::DeepestStage => "stage.key".to_owned(),
+            Self::Segment => "segment.key".to_owned(),
         }
     }
 }
@@ -144,6 +150,7 @@ pub fn names(
         GroupBy::Owner => "users",
         GroupBy::Source => "sources",
         GroupBy::Competitor => "competitors",
+        GroupBy::Segment => "segments",
         _ => return Ok(Vec::new()),
     };
     let names = tenant

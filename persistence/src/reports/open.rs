@@ -9,7 +9,7 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 use voronka_domain::{access::Visibility, funnel::OpenCount};
 
-use super::{Alignment, Group, GroupBy, behind};
+use super::{Alignment, Group, GroupBy, Segments, behind};
 use crate::{Raw, Result, Statement, Tenant, deals::owned_by};
 
 type OpenTypes = (
@@ -28,6 +28,8 @@ const HELD: &str = "v.held";
 pub struct Moment {
     pub deal_type_id: Uuid,
     pub as_of: DateTime<Utc>,
+    /// They hold now or not, whatever the instant.
+    pub segments: Segments,
 }
 
 fn key(group_by: Option<GroupBy>) -> String {
@@ -40,14 +42,17 @@ fn segments<S>(
     workspace_id: Uuid,
     visibility: &Visibility,
     alignment: &Alignment,
-    &Moment { deal_type_id, as_of }: &Moment,
+    moment: &Moment,
+    group_by: Option<GroupBy>,
 ) -> Statement<S> {
+    let &Moment { deal_type_id, as_of, ref segments } = moment;
     let statement = statement.sql(
         " FROM stage_visits v JOIN deals ON deals.workspace_id = v.workspace_id AND deals.id = v.deal_id",
     );
     // A deal of an untracked type is in no stage; it is open all the same.
-    let statement = alignment
-        .join(statement, "LEFT JOIN", "v.version_id", "v.position")
+    let statement = alignment.join(statement, "LEFT JOIN", "v.version_id", "v.position");
+    let statement = segments
+        .join(statement, group_by)
         .sql(", LATERAL (SELECT extract(epoch FROM ")
         .bind(as_of)
         .sql(" - v.visit_entered_at)::float8 - v.visit_held_seconds - CASE WHEN v.held THEN extract(epoch FROM ")
@@ -61,7 +66,7 @@ fn segments<S>(
         .sql(" AND (v.left_at IS NULL OR v.left_at > ")
         .bind(as_of)
         .sql(")");
-    owned_by(statement, visibility, "v")
+    owned_by(segments.narrow(statement), visibility, "v")
 }
 
 /// Open deals by stage at an instant: what they were then, not what they are.
@@ -80,7 +85,7 @@ pub fn counts(
     );
     let statement = Statement::select(Raw::<OpenTypes>::new(selection));
     let rows: Vec<OpenRow> =
-        segments(statement, tenant.workspace_id, visibility, alignment, moment)
+        segments(statement, tenant.workspace_id, visibility, alignment, moment, group_by)
             .sql(" GROUP BY 1, 2 ORDER BY 1, 2")
             .load(tenant.conn)?;
     let mut groups: Vec<(Option<String>, Vec<OpenCount>)> = Vec::new();
@@ -133,8 +138,9 @@ impl behind::Figure for Figure {
             What::Held => HELD,
         };
         let statement = statement.sql("deals.id, 1::bigint, v.base_amount");
+        let by = self.group.as_ref().map(|group| group.by);
         let statement =
-            segments(statement, workspace_id, visibility, &self.alignment, &self.moment)
+            segments(statement, workspace_id, visibility, &self.alignment, &self.moment, by)
                 .sql(format!(" AND {condition}"));
         let statement = match self.position {
             Some(position) => statement.sql(" AND stage.place = ").bind(position),

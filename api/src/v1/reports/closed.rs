@@ -10,7 +10,7 @@ use voronka_domain::{
 use voronka_persistence::{
     Caller, Error, Tenant,
     reports::{
-        Alignment, Basis, GroupBy, Period,
+        Alignment, Basis, GroupBy, Period, Segments, Wanted,
         closed::{self, ClosedCounts, Figure, What},
     },
 };
@@ -40,6 +40,7 @@ const GROUPS: &[(&str, GroupBy)] = &[
     ("client_type", GroupBy::ClientType),
     ("region", GroupBy::Region),
     ("month", GroupBy::Month),
+    ("segment", GroupBy::Segment),
 ];
 
 const BASES: &[(&str, Basis)] = &[("closed", Basis::Closed), ("created", Basis::Created)];
@@ -75,23 +76,31 @@ struct Request {
     to: NaiveDate,
     basis: Basis,
     group_by: Option<GroupBy>,
+    segments: Wanted,
 }
 
-const KNOWN: &[&str] = &["deal_type_id", "from", "to", "basis", "group_by", "format"];
+const KNOWN: &[&str] = &["deal_type_id", "from", "to", "basis", "segment_id", "group_by", "format"];
 
 impl Request {
     fn read(parameters: &mut Parameters, caller: &Caller) -> Self {
         let (from, to) = parameters.days(caller);
+        let group_by = parameters.word("group_by", GROUPS);
         Self {
             deal_type_id: parameters.deal_type_id(),
             from,
             to,
             basis: parameters.word("basis", BASES).unwrap_or(Basis::Closed),
-            group_by: parameters.word("group_by", GROUPS),
+            group_by,
+            segments: parameters.segments(caller, group_by),
         }
     }
 
-    fn period(&self, caller: &Caller, from: NaiveDate, to: NaiveDate) -> Period {
+    fn period(
+        &self,
+        caller: &Caller,
+        (from, to): (NaiveDate, NaiveDate),
+        segments: Segments,
+    ) -> Period {
         let (start, until) = caller.settings.days(from, to);
         Period {
             deal_type_id: Some(self.deal_type_id),
@@ -99,6 +108,7 @@ impl Request {
             until,
             basis: self.basis,
             time_zone: caller.settings.time_zone,
+            segments,
         }
     }
 
@@ -108,6 +118,7 @@ impl Request {
             .with("from", from)
             .with("to", to)
             .with("basis", word(BASES, self.basis))
+            .segment(self.segments)
     }
 }
 
@@ -122,7 +133,8 @@ impl Request {
         ("from" = Option<NaiveDate>, Query, description = "First day; a year before `to` by default.", example = "2017-01-01"),
         ("to" = Option<NaiveDate>, Query, description = "Last day; today by default.", example = "2017-12-31"),
         ("basis" = Option<String>, Query, description = "`closed` (the default) or `created`.", example = "closed"),
-        ("group_by" = Option<String>, Query, description = "`owner`, `source`, `client_type`, `region` or `month`.", example = "owner"),
+        ("segment_id" = Option<Uuid>, Query, description = "A segment, of deals or of clients: only deals that it holds for, or whose client it holds for, today."),
+        ("group_by" = Option<String>, Query, description = "`owner`, `source`, `client_type`, `region`, `month` or `segment` (of which several can hold for a deal).", example = "owner"),
         ("compare" = Option<String>, Query, description = "`previous_period` or `previous_year`.", example = "previous_year"),
         ("format" = Option<String>, Query, description = "`json`, `csv`, `xlsx` or `svg`.", example = "json")),
     responses((status = 200, description = "The funnel.", content(
@@ -156,7 +168,8 @@ pub async fn closed_funnel(call: Call<ReportsRead>) -> Responded {
         ("from" = Option<NaiveDate>, Query, description = "First day; a year before `to` by default.", example = "2017-01-01"),
         ("to" = Option<NaiveDate>, Query, description = "Last day; today by default.", example = "2017-12-31"),
         ("basis" = Option<String>, Query, description = "`closed` (the default) or `created`.", example = "closed"),
-        ("group_by" = Option<String>, Query, description = "`owner`, `source`, `client_type`, `region` or `month`.", example = "owner"),
+        ("segment_id" = Option<Uuid>, Query, description = "A segment, of deals or of clients: only deals that it holds for, or whose client it holds for, today."),
+        ("group_by" = Option<String>, Query, description = "`owner`, `source`, `client_type`, `region`, `month` or `segment` (of which several can hold for a deal).", example = "owner"),
         ("group" = Option<String>, Query, min_length = 1, description = "Key of the group; goes with `group_by`."),
         ("stage_key" = Option<String>, Query, description = "The stage.", example = "prospecting"),
         ("figure" = String, Query, description = "Of a stage: `reached`, `touched`, `passed`, `lost`, `lost_from`, `open`, \
@@ -180,9 +193,11 @@ pub async fn closed_funnel_deals(call: Call<DealsRead>) -> Responded {
     }
     let format = parameters.format(TABLES, &call.accept)?;
     let query = parameters.finish_with(query)?;
-    let period = request.period(&call.caller, request.from, request.to);
+    let caller = call.caller.clone();
     behind::answer(call, format, query, move |tenant, app| {
         let alignment = Alignment::load(&app.store, tenant, request.deal_type_id)?;
+        let segments = request.segments.load(&app.store, tenant)?;
+        let period = request.period(&caller, (request.from, request.to), segments);
         let what = match (at_stage, of_all) {
             (Some(at), _) => at(behind::position(&alignment, stage_key.as_deref())?),
             (_, what) => what.unwrap_or(What::Deals(funnel::Count::Deals)),
@@ -200,11 +215,12 @@ fn render<'a>(
     compare: Option<(NaiveDate, NaiveDate)>,
 ) -> Result<Report<'a>, Error> {
     let alignment = Alignment::load(&app.store, tenant, request.deal_type_id)?;
+    let segments = request.segments.load(&app.store, tenant)?;
     let of = |counts: &ClosedCounts| {
         funnel::closed(&alignment.process, &counts.progress, &counts.visits)
     };
     let counts = |tenant: &mut Tenant<'_>, from, to, group_by| {
-        let period = request.period(caller, from, to);
+        let period = request.period(caller, (from, to), segments.clone());
         closed::counts(tenant, &caller.visibility, &alignment, &period, group_by)
     };
     let total = |tenant: &mut Tenant<'_>, from, to| {

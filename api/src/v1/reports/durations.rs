@@ -15,7 +15,7 @@ use voronka_domain::{
 use voronka_persistence::{
     Caller, Error, Tenant, now,
     reports::{
-        Alignment, Basis, GroupBy, Period,
+        Alignment, Basis, GroupBy, Period, Segments, Wanted,
         closed::Visits,
         durations::{self, Figure, Stay, Stays},
     },
@@ -97,6 +97,7 @@ const GROUPS: &[(&str, GroupBy)] = &[
     ("client_type", GroupBy::ClientType),
     ("region", GroupBy::Region),
     ("month", GroupBy::Month),
+    ("segment", GroupBy::Segment),
 ];
 
 /// The numbers of a stage, by their field.
@@ -108,21 +109,23 @@ struct Request {
     from: NaiveDate,
     to: NaiveDate,
     group_by: Option<GroupBy>,
+    segments: Wanted,
 }
 
-const KNOWN: &[&str] = &["deal_type_id", "from", "to", "group_by", "format"];
+const KNOWN: &[&str] = &["deal_type_id", "from", "to", "segment_id", "group_by", "format"];
 
 impl Request {
     fn read(parameters: &mut Parameters, caller: &Caller) -> Self {
         let (from, to) = parameters.days(caller);
         let group_by = parameters.word("group_by", GROUPS);
-        Self { deal_type_id: parameters.deal_type_id(), from, to, group_by }
+        let segments = parameters.segments(caller, group_by);
+        Self { deal_type_id: parameters.deal_type_id(), from, to, group_by, segments }
     }
 
-    fn period(&self, caller: &Caller) -> Period {
+    fn period(&self, caller: &Caller, segments: Segments) -> Period {
         let (from, until) = caller.settings.days(self.from, self.to);
         let (basis, time_zone) = (Basis::Created, caller.settings.time_zone);
-        Period { deal_type_id: Some(self.deal_type_id), from, until, basis, time_zone }
+        Period { deal_type_id: Some(self.deal_type_id), from, until, basis, time_zone, segments }
     }
 }
 
@@ -138,7 +141,8 @@ impl Request {
     params(("deal_type_id" = Uuid, Query, description = "The deal type."),
         ("from" = Option<NaiveDate>, Query, description = "First day; a year before `to` by default.", example = "2017-01-01"),
         ("to" = Option<NaiveDate>, Query, description = "Last day; today by default.", example = "2017-12-31"),
-        ("group_by" = Option<String>, Query, description = "`owner`, `source`, `client_type`, `region` or `month`.", example = "owner"),
+        ("segment_id" = Option<Uuid>, Query, description = "A segment, of deals or of clients: only deals that it holds for, or whose client it holds for, today."),
+        ("group_by" = Option<String>, Query, description = "`owner`, `source`, `client_type`, `region`, `month` or `segment` (of which several can hold for a deal).", example = "owner"),
         ("format" = Option<String>, Query, description = "`json`, `csv` or `xlsx`.", example = "json")),
     responses((status = 200, description = "The durations.", content(
         (StageDurationsBody = "application/json"), (String = "text/csv"),
@@ -166,7 +170,8 @@ pub async fn stage_durations(call: Call<ReportsRead>) -> Responded {
     params(("deal_type_id" = Uuid, Query, description = "The deal type."),
         ("from" = Option<NaiveDate>, Query, description = "First day; a year before `to` by default.", example = "2017-01-01"),
         ("to" = Option<NaiveDate>, Query, description = "Last day; today by default.", example = "2017-12-31"),
-        ("group_by" = Option<String>, Query, description = "`owner`, `source`, `client_type`, `region` or `month`.", example = "owner"),
+        ("segment_id" = Option<Uuid>, Query, description = "A segment, of deals or of clients: only deals that it holds for, or whose client it holds for, today."),
+        ("group_by" = Option<String>, Query, description = "`owner`, `source`, `client_type`, `region`, `month` or `segment` (of which several can hold for a deal).", example = "owner"),
         ("group" = Option<String>, Query, min_length = 1, description = "Key of the group; goes with `group_by`."),
         ("stage_key" = String, Query, description = "The stage.", example = "prospecting"),
         ("figure" = String, Query, description = "`visits`, `ended_visits` or `open_visits`.", example = "visits"),
@@ -186,10 +191,11 @@ pub async fn stage_durations_deals(call: Call<DealsRead>) -> Responded {
     let visits = parameters.word("figure", FIGURES).unwrap_or(Visits::All);
     let format = parameters.format(TABLES, &call.accept)?;
     let query = parameters.finish_with(query)?;
-    let period = request.period(&call.caller);
+    let caller = call.caller.clone();
     behind::answer(call, format, query, move |tenant, app| {
         let alignment = Alignment::load(&app.store, tenant, request.deal_type_id)?;
         let position = behind::position(&alignment, stage_key.as_deref())?;
+        let period = request.period(&caller, request.segments.load(&app.store, tenant)?);
         Ok(Figure { alignment, period, position, visits, group })
     })
     .await
@@ -203,17 +209,21 @@ fn render(
     format: Format,
 ) -> Result<Vec<u8>, Error> {
     let alignment = Alignment::load(&app.store, tenant, request.deal_type_id)?;
-    let (period, as_of) = (request.period(caller), now());
+    let period = request.period(caller, request.segments.load(&app.store, tenant)?);
+    let as_of = now();
     let calendar = Calendar::monday_to_friday(&caller.settings, period.from, as_of);
     let time = (&calendar, as_of);
     let by = request.group_by;
-    let stays = durations::stays(tenant, &caller.visibility, &alignment, &period, by, time)?;
+    let stays = |tenant: &mut Tenant<'_>, by| {
+        durations::stays(tenant, &caller.visibility, &alignment, &period, by, time)
+    };
+    let by_group = stays(tenant, by)?;
     let groups = match by {
         None => None,
         Some(by) => {
-            let keys: Vec<_> = stays.iter().map(|group| group.key.clone()).collect();
+            let keys: Vec<_> = by_group.iter().map(|group| group.key.clone()).collect();
             let names = name_groups(tenant, by, &keys)?;
-            let groups = stays.iter().zip(names);
+            let groups = by_group.iter().zip(names);
             Some(
                 groups
                     .map(|(group, name)| (group.key.clone(), name, group.stages.clone()))
@@ -221,8 +231,10 @@ fn render(
             )
         }
     };
+    // Segments overlap, and do not add up to the whole.
+    let whole = if by == Some(GroupBy::Segment) { stays(tenant, None)? } else { by_group };
     let report =
-        Report { request, as_of, stages: &alignment.process.stages, all: merged(stays), groups };
+        Report { request, as_of, stages: &alignment.process.stages, all: merged(whole), groups };
     match format {
         Format::Json => json(&report.body()),
         _ => report.table(format, caller.settings.time_zone),
@@ -291,7 +303,8 @@ impl Report<'_> {
         let links = Links::new("/v1/reports/stage-durations/deals")
             .with("deal_type_id", request.deal_type_id)
             .with("from", request.from)
-            .with("to", request.to);
+            .with("to", request.to)
+            .segment(request.segments);
         let by = request.group_by.map_or("", |by| word(GROUPS, by));
         let groups = self.groups.as_ref().map(|groups| {
             let group =

@@ -16,7 +16,7 @@ use voronka_domain::{
 use voronka_persistence::{
     Caller, Error, Tenant,
     reports::{
-        Alignment, Basis, GroupBy, Period,
+        Alignment, Basis, GroupBy, Period, Segments, Wanted,
         losses::{self, Figure, LossCount},
     },
 };
@@ -106,6 +106,7 @@ const GROUPS: &[(&str, GroupBy)] = &[
     ("client_type", GroupBy::ClientType),
     ("region", GroupBy::Region),
     ("month", GroupBy::Month),
+    ("segment", GroupBy::Segment),
 ];
 
 /// The numbers of the report, by their field.
@@ -116,9 +117,10 @@ struct Request {
     from: NaiveDate,
     to: NaiveDate,
     group_by: Option<GroupBy>,
+    segments: Wanted,
 }
 
-const KNOWN: &[&str] = &["deal_type_id", "from", "to", "group_by", "format"];
+const KNOWN: &[&str] = &["deal_type_id", "from", "to", "segment_id", "group_by", "format"];
 
 impl Request {
     fn read(parameters: &mut Parameters, caller: &Caller) -> Self {
@@ -128,13 +130,14 @@ impl Request {
             // Stages of different types are not the same stages.
             parameters.require("deal_type_id");
         }
-        Self { deal_type_id: parameters.id("deal_type_id"), from, to, group_by }
+        let segments = parameters.segments(caller, group_by);
+        Self { deal_type_id: parameters.id("deal_type_id"), from, to, group_by, segments }
     }
 
-    fn period(&self, caller: &Caller) -> Period {
+    fn period(&self, caller: &Caller, segments: Segments) -> Period {
         let (from, until) = caller.settings.days(self.from, self.to);
         let (basis, time_zone) = (Basis::Closed, caller.settings.time_zone);
-        Period { deal_type_id: self.deal_type_id, from, until, basis, time_zone }
+        Period { deal_type_id: self.deal_type_id, from, until, basis, time_zone, segments }
     }
 
     fn alignment(&self, tenant: &mut Tenant<'_>, app: &App) -> Result<Option<Alignment>, Error> {
@@ -147,7 +150,7 @@ impl Request {
             Some(id) => links.with("deal_type_id", id),
             None => links,
         };
-        links.with("from", self.from).with("to", self.to)
+        links.with("from", self.from).with("to", self.to).segment(self.segments)
     }
 }
 
@@ -161,7 +164,8 @@ impl Request {
     params(("deal_type_id" = Option<Uuid>, Query, description = "The deal type; all of them by default. Required with `group_by=stage` and `group_by=deepest_stage`."),
         ("from" = Option<NaiveDate>, Query, description = "First day; a year before `to` by default.", example = "2017-01-01"),
         ("to" = Option<NaiveDate>, Query, description = "Last day; today by default.", example = "2017-12-31"),
-        ("group_by" = Option<String>, Query, description = "`stage`, `deepest_stage`, `owner`, `competitor`, `source`, `client_type`, `region` or `month`.", example = "owner"),
+        ("segment_id" = Option<Uuid>, Query, description = "A segment, of deals or of clients: only deals that it holds for, or whose client it holds for, today."),
+        ("group_by" = Option<String>, Query, description = "`stage`, `deepest_stage`, `owner`, `competitor`, `source`, `client_type`, `region`, `month` or `segment` (of which several can hold for a deal).", example = "owner"),
         ("format" = Option<String>, Query, description = "`json`, `csv` or `xlsx`.", example = "json")),
     responses((status = 200, description = "The losses.", content(
         (LossesBody = "application/json"), (String = "text/csv"),
@@ -189,7 +193,8 @@ pub async fn losses_report(call: Call<ReportsRead>) -> Responded {
     params(("deal_type_id" = Option<Uuid>, Query, description = "The deal type; all of them by default. Required with `group_by=stage` and `group_by=deepest_stage`."),
         ("from" = Option<NaiveDate>, Query, description = "First day; a year before `to` by default.", example = "2017-01-01"),
         ("to" = Option<NaiveDate>, Query, description = "Last day; today by default.", example = "2017-12-31"),
-        ("group_by" = Option<String>, Query, description = "`stage`, `deepest_stage`, `owner`, `competitor`, `source`, `client_type`, `region` or `month`.", example = "owner"),
+        ("segment_id" = Option<Uuid>, Query, description = "A segment, of deals or of clients: only deals that it holds for, or whose client it holds for, today."),
+        ("group_by" = Option<String>, Query, description = "`stage`, `deepest_stage`, `owner`, `competitor`, `source`, `client_type`, `region`, `month` or `segment` (of which several can hold for a deal).", example = "owner"),
         ("group" = Option<String>, Query, min_length = 1, description = "Key of the group; goes with `group_by`."),
         ("loss_reason_id" = Option<Uuid>, Query, description = "The reason."),
         ("figure" = String, Query, description = "`deals`.", example = "deals"),
@@ -208,9 +213,10 @@ pub async fn losses_deals(call: Call<DealsRead>) -> Responded {
     parameters.word("figure", FIGURES);
     let format = parameters.format(TABLES, &call.accept)?;
     let query = parameters.finish_with(query)?;
-    let period = request.period(&call.caller);
+    let caller = call.caller.clone();
     behind::answer(call, format, query, move |tenant, app| {
         let alignment = request.alignment(tenant, app)?;
+        let period = request.period(&caller, request.segments.load(&app.store, tenant)?);
         Ok(Figure { alignment, period, loss_reason_id, group })
     })
     .await
@@ -224,7 +230,7 @@ fn render(
     format: Format,
 ) -> Result<Vec<u8>, Error> {
     let alignment = request.alignment(tenant, app)?;
-    let period = request.period(caller);
+    let period = request.period(caller, request.segments.load(&app.store, tenant)?);
     let counts = |tenant: &mut Tenant<'_>, group_by| {
         losses::counts(tenant, &caller.visibility, alignment.as_ref(), &period, group_by)
     };

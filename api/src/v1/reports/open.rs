@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use actix_web::get;
-use chrono::SecondsFormat;
+use chrono::{DateTime, SecondsFormat, Utc};
 use rust_decimal::Decimal;
+use uuid::Uuid;
 use voronka_domain::{
     Currency,
     funnel::{self, OpenCount},
@@ -14,7 +15,7 @@ use voronka_domain::{
 use voronka_persistence::{
     Caller, Error, Tenant, now,
     reports::{
-        Alignment, GroupBy,
+        Alignment, GroupBy, Segments, Wanted,
         open::{self, Figure, Moment, What},
     },
 };
@@ -41,6 +42,7 @@ const GROUPS: &[(&str, GroupBy)] = &[
     ("source", GroupBy::Source),
     ("client_type", GroupBy::ClientType),
     ("region", GroupBy::Region),
+    ("segment", GroupBy::Segment),
 ];
 
 /// The numbers of a stage and of the totals, by their field.
@@ -63,23 +65,32 @@ const HEADER: &[&str] = &[
 ];
 
 struct Request {
-    moment: Moment,
+    deal_type_id: Uuid,
+    as_of: DateTime<Utc>,
     group_by: Option<GroupBy>,
+    segments: Wanted,
 }
 
-const KNOWN: &[&str] = &["deal_type_id", "as_of", "group_by", "format"];
+const KNOWN: &[&str] = &["deal_type_id", "as_of", "segment_id", "group_by", "format"];
 
 impl Request {
-    fn read(parameters: &mut Parameters) -> Self {
+    fn read(parameters: &mut Parameters, caller: &Caller) -> Self {
         let now = now();
         let as_of = parameters.instant("as_of").unwrap_or(now);
         if as_of > now {
             parameters.fault("as_of", "in_the_future", "The future is not known.");
         }
+        let group_by = parameters.word("group_by", GROUPS);
         Self {
-            moment: Moment { deal_type_id: parameters.deal_type_id(), as_of },
-            group_by: parameters.word("group_by", GROUPS),
+            deal_type_id: parameters.deal_type_id(),
+            as_of,
+            group_by,
+            segments: parameters.segments(caller, group_by),
         }
+    }
+
+    fn moment(&self, segments: Segments) -> Moment {
+        Moment { deal_type_id: self.deal_type_id, as_of: self.as_of, segments }
     }
 }
 
@@ -91,7 +102,8 @@ impl Request {
 #[utoipa::path(tag = "Reports", operation_id = "getOpenFunnel", security(("bearer" = ["reports:read"])),
     params(("deal_type_id" = Uuid, Query, description = "The deal type."),
         ("as_of" = Option<DateTime<Utc>>, Query, description = "The instant; now by default.", example = "2017-06-30T00:00:00Z"),
-        ("group_by" = Option<String>, Query, description = "`owner`, `source`, `client_type` or `region`.", example = "owner"),
+        ("segment_id" = Option<Uuid>, Query, description = "A segment, of deals or of clients: only deals that it holds for, or whose client it holds for, today."),
+        ("group_by" = Option<String>, Query, description = "`owner`, `source`, `client_type`, `region` or `segment` (of which several can hold for a deal).", example = "owner"),
         ("format" = Option<String>, Query, description = "`json`, `csv`, `xlsx` or `svg`.", example = "json")),
     responses((status = 200, description = "The funnel.", content(
         (OpenFunnelBody = "application/json"), (String = "text/csv"), (String = "image/svg+xml"),
@@ -99,7 +111,7 @@ impl Request {
 #[get("/v1/reports/funnel/open")]
 pub async fn open_funnel(call: Call<ReportsRead>) -> Responded {
     let mut parameters = Parameters::new(call.pairs()?, KNOWN);
-    let request = Request::read(&mut parameters);
+    let request = Request::read(&mut parameters, &call.caller);
     let format = parameters.format(FUNNELS, &call.accept)?;
     parameters.finish()?;
     let (app, caller) = (call.app.clone(), call.caller.clone());
@@ -119,7 +131,8 @@ pub async fn open_funnel(call: Call<ReportsRead>) -> Responded {
 #[utoipa::path(tag = "Reports", operation_id = "listOpenFunnelDeals", security(("bearer" = ["deals:read"])),
     params(("deal_type_id" = Uuid, Query, description = "The deal type."),
         ("as_of" = Option<DateTime<Utc>>, Query, description = "The instant; now by default.", example = "2017-06-30T00:00:00Z"),
-        ("group_by" = Option<String>, Query, description = "`owner`, `source`, `client_type` or `region`.", example = "owner"),
+        ("segment_id" = Option<Uuid>, Query, description = "A segment, of deals or of clients: only deals that it holds for, or whose client it holds for, today."),
+        ("group_by" = Option<String>, Query, description = "`owner`, `source`, `client_type`, `region` or `segment` (of which several can hold for a deal).", example = "owner"),
         ("group" = Option<String>, Query, min_length = 1, description = "Key of the group; goes with `group_by`."),
         ("stage_key" = Option<String>, Query, description = "The stage.", example = "engaging"),
         ("figure" = String, Query, description = "`deals`, `overdue` or `held`.", example = "deals"),
@@ -131,15 +144,16 @@ pub async fn open_funnel(call: Call<ReportsRead>) -> Responded {
 pub async fn open_funnel_deals(call: Call<DealsRead>) -> Responded {
     let known = [KNOWN, &["group", "stage_key", "figure"], LIST_PARAMETERS].concat();
     let mut parameters = Parameters::new(call.pairs()?, &known);
-    let Request { moment, group_by } = Request::read(&mut parameters);
-    let (group, query) = (parameters.group(group_by), parameters.list());
+    let request = Request::read(&mut parameters, &call.caller);
+    let (group, query) = (parameters.group(request.group_by), parameters.list());
     let stage_key = parameters.get("stage_key").map(str::to_owned);
     parameters.require("figure");
     let what = parameters.word("figure", FIGURES).unwrap_or(What::Deals);
     let format = parameters.format(TABLES, &call.accept)?;
     let query = parameters.finish_with(query)?;
     behind::answer(call, format, query, move |tenant, app| {
-        let alignment = Alignment::load(&app.store, tenant, moment.deal_type_id)?;
+        let alignment = Alignment::load(&app.store, tenant, request.deal_type_id)?;
+        let moment = request.moment(request.segments.load(&app.store, tenant)?);
         let position = match stage_key {
             Some(key) => Some(behind::position(&alignment, Some(&key))?),
             None => None,
@@ -155,9 +169,10 @@ fn render<'a>(
     caller: &Caller,
     request: &'a Request,
 ) -> Result<Report<'a>, Error> {
-    let alignment = Alignment::load(&app.store, tenant, request.moment.deal_type_id)?;
+    let alignment = Alignment::load(&app.store, tenant, request.deal_type_id)?;
+    let moment = request.moment(request.segments.load(&app.store, tenant)?);
     let count = |tenant: &mut Tenant<'_>, group_by| {
-        open::counts(tenant, &caller.visibility, &alignment, &request.moment, group_by)
+        open::counts(tenant, &caller.visibility, &alignment, &moment, group_by)
     };
     let all = count(tenant, None)?.into_iter().next().map(|(_, counts)| counts);
     let groups = match request.group_by {
@@ -249,8 +264,9 @@ impl Report<'_> {
     fn body(&self) -> OpenFunnelBody {
         let request = self.request;
         let links = Links::new("/v1/reports/funnel/open/deals")
-            .with("deal_type_id", request.moment.deal_type_id)
-            .with("as_of", request.moment.as_of.to_rfc3339_opts(SecondsFormat::Micros, true));
+            .with("deal_type_id", request.deal_type_id)
+            .with("as_of", request.as_of.to_rfc3339_opts(SecondsFormat::Micros, true))
+            .segment(request.segments);
         let by = request.group_by.map_or("", |by| word(GROUPS, by));
         let groups = self.groups.as_ref().map(|groups| {
             let groups = groups.iter().map(|(key, name, counts)| {
@@ -265,8 +281,8 @@ impl Report<'_> {
             groups.collect()
         });
         OpenFunnelBody {
-            deal_type_id: request.moment.deal_type_id,
-            as_of: request.moment.as_of,
+            deal_type_id: request.deal_type_id,
+            as_of: request.as_of,
             currency: self.currency.code().to_owned(),
             stages: self.stages(&self.all, &links),
             totals: self.totals(&self.all, &links),
@@ -302,7 +318,7 @@ impl Report<'_> {
     }
 
     fn draw(&self) -> String {
-        let local = self.request.moment.as_of.with_timezone(&self.zone);
+        let local = self.request.as_of.with_timezone(&self.zone);
         let as_of = local.format("%-d %b %Y, %H:%M %Z").to_string();
         let heading = format!("{}: open funnel", self.deal_type);
         let groups = self.groups.iter().flatten();

@@ -3,10 +3,10 @@
 use chrono::{DateTime, Months, NaiveDate, Utc};
 use std::collections::BTreeMap;
 use uuid::Uuid;
-use voronka_domain::Fault;
+use voronka_domain::{Fault, condition::Moment};
 use voronka_persistence::{
     Caller, Error, Tenant, list, now,
-    reports::{self, Group, GroupBy, behind},
+    reports::{self, Group, GroupBy, Wanted, behind},
 };
 
 use super::format::Format;
@@ -104,6 +104,12 @@ impl Parameters {
         (from, to)
     }
 
+    /// The segments that a report looks at.
+    pub fn segments(&mut self, caller: &Caller, group_by: Option<GroupBy>) -> Wanted {
+        let moment = Moment { now: now(), settings: caller.settings };
+        Wanted { only: self.id("segment_id"), group_by, moment }
+    }
+
     /// The group whose deals are asked for: without a key, that of the deals that have none.
     pub fn group(&mut self, group_by: Option<GroupBy>) -> Option<Group> {
         let key = self.get("group").map(str::to_owned);
@@ -164,6 +170,14 @@ impl Links {
     pub fn with(mut self, name: &'static str, value: impl ToString) -> Self {
         self.pairs.push((name, value.to_string()));
         self
+    }
+
+    /// Where the report is narrowed to a segment, so are they.
+    pub fn segment(self, segments: Wanted) -> Self {
+        match segments.only {
+            Some(id) => self.with("segment_id", id),
+            None => self,
+        }
     }
 
     /// To a group's deals.
