@@ -46,7 +46,7 @@ static PLANS: LazyLock<Vec<Plan>> = LazyLock::new(|| {
             deal_visibility: DealVisibility::ByRole,
             country: None,
         };
-        spec.plan(&header, &["first", "second"], settings).expect("a plan")
+        spec.plan(&header, &["first", "second"], &[], settings).expect("a plan")
     };
     vec![
         plan("deals", DEALS, None, None),

@@ -3,11 +3,26 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use uuid::Uuid;
 use voronka_domain::{
     Currency,
+    custom_field::{CustomField, Entity, FieldType},
     import::Spec,
     workspace::{DealVisibility, Settings},
 };
+
+/// One that is in use, and one that is not.
+fn custom_fields() -> [CustomField; 2] {
+    [("due", false), ("gone", true)].map(|(key, archived)| CustomField {
+        id: Uuid::nil(),
+        entity: Entity::Deal,
+        key: key.to_owned(),
+        name: key.to_owned(),
+        field_type: FieldType::Date,
+        choices: Vec::new(),
+        archived,
+    })
+}
 
 fuzz_target!(|text: &str| {
     let (header, spec) = text.split_once('\n').unwrap_or(("id,stage", text));
@@ -21,7 +36,7 @@ fuzz_target!(|text: &str| {
         deal_visibility: DealVisibility::ByRole,
         country: None,
     };
-    let plan = spec.plan(&header, &["first", "second"], settings);
+    let plan = spec.plan(&header, &["first", "second"], &custom_fields(), settings);
     if let Err(refusal) = plan {
         assert!(!refusal.faults().is_empty());
         for fault in refusal.faults() {

@@ -3,7 +3,7 @@
 //! which spellings are one name, as it is the database that keeps names apart.
 
 use std::{
-    collections::{BTreeSet, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     hash::{DefaultHasher, Hash, Hasher},
     time::{Duration, Instant},
 };
@@ -12,10 +12,12 @@ use diesel::{
     RunQueryDsl,
     sql_types::{Bool, Nullable, Text, Uuid as SqlUuid},
 };
+use serde_json::Value as Json;
 use uuid::Uuid;
 use voronka_domain::{
+    Currency, Money,
     client::ClientFacts,
-    import::{DealRow, EventRow, Named, Rejection, Target},
+    import::{CustomCells, DealRow, EventRow, Named, Rejection, Target},
 };
 
 use crate::{
@@ -78,6 +80,14 @@ impl Default for Names {
     }
 }
 
+/// Values of custom fields, and the users and clients among them.
+#[derive(Debug, Default)]
+pub(crate) struct CustomValues {
+    pub values: BTreeMap<String, Json>,
+    users: Vec<Uuid>,
+    clients: Vec<Uuid>,
+}
+
 /// The names that some rows want, by kind.
 #[derive(Default)]
 pub(crate) struct Wanted<'r> {
@@ -86,6 +96,8 @@ pub(crate) struct Wanted<'r> {
     sources: BTreeSet<&'r str>,
     competitors: BTreeSet<&'r str>,
     reasons: BTreeSet<&'r str>,
+    /// Of the amounts of the rows.
+    pub currencies: Vec<Currency>,
 }
 
 impl<'r> Wanted<'r> {
@@ -95,6 +107,9 @@ impl<'r> Wanted<'r> {
         self.sources.extend(row.source.as_deref());
         self.competitors.extend(row.competitor.as_deref());
         self.reasons.extend(reason_of(row.target.as_ref()));
+        self.users.extend(row.custom.users.values().map(String::as_str));
+        self.clients.extend(row.custom.clients.values().map(String::as_str));
+        self.amount(row.amount);
     }
 
     pub fn event(&mut self, row: &'r EventRow) {
@@ -104,6 +119,12 @@ impl<'r> Wanted<'r> {
         self.sources.extend(row.source.as_deref());
         self.competitors.extend(row.competitor.as_deref());
         self.reasons.extend(reason_of(Some(&row.target)));
+        self.amount(row.amount);
+    }
+
+    fn amount(&mut self, amount: Option<Money>) {
+        let new = amount.filter(|amount| !self.currencies.contains(&amount.currency));
+        self.currencies.extend(new.map(|amount| amount.currency));
     }
 }
 
@@ -162,7 +183,7 @@ impl Names {
         new.map(|(id, new)| Ok((*id, client(now, (*id, new.clone())).facts()?))).collect()
     }
 
-    pub(crate) fn deal(&self, row: &DealRow) -> Result<Named, Vec<Rejection>> {
+    pub(crate) fn deal(&self, row: &DealRow) -> Result<(Named, CustomValues), Vec<Rejection>> {
         let mut faults = Vec::new();
         let mut find = |book, field, name| find(book, field, name, row.line, &mut faults);
         let named = Named {
@@ -171,8 +192,27 @@ impl Names {
             source_id: find(&self.sources, "source", row.source.as_deref()),
             competitor_id: find(&self.competitors, "competitor", row.competitor.as_deref()),
             loss_reason_id: find(&self.reasons, "loss_reason", reason_of(row.target.as_ref())),
+            ..Named::default()
         };
-        if faults.is_empty() { Ok(named) } else { Err(faults) }
+        let custom = self.custom(&row.custom, row.line, &mut faults);
+        if faults.is_empty() { Ok((named, custom)) } else { Err(faults) }
+    }
+
+    /// Values of custom fields, with ids for the names among them.
+    fn custom(&self, cells: &CustomCells, line: u64, faults: &mut Vec<Rejection>) -> CustomValues {
+        let mut custom = CustomValues { values: cells.values.clone(), ..CustomValues::default() };
+        for (book, names, ids) in [
+            (&self.users, &cells.users, &mut custom.users),
+            (&self.clients, &cells.clients, &mut custom.clients),
+        ] {
+            for (key, name) in names {
+                if let Some(id) = find(book, &format!("custom.{key}"), Some(name), line, faults) {
+                    custom.values.insert(key.clone(), id.to_string().into());
+                    ids.push(id);
+                }
+            }
+        }
+        custom
     }
 
     /// The ids of an event's names, and of who did it. Who does the first event of a case leads the deal,
@@ -192,6 +232,7 @@ impl Names {
             source_id: find(&self.sources, "source", row.source.as_deref()),
             competitor_id: find(&self.competitors, "competitor", row.competitor.as_deref()),
             loss_reason_id: find(&self.reasons, "loss_reason", reason_of(Some(&row.target))),
+            ..Named::default()
         };
         if faults.is_empty() { Ok((named, user_id)) } else { Err(faults) }
     }
@@ -205,12 +246,14 @@ impl Names {
             (&mut self.competitors, [named.competitor_id, None]),
             (&mut self.reasons, [named.loss_reason_id, None]),
         ] {
-            for id in ids.into_iter().flatten() {
-                if let Some(new) = book.new.get_mut(&id) {
-                    new.wanted = true;
-                }
-            }
+            want(book, ids.into_iter().flatten());
         }
+    }
+
+    /// A row with these values was taken.
+    pub(crate) fn took_custom(&mut self, custom: &CustomValues) {
+        want(&mut self.users, custom.users.iter().copied());
+        want(&mut self.clients, custom.clients.iter().copied());
     }
 
     /// Makes what the rows that were taken need; `made` hears of each.
@@ -250,6 +293,14 @@ impl Names {
             catalogues::create_all(unit, catalogue, names.collect())?;
         }
         Ok(())
+    }
+}
+
+fn want(book: &mut Book, ids: impl Iterator<Item = Uuid>) {
+    for id in ids {
+        if let Some(new) = book.new.get_mut(&id) {
+            new.wanted = true;
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 use uuid::Uuid;
 use voronka_domain::{
     Fault,
-    import::{Kind, Plan, Rejection, Row, Spec},
+    import::{Kind, Plan, Rejection, Spec},
     process::Process,
 };
 use voronka_persistence::{
@@ -48,9 +48,6 @@ struct Reading {
     delimiter: u8,
 }
 
-/// A row of the kind that is wanted, of those that there are.
-type Pick<T> = fn(Row) -> Option<T>;
-
 impl<'a> Job<'a> {
     pub fn new(store: &'a Store, claim: &Claim) -> Result<Self, Error> {
         let import = claim.import.clone();
@@ -83,12 +80,11 @@ impl<'a> Job<'a> {
         self.import = begun;
         let done = self.import.rows_done;
         let ended = match self.reading.plan.spec.kind {
-            Kind::Deals => self.file(done, pick_deal, Batch::Deals, stopping)?,
-            Kind::ExchangeRates => self.file(done, pick_rate, Batch::Rates, stopping)?,
             Kind::StageEvents => {
                 let read = self.import.rows_read;
-                self.file(read, pick_event, Batch::Events, stopping)? && self.cases(stopping)?
+                self.file(read, stopping)? && self.cases(stopping)?
             }
+            _ => self.file(done, stopping)?,
         };
         if ended && self.import.rows_done >= ANALYZE_AFTER {
             self.store.analyze_imported()?;
@@ -102,13 +98,7 @@ impl<'a> Job<'a> {
     }
 
     /// Takes the rows of the file after the first `done`.
-    fn file<T: Send + 'static>(
-        &mut self,
-        done: i64,
-        pick: Pick<T>,
-        batch: fn(Vec<Read<T>>) -> Batch,
-        stopping: &dyn Fn() -> bool,
-    ) -> Result<bool, Error> {
+    fn file(&mut self, done: i64, stopping: &dyn Fn() -> bool) -> Result<bool, Error> {
         let (sender, receiver) = mpsc::sync_channel(1);
         let mut records = self.records();
         let reading = self.reading.clone();
@@ -116,7 +106,7 @@ impl<'a> Job<'a> {
         let reader = std::thread::spawn(move || {
             let mut records = records.byte_records().skip(done).peekable();
             while records.peek().is_some() {
-                let rows = records.by_ref().take(BATCH).map(|record| reading.read(record, pick));
+                let rows = records.by_ref().take(BATCH).map(|record| reading.read(record));
                 let rows: Result<Vec<_>, Error> = rows.collect();
                 // Whoever took the rows has stopped.
                 if sender.send(rows).is_err() {
@@ -130,7 +120,7 @@ impl<'a> Job<'a> {
                 ended = false;
                 break;
             }
-            if !self.take(batch(rows?))? {
+            if !self.take(Batch::Rows(rows?))? {
                 break;
             }
         }
@@ -155,10 +145,10 @@ impl<'a> Job<'a> {
             if rows.is_empty() {
                 return Ok(true);
             }
-            let mut cases: Vec<(String, Vec<Read<_>>)> = Vec::new();
+            let mut cases: Vec<(String, Vec<Read>)> = Vec::new();
             for row in rows {
                 let line = u64::try_from(row.line).unwrap_or_default();
-                let read = self.reading.row(line, row.cells, pick_event);
+                let read = self.reading.row(line, row.cells);
                 match cases.last_mut() {
                     Some((case_id, rows)) if *case_id == row.case_id => rows.push(read),
                     _ => cases.push((row.case_id, vec![read])),
@@ -215,49 +205,24 @@ impl<'a> Job<'a> {
     }
 }
 
-fn pick_deal(row: Row) -> Option<voronka_domain::import::DealRow> {
-    match row {
-        Row::Deal(row) => Some(row),
-        _ => None,
-    }
-}
-
-fn pick_event(row: Row) -> Option<voronka_domain::import::EventRow> {
-    match row {
-        Row::Event(row) => Some(row),
-        _ => None,
-    }
-}
-
-fn pick_rate(row: Row) -> Option<voronka_domain::import::RateRow> {
-    match row {
-        Row::Rate(row) => Some(row),
-        _ => None,
-    }
-}
-
 impl Reading {
     /// A record as a row, or its faults; with its cells.
-    fn read<T>(
-        &self,
-        record: Result<csv::ByteRecord, csv::Error>,
-        pick: Pick<T>,
-    ) -> Result<Read<T>, Error> {
+    fn read(&self, record: Result<csv::ByteRecord, csv::Error>) -> Result<Read, Error> {
         let record = record.map_err(|error| Error::Unavailable(error.to_string()))?;
         let line = record.position().map_or(0, csv::Position::line);
         let whole = record.iter().all(|cell| std::str::from_utf8(cell).is_ok());
         let cells = record.iter().map(|cell| String::from_utf8_lossy(cell).into_owned()).collect();
         if whole {
-            return Ok(self.row(line, cells, pick));
+            return Ok(self.row(line, cells));
         }
         let fault = Rejection::new(line, "", "invalid_utf8", "The row is not UTF-8.");
         Ok(Read { row: Err(vec![fault]), cells: printable(cells) })
     }
 
-    fn row<T>(&self, line: u64, cells: Vec<String>, pick: Pick<T>) -> Read<T> {
+    fn row(&self, line: u64, cells: Vec<String>) -> Read {
         let stages = self.process.as_ref().map_or(&[][..], |process| &process.stages);
         let row = if cells.len() == self.columns {
-            self.plan.read(line, &cells, stages).and_then(|row| pick(row).ok_or_else(Vec::new))
+            self.plan.read(line, &cells, stages)
         } else {
             let (count, columns) = (cells.len(), self.columns);
             let reason = format!("The row has {count} cells, the header has {columns}.");

@@ -123,17 +123,19 @@ pub fn plan(
     spec: Spec,
     header: &[String],
 ) -> Result<(Plan, Option<Arc<Process>>), Error> {
-    let (process, settings) = store.tenant(workspace_id, |tenant| {
+    let (process, fields, settings) = store.tenant(workspace_id, |tenant| {
         let settings = voronka_persistence::workspaces::get(tenant)?.settings()?;
+        let fields = store.load_custom_fields(tenant)?;
         let Some(id) = spec.deal_type_id.filter(|_| spec.kind.is_of_deals()) else {
-            return Ok((None, settings));
+            return Ok((None, fields, settings));
         };
         let deal_type = voronka_persistence::deal_types::get(tenant, id)
             .map_err(|error| error.or_unknown("/deal_type_id", "deal type"))?;
-        Ok((Some(store.process(tenant, deal_type.current_version_id)?), settings))
+        let process = store.process(tenant, deal_type.current_version_id)?;
+        Ok((Some(process), fields, settings))
     })?;
     let stages = process.iter().flat_map(|process| &process.stages);
     let keys: Vec<_> = stages.map(|stage| stage.key.as_str()).collect();
-    let plan = spec.plan(header, &keys, settings)?;
+    let plan = spec.plan(header, &keys, &fields, settings)?;
     Ok((plan, process))
 }

@@ -127,12 +127,10 @@ pub async fn preview(
 
 fn look(app: &App, workspace_id: Uuid, upload: Upload) -> Result<ImportPreview, Problem> {
     let kind_name = upload.text("kind")?.unwrap_or_else(|| "deals".to_owned());
-    let kind: Kind = serde_json::from_value(kind_name.as_str().into()).map_err(|_| {
-        Problem::validation(
-            "/kind",
-            "invalid_value",
-            "One of deals, stage_events and exchange_rates.",
-        )
+    let kind = Kind::parse(&kind_name).ok_or_else(|| {
+        let known: Vec<_> = Kind::ALL.iter().map(|kind| kind.name()).collect();
+        let detail = format!("One of {}.", known.join(", "));
+        Problem::validation("/kind", "invalid_value", detail)
     })?;
     let process = match upload.text("deal_type_id")? {
         None => None,
@@ -150,7 +148,8 @@ fn look(app: &App, workspace_id: Uuid, upload: Upload) -> Result<ImportPreview, 
     };
     let hints = Hints { sheet: upload.text("sheet")?, ..Hints::default() };
     let mut text = import_file::open(upload.file, &hints, app.import_limit)?;
-    let suggestions = suggest(kind, &text.header);
+    let fields = app.store.tenant(workspace_id, |tenant| app.store.load_custom_fields(tenant))?;
+    let suggestions = suggest(kind, &text.header, &fields);
     let stage = if kind == Kind::Deals { "stage" } else { "activity" };
     let stage =
         suggestions.iter().find(|one| one.field == stage).and_then(|one| one.column.as_ref());
@@ -158,12 +157,12 @@ fn look(app: &App, workspace_id: Uuid, upload: Upload) -> Result<ImportPreview, 
     let (rows, values) = rows(&mut text, stage)?;
     let columns = suggestions.iter().filter_map(|one| {
         let (column, _) = one.column.as_ref()?;
-        Some((one.field.to_owned(), serde_json::json!({ "column": column })))
+        Some((one.field.clone(), serde_json::json!({ "column": column })))
     });
     let mapping = serde_json::Map::from_iter(columns).into();
     let fields = suggestions.into_iter().map(|one| {
         let (column, confidence) = one.column.unzip();
-        FieldSuggestion { field: one.field.to_owned(), required: one.required, column, confidence }
+        FieldSuggestion { field: one.field, required: one.required, column, confidence }
     });
     let encoding = serde_json::to_value(text.encoding).unwrap_or_default();
     Ok(ImportPreview {

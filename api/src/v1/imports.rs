@@ -159,10 +159,11 @@ pub struct ImportSpec {
     /// Of `deals` and `stage_events`, which need it.
     deal_type_id: Option<Uuid>,
     /// Field to `{"column": name}` or `{"value": text}`. Of `deals`: external_id (required), title, client,
-    /// owner, amount, source, lead_temperature, expected_close_on, opened_at, stage, stage_entered_at,
-    /// closed_at, loss_reason, note, competitor. Of `stage_events`: case_id, activity, occurred_at (all
-    /// three required), user, owner, amount, title, client, source, loss_reason, note, competitor. Of
-    /// `exchange_rates`: currency, day, rate (all three required).
+    /// owner, amount, currency, source, lead_temperature, expected_close_on, opened_at, stage,
+    /// stage_entered_at, closed_at, loss_reason, note, competitor, and `custom.<key>` for each custom field.
+    /// Of `stage_events`: case_id, activity, occurred_at (all three required), user, owner, amount,
+    /// currency, title, client, source, loss_reason, note, competitor. Of `exchange_rates`: currency, day,
+    /// rate (all three required).
     #[schema(value_type = BTreeMap<String, ImportColumn>)]
     mapping: serde_json::Value,
     /// Value of the stage or activity column to `{"stage": key}`, `{"won": true}`, `{"lost": reason}` or

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::row::{DealRow, EventRow, Target};
+use super::deals::{DealRow, EventRow, Target};
 use crate::{
     custom_field::Custom,
     deal::{Deal, DealPatch, ExternalId, NewDeal, Status},
@@ -29,6 +29,8 @@ pub struct Named {
     pub source_id: Option<Uuid>,
     pub loss_reason_id: Option<Uuid>,
     pub competitor_id: Option<Uuid>,
+    /// Values of all custom fields as they are after the row.
+    pub custom: Option<Custom>,
 }
 
 /// What a new deal gets where its row says nothing.
@@ -91,7 +93,7 @@ fn create(
             source: defaults.external_source,
             id: row.external_id.clone(),
         }),
-        custom: Custom::default(),
+        custom: named.custom.clone().unwrap_or_default(),
         opened_at,
         stage_key: stage.cloned(),
     };
@@ -115,7 +117,7 @@ fn change(
         lead_temperature: row.lead_temperature.map(Some),
         expected_close_on: row.expected_close_on.map(Some),
         external_id: None,
-        custom: None,
+        custom: named.custom.clone(),
     };
     // A closed deal does not change, and a gate looks at what the row says. So what the row changes comes
     // after a reopening and before every other move, at the time of that move.

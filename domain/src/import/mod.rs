@@ -2,16 +2,23 @@
 
 mod amount;
 mod apply;
+mod custom;
+mod deals;
+mod kind;
 mod rate;
 mod row;
 mod spec;
 mod suggest;
+mod synonyms;
 mod time;
 
 pub use apply::{Defaults, Named, Outcome, apply_deal, apply_event, arrange};
+pub use custom::CustomCells;
+pub use deals::{DealRow, EventRow, Target};
+pub use kind::Kind;
 pub use rate::RateRow;
-pub use row::{DealRow, EventRow, Row, Target};
-pub use spec::{Encoding, Kind, Mapped, Plan, Spec, StageTarget};
+pub use row::Row;
+pub use spec::{Encoding, Mapped, Plan, Spec, StageTarget};
 pub use suggest::{Suggestion, suggest};
 pub use time::{DateFormat, parse_date, parse_instant};
 

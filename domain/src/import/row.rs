@@ -5,119 +5,61 @@ use chrono::{DateTime, NaiveDate, Utc};
 use super::{
     Rejection,
     amount::plain,
+    deals::{DealRow, EventRow},
+    kind::Kind,
     rate::RateRow,
-    spec::{Kind, Plan, StageTarget},
+    spec::Plan,
     time::{parse_date, parse_instant},
 };
 use crate::{
     catalogue::NAME_LENGTH,
-    deal::LeadTemperature,
     fault::Fault,
-    money::{Money, parse_amount},
+    money::{Currency, Money, parse_amount},
     process::Stage,
 };
-
-/// What a row says of the deal's place.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Target {
-    Ignore,
-    Stage(String),
-    Won { stage: Option<String> },
-    Lost { reason: Option<String>, stage: Option<String> },
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub struct DealRow {
-    pub line: u64,
-    pub external_id: String,
-    pub title: Option<String>,
-    pub client: Option<String>,
-    pub owner: Option<String>,
-    pub amount: Option<Money>,
-    pub source: Option<String>,
-    pub lead_temperature: Option<LeadTemperature>,
-    pub expected_close_on: Option<NaiveDate>,
-    pub opened_at: Option<DateTime<Utc>>,
-    pub target: Option<Target>,
-    pub stage_entered_at: Option<DateTime<Utc>>,
-    pub closed_at: Option<DateTime<Utc>>,
-    pub note: Option<String>,
-    pub competitor: Option<String>,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub struct EventRow {
-    pub line: u64,
-    pub case_id: String,
-    pub target: Target,
-    pub occurred_at: DateTime<Utc>,
-    pub user: Option<String>,
-    pub owner: Option<String>,
-    pub amount: Option<Money>,
-    pub title: Option<String>,
-    pub client: Option<String>,
-    pub source: Option<String>,
-    pub note: Option<String>,
-    pub competitor: Option<String>,
-}
-
-impl DealRow {
-    /// A command's fault as one of this row, in the fields of the mapping.
-    pub fn rejection(&self, fault: &Fault) -> Rejection {
-        let closes = matches!(self.target, Some(Target::Won { .. } | Target::Lost { .. }));
-        let opening = match (self.opened_at, self.stage_entered_at) {
-            (None, None) => "closed_at",
-            (None, Some(_)) => "stage_entered_at",
-            (Some(_), _) => "opened_at",
-        };
-        let field = match fault.pointer.as_str() {
-            "/to" | "/stage_key" => "stage",
-            "/occurred_at" if closes => "closed_at",
-            "/occurred_at" => "stage_entered_at",
-            "/opened_at" => opening,
-            pointer => field(pointer),
-        };
-        rejection(self.line, field, fault)
-    }
-}
-
-impl EventRow {
-    /// A command's fault as one of this row, in the fields of the mapping.
-    pub fn rejection(&self, fault: &Fault) -> Rejection {
-        let field = match fault.pointer.as_str() {
-            "/to" | "/stage_key" => "activity",
-            "/opened_at" => "occurred_at",
-            "/external_id/id" => "case_id",
-            pointer => field(pointer),
-        };
-        rejection(self.line, field, fault)
-    }
-}
-
-fn rejection(line: u64, field: &str, fault: &Fault) -> Rejection {
-    // That a deal is closed is no fault of one cell.
-    let field = if fault.code == "deal_closed" { "" } else { field };
-    Rejection::new(line, field, fault.code, fault.detail.as_str())
-}
-
-fn field(pointer: &str) -> &str {
-    match pointer.trim_start_matches('/') {
-        "client_id" => "client",
-        "owner_id" => "owner",
-        "loss_reason_id" => "loss_reason",
-        "competitor_id" => "competitor",
-        "amount/amount" | "amount/currency" => "amount",
-        "external_id/id" => "external_id",
-        "deal_type_id" => "",
-        same => same,
-    }
-}
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Row {
     Deal(DealRow),
     Event(EventRow),
     Rate(RateRow),
+}
+
+impl Row {
+    /// Line of the file, the header being line 1.
+    pub fn line(&self) -> u64 {
+        match self {
+            Self::Deal(row) => row.line,
+            Self::Event(row) => row.line,
+            Self::Rate(row) => row.line,
+        }
+    }
+
+    /// A command's fault as one of this row, in the fields of the mapping.
+    pub fn rejection(&self, fault: &Fault) -> Rejection {
+        match self {
+            Self::Deal(row) => row.rejection(fault),
+            Self::Event(row) => row.rejection(fault),
+            Self::Rate(row) => row.rejection(fault),
+        }
+    }
+}
+
+/// The field of a mapping that a command's fault is about.
+pub(super) fn field(pointer: &str) -> String {
+    let path = pointer.trim_start_matches('/');
+    let (first, rest) = path.split_once('/').unwrap_or((path, ""));
+    let field = match first {
+        "custom" => return format!("custom.{}", rest.split('/').next().unwrap_or_default()),
+        "client_id" => "client",
+        "owner_id" => "owner",
+        "department_id" => "department",
+        "loss_reason_id" => "loss_reason",
+        "competitor_id" => "competitor",
+        "deal_type_id" => "",
+        same => same,
+    };
+    field.to_owned()
 }
 
 impl Plan {
@@ -149,59 +91,22 @@ pub(super) struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn deal(&mut self, stages: &[Stage]) -> Option<DealRow> {
-        let external_id = self.required("external_id");
-        let target = self.text("stage").map(|value| self.target("stage", &value, stages));
-        let row = DealRow {
-            line: self.line,
-            external_id: external_id?,
-            title: self.text("title"),
-            client: self.text("client"),
-            owner: self.text("owner"),
-            amount: self.amount(),
-            source: self.text("source"),
-            lead_temperature: self.temperature(),
-            expected_close_on: self.date("expected_close_on"),
-            opened_at: self.instant("opened_at"),
-            target: target.flatten(),
-            stage_entered_at: self.instant("stage_entered_at"),
-            closed_at: self.instant("closed_at"),
-            note: self.long_text("note"),
-            competitor: self.text("competitor"),
-        };
-        Some(row)
-    }
-
-    fn event(&mut self, stages: &[Stage]) -> Option<EventRow> {
-        let case_id = self.required("case_id");
-        let activity = self.required("activity");
-        let target = activity.and_then(|value| self.target("activity", &value, stages));
-        let occurred_at = match self.required("occurred_at") {
-            Some(_) => self.instant("occurred_at"),
-            None => None,
-        };
-        let row = EventRow {
-            line: self.line,
-            case_id: case_id?,
-            target: target?,
-            occurred_at: occurred_at?,
-            user: self.text("user"),
-            owner: self.text("owner"),
-            amount: self.amount(),
-            title: self.text("title"),
-            client: self.text("client"),
-            source: self.text("source"),
-            note: self.long_text("note"),
-            competitor: self.text("competitor"),
-        };
-        Some(row)
-    }
-
     pub(super) fn reject(&mut self, field: &str, code: &str, reason: impl Into<String>) {
         self.faults.push(Rejection::new(self.line, field, code, reason));
     }
 
-    fn bounded(&mut self, field: &str, longest: usize) -> Option<String> {
+    /// The same, for whoever has nothing then.
+    pub(super) fn refuse<T>(
+        &mut self,
+        field: &str,
+        code: &str,
+        reason: impl Into<String>,
+    ) -> Option<T> {
+        self.reject(field, code, reason);
+        None
+    }
+
+    pub(super) fn bounded(&mut self, field: &str, longest: usize) -> Option<String> {
         let text = self.plan.field(self.record, field)?.to_owned();
         if text.contains('\0') {
             self.reject(field, "invalid_text", "The text has a NUL character.");
@@ -218,7 +123,7 @@ impl Reader<'_> {
         self.bounded(field, NAME_LENGTH)
     }
 
-    fn long_text(&mut self, field: &str) -> Option<String> {
+    pub(super) fn long_text(&mut self, field: &str) -> Option<String> {
         self.bounded(field, 4_000)
     }
 
@@ -229,18 +134,29 @@ impl Reader<'_> {
         self.text(field)
     }
 
-    fn amount(&mut self) -> Option<Money> {
+    pub(super) fn amount(&mut self) -> Option<Money> {
+        let currency = self.currency();
         let text = self.text("amount")?;
         match parse_amount("/amount", &plain(&text, self.plan.spec.decimal)) {
-            Ok(amount) => Some(Money { amount, currency: self.plan.currency }),
-            Err(fault) => {
-                self.reject("amount", fault.code, fault.detail);
-                None
-            }
+            Ok(amount) => Some(Money { amount, currency: currency? }),
+            Err(fault) => self.refuse("amount", fault.code, fault.detail),
         }
     }
 
-    fn instant(&mut self, field: &str) -> Option<DateTime<Utc>> {
+    /// The row's, or else that of the spec.
+    pub(super) fn currency(&mut self) -> Option<Currency> {
+        let Some(code) = self.plan.field(self.record, "currency") else {
+            return Some(self.plan.currency);
+        };
+        match Currency::parse(code) {
+            Ok(currency) => Some(currency),
+            // Said once, however many amounts the row has.
+            Err(_) if self.faults.iter().any(|fault| fault.field == "currency") => None,
+            Err(error) => self.refuse("currency", "unknown_currency", error.to_string()),
+        }
+    }
+
+    pub(super) fn instant(&mut self, field: &str) -> Option<DateTime<Utc>> {
         let text = self.text(field)?;
         let instant = parse_instant(&text, self.plan.format.as_ref(), self.plan.zone);
         if instant.is_none() {
@@ -261,56 +177,5 @@ impl Reader<'_> {
     fn not_a_date(&mut self, field: &str, text: &str) {
         let format = self.plan.spec.date_format.as_deref().unwrap_or("ISO 8601");
         self.reject(field, "invalid_date", format!("\"{text}\" is not a date in {format}."));
-    }
-
-    fn temperature(&mut self) -> Option<LeadTemperature> {
-        let text = self.text("lead_temperature")?;
-        match text.to_lowercase().as_str() {
-            "cold" => Some(LeadTemperature::Cold),
-            "warm" => Some(LeadTemperature::Warm),
-            "hot" => Some(LeadTemperature::Hot),
-            _ => {
-                self.reject("lead_temperature", "invalid_value", "One of cold, warm and hot.");
-                None
-            }
-        }
-    }
-
-    /// The map's word on the value; without one, a stage's key or name, `won` or `lost`.
-    fn target(&mut self, field: &str, value: &str, stages: &[Stage]) -> Option<Target> {
-        let reason = self.text("loss_reason");
-        if let Some(target) = self.plan.spec.stage_map.get(value) {
-            return Some(mapped(target, reason));
-        }
-        if self.plan.spec.stage_map.is_empty() {
-            let folded = value.to_lowercase();
-            let stage = stages
-                .iter()
-                .find(|stage| stage.key == folded || stage.name.to_lowercase() == folded);
-            if let Some(stage) = stage {
-                return Some(Target::Stage(stage.key.clone()));
-            }
-            match folded.as_str() {
-                "won" => return Some(Target::Won { stage: None }),
-                "lost" => return Some(Target::Lost { reason, stage: None }),
-                _ => {}
-            }
-        }
-        self.reject(field, "not_in_stage_map", format!("\"{value}\" is not in the stage map."));
-        None
-    }
-}
-
-fn mapped(target: &StageTarget, reason: Option<String>) -> Target {
-    let stage = target.stage.clone();
-    if target.ignore {
-        Target::Ignore
-    } else if target.won {
-        Target::Won { stage }
-    } else if let Some(lost) = &target.lost {
-        // A reason in the row is more exact than the map's.
-        Target::Lost { reason: reason.or_else(|| Some(lost.clone())), stage }
-    } else {
-        stage.map_or(Target::Ignore, Target::Stage)
     }
 }

@@ -6,77 +6,15 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::time::DateFormat;
+use super::{custom::CUSTOM, kind::Kind, time::DateFormat};
 use crate::{
+    custom_field::CustomField,
     fault::{Faults, Refusal},
     money::Currency,
     workspace::Settings,
 };
 
 const LONGEST_SOURCE: usize = 100;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Kind {
-    /// One row a deal: what it is and where it stands.
-    Deals,
-    /// One row an event of a deal: the history from another system.
-    StageEvents,
-    /// One row a rate: what a currency is worth from a day on.
-    ExchangeRates,
-}
-
-impl Kind {
-    /// Rows are of deals, which are of a deal type and have stages.
-    pub fn is_of_deals(self) -> bool {
-        matches!(self, Self::Deals | Self::StageEvents)
-    }
-
-    pub(super) fn fields(self) -> &'static [&'static str] {
-        match self {
-            Self::Deals => &[
-                "external_id",
-                "title",
-                "client",
-                "owner",
-                "amount",
-                "source",
-                "lead_temperature",
-                "expected_close_on",
-                "opened_at",
-                "stage",
-                "stage_entered_at",
-                "closed_at",
-                "loss_reason",
-                "note",
-                "competitor",
-            ],
-            Self::StageEvents => &[
-                "case_id",
-                "activity",
-                "occurred_at",
-                "user",
-                "owner",
-                "amount",
-                "title",
-                "client",
-                "source",
-                "loss_reason",
-                "note",
-                "competitor",
-            ],
-            Self::ExchangeRates => &["currency", "day", "rate"],
-        }
-    }
-
-    pub(super) fn required(self) -> &'static [&'static str] {
-        match self {
-            Self::Deals => &["external_id"],
-            Self::StageEvents => &["case_id", "activity", "occurred_at"],
-            Self::ExchangeRates => &["currency", "day", "rate"],
-        }
-    }
-}
 
 /// Where a field comes from: a column of the file, or one value for every row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -167,16 +105,20 @@ pub struct Plan {
     pub currency: Currency,
     pub(super) settings: Settings,
     pub(super) format: Option<DateFormat>,
+    /// Those that are mapped.
+    pub(super) custom_fields: Vec<CustomField>,
     /// Field, and its column or its value.
     columns: Vec<(String, Result<usize, String>)>,
 }
 
 impl Spec {
-    /// Checks the spec against the file's header. `stage_keys` are the stages of the deal type.
+    /// Checks the spec against the file's header. `stage_keys` are the stages of the deal type, `custom_fields`
+    /// those of the workspace.
     pub fn plan(
         self,
         header: &[String],
         stage_keys: &[&str],
+        custom_fields: &[CustomField],
         settings: Settings,
     ) -> Result<Plan, Refusal> {
         let mut faults = Faults::default();
@@ -186,13 +128,14 @@ impl Spec {
                 faults.add(format!("/mapping/{field}"), "required", "This kind needs the field.");
             }
         }
-        let mut columns = Vec::new();
+        let (mut columns, mut custom) = (Vec::new(), Vec::new());
         for (field, mapped) in &self.mapping {
-            if !self.kind.fields().contains(&field.as_str()) {
-                let known = self.kind.fields().join(", ");
-                let detail = format!("Not a field of this kind; the fields are {known}.");
-                faults.add(pointer("/mapping", field, ""), "unknown_field", detail);
-                continue;
+            match self.find_field(field, custom_fields) {
+                Ok(found) => custom.extend(found.cloned()),
+                Err((code, detail)) => {
+                    faults.add(pointer("/mapping", field, ""), code, detail);
+                    continue;
+                }
             }
             match mapped {
                 Mapped::Value(value) => columns.push((field.clone(), Err(value.clone()))),
@@ -227,9 +170,33 @@ impl Spec {
             currency: self.currency.unwrap_or(settings.currency),
             settings,
             format: format.flatten(),
+            custom_fields: custom,
             columns,
             spec: self,
         })
+    }
+
+    /// A field of the kind, or the custom field that is meant; or why it is neither.
+    fn find_field<'f>(
+        &self,
+        name: &str,
+        custom_fields: &'f [CustomField],
+    ) -> Result<Option<&'f CustomField>, (&'static str, String)> {
+        if self.kind.fields().contains(&name) {
+            return Ok(None);
+        }
+        if let Some((key, entity)) = name.strip_prefix(CUSTOM).zip(self.kind.entity()) {
+            let mut fields = custom_fields.iter().filter(|field| field.entity == entity);
+            return match fields.find(|field| field.key == key) {
+                Some(field) if field.archived => {
+                    Err(("field_archived", "The custom field is archived.".to_owned()))
+                }
+                Some(field) => Ok(Some(field)),
+                None => Err(("unknown_field", "There is no such custom field.".to_owned())),
+            };
+        }
+        let known = self.kind.fields().join(", ");
+        Err(("unknown_field", format!("Not a field of this kind; the fields are {known}.")))
     }
 
     fn check_process(&self, faults: &mut Faults, stage_keys: &[&str]) {
@@ -277,6 +244,10 @@ impl Plan {
             Err(value) => value,
         };
         Some(text.trim()).filter(|text| !text.is_empty())
+    }
+
+    pub fn maps_custom(&self) -> bool {
+        !self.custom_fields.is_empty()
     }
 
     pub fn maps(&self, field: &str) -> bool {

@@ -18,12 +18,13 @@ use crate::{
     workspace::{DealVisibility, Settings},
 };
 
-const DEAL_FIELDS: [&str; 15] = [
+const DEAL_FIELDS: [&str; 16] = [
     "external_id",
     "title",
     "client",
     "owner",
     "amount",
+    "currency",
     "source",
     "lead_temperature",
     "expected_close_on",
@@ -35,13 +36,14 @@ const DEAL_FIELDS: [&str; 15] = [
     "note",
     "competitor",
 ];
-const EVENT_FIELDS: [&str; 12] = [
+const EVENT_FIELDS: [&str; 13] = [
     "case_id",
     "activity",
     "occurred_at",
     "user",
     "owner",
     "amount",
+    "currency",
     "title",
     "client",
     "source",
@@ -74,6 +76,7 @@ fn usual(field: &str) -> BoxedStrategy<String> {
     let words: Vec<&str> = match field {
         "stage" | "activity" => ACTIVITIES.to_vec(),
         "amount" => vec!["12.50", "0", ""],
+        "currency" => vec!["EUR", "USD", ""],
         "lead_temperature" => vec!["Warm", "cold", " hot "],
         "expected_close_on" => vec!["2017-03-01", ""],
         "opened_at" | "stage_entered_at" | "closed_at" | "occurred_at" => {
@@ -208,7 +211,7 @@ fn read(spec: Spec, header: &[String], records: &[Vec<String>]) {
         deal_visibility: DealVisibility::ByRole,
         country: None,
     };
-    let plan = match spec.plan(header, &["s1", "s2"], settings) {
+    let plan = match spec.plan(header, &["s1", "s2"], &[], settings) {
         Ok(plan) => plan,
         Err(refusal) => return assert!(!refusal.faults().is_empty()),
     };
@@ -294,7 +297,8 @@ fn deal_is_as_written(
     assert_eq!(row.note, cell("note"));
     assert_eq!(row.competitor, cell("competitor"));
     assert_eq!(row.amount.is_some(), cell("amount").is_some());
-    assert!(row.amount.is_none_or(|amount| amount.currency == plan.currency));
+    let currency = cell("currency").map_or(plan.currency, |code| Currency::parse(&code).unwrap());
+    assert!(row.amount.is_none_or(|amount| amount.currency == currency));
     assert_eq!(row.opened_at.is_some(), cell("opened_at").is_some());
     assert_eq!(row.stage_entered_at.is_some(), cell("stage_entered_at").is_some());
     assert_eq!(row.closed_at.is_some(), cell("closed_at").is_some());

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use voronka_domain::import::{EventRow, Outcome, Target, apply_event, arrange};
 
-use super::{Read, Run, Tally};
+use super::{Read, Run, Tally, event};
 use crate::{
     Result,
     deals::{self, Recordable},
@@ -12,14 +12,10 @@ use crate::{
 };
 
 impl Run<'_, '_> {
-    pub fn cases(
-        &mut self,
-        cases: &[(String, Vec<Read<EventRow>>)],
-        tally: &mut Tally,
-    ) -> Result<()> {
+    pub fn cases(&mut self, cases: &[(String, Vec<Read>)], tally: &mut Tally) -> Result<()> {
         let mut wanted = Wanted::default();
         let rows = cases.iter().flat_map(|(_, rows)| rows);
-        rows.filter_map(|read| read.row.as_ref().ok()).for_each(|row| wanted.event(row));
+        rows.filter_map(|read| event(read.row.as_ref().ok()?)).for_each(|row| wanted.event(row));
         self.names.resolve(self.unit, &wanted, self.plan.spec.create_missing)?;
         let ids = cases.iter().map(|(id, _)| id.clone()).collect();
         let mut known = self.known(ids, &wanted)?;
@@ -35,20 +31,15 @@ impl Run<'_, '_> {
     /// One case: its events in order, each taken or refused by itself.
     fn case(
         &mut self,
-        case: &[Read<EventRow>],
+        case: &[Read],
         mut deal: Option<Recordable>,
         tally: &mut Tally,
     ) -> Option<Recordable> {
         let history = deal.as_ref().map(|deal| deal.ledger.deal.last_occurred_at);
         let (mut rows, mut cells_of) = (Vec::new(), HashMap::new());
-        for Read { row, cells } in case {
-            match row {
-                Ok(row) => {
-                    cells_of.insert(row.line, cells.as_slice());
-                    rows.push(row.clone());
-                }
-                Err(faults) => tally.reject(faults, cells),
-            }
+        for (row, cells) in tally.sift(case, event) {
+            cells_of.insert(row.line, cells);
+            rows.push(row.clone());
         }
         let overruled = arrange(&mut rows);
         for row in rows {

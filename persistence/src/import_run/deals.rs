@@ -2,7 +2,10 @@
 
 use std::collections::HashMap;
 
-use voronka_domain::import::{DealRow, Outcome, Target, apply_deal};
+use voronka_domain::{
+    Refusal, custom_field,
+    import::{DealRow, Outcome, Row, Target, apply_deal},
+};
 
 use super::{Read, Run, Tally};
 use crate::{
@@ -12,29 +15,25 @@ use crate::{
 };
 
 impl Run<'_, '_> {
-    pub fn deals(&mut self, rows: &[Read<DealRow>], tally: &mut Tally) -> Result<()> {
+    pub fn deals(&mut self, rows: &[Read], tally: &mut Tally) -> Result<()> {
+        let rows = tally.sift(rows, |row| match row {
+            Row::Deal(row) => Some(row),
+            _ => None,
+        });
         let mut wanted = Wanted::default();
-        let taken = || rows.iter().filter_map(|read| read.row.as_ref().ok());
-        taken().for_each(|row| wanted.deal(row));
+        rows.iter().for_each(|(row, _)| wanted.deal(row));
         self.names.resolve(self.unit, &wanted, self.plan.spec.create_missing)?;
-        let ids = taken().map(|row| row.external_id.clone()).collect();
+        let ids = rows.iter().map(|(row, _)| row.external_id.clone()).collect();
         let mut known = self.known(ids, &wanted)?;
         // In order of the file, whatever is known already.
         let (mut deals, mut places) = (Vec::new(), HashMap::new());
-        for Read { row, cells } in rows {
-            let row = match row {
-                Ok(row) => row,
-                Err(faults) => {
-                    tally.reject(faults, cells);
-                    continue;
-                }
-            };
+        for (row, cells) in rows {
             let place = *places.entry(row.external_id.as_str()).or_insert_with(|| {
                 deals.push(known.remove(&row.external_id));
                 deals.len() - 1
             });
             if let Some(deal) = deals.get_mut(place) {
-                self.deal(row, cells, deal, tally)?;
+                self.deal(row, cells, deal, tally);
             }
         }
         self.make_names(tally)?;
@@ -47,19 +46,23 @@ impl Run<'_, '_> {
         cells: &[String],
         deal: &mut Option<Recordable>,
         tally: &mut Tally,
-    ) -> Result<()> {
-        let named = match self.names.deal(row) {
+    ) {
+        let (mut named, mut of_fields) = match self.names.deal(row) {
             Ok(named) => named,
-            Err(faults) => {
-                tally.reject(&faults, cells);
-                return Ok(());
-            }
+            Err(faults) => return tally.reject(&faults, cells),
         };
         let process = deal.as_ref().map_or(&self.process, |deal| &deal.process).clone();
         let ledger = deal.as_ref().map(|deal| deal.ledger.clone());
         let client = ledger.as_ref().and_then(|ledger| ledger.deal.client_id);
         let facts = self.facts(&process, named.client_id.or(client));
-        match apply_deal(row, &named, ledger, self.defaults(), &facts) {
+        let custom = ledger.as_ref().map(|ledger| ledger.deal.custom.clone()).unwrap_or_default();
+        let custom =
+            custom_field::change(&self.fields, &custom, std::mem::take(&mut of_fields.values));
+        let applied = custom.map_err(Refusal::Invalid).and_then(|(custom, _)| {
+            named.custom = self.plan.maps_custom().then_some(custom);
+            apply_deal(row, &named, ledger, self.defaults(), &facts)
+        });
+        match applied {
             Err(refusal) => tally.refuse(cells, &refusal, |fault| row.rejection(fault)),
             Ok((ledger, outcome)) => {
                 tally.count(outcome);
@@ -68,12 +71,12 @@ impl Run<'_, '_> {
                 }
                 if outcome != Outcome::Unchanged {
                     self.names.took(&named, None);
+                    self.names.took_custom(&of_fields);
                 }
                 let actor = self.actor(None, row.line);
                 *deal = Some(Recordable::then(deal.take(), actor, ledger, process));
             }
         }
-        Ok(())
     }
 }
 

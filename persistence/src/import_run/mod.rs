@@ -16,15 +16,16 @@ use voronka_domain::{
     Fault, Refusal,
     access::Actor,
     client::ClientFacts,
+    custom_field::CustomField,
     exchange::Rates,
-    import::{DealRow, Defaults, EventRow, Outcome, Plan, RateRow, Rejection},
+    import::{Defaults, EventRow, Kind, Outcome, Plan, Rejection, Row},
     ledger::Ledger,
     process::{Process, Rules},
     transition::Facts,
 };
 
 use crate::{
-    Answer, Error, Result, Store, Unit, clients, deal_types,
+    Answer, Error, Result, Store, Unit, clients, custom_fields, deal_types,
     deals::{Recordable, Stored, lock_external},
     exchange_rates,
     import_names::{Names, Wanted},
@@ -34,32 +35,26 @@ use crate::{
 
 /// A row, or what is wrong with it; with the cells that it was read from.
 #[derive(Debug, Clone)]
-pub struct Read<T> {
-    pub row: Result<T, Vec<Rejection>>,
+pub struct Read {
+    pub row: Result<Row, Vec<Rejection>>,
     pub cells: Vec<String>,
 }
 
 /// Rows that are taken in one transaction.
 #[derive(Debug, Clone)]
 pub enum Batch {
-    /// The next rows of the file.
-    Deals(Vec<Read<DealRow>>),
-    /// The next rows of the file, to be put together by case.
-    Events(Vec<Read<EventRow>>),
+    /// The next rows of the file; those of an event log are to be put together by case.
+    Rows(Vec<Read>),
     /// The next cases in order of their ids, each whole, its rows as they stand in the file.
-    Cases(Vec<(String, Vec<Read<EventRow>>)>),
-    /// The next rows of the file.
-    Rates(Vec<Read<RateRow>>),
+    Cases(Vec<(String, Vec<Read>)>),
 }
 
 impl Batch {
     /// Rows, or cases: what a batch can be split into.
     pub fn len(&self) -> usize {
         match self {
-            Self::Deals(rows) => rows.len(),
-            Self::Events(rows) => rows.len(),
+            Self::Rows(rows) => rows.len(),
             Self::Cases(cases) => cases.len(),
-            Self::Rates(rows) => rows.len(),
         }
     }
 
@@ -71,37 +66,23 @@ impl Batch {
     pub fn split(mut self, count: usize) -> (Self, Self) {
         let count = count.min(self.len());
         let rest = match &mut self {
-            Self::Deals(rows) => Self::Deals(rows.split_off(count)),
-            Self::Events(rows) => Self::Events(rows.split_off(count)),
+            Self::Rows(rows) => Self::Rows(rows.split_off(count)),
             Self::Cases(cases) => Self::Cases(cases.split_off(count)),
-            Self::Rates(rows) => Self::Rates(rows.split_off(count)),
         };
         (self, rest)
     }
 
     /// Gives every row up for one and the same fault.
     pub fn refuse(&mut self, fault: &Fault) {
+        let refuse = |read: &mut Read| {
+            if let Ok(row) = &read.row {
+                read.row = Err(vec![row.rejection(fault)]);
+            }
+        };
         match self {
-            Self::Deals(rows) => rows.iter_mut().for_each(|read| {
-                refuse(read, |row| row.line, |row| row.rejection(fault));
-            }),
-            Self::Events(rows) => rows.iter_mut().for_each(|read| {
-                refuse(read, |row| row.line, |row| row.rejection(fault));
-            }),
-            Self::Rates(rows) => rows.iter_mut().for_each(|read| {
-                refuse(read, |row| row.line, |row| row.rejection(fault));
-            }),
-            Self::Cases(cases) => cases.iter_mut().flat_map(|(_, rows)| rows).for_each(|read| {
-                refuse(read, |row| row.line, |row| row.rejection(fault));
-            }),
+            Self::Rows(rows) => rows.iter_mut().for_each(refuse),
+            Self::Cases(cases) => cases.iter_mut().flat_map(|(_, rows)| rows).for_each(refuse),
         }
-    }
-}
-
-fn refuse<T>(read: &mut Read<T>, line: impl Fn(&T) -> u64, rejection: impl Fn(&T) -> Rejection) {
-    if let Ok(row) = &read.row {
-        let rejection = Rejection { line: line(row), ..rejection(row) };
-        read.row = Err(vec![rejection]);
     }
 }
 
@@ -133,6 +114,22 @@ impl Tally {
 
     fn reject(&mut self, faults: &[Rejection], cells: &[String]) {
         self.rejected.push((faults.to_vec(), cells.to_vec()));
+    }
+
+    /// The rows that could be read, with their cells; the others are noted.
+    fn sift<'r, T>(
+        &mut self,
+        rows: &'r [Read],
+        pick: impl Fn(&'r Row) -> Option<&'r T>,
+    ) -> Vec<(&'r T, &'r [String])> {
+        let mut taken = Vec::new();
+        for Read { row, cells } in rows {
+            match row {
+                Ok(row) => taken.extend(pick(row).map(|row| (row, cells.as_slice()))),
+                Err(faults) => self.reject(faults, cells),
+            }
+        }
+        taken
     }
 
     fn refuse(
@@ -185,7 +182,8 @@ impl Store {
             }
             before.check_at(import)?;
             let mut tally = Tally::default();
-            if let Batch::Events(rows) = batch {
+            let kind = plan.spec.kind;
+            if let (Kind::StageEvents, Batch::Rows(rows)) = (kind, batch) {
                 put_aside(unit, import.id, rows, &mut tally)?;
             } else if plan.spec.dry_run {
                 unit.tenant.conn.batch_execute("SAVEPOINT trial")?;
@@ -238,30 +236,30 @@ fn take(
     batch: &Batch,
     tally: &mut Tally,
 ) -> Result<()> {
-    match batch {
-        Batch::Deals(rows) => Run::new(unit, plan, import_id, names)?.deals(rows, tally),
-        Batch::Cases(cases) => Run::new(unit, plan, import_id, names)?.cases(cases, tally),
-        Batch::Rates(rows) => rates::take(unit, rows, tally),
-        Batch::Events(_) => Err(Error::Internal("events are put aside first".to_owned())),
+    let rows = match batch {
+        Batch::Cases(cases) => return Run::new(unit, plan, import_id, names)?.cases(cases, tally),
+        Batch::Rows(rows) => rows,
+    };
+    match plan.spec.kind {
+        Kind::Deals => Run::new(unit, plan, import_id, names)?.deals(rows, tally),
+        Kind::ExchangeRates => rates::take(unit, rows, tally),
+        Kind::StageEvents => Err(Error::Internal("events are put aside first".to_owned())),
     }
 }
 
 /// Keeps the rows of an event log until all of their cases' rows are there.
-fn put_aside(
-    unit: &mut Unit<'_>,
-    import_id: Uuid,
-    rows: &[Read<EventRow>],
-    tally: &mut Tally,
-) -> Result<()> {
-    let mut kept = Vec::new();
-    for Read { row, cells } in rows {
-        tally.read += 1;
-        match row {
-            Ok(row) => kept.push((row.case_id.clone(), row.line, cells.clone())),
-            Err(faults) => tally.reject(faults, cells),
-        }
+fn put_aside(unit: &mut Unit<'_>, import_id: Uuid, rows: &[Read], tally: &mut Tally) -> Result<()> {
+    tally.read += i64::try_from(rows.len()).unwrap_or(i64::MAX);
+    let kept = tally.sift(rows, event);
+    let kept = kept.into_iter().map(|(row, cells)| (row.case_id.clone(), row.line, cells.to_vec()));
+    import_rows::keep(&mut unit.tenant, import_id, kept.collect())
+}
+
+fn event(row: &Row) -> Option<&EventRow> {
+    match row {
+        Row::Event(row) => Some(row),
+        _ => None,
     }
-    import_rows::keep(&mut unit.tenant, import_id, kept)
 }
 
 /// Adds a batch to the import's figures.
@@ -303,6 +301,14 @@ fn add_notes(before: &serde_json::Value, more: &BTreeMap<&'static str, i64>) -> 
     notes.collect()
 }
 
+/// The custom fields that rows may fill, as they are now: one may have been archived since the import began.
+fn current_fields(unit: &mut Unit<'_>, plan: &Plan) -> Result<Vec<CustomField>> {
+    let Some(entity) = plan.spec.kind.entity().filter(|_| plan.maps_custom()) else {
+        return Ok(Vec::new());
+    };
+    Ok(custom_fields::of(&unit.store.load_custom_fields(&mut unit.tenant)?, entity))
+}
+
 /// A batch of deals or their events in progress.
 struct Run<'r, 'c> {
     unit: &'r mut Unit<'c>,
@@ -313,6 +319,8 @@ struct Run<'r, 'c> {
     process: Arc<Process>,
     rules: Rules,
     rates: Rates,
+    /// Those of deals, where the rows have any.
+    fields: Vec<CustomField>,
     /// Those that gates look at.
     clients: HashMap<Uuid, ClientFacts>,
 }
@@ -331,8 +339,9 @@ impl<'r, 'c> Run<'r, 'c> {
         let process = unit.process(deal_type.current_version_id)?;
         let rules = deal_type.rules()?;
         let user_id = unit.caller.user_id();
+        let fields = current_fields(unit, plan)?;
         let (rates, clients) = (Rates::default(), HashMap::new());
-        Ok(Self { unit, plan, names, import_id, user_id, process, rules, rates, clients })
+        Ok(Self { unit, plan, names, import_id, user_id, process, rules, rates, fields, clients })
     }
 
     fn facts<'f>(&'f self, process: &'f Process, client: Option<Uuid>) -> Facts<'f> {
@@ -363,7 +372,7 @@ impl<'r, 'c> Run<'r, 'c> {
     fn load_facts(&mut self, stored: &[Stored], wanted: &Wanted<'_>) -> Result<()> {
         let base = self.unit.caller.settings.currency;
         let currencies = stored.iter().map(|stored| stored.deal.amount.currency);
-        let currencies = currencies.chain([self.plan.currency]);
+        let currencies = currencies.chain(wanted.currencies.iter().copied());
         self.rates = exchange_rates::history(&mut self.unit.tenant, base, currencies)?;
         let looks = |process: &Process| process.looks_at_client();
         if looks(&self.process) || stored.iter().any(|stored| looks(&stored.process)) {

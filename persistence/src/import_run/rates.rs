@@ -1,6 +1,6 @@
 //! Rows that are an exchange rate each.
 
-use voronka_domain::import::RateRow;
+use voronka_domain::import::Row;
 
 use super::{Read, Tally};
 use crate::{
@@ -8,14 +8,17 @@ use crate::{
     exchange_rates::{self, Given, Put},
 };
 
-pub fn take(unit: &mut Unit<'_>, rows: &[Read<RateRow>], tally: &mut Tally) -> Result<()> {
-    let mut given = Vec::new();
-    for Read { row, cells } in rows {
-        match row {
-            Ok(row) => given.push(Given { currency: row.currency, day: row.day, rate: row.rate }),
-            Err(faults) => tally.reject(faults, cells),
-        }
-    }
+pub fn take(unit: &mut Unit<'_>, rows: &[Read], tally: &mut Tally) -> Result<()> {
+    let rates = tally.sift(rows, |row| match row {
+        Row::Rate(row) => Some(row),
+        _ => None,
+    });
+    let given = rates.into_iter().map(|(row, _)| Given {
+        currency: row.currency,
+        day: row.day,
+        rate: row.rate,
+    });
+    let given: Vec<_> = given.collect();
     let Put { created, updated, unchanged } = exchange_rates::put(unit, &given)?;
     tally.created += created;
     tally.updated += updated;

@@ -1,0 +1,93 @@
+//! Kinds of imports: what a row is, and what it may say.
+
+use serde::{Deserialize, Serialize};
+
+use crate::custom_field::Entity;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// One row a deal: what it is and where it stands.
+    Deals,
+    /// One row an event of a deal: the history from another system.
+    StageEvents,
+    /// One row a rate: what a currency is worth from a day on.
+    ExchangeRates,
+}
+
+impl Kind {
+    pub const ALL: &[Self] = &[Self::Deals, Self::StageEvents, Self::ExchangeRates];
+
+    /// As it stands in specs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Deals => "deals",
+            Self::StageEvents => "stage_events",
+            Self::ExchangeRates => "exchange_rates",
+        }
+    }
+
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|kind| kind.name() == name)
+    }
+
+    /// Rows are of deals, which are of a deal type and have stages.
+    pub fn is_of_deals(self) -> bool {
+        matches!(self, Self::Deals | Self::StageEvents)
+    }
+
+    /// Whose custom fields a row may fill, as `custom.<key>`.
+    pub fn entity(self) -> Option<Entity> {
+        match self {
+            Self::Deals => Some(Entity::Deal),
+            _ => None,
+        }
+    }
+
+    pub(super) fn fields(self) -> &'static [&'static str] {
+        match self {
+            Self::Deals => &[
+                "external_id",
+                "title",
+                "client",
+                "owner",
+                "amount",
+                "currency",
+                "source",
+                "lead_temperature",
+                "expected_close_on",
+                "opened_at",
+                "stage",
+                "stage_entered_at",
+                "closed_at",
+                "loss_reason",
+                "note",
+                "competitor",
+            ],
+            Self::StageEvents => &[
+                "case_id",
+                "activity",
+                "occurred_at",
+                "user",
+                "owner",
+                "amount",
+                "currency",
+                "title",
+                "client",
+                "source",
+                "loss_reason",
+                "note",
+                "competitor",
+            ],
+            Self::ExchangeRates => &["currency", "day", "rate"],
+        }
+    }
+
+    pub(super) fn required(self) -> &'static [&'static str] {
+        match self {
+            Self::Deals => &["external_id"],
+            Self::StageEvents => &["case_id", "activity", "occurred_at"],
+            Self::ExchangeRates => &["currency", "day", "rate"],
+        }
+    }
+}
