@@ -1,7 +1,7 @@
 //! How a workspace begins: the tenant and its first people, made by the operator of the machine.
 
 use uuid::Uuid;
-use voronka_domain::{Currency, access::Role};
+use voronka_domain::{Currency, access::Role, calendar::Week};
 use voronka_persistence::{
     Answer, Store, now, users,
     users::User,
@@ -26,6 +26,8 @@ pub fn new_workspace(name: &str, currency: &str, time_zone: &str) -> Result<Work
         created_at,
         updated_at: created_at,
         country: None,
+        working_hours: serde_json::to_value(Week::default())?,
+        calendar_version: 1,
     })
 }
 
@@ -57,7 +59,7 @@ pub fn new_user(
 
 /// A workspace with its first administrator, in one transaction.
 pub fn create(store: &Store, workspace: Workspace, admin: User) -> Result<(), Failure> {
-    let operator = store.operator(workspace.workspace_id, workspace.settings()?);
+    let operator = store.operator(&workspace)?;
     store.write(&operator, now(), None, |unit| {
         workspaces::create(unit, &workspace)?;
         users::insert(unit, &admin)?;

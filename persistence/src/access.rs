@@ -7,10 +7,16 @@ use diesel::{RunQueryDsl, sql_types::Bytea};
 use uuid::Uuid;
 use voronka_domain::{
     access::{Actor, Permission, Role, Visibility},
+    calendar::Calendar,
     workspace::Settings,
 };
 
-use crate::{Error, Result, Statement, Store, api_keys, departments, unit::raw, users, workspaces};
+use crate::{
+    Error, Result, Statement, Store, api_keys, departments,
+    unit::raw,
+    users,
+    workspaces::{self, Workspace},
+};
 
 /// An authenticated caller, with the settings of the workspace.
 #[derive(Debug, Clone)]
@@ -22,6 +28,7 @@ pub struct Caller {
     pub grant: Grant,
     pub visibility: Visibility,
     pub settings: Settings,
+    pub calendar: Arc<Calendar>,
 }
 
 #[derive(Debug, Clone)]
@@ -78,7 +85,8 @@ impl Store {
                 user => user?,
             };
             let Some(role) = user.role().filter(|_| user.active) else { return Ok(None) };
-            let settings = workspaces::get(tenant)?.settings()?;
+            let workspace = workspaces::get(tenant)?;
+            let settings = workspace.settings()?;
             let departments = match role {
                 Role::Head => departments::led_by(tenant, user_id)?,
                 _ => Vec::new(),
@@ -91,6 +99,7 @@ impl Store {
                 grant: Grant::Role(role),
                 visibility,
                 settings,
+                calendar: self.calendar(tenant, &workspace)?,
             })))
         })?;
         if let Some(caller) = &found {
@@ -120,13 +129,15 @@ impl Store {
                 return Ok(None);
             }
             let scopes = key.scopes.iter().filter_map(|scope| Permission::parse(scope)).collect();
+            let workspace = workspaces::get(tenant)?;
             Ok(Some(Arc::new(Caller {
                 workspace_id,
                 id: key_id,
                 actor: Actor::ApiKey { id: key_id },
                 grant: Grant::Scopes(scopes),
                 visibility: Visibility::All,
-                settings: workspaces::get(tenant)?.settings()?,
+                settings: workspace.settings()?,
+                calendar: self.calendar(tenant, &workspace)?,
             })))
         })?;
         if let (Some(entry), Some(caller)) = (key_entry(hash), &found) {
@@ -136,15 +147,17 @@ impl Store {
     }
 
     /// The operator of the machine, acting in a workspace from the command line.
-    pub fn operator(&self, workspace_id: Uuid, settings: Settings) -> Caller {
-        Caller {
+    pub fn operator(&self, workspace: &Workspace) -> Result<Caller> {
+        let workspace_id = workspace.workspace_id;
+        Ok(Caller {
             workspace_id,
             id: Uuid::nil(),
             actor: Actor::Operator,
             grant: Grant::Role(Role::Admin),
             visibility: Visibility::All,
-            settings,
-        }
+            settings: workspace.settings()?,
+            calendar: self.tenant(workspace_id, |tenant| self.calendar(tenant, workspace))?,
+        })
     }
 
     /// After a change of roles, departments, keys or settings.

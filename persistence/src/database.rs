@@ -15,7 +15,7 @@ use diesel::{
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use moka::sync::Cache;
 use uuid::Uuid;
-use voronka_domain::{custom_field::CustomField, process::Process};
+use voronka_domain::{calendar::Calendar, custom_field::CustomField, process::Process};
 
 use crate::{Caller, Error, Result};
 
@@ -97,6 +97,8 @@ impl Connection {
 pub struct Store {
     pool: Pool<Manager>,
     pub(crate) processes: Cache<(Uuid, Uuid), Arc<Process>>,
+    /// By the version of a workspace's calendar: no such entry is ever out of date.
+    pub(crate) calendars: Cache<(Uuid, i32), Arc<Calendar>>,
     pub callers: Cache<Uuid, Arc<Caller>>,
     pub(crate) fields: Cache<Uuid, Arc<Vec<CustomField>>>,
 }
@@ -115,6 +117,7 @@ impl Store {
         Self {
             pool,
             processes: Cache::new(10_000),
+            calendars: Cache::new(10_000),
             callers: Cache::builder().max_capacity(10_000).time_to_live(CALLER_LIFE).build(),
             fields: Cache::builder().max_capacity(10_000).time_to_live(CALLER_LIFE).build(),
         }

@@ -341,7 +341,10 @@ impl Store {
         import: &Import,
     ) -> Result<crate::Caller> {
         use voronka_domain::access::Permission;
-        let settings = self.tenant(workspace_id, |t| crate::workspaces::get(t)?.settings())?;
+        let (settings, calendar) = self.tenant(workspace_id, |tenant| {
+            let workspace = crate::workspaces::get(tenant)?;
+            Ok((workspace.settings()?, self.calendar(tenant, &workspace)?))
+        })?;
         let starter: Option<Actor> = serde_json::from_value(import.created_by.clone()).ok();
         let user_id = match starter {
             Some(Actor::User { id }) => Some(id),
@@ -355,6 +358,7 @@ impl Store {
             grant: crate::access::Grant::Scopes(vec![Permission::ImportsWrite]),
             visibility: Visibility::All,
             settings,
+            calendar,
         })
     }
 }

@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod api_keys;
+pub mod calendar;
 pub mod catalogues;
 pub mod clients;
 mod columns;

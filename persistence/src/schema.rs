@@ -19,6 +19,21 @@ diesel::table! {
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
         country -> Nullable<Text>,
+        working_hours -> Jsonb,
+        calendar_version -> Int4,
+    }
+}
+
+diesel::table! {
+    holidays (workspace_id, day) {
+        workspace_id -> Uuid,
+        day -> Date,
+        id -> Uuid,
+        name -> Nullable<Text>,
+        hours -> Jsonb,
+        version -> Int4,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
     }
 }
 

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use serde::Serialize;
+use serde_json::Value as Json;
 use uuid::Uuid;
 use voronka_domain::{
     Currency,
@@ -28,6 +29,10 @@ pub struct Workspace {
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
     pub country: Option<String>,
+    /// `{"monday": [{"from": "09:00", "to": "18:00"}], …}`
+    pub working_hours: Json,
+    /// Counts the changes of working hours, time zone and holidays.
+    pub calendar_version: i32,
 }
 
 impl Workspace {
@@ -74,6 +79,9 @@ pub fn save(unit: &mut Unit<'_>, before: &Workspace, mut row: Workspace) -> Resu
     }
     row.version = before.version.saturating_add(1);
     row.updated_at = unit.now;
+    if row.working_hours != before.working_hours || row.time_zone != before.time_zone {
+        row.calendar_version = before.calendar_version.saturating_add(1);
+    }
     diesel::update(workspaces::table.find(row.workspace_id)).set(&row).execute(unit.tenant.conn)?;
     unit.happened("workspace.updated", row.workspace_id, row.version, &row)?;
     Ok(row)

@@ -71,7 +71,7 @@ pub fn user(config: &DatabaseConfig, command: UserCommand) -> Result<(), Failure
     let user = new_user(&name, &email, role, password.as_deref())?;
     let id = user.id;
     let workspace = only(workspaces::all(&database.store)?, workspace)?;
-    let operator = database.store.operator(workspace.workspace_id, workspace.settings()?);
+    let operator = database.store.operator(&workspace)?;
     database.store.write(&operator, now(), None, |unit| {
         users::insert(unit, &user)?;
         Ok(Answer::default())

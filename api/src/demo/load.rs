@@ -133,7 +133,7 @@ fn deal_type(store: &Store, workspace_id: Uuid) -> Result<Uuid, Error> {
 fn make(store: &Store, company: &Company) -> Result<Uuid, Failure> {
     let workspace = new_workspace(company.name, company.currency, company.time_zone)?;
     let workspace_id = workspace.workspace_id;
-    let operator = store.operator(workspace_id, workspace.settings()?);
+    let operator = store.operator(&workspace)?;
     // One hash for all: thirty-six are some seconds of work, and the password is no secret.
     let hash = password::hash(PASSWORD)?;
     store.write(&operator, now(), None, |unit| {

@@ -135,8 +135,8 @@ async fn open_visits_count_as_far_as_they_have_come() {
     // S falls to 4/5, 3/5 and 2/5; nobody knows when nine of ten will be over.
     let expected = json!({ "stage_key": "only", "visits": 5, "ended_visits": 3, "open_visits": 2,
         "median_seconds": 7.0 * 86_400.0, "p90_seconds": null,
-        // Monday noon to the next Monday noon has five working days.
-        "median_working_seconds": 5.0 * 86_400.0, "p90_working_seconds": null });
+        // Monday noon to the next Monday noon has five working days, of 9 hours.
+        "median_working_seconds": 5.0 * 32_400.0, "p90_working_seconds": null });
     assert_eq!(alike(stage, &expected), expected);
     // 1 + 0.8 * 3 + 0.6 * 3 + 0.4 of the rest: more than if there were no rest.
     assert!(stage["mean_seconds"].as_f64().unwrap() > 5.2 * 86_400.0, "{stage}");

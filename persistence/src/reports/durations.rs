@@ -99,7 +99,7 @@ pub fn stays(
         if !held {
             let until = left_at.unwrap_or(now).max(entered_at);
             seconds += (until - entered_at).as_seconds_f64();
-            working_seconds += calendar.working_seconds(entered_at, until) as f64;
+            working_seconds += calendar.working_time(entered_at, until).as_seconds_f64();
         }
         if ended_by.as_deref() != Some("split") {
             let stay = Stay { seconds, working_seconds, over: left_at.is_some() };

@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 use voronka_domain::{
-    calendar::Calendar,
     process::Stage,
     survival::{Curve, Observation},
 };
@@ -211,8 +210,7 @@ fn render(
     let alignment = Alignment::load(&app.store, tenant, request.deal_type_id)?;
     let period = request.period(caller, request.segments.load(&app.store, tenant)?);
     let as_of = now();
-    let calendar = Calendar::monday_to_friday(&caller.settings, period.from, as_of);
-    let time = (&calendar, as_of);
+    let time = (&*caller.calendar, as_of);
     let by = request.group_by;
     let stays = |tenant: &mut Tenant<'_>, by| {
         durations::stays(tenant, &caller.visibility, &alignment, &period, by, time)

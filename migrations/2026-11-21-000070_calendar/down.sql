@@ -1,0 +1,2 @@
+DROP TABLE holidays;
+ALTER TABLE workspaces DROP working_hours, DROP calendar_version;
