@@ -8,7 +8,7 @@ pub mod embedded;
 pub mod founding;
 pub mod funnel_svg;
 pub mod http;
-mod import_file;
+pub mod import_file;
 pub mod import_worker;
 pub mod openapi;
 pub mod server;
