@@ -126,9 +126,11 @@ fn complete(document: &mut Value) {
     say_free_form(document);
     lists::say_words(document);
     // The derive says it of structs, and not of the variants of an enum.
-    let kinds = document.pointer_mut("/components/schemas/GateRequirement/oneOf");
-    for kind in kinds.and_then(Value::as_array_mut).into_iter().flatten() {
-        kind["additionalProperties"] = json!(false);
+    for name in ["GateRequirement", "ImportColumn"] {
+        let kinds = document.pointer_mut(&format!("/components/schemas/{name}/oneOf"));
+        for kind in kinds.and_then(Value::as_array_mut).into_iter().flatten() {
+            kind["additionalProperties"] = json!(false);
+        }
     }
     let Some(paths) = document["paths"].as_object_mut() else { return };
     for (path, item) in paths.iter_mut() {

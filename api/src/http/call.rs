@@ -284,6 +284,18 @@ impl<P: Needs> Call<P> {
         Ok(pairs)
     }
 
+    /// A parameter that is none of the list's own.
+    pub fn take(&mut self, name: &str) -> Result<Option<String>, Problem> {
+        let mut pairs = self.pairs()?;
+        let Some(index) = pairs.iter().position(|(other, _)| other == name) else {
+            return Ok(None);
+        };
+        let (_, value) = pairs.remove(index);
+        self.query =
+            serde_urlencoded::to_string(pairs).map_err(|_| Problem::of("internal_error"))?;
+        Ok(Some(value))
+    }
+
     /// The query string as that of a list.
     pub fn list(&self, spec: &list::Spec) -> Result<list::Query, Problem> {
         spec.parse(&self.pairs()?).map_err(Problem::invalid_parameters)

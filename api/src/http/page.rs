@@ -88,7 +88,8 @@ fn names_custom(spec: &list::Spec, pairs: &[(String, String)]) -> bool {
     spec.entity().is_some() && pairs.iter().any(named)
 }
 
-fn with_customs(
+/// A list's query, custom fields among its filters and sorts.
+pub fn with_customs(
     tenant: &mut Tenant<'_>,
     app: &App,
     caller: &Caller,

@@ -11,6 +11,7 @@ pub mod deals;
 pub mod departments;
 pub mod events;
 pub mod exchange_rates;
+pub mod export;
 pub mod health;
 pub mod import_preview;
 pub mod imports;

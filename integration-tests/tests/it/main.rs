@@ -15,6 +15,7 @@ mod deals;
 mod demo;
 mod docs_page;
 mod drill_down;
+mod exports;
 mod feed;
 mod funnel_deck;
 mod funnel_forms;

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Header and rows of the only sheet.
-async fn sheet(api: &Api, path: &str) -> (Vec<String>, Vec<Vec<Data>>) {
+pub async fn sheet(api: &Api, path: &str) -> (Vec<String>, Vec<Vec<Data>>) {
     let response = api
         .http
         .get(format!("{}{path}", api.base))

@@ -3,6 +3,7 @@
 mod around;
 mod external;
 mod follow;
+mod lines;
 mod one;
 mod record;
 mod row;
@@ -32,6 +33,8 @@ pub use around::Around;
 pub(crate) use external::lock_external;
 pub use external::{find_external, lock_external_ids};
 pub(crate) use follow::follow;
+pub use lines::{Line, lines};
+pub(crate) use lines::{LineTypes, columns};
 pub(crate) use record::{Recordable, record};
 pub use row::DealRow;
 pub use visits::{DealVisit, visits};

@@ -198,6 +198,16 @@ fn cut<Row>(
     Page { items, next }
 }
 
+impl Query {
+    /// The same list from where a page of it ended.
+    pub fn after(&self, spec: &Spec, cursor: &str) -> Option<Self> {
+        let descending = if self.descending { "-" } else { "" };
+        let sort = spec.named(&format!("{descending}{}", self.sort.name));
+        let cursor = Some(decode(cursor, &sort, &self.sort)?);
+        Some(Self { cursor, ..self.clone() })
+    }
+}
+
 /// A list's statement while conditions are added to it.
 pub type Narrow<S> = Statement<(Raw<Nullable<Text>>, S)>;
 

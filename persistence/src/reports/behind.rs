@@ -1,10 +1,9 @@
 //! The deals behind a figure of a report.
 
-use chrono::{DateTime, NaiveDate, Utc};
 use diesel::{
     Queryable, RunQueryDsl, SelectableHelper,
     pg::PgRowByRowLoadingMode,
-    sql_types::{BigInt, Date, Nullable, Numeric, Text, Timestamptz, Uuid as SqlUuid},
+    sql_types::{BigInt, Numeric},
 };
 use rust_decimal::Decimal;
 use uuid::Uuid;
@@ -12,7 +11,7 @@ use voronka_domain::access::Visibility;
 
 use crate::{
     Raw, Result, Statement, Store, Tenant,
-    deals::{DealRow, Stored, seen_by},
+    deals::{DealRow, Line, LineTypes, Stored, columns, seen_by},
     list::{Field, Kind, Page, Query, Spec},
     unit::raw,
 };
@@ -92,49 +91,13 @@ impl Store {
     }
 }
 
-/// A line of the whole list, with names for people to read.
+/// A line of the whole list.
 #[derive(Debug, Clone, Queryable)]
-pub struct Line {
-    pub id: Uuid,
-    pub title: String,
-    pub status: String,
-    pub stage: Option<String>,
-    pub owner: Option<String>,
-    pub client: Option<String>,
-    pub source: Option<String>,
-    pub amount: Decimal,
-    pub currency: String,
-    pub base_amount: Decimal,
-    pub opened_at: DateTime<Utc>,
-    pub closed_at: Option<DateTime<Utc>>,
-    pub expected_close_on: Option<NaiveDate>,
-    pub loss_reason: Option<String>,
-    pub competitor: Option<String>,
-    pub external_id: Option<String>,
+pub struct CountedLine {
+    pub line: Line,
     pub times: i64,
-    pub counted_amount: Decimal,
+    pub amount: Decimal,
 }
-
-type LineTypes = (
-    SqlUuid,
-    Text,
-    Text,
-    Nullable<Text>,
-    Nullable<Text>,
-    Nullable<Text>,
-    Nullable<Text>,
-    Numeric,
-    Text,
-    Numeric,
-    Timestamptz,
-    Nullable<Timestamptz>,
-    Nullable<Date>,
-    Nullable<Text>,
-    Nullable<Text>,
-    Nullable<Text>,
-    BigInt,
-    Numeric,
-);
 
 /// All deals that a figure counts, one after the other.
 pub fn each<E: From<crate::Error>>(
@@ -142,29 +105,14 @@ pub fn each<E: From<crate::Error>>(
     visibility: &Visibility,
     figure: &impl Figure,
     query: &Query,
-    mut take: impl FnMut(Line) -> Result<(), E>,
+    mut take: impl FnMut(CountedLine) -> Result<(), E>,
 ) -> Result<(), E> {
-    let name = |table: &str, id: &str| {
-        format!(
-            "(SELECT n.name FROM {table} n \
-             WHERE n.workspace_id = deals.workspace_id AND n.id = deals.{id})"
-        )
-    };
-    let selection = format!(
-        "deals.id, deals.title, deals.status, {stage}, {owner}, {client}, {source}, deals.amount, \
-         deals.currency, deals.base_amount, deals.opened_at, deals.closed_at, deals.expected_close_on, {reason}, {competitor}, \
-         deals.external_id, counted.times, counted.amount",
-        stage = name("stages", "stage_id"),
-        owner = name("users", "owner_id"),
-        client = name("clients", "client_id"),
-        source = name("sources", "source_id"),
-        reason = name("loss_reasons", "loss_reason_id"),
-        competitor = name("competitors", "competitor_id"),
-    );
-    let statement = deals(tenant, visibility, figure, Raw::<LineTypes>::new(selection));
+    let selection = format!("{}, counted.times, counted.amount", columns());
+    let selection = Raw::<(LineTypes, BigInt, Numeric)>::new(selection);
+    let statement = deals(tenant, visibility, figure, selection);
     let lines = statement
         .sql(query.order(LIST.table))
-        .load_iter::<Line, PgRowByRowLoadingMode>(tenant.conn)
+        .load_iter::<CountedLine, PgRowByRowLoadingMode>(tenant.conn)
         .map_err(crate::Error::from)?;
     for line in lines {
         take(line.map_err(crate::Error::from)?)?;

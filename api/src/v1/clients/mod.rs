@@ -4,6 +4,7 @@ mod batch;
 mod body;
 mod duplicates;
 mod facet;
+mod line;
 mod merge;
 
 pub use batch::*;
@@ -15,26 +16,35 @@ pub use merge::*;
 use actix_web::{get, patch, post};
 use body::{ClientPatch, NewClient};
 use voronka_persistence::{
-    Error, Unit,
+    Caller, Error, Tenant, Unit,
     clients::{self, Client},
 };
 
-use crate::http::{
-    Body, Call, Id, Reply, Responded, Search,
-    call::{ClientsRead, ClientsWrite},
+use crate::{
+    http::{
+        Body, Call, Id, Reply, Responded, Search,
+        call::{ClientsRead, ClientsWrite},
+    },
+    state::App,
+    v1::reports::format::Workbook,
 };
 
 /// List clients
 ///
 /// `q` looks in the name. Custom fields filter and sort as `custom.<key>`. Clients that have become part of others are listed with `merged=true`.
+/// As JSON, CSV or XLSX, by `format` or the Accept header: JSON has a page, a sheet the whole list, with a column
+/// `custom.<key>` for each custom field in use.
 #[utoipa::path(tag = "Clients", operation_id = "listClients", security(("bearer" = ["clients:read"])),
-    responses((status = 200, description = "A page of the list.", body = ClientPage)))]
+    params(("format" = Option<String>, Query, description = "`json`, `csv` or `xlsx`.", example = "json")),
+    responses((status = 200, description = "A page of the list, or all of it as a sheet.", content(
+        (ClientPage = "application/json"), (String = "text/csv"),
+        (Workbook = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")))))]
 #[get("/v1/clients")]
 pub async fn list(call: Call<ClientsRead>) -> Responded {
-    call.page(&clients::LIST, |tenant, _, _, query| {
+    let page = |tenant: &mut Tenant<'_>, _: &App, _: &Caller, query| {
         Ok(clients::list(tenant, query)?.map(ClientBody::from))
-    })
-    .await
+    };
+    call.page_or_sheet(page, line::SHEET).await
 }
 
 /// Search clients

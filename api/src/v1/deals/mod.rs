@@ -2,10 +2,12 @@
 
 mod batch;
 mod body;
+mod line;
 mod route;
 
 pub use batch::*;
 pub use body::{DealBody, DealPage, DealsFound, ExternalIdBody, MoneyBody};
+pub use line::{LINE, line_cells};
 pub use route::*;
 
 use actix_web::{get, patch, post};
@@ -21,17 +23,23 @@ use crate::{
         call::{DealsRead, DealsWrite},
     },
     state::App,
+    v1::reports::format::Workbook,
 };
 
 /// List deals
 ///
 /// Sellers see their own deals, heads their departments', unless the workspace lets everybody see all.
 /// Custom fields filter and sort as `custom.<key>`, e.g. `?custom.delivery[gte]=2026-12-01`.
+/// As JSON, CSV or XLSX, by `format` or the Accept header: JSON has a page, a sheet the whole list, with a column
+/// `custom.<key>` for each custom field in use.
 #[utoipa::path(tag = "Deals", operation_id = "listDeals", security(("bearer" = ["deals:read"])),
-    responses((status = 200, description = "A page of the list.", body = DealPage)))]
+    params(("format" = Option<String>, Query, description = "`json`, `csv` or `xlsx`.", example = "json")),
+    responses((status = 200, description = "A page of the list, or all of it as a sheet.", content(
+        (DealPage = "application/json"), (String = "text/csv"),
+        (Workbook = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")))))]
 #[get("/v1/deals")]
 pub async fn list(call: Call<DealsRead>) -> Responded {
-    call.page(&deals::LIST, page).await
+    call.page_or_sheet(page, line::SHEET).await
 }
 
 /// Search deals

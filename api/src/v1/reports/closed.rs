@@ -127,14 +127,15 @@ impl Request {
 /// Of the deals that were closed in the period: how many reached, passed and were lost at each stage, in
 /// number and in amount. `basis=created` takes the deals that were opened in the period, with those still
 /// open. Days are those of the workspace's time zone. As JSON, CSV, XLSX or a picture (SVG), by `format`
-/// or the Accept header. Callers see the deals that they may see. `drill_down` links each number to its deals.
+/// or the Accept header. Callers see the deals that they may see. Of a report by `segment`, groups overlap: a deal is in that of each segment that holds for it or for its client.
+/// `drill_down` links each number to its deals.
 #[utoipa::path(tag = "Reports", operation_id = "getClosedFunnel", security(("bearer" = ["reports:read"])),
     params(("deal_type_id" = Uuid, Query, description = "The deal type."),
         ("from" = Option<NaiveDate>, Query, description = "First day; a year before `to` by default.", example = "2017-01-01"),
         ("to" = Option<NaiveDate>, Query, description = "Last day; today by default.", example = "2017-12-31"),
         ("basis" = Option<String>, Query, description = "`closed` (the default) or `created`.", example = "closed"),
         ("segment_id" = Option<Uuid>, Query, description = "A segment, of deals or of clients: only deals that it holds for, or whose client it holds for, today."),
-        ("group_by" = Option<String>, Query, description = "`owner`, `source`, `client_type`, `region`, `month` or `segment` (of which several can hold for a deal).", example = "owner"),
+        ("group_by" = Option<String>, Query, description = "`owner`, `source`, `client_type`, `region`, `month` or `segment`.", example = "owner"),
         ("compare" = Option<String>, Query, description = "`previous_period` or `previous_year`.", example = "previous_year"),
         ("format" = Option<String>, Query, description = "`json`, `csv`, `xlsx` or `svg`.", example = "json")),
     responses((status = 200, description = "The funnel.", content(
@@ -169,7 +170,7 @@ pub async fn closed_funnel(call: Call<ReportsRead>) -> Responded {
         ("to" = Option<NaiveDate>, Query, description = "Last day; today by default.", example = "2017-12-31"),
         ("basis" = Option<String>, Query, description = "`closed` (the default) or `created`.", example = "closed"),
         ("segment_id" = Option<Uuid>, Query, description = "A segment, of deals or of clients: only deals that it holds for, or whose client it holds for, today."),
-        ("group_by" = Option<String>, Query, description = "`owner`, `source`, `client_type`, `region`, `month` or `segment` (of which several can hold for a deal).", example = "owner"),
+        ("group_by" = Option<String>, Query, description = "`owner`, `source`, `client_type`, `region`, `month` or `segment`.", example = "owner"),
         ("group" = Option<String>, Query, min_length = 1, description = "Key of the group; goes with `group_by`."),
         ("stage_key" = Option<String>, Query, description = "The stage.", example = "prospecting"),
         ("figure" = String, Query, description = "Of a stage: `reached`, `touched`, `passed`, `lost`, `lost_from`, `open`, \

@@ -135,13 +135,14 @@ impl Request {
 /// far as they have come (Kaplan and Meier), so that a slow stage does not look fast while deals wait in it. With
 /// `group_by=owner` the owner is whoever led the deal when the visit ended, or leads it; `month` is that in which
 /// visits began. As JSON, CSV or XLSX.
-/// Callers see the deals that they may see. `drill_down` links each number to its deals.
+/// Callers see the deals that they may see. Of a report by `segment`, groups overlap: a deal is in that of each segment that holds for it or for its client.
+/// `drill_down` links each number to its deals.
 #[utoipa::path(tag = "Reports", operation_id = "getStageDurations", security(("bearer" = ["reports:read"])),
     params(("deal_type_id" = Uuid, Query, description = "The deal type."),
         ("from" = Option<NaiveDate>, Query, description = "First day; a year before `to` by default.", example = "2017-01-01"),
         ("to" = Option<NaiveDate>, Query, description = "Last day; today by default.", example = "2017-12-31"),
         ("segment_id" = Option<Uuid>, Query, description = "A segment, of deals or of clients: only deals that it holds for, or whose client it holds for, today."),
-        ("group_by" = Option<String>, Query, description = "`owner`, `source`, `client_type`, `region`, `month` or `segment` (of which several can hold for a deal).", example = "owner"),
+        ("group_by" = Option<String>, Query, description = "`owner`, `source`, `client_type`, `region`, `month` or `segment`.", example = "owner"),
         ("format" = Option<String>, Query, description = "`json`, `csv` or `xlsx`.", example = "json")),
     responses((status = 200, description = "The durations.", content(
         (StageDurationsBody = "application/json"), (String = "text/csv"),
@@ -170,7 +171,7 @@ pub async fn stage_durations(call: Call<ReportsRead>) -> Responded {
         ("from" = Option<NaiveDate>, Query, description = "First day; a year before `to` by default.", example = "2017-01-01"),
         ("to" = Option<NaiveDate>, Query, description = "Last day; today by default.", example = "2017-12-31"),
         ("segment_id" = Option<Uuid>, Query, description = "A segment, of deals or of clients: only deals that it holds for, or whose client it holds for, today."),
-        ("group_by" = Option<String>, Query, description = "`owner`, `source`, `client_type`, `region`, `month` or `segment` (of which several can hold for a deal).", example = "owner"),
+        ("group_by" = Option<String>, Query, description = "`owner`, `source`, `client_type`, `region`, `month` or `segment`.", example = "owner"),
         ("group" = Option<String>, Query, min_length = 1, description = "Key of the group; goes with `group_by`."),
         ("stage_key" = String, Query, description = "The stage.", example = "prospecting"),
         ("figure" = String, Query, description = "`visits`, `ended_visits` or `open_visits`.", example = "visits"),

@@ -159,13 +159,14 @@ impl Request {
 /// The deals that were lost in the period, by reason: their number, amount and share; and with `group_by`
 /// the same within each group. `stage` is the stage that a deal was lost from, `deepest_stage` the furthest
 /// that it ever was in. A deal that was reopened counts once, by its last outcome. As JSON, CSV or XLSX.
-/// Callers see the deals that they may see. `drill_down` links each number to its deals.
+/// Callers see the deals that they may see. Of a report by `segment`, groups overlap: a deal is in that of each segment that holds for it or for its client.
+/// `drill_down` links each number to its deals.
 #[utoipa::path(tag = "Reports", operation_id = "getLosses", security(("bearer" = ["reports:read"])),
     params(("deal_type_id" = Option<Uuid>, Query, description = "The deal type; all of them by default. Required with `group_by=stage` and `group_by=deepest_stage`."),
         ("from" = Option<NaiveDate>, Query, description = "First day; a year before `to` by default.", example = "2017-01-01"),
         ("to" = Option<NaiveDate>, Query, description = "Last day; today by default.", example = "2017-12-31"),
         ("segment_id" = Option<Uuid>, Query, description = "A segment, of deals or of clients: only deals that it holds for, or whose client it holds for, today."),
-        ("group_by" = Option<String>, Query, description = "`stage`, `deepest_stage`, `owner`, `competitor`, `source`, `client_type`, `region`, `month` or `segment` (of which several can hold for a deal).", example = "owner"),
+        ("group_by" = Option<String>, Query, description = "`stage`, `deepest_stage`, `owner`, `competitor`, `source`, `client_type`, `region`, `month` or `segment`.", example = "owner"),
         ("format" = Option<String>, Query, description = "`json`, `csv` or `xlsx`.", example = "json")),
     responses((status = 200, description = "The losses.", content(
         (LossesBody = "application/json"), (String = "text/csv"),
@@ -194,7 +195,7 @@ pub async fn losses_report(call: Call<ReportsRead>) -> Responded {
         ("from" = Option<NaiveDate>, Query, description = "First day; a year before `to` by default.", example = "2017-01-01"),
         ("to" = Option<NaiveDate>, Query, description = "Last day; today by default.", example = "2017-12-31"),
         ("segment_id" = Option<Uuid>, Query, description = "A segment, of deals or of clients: only deals that it holds for, or whose client it holds for, today."),
-        ("group_by" = Option<String>, Query, description = "`stage`, `deepest_stage`, `owner`, `competitor`, `source`, `client_type`, `region`, `month` or `segment` (of which several can hold for a deal).", example = "owner"),
+        ("group_by" = Option<String>, Query, description = "`stage`, `deepest_stage`, `owner`, `competitor`, `source`, `client_type`, `region`, `month` or `segment`.", example = "owner"),
         ("group" = Option<String>, Query, min_length = 1, description = "Key of the group; goes with `group_by`."),
         ("loss_reason_id" = Option<Uuid>, Query, description = "The reason."),
         ("figure" = String, Query, description = "`deals`.", example = "deals"),

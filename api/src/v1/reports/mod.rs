@@ -4,12 +4,12 @@ mod behind;
 mod closed;
 mod closed_body;
 mod durations;
-mod format;
+pub mod format;
 mod losses;
 mod open;
 mod open_body;
 mod parameters;
-mod table;
+pub mod table;
 
 pub use closed::*;
 pub use durations::*;

@@ -98,12 +98,14 @@ impl Request {
 ///
 /// How many deals were open in each stage at an instant, with their amounts, owners and stages as they
 /// were then: later moves, and changes of amount or owner, leave it as it was. As JSON, CSV, XLSX or a
-/// picture (SVG). Callers see the deals that they may see. `drill_down` links each number to its deals.
+/// picture (SVG). Callers see the deals that they may see.
+/// Of a report by `segment`, groups overlap: a deal is in that of each segment that holds for it or for its client.
+/// `drill_down` links each number to its deals.
 #[utoipa::path(tag = "Reports", operation_id = "getOpenFunnel", security(("bearer" = ["reports:read"])),
     params(("deal_type_id" = Uuid, Query, description = "The deal type."),
         ("as_of" = Option<DateTime<Utc>>, Query, description = "The instant; now by default.", example = "2017-06-30T00:00:00Z"),
         ("segment_id" = Option<Uuid>, Query, description = "A segment, of deals or of clients: only deals that it holds for, or whose client it holds for, today."),
-        ("group_by" = Option<String>, Query, description = "`owner`, `source`, `client_type`, `region` or `segment` (of which several can hold for a deal).", example = "owner"),
+        ("group_by" = Option<String>, Query, description = "`owner`, `source`, `client_type`, `region` or `segment`.", example = "owner"),
         ("format" = Option<String>, Query, description = "`json`, `csv`, `xlsx` or `svg`.", example = "json")),
     responses((status = 200, description = "The funnel.", content(
         (OpenFunnelBody = "application/json"), (String = "text/csv"), (String = "image/svg+xml"),
@@ -132,7 +134,7 @@ pub async fn open_funnel(call: Call<ReportsRead>) -> Responded {
     params(("deal_type_id" = Uuid, Query, description = "The deal type."),
         ("as_of" = Option<DateTime<Utc>>, Query, description = "The instant; now by default.", example = "2017-06-30T00:00:00Z"),
         ("segment_id" = Option<Uuid>, Query, description = "A segment, of deals or of clients: only deals that it holds for, or whose client it holds for, today."),
-        ("group_by" = Option<String>, Query, description = "`owner`, `source`, `client_type`, `region` or `segment` (of which several can hold for a deal).", example = "owner"),
+        ("group_by" = Option<String>, Query, description = "`owner`, `source`, `client_type`, `region` or `segment`.", example = "owner"),
         ("group" = Option<String>, Query, min_length = 1, description = "Key of the group; goes with `group_by`."),
         ("stage_key" = Option<String>, Query, description = "The stage.", example = "engaging"),
         ("figure" = String, Query, description = "`deals`, `overdue` or `held`.", example = "deals"),

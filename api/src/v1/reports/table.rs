@@ -21,6 +21,8 @@ pub enum Cell {
     Ratio(f64),
     Seconds(f64),
     Money(Decimal, Currency),
+    /// With the decimals that it has.
+    Number(Decimal),
     Day(NaiveDate),
     Instant(DateTime<Utc>),
 }
@@ -66,6 +68,7 @@ impl Cell {
             Self::Count(count) => count.to_string(),
             Self::Ratio(number) | Self::Seconds(number) => number.to_string(),
             Self::Money(amount, currency) => format_amount(amount, currency),
+            Self::Number(number) => number.to_string(),
             Self::Day(day) => day.to_string(),
             Self::Instant(at) => at.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true),
         }
@@ -211,6 +214,10 @@ impl Xlsx {
                 let amount = amount.to_f64().unwrap_or_default();
                 sheet.write_number_with_format(row, column, amount, style)?;
                 16
+            }
+            Cell::Number(number) => {
+                sheet.write_number(row, column, number.to_f64().unwrap_or_default())?;
+                12
             }
             Cell::Day(day) => {
                 let day = ExcelDateTime::parse_from_str(&day.to_string())?;

@@ -1,0 +1,175 @@
+//! Lists as sheets: all of a list, in its order, with its custom fields.
+
+use calamine::{Data, DataType};
+use serde_json::{Value, json};
+use voronka_integration_tests::{Api, TestServer};
+
+use crate::report_sheets::sheet;
+
+/// Header and lines of a CSV.
+async fn csv(api: &Api, path: &str) -> (Vec<String>, Vec<Vec<String>>) {
+    let answer = api.get(path).await.expect(200);
+    assert_eq!(answer.header("content-type"), "text/csv; charset=utf-8");
+    let mut reader = csv::Reader::from_reader(answer.text.as_bytes());
+    let texts = |record: &csv::StringRecord| record.iter().map(str::to_owned).collect();
+    let header = texts(reader.headers().unwrap());
+    (header, reader.records().map(|record| texts(&record.unwrap())).collect())
+}
+
+fn column<'l>(header: &[String], line: &'l [String], name: &str) -> &'l str {
+    let index = header.iter().position(|column| column == name);
+    &line[index.unwrap_or_else(|| panic!("no {name} in {header:?}"))]
+}
+
+async fn fields(api: &Api, entity: &str) {
+    let choices = json!([{ "key": "s", "name": "Small" }, { "key": "l", "name": "Large" }]);
+    for (key, kind) in [
+        ("note", "text"),
+        ("seats", "number"),
+        ("budget", "money"),
+        ("due", "date"),
+        ("vip", "boolean"),
+        ("size", "choice"),
+        ("uses", "multi_choice"),
+        ("old", "text"),
+    ] {
+        let mut body = json!({ "entity": entity, "key": key, "name": key, "type": kind });
+        if kind.ends_with("choice") {
+            body["choices"] = choices.clone();
+        }
+        let id = api.post("/v1/custom-fields", body).await.expect(201).id();
+        if key == "old" {
+            let archived = json!({ "archived": true });
+            api.patch(&format!("/v1/custom-fields/{id}"), archived).await.expect(200);
+        }
+    }
+}
+
+fn custom() -> Value {
+    json!({ "note": "=1+1", "seats": "12.5", "budget": { "amount": "99.90", "currency": "EUR" },
+        "due": "2026-02-28", "vip": true, "size": "l", "uses": ["s", "l"] })
+}
+
+const AS_TEXT: [(&str, &str); 7] = [
+    ("note", "=1+1"),
+    ("seats", "12.5"),
+    ("budget", "99.90 EUR"),
+    ("due", "2026-02-28"),
+    ("vip", "true"),
+    ("size", "l"),
+    ("uses", "s, l"),
+];
+
+#[tokio::test]
+async fn a_list_of_deals_is_a_sheet() {
+    let server = TestServer::start().await;
+    let api = &server.admin;
+    fields(api, "deal").await;
+    let deal_type = api.deal_type(&["first"]).await;
+    let client =
+        api.post("/v1/clients", json!({ "name": "Alder, \"Mill\"" })).await.expect(201).id();
+    let full = json!({ "title": "=HYPERLINK(\"x\")", "deal_type_id": deal_type, "client_id": client,
+        "amount": { "amount": "10.50", "currency": "EUR" }, "custom": custom() });
+    let full = api.post("/v1/deals", full).await.expect(201).id();
+    // More than are read at once, with the same time again and again.
+    for batch in 0..3 {
+        let items: Vec<_> = (0..500)
+            .map(|index| json!({ "op": "create", "title": format!("Deal {batch} {index}"), "deal_type_id": deal_type,
+                "opened_at": "2026-01-05T10:00:00Z", "custom": { "seats": (index % 7).to_string() } }))
+            .collect();
+        api.post("/v1/deals/batch", json!({ "items": items })).await.expect(207);
+    }
+
+    let (header, lines) = csv(api, "/v1/deals?format=csv&limit=3").await;
+    assert_eq!(lines.len(), 1_501);
+    assert!(!header.contains(&"custom.old".to_owned()));
+    let line = lines.iter().find(|line| line[0] == full).expect("the deal");
+    for (name, expected) in [
+        ("title", "=HYPERLINK(\"x\")"),
+        ("client", "Alder, \"Mill\""),
+        ("stage", "first"),
+        ("amount", "10.50"),
+        ("currency", "EUR"),
+    ] {
+        assert_eq!(column(&header, line, name), expected, "{name}");
+    }
+    for (key, expected) in AS_TEXT {
+        assert_eq!(column(&header, line, &format!("custom.{key}")), expected, "{key}");
+    }
+
+    // In the order of the list, which JSON has as well: by a custom field, those without one last.
+    for query in [
+        "sort=custom.seats",
+        "sort=-custom.seats",
+        "sort=opened_at",
+        "sort=-title",
+        "custom.seats[gte]=5&status=open&sort=custom.seats",
+        "q=deal 1&sort=-opened_at",
+    ] {
+        let (_, lines) = csv(api, &format!("/v1/deals?{query}&format=csv")).await;
+        let (mut ids, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let page =
+                api.get(&format!("/v1/deals?{query}&limit=200{cursor}")).await.expect(200).json;
+            let items = page["items"].as_array().unwrap();
+            ids.extend(items.iter().map(|deal| deal["id"].as_str().unwrap().to_owned()));
+            match page["page"]["next_cursor"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => break,
+            }
+        }
+        let found: Vec<_> = lines.into_iter().map(|mut line| line.swap_remove(0)).collect();
+        assert!(found.len() > 400 && found == ids, "{query}: {} {}", found.len(), ids.len());
+    }
+
+    // Numbers are numbers, days are days, and nothing is a formula.
+    let (xlsx, rows) = sheet(api, "/v1/deals?format=xlsx").await;
+    assert_eq!((&xlsx, rows.len()), (&header, 1_501));
+    let row = rows.iter().find(|row| row[0] == Data::String(full.clone())).expect("the deal");
+    let cell = |name: &str| &row[xlsx.iter().position(|column| column == name).unwrap()];
+    assert_eq!(cell("title").get_string(), Some("=HYPERLINK(\"x\")"));
+    assert_eq!(cell("custom.note").get_string(), Some("=1+1"));
+    assert_eq!(cell("custom.seats").get_float(), Some(12.5));
+    assert_eq!(cell("custom.due").as_date().unwrap().to_string(), "2026-02-28");
+
+    // Behind a number of a report, too.
+    let path =
+        format!("/v1/reports/funnel/open/deals?deal_type_id={deal_type}&figure=deals&format=csv");
+    let (header, lines) = csv(api, &path).await;
+    let line = lines.iter().find(|line| line[0] == full).expect("the deal");
+    assert_eq!(column(&header, line, "custom.budget"), "99.90 EUR");
+    assert_eq!((column(&header, line, "counted"), lines.len()), ("1", 1_501));
+
+    // Whoever sees no deals gets none, and JSON is what is not asked otherwise.
+    let seller = api.colleague("seller", None).await;
+    assert!(csv(&seller, "/v1/deals?format=csv").await.1.is_empty());
+    let page = api.get("/v1/deals?format=json&limit=1").await.expect(200);
+    assert_eq!(page.json["items"].as_array().unwrap().len(), 1);
+    assert!(page.header("link").contains("limit=1&cursor="), "{}", page.header("link"));
+}
+
+#[tokio::test]
+async fn a_list_of_clients_is_a_sheet() {
+    let server = TestServer::start().await;
+    let api = &server.admin;
+    fields(api, "client").await;
+    let body = json!({ "name": "Alder Mill", "tags": ["key", "old"], "phones": ["+31201234567"],
+        "class": "A", "custom": custom() });
+    let id = api.post("/v1/clients", body).await.expect(201).id();
+    api.post("/v1/clients", json!({ "name": "Birch" })).await.expect(201);
+    let (header, lines) = csv(api, "/v1/clients?format=csv&class=A").await;
+    assert_eq!(lines.len(), 1);
+    for (name, expected) in [
+        ("id", id.as_str()),
+        ("tags", "key, old"),
+        ("phones", "+31201234567"),
+        ("consent", ""),
+        ("archived", "false"),
+    ] {
+        assert_eq!(column(&header, &lines[0], name), expected, "{name}");
+    }
+    for (key, expected) in AS_TEXT {
+        assert_eq!(column(&header, &lines[0], &format!("custom.{key}")), expected, "{key}");
+    }
+    assert_eq!(sheet(api, "/v1/clients?format=xlsx").await.1.len(), 2);
+}
