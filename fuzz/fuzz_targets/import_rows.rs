@@ -21,6 +21,11 @@ const DEALS: &str = "external_id,title,client,owner,amount,source,lead_temperatu
 const EVENTS: &str = "case_id,activity,occurred_at,user,owner,amount,title,client,source,loss_reason,note,\
     competitor";
 
+const CLIENTS: &str = "external_id,external_source,name,kind,type,class,region,tags,consent,phones,emails,\
+    tax_id";
+const CONTACTS: &str = "client_external_id,client,name,position,phones,emails";
+const USERS: &str = "email,name,role,position,department";
+
 static PROCESS: LazyLock<Process> = LazyLock::new(|| {
     let stage = |name: &str| StageDraft { name: name.to_owned(), ..StageDraft::default() };
     let stages = publish(Mode::Manual, vec![stage("First"), stage("Second")], Uuid::nil);
@@ -33,18 +38,20 @@ static PLANS: LazyLock<Vec<Plan>> = LazyLock::new(|| {
         let header: Vec<String> = columns.split(',').map(|name| name.trim().to_owned()).collect();
         let mapping: serde_json::Map<_, _> =
             header.iter().map(|name| (name.clone(), json!({ "column": name }))).collect();
-        let spec: Spec = serde_json::from_value(json!({
-            "kind": kind, "deal_type_id": Uuid::nil(), "mapping": mapping, "date_format": format,
-            "decimal": decimal,
-            "stage_map": { "Won": { "won": true }, "Lost": { "lost": "Price", "stage": "first" },
-                "-": { "ignore": true }, "Start": { "stage": "first" } },
-        }))
-        .expect("a spec");
+        let mut spec = json!({
+            "kind": kind, "mapping": mapping, "date_format": format, "decimal": decimal,
+        });
+        if ["deals", "stage_events"].contains(&kind) {
+            spec["deal_type_id"] = json!(Uuid::nil());
+            spec["stage_map"] = json!({ "Won": { "won": true }, "Lost": { "lost": "Price", "stage": "first" },
+                "-": { "ignore": true }, "Start": { "stage": "first" } });
+        }
+        let spec: Spec = serde_json::from_value(spec).expect("a spec");
         let settings = Settings {
             currency: Currency::parse("EUR").expect("a currency"),
             time_zone: chrono_tz::Europe::Amsterdam,
             deal_visibility: DealVisibility::ByRole,
-            country: None,
+            country: voronka_domain::reach::Country::parse("NL"),
         };
         spec.plan(&header, &["first", "second"], &[], settings).expect("a plan")
     };
@@ -53,6 +60,9 @@ static PLANS: LazyLock<Vec<Plan>> = LazyLock::new(|| {
         plan("deals", DEALS, Some("M/D/YYYY"), Some(".")),
         plan("stage_events", EVENTS, None, None),
         plan("stage_events", EVENTS, Some("DD.MM.YYYY HH:mm"), Some(",")),
+        plan("clients", CLIENTS, None, None),
+        plan("contacts", CONTACTS, None, None),
+        plan("users", USERS, None, None),
     ]
 });
 
@@ -64,6 +74,16 @@ fn check(texts: &[&Option<String>], amount: Option<Money>, times: &[Option<DateT
         assert!(amount >= Decimal::ZERO && amount.scale() <= 4);
     }
     assert!(times.iter().flatten().all(|time| (1970..=9999).contains(&time.year())));
+}
+
+/// Numbers and addresses are in the one spelling that they have.
+fn reach(phones: Option<&[String]>, emails: Option<&[String]>) {
+    for phone in phones.into_iter().flatten() {
+        assert_eq!(voronka_domain::reach::phone(phone, None).as_ref(), Some(phone));
+    }
+    for email in emails.into_iter().flatten() {
+        assert_eq!(voronka_domain::reach::email(email).as_ref(), Some(email));
+    }
 }
 
 fuzz_target!(|data: &[u8]| {
@@ -94,6 +114,20 @@ fuzz_target!(|data: &[u8]| {
                 );
             }
             Ok(Row::Rate(row)) => assert!(row.rate > Decimal::ZERO),
+            Ok(Row::Client(row)) => {
+                assert!(row.external_id.is_some() || row.tax_id.is_some() || row.name.is_some());
+                check(&[&row.name, &row.class, &row.region, &row.tax_id], None, &[]);
+                reach(row.phones.as_deref(), row.emails.as_deref());
+            }
+            Ok(Row::Contact(row)) => {
+                assert!(row.client_external_id.is_some() || row.client.is_some());
+                check(&[&row.client_external_id, &row.client, &row.position], None, &[]);
+                reach(row.phones.as_deref(), row.emails.as_deref());
+            }
+            Ok(Row::User(row)) => {
+                assert!(row.email.contains('@'));
+                check(&[&row.name, &row.position, &row.department], None, &[]);
+            }
             Ok(Row::Event(row)) => {
                 assert!(!row.case_id.is_empty());
                 check(

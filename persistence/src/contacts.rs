@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::{
     Result, Tenant,
     list::{Field, Kind, Page, Query, Spec},
-    noun::noun,
+    noun::{noun, save_all},
     schema::contacts,
 };
 
@@ -28,6 +28,12 @@ pub struct Contact {
 }
 
 noun!(contacts, Contact, "contact");
+save_all!(
+    contacts,
+    Contact,
+    "contact",
+    [client_id, name, position, phones, emails, archived, version, updated_at]
+);
 
 pub const LIST: Spec = Spec {
     table: "contacts",

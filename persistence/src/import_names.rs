@@ -17,7 +17,7 @@ use uuid::Uuid;
 use voronka_domain::{
     Currency, Money,
     client::ClientFacts,
-    import::{CustomCells, DealRow, EventRow, Named, Rejection, Target},
+    import::{ContactRow, CustomCells, DealRow, EventRow, Named, Rejection, Target, UserRow},
 };
 
 use crate::{
@@ -61,6 +61,7 @@ pub struct Names {
     sources: Book,
     competitors: Book,
     reasons: Book,
+    departments: Book,
     since: Instant,
     /// Hashes of the names that a trial has made and undone.
     counted: HashSet<u64>,
@@ -74,6 +75,7 @@ impl Default for Names {
             sources: Book::default(),
             competitors: Book::default(),
             reasons: Book::default(),
+            departments: Book::default(),
             since: Instant::now(),
             counted: HashSet::new(),
         }
@@ -96,6 +98,7 @@ pub(crate) struct Wanted<'r> {
     sources: BTreeSet<&'r str>,
     competitors: BTreeSet<&'r str>,
     reasons: BTreeSet<&'r str>,
+    departments: BTreeSet<&'r str>,
     /// Of the amounts of the rows.
     pub currencies: Vec<Currency>,
 }
@@ -107,8 +110,7 @@ impl<'r> Wanted<'r> {
         self.sources.extend(row.source.as_deref());
         self.competitors.extend(row.competitor.as_deref());
         self.reasons.extend(reason_of(row.target.as_ref()));
-        self.users.extend(row.custom.users.values().map(String::as_str));
-        self.clients.extend(row.custom.clients.values().map(String::as_str));
+        self.custom(&row.custom);
         self.amount(row.amount);
     }
 
@@ -120,6 +122,20 @@ impl<'r> Wanted<'r> {
         self.competitors.extend(row.competitor.as_deref());
         self.reasons.extend(reason_of(Some(&row.target)));
         self.amount(row.amount);
+    }
+
+    pub fn custom(&mut self, cells: &'r CustomCells) {
+        self.users.extend(cells.users.values().map(String::as_str));
+        self.clients.extend(cells.clients.values().map(String::as_str));
+    }
+
+    pub fn contact(&mut self, row: &'r ContactRow) {
+        let by_name = row.client.as_deref().filter(|_| row.client_external_id.is_none());
+        self.clients.extend(by_name);
+    }
+
+    pub fn user(&mut self, row: &'r UserRow) {
+        self.departments.extend(row.department.as_deref());
     }
 
     fn amount(&mut self, amount: Option<Money>) {
@@ -135,9 +151,9 @@ impl Names {
         *self = Self { counted, ..Self::default() };
     }
 
-    fn books(&mut self) -> [&mut Book; 5] {
-        let Self { users, clients, sources, competitors, reasons, .. } = self;
-        [users, clients, sources, competitors, reasons]
+    fn books(&mut self) -> [&mut Book; 6] {
+        let Self { users, clients, sources, competitors, reasons, departments, .. } = self;
+        [users, clients, sources, competitors, reasons, departments]
     }
 
     /// Finds the ids. What nobody has gets one for the case that it is made.
@@ -165,6 +181,8 @@ impl Names {
         ] {
             look_up(unit, book, wanted, &[(table, "name", "archived")], create)?;
         }
+        let departments: &[Column] = &[("departments", "name", "archived")];
+        look_up(unit, &mut self.departments, &wanted.departments, departments, false)?;
         Ok(())
     }
 
@@ -196,6 +214,28 @@ impl Names {
         };
         let custom = self.custom(&row.custom, row.line, &mut faults);
         if faults.is_empty() { Ok((named, custom)) } else { Err(faults) }
+    }
+
+    pub(crate) fn client(&self, row: &ContactRow) -> Result<Uuid, Vec<Rejection>> {
+        let mut faults = Vec::new();
+        find(&self.clients, "client", row.client.as_deref(), row.line, &mut faults).ok_or(faults)
+    }
+
+    pub(crate) fn department(&self, row: &UserRow) -> Result<Option<Uuid>, Vec<Rejection>> {
+        let (mut faults, name) = (Vec::new(), row.department.as_deref());
+        let id = find(&self.departments, "department", name, row.line, &mut faults);
+        if faults.is_empty() { Ok(id) } else { Err(faults) }
+    }
+
+    /// Values of custom fields, with ids for the names among them; or the names that are not known.
+    pub(crate) fn custom_values(
+        &self,
+        cells: &CustomCells,
+        line: u64,
+    ) -> Result<CustomValues, Vec<Rejection>> {
+        let mut faults = Vec::new();
+        let values = self.custom(cells, line, &mut faults);
+        if faults.is_empty() { Ok(values) } else { Err(faults) }
     }
 
     /// Values of custom fields, with ids for the names among them.
@@ -248,6 +288,11 @@ impl Names {
         ] {
             want(book, ids.into_iter().flatten());
         }
+    }
+
+    /// A row with this client was taken.
+    pub(crate) fn took_client(&mut self, id: Uuid) {
+        want(&mut self.clients, [id].into_iter());
     }
 
     /// A row with these values was taken.

@@ -3,8 +3,8 @@
 /// Postgres takes 65,535 values in a statement.
 pub(crate) const ROWS_A_STATEMENT: usize = 1_000;
 
-/// Implements the four for a row type that has `id` and `version`. `also` is done with every row that is
-/// written, and the one before it.
+/// Implements the four for a row type that has `id` and `version`. `also` is done with the rows that are
+/// written, each with the one before it.
 macro_rules! noun {
     ($table:ident, $row:ty, $what:literal $(, $also:path)?) => {
         pub fn get(tenant: &mut crate::Tenant<'_>, id: uuid::Uuid) -> crate::Result<$row> {
@@ -44,7 +44,7 @@ macro_rules! noun {
             diesel::insert_into(crate::schema::$table::table)
                 .values((crate::schema::$table::workspace_id.eq(unit.tenant.workspace_id), row))
                 .execute(unit.tenant.conn)?;
-            $($also(unit, None, row)?;)?
+            $($also(unit, &[(None, row)])?;)?
             unit.happened(concat!($what, ".created"), row.id, row.version, row)
         }
 
@@ -62,8 +62,8 @@ macro_rules! noun {
                     .values(values)
                     .execute(unit.tenant.conn)?;
             }
+            $($also(unit, &rows.iter().map(|row| (None, row)).collect::<Vec<_>>())?;)?
             for row in &rows {
-                $($also(unit, None, row)?;)?
                 unit.happened(concat!($what, ".created"), row.id, row.version, row)?;
             }
             Ok(())
@@ -88,11 +88,63 @@ macro_rules! noun {
             )
             .set(&row)
             .execute(unit.tenant.conn)?;
-            $($also(unit, Some(before), &row)?;)?
+            $($also(unit, &[(Some(before), &row)])?;)?
             unit.happened(concat!($what, ".updated"), row.id, row.version, &row)?;
             Ok(row)
         }
     };
 }
 
+/// Saves many rows, each with the one before it, as their next versions in few statements; those that have
+/// not changed stay as they are. The columns are all that can change.
+macro_rules! save_all {
+    ($table:ident, $row:ident, $what:literal, [$($column:ident),+ $(,)?] $(, $also:path)?) => {
+        pub(crate) fn save_all(
+            unit: &mut crate::Unit<'_>,
+            mut rows: Vec<($row, $row)>,
+        ) -> crate::Result<()> {
+            use diesel::{ExpressionMethods, RunQueryDsl};
+            use crate::schema::$table;
+            rows.retain(|(before, row)| before != row);
+            for (before, row) in &mut rows {
+                row.version = before.version.saturating_add(1);
+                row.updated_at = unit.now;
+            }
+            for rows in rows.chunks(crate::noun::ROWS_A_STATEMENT) {
+                let values: Vec<_> = rows
+                    .iter()
+                    .map(|(_, row)| ($table::workspace_id.eq(unit.tenant.workspace_id), row))
+                    .collect();
+                diesel::insert_into($table::table)
+                    .values(values)
+                    .on_conflict(($table::workspace_id, $table::id))
+                    .do_update()
+                    .set(crate::noun::excluded_columns!(
+                        $table, $row, [id, created_at], [$($column),+]
+                    ))
+                    .execute(unit.tenant.conn)?;
+            }
+            $($also(
+                unit,
+                &rows.iter().map(|(before, row)| (Some(before), row)).collect::<Vec<_>>(),
+            )?;)?
+            for (_, row) in &rows {
+                unit.happened(concat!($what, ".updated"), row.id, row.version, row)?;
+            }
+            Ok(())
+        }
+    };
+}
+
+/// What an upsert sets: each column to the value that was to be inserted. It does not compile without all
+/// columns of the row: those that stay, and those that are set.
+macro_rules! excluded_columns {
+    ($table:ident, $row:ident, [$($stays:ident),+], [$($column:ident),+ $(,)?]) => {{
+        let _ = |$row { $($stays: _,)+ $($column: _,)+ }: &$row| {};
+        ($($table::$column.eq(diesel::upsert::excluded($table::$column)),)+)
+    }};
+}
+
+pub(crate) use excluded_columns;
 pub(crate) use noun;
+pub(crate) use save_all;

@@ -10,7 +10,7 @@ use voronka_domain::access::Role;
 use crate::{
     Result, Statement, Store, Tenant,
     list::{Field, Kind, Page, Query, Spec},
-    noun::noun,
+    noun::{noun, save_all},
     schema::users,
     words::from_word,
 };
@@ -33,6 +33,12 @@ pub struct User {
 }
 
 noun!(users, User, "user");
+save_all!(
+    users,
+    User,
+    "user",
+    [name, email, role, position, department_id, active, password_hash, version, updated_at]
+);
 
 pub const LIST: Spec = Spec {
     table: "users",
@@ -71,14 +77,20 @@ pub fn by_email(store: &Store, email: &str) -> Result<Vec<(Uuid, User)>> {
     connection.watch(found)
 }
 
-/// A workspace keeps at least one administrator who can log in. Two who step down at once are two in turn.
-pub fn require_another_admin(unit: &mut crate::Unit<'_>, user_id: Uuid) -> Result<()> {
+/// The active administrators, until the transaction ends. Two who step down at once are two in turn.
+pub(crate) fn admins(unit: &mut crate::Unit<'_>) -> Result<Vec<Uuid>> {
     crate::workspaces::one_at_a_time(&mut unit.tenant)?;
-    let others: Vec<Uuid> = unit
+    let admins = unit
         .tenant
         .rows(crate::unit::raw::<diesel::sql_types::Uuid>("id"), "users")
         .sql(" AND active AND role = 'admin'")
         .load(unit.tenant.conn)?;
+    Ok(admins)
+}
+
+/// A workspace keeps at least one administrator who can log in.
+pub fn require_another_admin(unit: &mut crate::Unit<'_>, user_id: Uuid) -> Result<()> {
+    let others = admins(unit)?;
     if others.iter().all(|id| *id == user_id) {
         let detail = "The workspace needs another active administrator first.";
         return Err(crate::Error::conflict("last_admin", "/role", detail));

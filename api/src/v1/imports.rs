@@ -154,7 +154,7 @@ pub struct ImportForm {
     "stage_map": {"Engaging": {"stage": "engaging"}, "Won": {"won": true}, "Lost": {"lost": "Not stated"}}, "create_missing": true}))]
 pub struct ImportSpec {
     /// `deals`: a row a deal; `stage_events`: a row an event of a deal's history; `exchange_rates`: a row a
-    /// rate.
+    /// rate; `clients`: a row a client; `contacts`: a row a person at a client; `users`: a row a user.
     kind: String,
     /// Of `deals` and `stage_events`, which need it.
     deal_type_id: Option<Uuid>,
@@ -163,7 +163,10 @@ pub struct ImportSpec {
     /// stage_entered_at, closed_at, loss_reason, note, competitor, and `custom.<key>` for each custom field.
     /// Of `stage_events`: case_id, activity, occurred_at (all three required), user, owner, amount,
     /// currency, title, client, source, loss_reason, note, competitor. Of `exchange_rates`: currency, day,
-    /// rate (all three required).
+    /// rate (all three required). Of `clients`: external_id, external_source, name, kind, type, class,
+    /// region, tags, consent, phones, emails, tax_id, and `custom.<key>`. Of `contacts`: client_external_id,
+    /// client, name (required), position, phones, emails. Of `users`: email (required), name, role,
+    /// position, department.
     #[schema(value_type = BTreeMap<String, ImportColumn>)]
     mapping: serde_json::Value,
     /// Value of the stage or activity column to `{"stage": key}`, `{"won": true}`, `{"lost": reason}` or
@@ -224,7 +227,8 @@ pub struct ImportTarget {
 ///
 /// Takes the file and answers at once; the import runs behind. A row's fault never stops the others:
 /// rejected rows are listed by `rejected.csv`. Repeating an import with the same external ids changes
-/// nothing. Rows go through the same gates as requests.
+/// nothing. Rows go through the same gates as requests. Imports of exchange rates need `catalogues:write`
+/// too, those of clients and contacts `clients:write`, those of users `users:write`.
 #[utoipa::path(tag = "Imports", operation_id = "createImport", security(("bearer" = ["imports:write"])),
     request_body(content = ImportForm, content_type = "multipart/form-data", description = "The file and its spec."),
     responses((status = 202, description = "The import, queued.", body = ImportBody)))]
@@ -239,6 +243,10 @@ pub async fn create(
     let upload = receive(&request, payload, app.import_limit, &["spec"]).await?;
     let digest = upload.digest();
     let spec: Spec = parse(&upload.part("spec")?).map_err(|problem| problem.at("body"))?;
+    if let Some(needed) = spec.kind.permission().filter(|one| !call.caller.may(*one)) {
+        let detail = format!("An import of {} needs {} too.", spec.kind.name(), needed.scope());
+        return Err(Problem::new("forbidden", detail));
+    }
     let (theirs, workspace_id) = (app.clone(), call.caller.workspace_id);
     let (mut text, spec, named) =
         block(move || Ok(fitted(&theirs, workspace_id, upload, spec))).await??;

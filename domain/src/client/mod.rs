@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::custom_field::Custom;
+use crate::{catalogue::NAME_LENGTH, custom_field::Custom, fault::Faults};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -45,6 +45,18 @@ pub struct ClientFacts {
     pub archived: bool,
     pub created_at: DateTime<Utc>,
     pub custom: Custom,
+}
+
+const MOST_TAGS: usize = 100;
+
+/// Notes the faults of segment tags.
+pub fn check_tags(faults: &mut Faults, pointer: &str, tags: &[String]) {
+    if tags.len() > MOST_TAGS {
+        faults.add(pointer, "too_many", format!("At most {MOST_TAGS} tags."));
+    }
+    for (index, tag) in tags.iter().enumerate().take(MOST_TAGS) {
+        faults.text(&format!("{pointer}/{index}"), tag, NAME_LENGTH);
+    }
 }
 
 /// More letters and digits than any taxpayer number has.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::custom_field::Entity;
+use crate::{access::Permission, custom_field::Entity};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -13,10 +13,23 @@ pub enum Kind {
     StageEvents,
     /// One row a rate: what a currency is worth from a day on.
     ExchangeRates,
+    /// One row a client.
+    Clients,
+    /// One row a person at a client.
+    Contacts,
+    /// One row a user.
+    Users,
 }
 
 impl Kind {
-    pub const ALL: &[Self] = &[Self::Deals, Self::StageEvents, Self::ExchangeRates];
+    pub const ALL: &[Self] = &[
+        Self::Deals,
+        Self::StageEvents,
+        Self::ExchangeRates,
+        Self::Clients,
+        Self::Contacts,
+        Self::Users,
+    ];
 
     /// As it stands in specs.
     pub fn name(self) -> &'static str {
@@ -24,6 +37,9 @@ impl Kind {
             Self::Deals => "deals",
             Self::StageEvents => "stage_events",
             Self::ExchangeRates => "exchange_rates",
+            Self::Clients => "clients",
+            Self::Contacts => "contacts",
+            Self::Users => "users",
         }
     }
 
@@ -40,7 +56,18 @@ impl Kind {
     pub fn entity(self) -> Option<Entity> {
         match self {
             Self::Deals => Some(Entity::Deal),
+            Self::Clients => Some(Entity::Client),
             _ => None,
+        }
+    }
+
+    /// What whoever starts the import needs beside the permission to import.
+    pub fn permission(self) -> Option<Permission> {
+        match self {
+            Self::Deals | Self::StageEvents => None,
+            Self::ExchangeRates => Some(Permission::CataloguesWrite),
+            Self::Clients | Self::Contacts => Some(Permission::ClientsWrite),
+            Self::Users => Some(Permission::UsersWrite),
         }
     }
 
@@ -80,6 +107,24 @@ impl Kind {
                 "competitor",
             ],
             Self::ExchangeRates => &["currency", "day", "rate"],
+            Self::Clients => &[
+                "external_id",
+                "external_source",
+                "name",
+                "kind",
+                "type",
+                "class",
+                "region",
+                "tags",
+                "consent",
+                "phones",
+                "emails",
+                "tax_id",
+            ],
+            Self::Contacts => {
+                &["client_external_id", "client", "name", "position", "phones", "emails"]
+            }
+            Self::Users => &["email", "name", "role", "position", "department"],
         }
     }
 
@@ -88,6 +133,9 @@ impl Kind {
             Self::Deals => &["external_id"],
             Self::StageEvents => &["case_id", "activity", "occurred_at"],
             Self::ExchangeRates => &["currency", "day", "rate"],
+            Self::Clients => &[],
+            Self::Contacts => &["name"],
+            Self::Users => &["email"],
         }
     }
 }

@@ -2,9 +2,12 @@
 
 mod amount;
 mod apply;
+mod clients;
 mod custom;
 mod deals;
 mod kind;
+mod matching;
+mod people;
 mod rate;
 mod row;
 mod spec;
@@ -13,9 +16,12 @@ mod synonyms;
 mod time;
 
 pub use apply::{Defaults, Named, Outcome, apply_deal, apply_event, arrange};
+pub use clients::{ClientRow, ContactRow};
 pub use custom::CustomCells;
 pub use deals::{DealRow, EventRow, Target};
 pub use kind::Kind;
+pub use matching::{Identities, Identity};
+pub use people::UserRow;
 pub use rate::RateRow;
 pub use row::Row;
 pub use spec::{Encoding, Mapped, Plan, Spec, StageTarget};

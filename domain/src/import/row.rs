@@ -5,8 +5,10 @@ use chrono::{DateTime, NaiveDate, Utc};
 use super::{
     Rejection,
     amount::plain,
+    clients::{ClientRow, ContactRow},
     deals::{DealRow, EventRow},
     kind::Kind,
+    people::UserRow,
     rate::RateRow,
     spec::Plan,
     time::{parse_date, parse_instant},
@@ -23,6 +25,9 @@ pub enum Row {
     Deal(DealRow),
     Event(EventRow),
     Rate(RateRow),
+    Client(ClientRow),
+    Contact(ContactRow),
+    User(UserRow),
 }
 
 impl Row {
@@ -32,6 +37,9 @@ impl Row {
             Self::Deal(row) => row.line,
             Self::Event(row) => row.line,
             Self::Rate(row) => row.line,
+            Self::Client(row) => row.line,
+            Self::Contact(row) => row.line,
+            Self::User(row) => row.line,
         }
     }
 
@@ -41,6 +49,9 @@ impl Row {
             Self::Deal(row) => row.rejection(fault),
             Self::Event(row) => row.rejection(fault),
             Self::Rate(row) => row.rejection(fault),
+            Self::Client(row) => row.rejection(fault),
+            Self::Contact(row) => row.rejection(fault),
+            Self::User(row) => row.rejection(fault),
         }
     }
 }
@@ -75,6 +86,9 @@ impl Plan {
             Kind::Deals => reader.deal(stages).map(Row::Deal),
             Kind::StageEvents => reader.event(stages).map(Row::Event),
             Kind::ExchangeRates => reader.rate().map(Row::Rate),
+            Kind::Clients => reader.client().map(Row::Client),
+            Kind::Contacts => reader.contact().map(Row::Contact),
+            Kind::Users => reader.user().map(Row::User),
         };
         match row {
             Some(row) if reader.faults.is_empty() => Ok(row),
@@ -93,6 +107,10 @@ pub(super) struct Reader<'a> {
 impl Reader<'_> {
     pub(super) fn reject(&mut self, field: &str, code: &str, reason: impl Into<String>) {
         self.faults.push(Rejection::new(self.line, field, code, reason));
+    }
+
+    pub(super) fn has_faults(&self) -> bool {
+        !self.faults.is_empty()
     }
 
     /// The same, for whoever has nothing then.

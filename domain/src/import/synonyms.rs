@@ -7,6 +7,9 @@ pub(super) fn names(kind: Kind, field: &str) -> &'static [&'static str] {
     match (kind, field) {
         (Kind::Deals | Kind::StageEvents, field) => of_deals(field),
         (Kind::ExchangeRates, field) => of_rates(field),
+        (Kind::Clients, field) => of_clients(field),
+        (Kind::Contacts, field) => of_contacts(field),
+        (Kind::Users, field) => of_users(field),
     }
 }
 
@@ -214,6 +217,159 @@ fn of_rates(field: &str) -> &'static [&'static str] {
             "дата курса",
         ],
         "rate" => &["rate", "exchange rate", "value", "курс", "курс валюты", "значение"],
+        _ => &[],
+    }
+}
+
+const PHONES: &[&str] = &[
+    "phones",
+    "phone",
+    "phone number",
+    "telephone",
+    "mobile",
+    "телефон",
+    "телефоны",
+    "номер телефона",
+];
+const EMAILS: &[&str] =
+    &["emails", "email", "e mail", "mail", "почта", "эл почта", "электронная почта", "адрес почты"];
+const POSITION: &[&str] = &["position", "job title", "title", "job", "должность"];
+const CLIENT: &[&str] = &[
+    "client",
+    "account",
+    "account name",
+    "customer",
+    "company",
+    "organisation",
+    "organization",
+    "client name",
+    "company name",
+    "клиент",
+    "контрагент",
+    "компания",
+    "организация",
+    "заказчик",
+];
+
+fn of_clients(field: &str) -> &'static [&'static str] {
+    match field {
+        "external_id" => &[
+            "external id",
+            "client id",
+            "account id",
+            "customer id",
+            "customer no",
+            "customer number",
+            "id",
+            "no",
+            "код клиента",
+            "ид клиента",
+            "номер клиента",
+            "код",
+            "ид",
+        ],
+        "external_source" => &["external source", "source system", "система"],
+        "name" => &[
+            "name",
+            "client",
+            "client name",
+            "account",
+            "account name",
+            "company",
+            "company name",
+            "customer",
+            "organisation",
+            "organization",
+            "наименование",
+            "название",
+            "клиент",
+            "контрагент",
+            "компания",
+            "организация",
+        ],
+        "kind" => &["kind", "legal status", "вид"],
+        "type" => &["type", "client type", "тип", "тип клиента"],
+        "class" => &["class", "category", "segment", "класс", "категория"],
+        "region" => {
+            &["region", "office location", "location", "city", "country", "регион", "город"]
+        }
+        "tags" => &["tags", "labels", "теги", "метки"],
+        "consent" => &["consent", "opt in", "согласие"],
+        "phones" => PHONES,
+        "emails" => EMAILS,
+        "tax_id" => &[
+            "tax id",
+            "tax number",
+            "vat number",
+            "vat id",
+            "vat",
+            "taxpayer number",
+            "инн",
+            "налоговый номер",
+        ],
+        _ => &[],
+    }
+}
+
+fn of_contacts(field: &str) -> &'static [&'static str] {
+    match field {
+        "client_external_id" => &[
+            "client external id",
+            "client id",
+            "account id",
+            "customer id",
+            "company id",
+            "код клиента",
+            "ид клиента",
+            "номер клиента",
+        ],
+        "client" => CLIENT,
+        "name" => &[
+            "name",
+            "full name",
+            "contact",
+            "contact name",
+            "person",
+            "фио",
+            "имя",
+            "контакт",
+            "контактное лицо",
+        ],
+        "position" => POSITION,
+        "phones" => PHONES,
+        "emails" => EMAILS,
+        _ => &[],
+    }
+}
+
+fn of_users(field: &str) -> &'static [&'static str] {
+    match field {
+        "email" => EMAILS,
+        "name" => &[
+            "name",
+            "full name",
+            "user",
+            "employee",
+            "sales agent",
+            "seller",
+            "фио",
+            "имя",
+            "сотрудник",
+            "пользователь",
+            "менеджер",
+        ],
+        "role" => &["role", "access", "роль", "доступ"],
+        "position" => POSITION,
+        "department" => &[
+            "department",
+            "team",
+            "office",
+            "regional office",
+            "unit",
+            "отдел",
+            "подразделение",
+            "команда",
+        ],
         _ => &[],
     }
 }

@@ -6,7 +6,7 @@ use voronka_integration_tests::{Api, TestServer};
 use crate::imports::{counts, expect, faults, import};
 
 /// A spec in which each field is the column of its name.
-fn spec(kind: &str, fields: &[&str]) -> Value {
+pub fn spec(kind: &str, fields: &[&str]) -> Value {
     let mapping: serde_json::Map<_, _> =
         fields.iter().map(|field| ((*field).to_owned(), json!({ "column": field }))).collect();
     json!({ "kind": kind, "mapping": mapping })

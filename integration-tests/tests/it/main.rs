@@ -20,6 +20,7 @@ mod feed;
 mod funnel_deck;
 mod funnel_forms;
 mod funnels;
+mod import_clients;
 mod import_custom;
 mod import_files;
 mod import_kinds;

@@ -23,6 +23,11 @@ pub fn change_custom(
     to_json(&custom_fields::change(unit, Entity::Client, &current, patch)?)
 }
 
+/// A client's values of custom fields.
+pub(crate) fn custom_of(client: &Client) -> Result<Custom> {
+    read(client.custom.clone())
+}
+
 fn read(json: Json) -> Result<Custom> {
     serde_json::from_value(json).map_err(|_| Error::Internal("client has bad custom fields".into()))
 }
@@ -32,14 +37,23 @@ pub(super) fn union(this: &Client, duplicate: &Client) -> Result<Json> {
     to_json(&read(this.custom.clone())?.or(read(duplicate.custom.clone())?))
 }
 
-/// Keeps the index of values beside the client; `before` is none for a new one.
-pub(super) fn index(unit: &mut Unit<'_>, before: Option<&Client>, row: &Client) -> Result<()> {
-    let custom = read(row.custom.clone())?;
-    match before {
-        None if custom.is_empty() => Ok(()),
-        Some(before) if before.custom == row.custom => Ok(()),
-        _ => custom_fields::index(unit, Entity::Client, &[(row.id, &custom)], before.is_none()),
+/// Keeps the index of values beside clients; a new one has none before it.
+pub(super) fn index(unit: &mut Unit<'_>, rows: &[(Option<&Client>, &Client)]) -> Result<()> {
+    let (mut fresh, mut changed) = (Vec::new(), Vec::new());
+    for (before, row) in rows {
+        let custom = custom_of(row)?;
+        match before {
+            None if custom.is_empty() => {}
+            None => fresh.push((row.id, custom)),
+            Some(before) if before.custom == row.custom => {}
+            Some(_) => changed.push((row.id, custom)),
+        }
     }
+    for (values, fresh) in [(fresh, true), (changed, false)] {
+        let values: Vec<_> = values.iter().map(|(id, custom)| (*id, custom)).collect();
+        custom_fields::index(unit, Entity::Client, &values, fresh)?;
+    }
+    Ok(())
 }
 
 impl Client {

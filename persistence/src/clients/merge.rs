@@ -47,7 +47,7 @@ pub fn merge(
     )
     .set(&row)
     .execute(unit.tenant.conn)?;
-    custom::index(unit, Some(&this), &row)?;
+    custom::index(unit, &[(Some(&this), &row)])?;
     unit.events.push(NewEvent {
         event_type: "client.merged",
         object_id: id,

@@ -17,7 +17,7 @@ use uuid::Uuid;
 use voronka_domain::client::name;
 
 pub use custom::change_custom;
-pub(crate) use custom::facts;
+pub(crate) use custom::{custom_of, facts};
 pub use facets::{Facet, facets};
 pub use merge::{history, merge};
 
@@ -25,7 +25,7 @@ use crate::{
     Error, Result, Statement, Store, Tenant, Unit,
     catalogues::check_version,
     list::{Field, Kind, Page, Query, Spec},
-    noun::noun,
+    noun::{noun, save_all},
     schema::clients,
     unit::raw,
 };
@@ -92,6 +92,32 @@ impl Client {
 }
 
 noun!(clients, Client, "client", custom::index);
+save_all!(
+    clients,
+    Client,
+    "client",
+    [
+        name,
+        kind,
+        client_type,
+        class,
+        region,
+        tags,
+        consent,
+        phones,
+        emails,
+        tax_id,
+        external_source,
+        external_id,
+        archived,
+        merged_into,
+        version,
+        updated_at,
+        name_key,
+        custom,
+    ],
+    custom::index
+);
 
 pub const LIST: Spec = Spec {
     table: "clients",
@@ -234,6 +260,21 @@ pub(crate) fn all_meant(unit: &mut Unit<'_>, ids: Vec<Uuid>) -> Result<BTreeMap<
         .sql(") ORDER BY id FOR KEY SHARE")
         .load(unit.tenant.conn)?;
     Ok(rows.into_iter().filter_map(|(id, survivor)| Some((id, survivor?))).collect())
+}
+
+/// The clients that some mean, themselves or others that they have become part of, without those out of use.
+pub(crate) fn all_in_use(unit: &mut Unit<'_>, ids: Vec<Uuid>) -> Result<BTreeMap<Uuid, Uuid>> {
+    let survivors = all_meant(unit, ids.clone())?;
+    let meant = |id: &Uuid| survivors.get(id).copied().unwrap_or(*id);
+    let in_use: Vec<Uuid> = unit
+        .tenant
+        .rows(raw::<SqlUuid>("id"), "clients")
+        .sql(" AND NOT archived AND id = ANY(")
+        .bind(ids.iter().map(meant).collect::<Vec<_>>())
+        .sql(")")
+        .load(unit.tenant.conn)?;
+    let pairs = ids.iter().map(|id| (*id, meant(id)));
+    Ok(pairs.filter(|(_, meant)| in_use.contains(meant)).collect())
 }
 
 impl Store {

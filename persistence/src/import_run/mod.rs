@@ -2,8 +2,11 @@
 //! neither doubles nor loses a row.
 
 mod cases;
+mod clients;
+mod contacts;
 mod deals;
 mod rates;
+mod users;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -25,7 +28,9 @@ use voronka_domain::{
 };
 
 use crate::{
-    Answer, Error, Result, Store, Unit, clients, custom_fields, deal_types,
+    Answer, Error, Result, Store, Unit,
+    clients::facts,
+    custom_fields, deal_types,
     deals::{Recordable, Stored, lock_external},
     exchange_rates,
     import_names::{Names, Wanted},
@@ -199,6 +204,9 @@ impl Store {
         });
         if written.is_err() {
             names.forget();
+        } else if plan.spec.kind == Kind::Users {
+            // Callers are kept for some seconds, and this may change what one may do or see.
+            self.forget_callers();
         }
         written.map(|_| after)
     }
@@ -243,8 +251,23 @@ fn take(
     match plan.spec.kind {
         Kind::Deals => Run::new(unit, plan, import_id, names)?.deals(rows, tally),
         Kind::ExchangeRates => rates::take(unit, rows, tally),
+        Kind::Clients => clients::take(unit, plan, names, rows, tally),
+        Kind::Contacts => contacts::take(unit, plan, names, rows, tally),
+        Kind::Users => users::take(unit, names, rows, tally),
         Kind::StageEvents => Err(Error::Internal("events are put aside first".to_owned())),
     }
+}
+
+/// Pairs of what was and what is: those that are new, and those that were there.
+fn parted<T>(pairs: Vec<(Option<T>, T)>) -> (Vec<T>, Vec<(T, T)>) {
+    let (mut fresh, mut there) = (Vec::new(), Vec::new());
+    for (before, after) in pairs {
+        match before {
+            None => fresh.push(after),
+            Some(before) => there.push((before, after)),
+        }
+    }
+    (fresh, there)
 }
 
 /// Keeps the rows of an event log until all of their cases' rows are there.
@@ -378,7 +401,7 @@ impl<'r, 'c> Run<'r, 'c> {
         if looks(&self.process) || stored.iter().any(|stored| looks(&stored.process)) {
             let there = stored.iter().filter_map(|stored| stored.deal.client_id);
             let ids = self.names.clients(wanted).into_iter().chain(there).collect();
-            self.clients = clients::facts(&mut self.unit.tenant, ids)?;
+            self.clients = facts(&mut self.unit.tenant, ids)?;
             self.clients.extend(self.names.new_clients(self.unit.now)?);
         }
         Ok(())

@@ -211,7 +211,7 @@ impl ClientPatch {
             }
         }
         if let Some(tags) = self.tags {
-            check_tags(&mut faults, &tags);
+            client::check_tags(&mut faults, "/tags", &tags);
             row.tags = tags;
         }
         if let Some(phones) = self.phones {
@@ -244,15 +244,6 @@ fn read_tax_id(faults: &mut Faults, text: &str) -> Option<String> {
         faults.add("/tax_id", "invalid_tax_id", "1 to 32 letters and digits.");
     }
     tax_id
-}
-
-fn check_tags(faults: &mut Faults, tags: &[String]) {
-    if tags.len() > 100 {
-        faults.add("/tags", "too_many", "At most 100 tags.");
-    }
-    for (index, tag) in tags.iter().enumerate().take(100) {
-        faults.text(&format!("/tags/{index}"), tag, catalogue::NAME_LENGTH);
-    }
 }
 
 page_of!(ClientPage, ClientBody);

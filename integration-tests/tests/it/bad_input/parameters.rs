@@ -299,6 +299,10 @@ fn imports(world: &World) -> Vec<Bad> {
     let mapping = |field: &str, value: Value, pointer| {
         spec("mapping", json!({ "external_id": { "column": "id" }, field: value }), pointer)
     };
+    let thing = |kind: &str, mapping: Value, pointer| {
+        let spec = json!({ "kind": kind, "mapping": mapping }).to_string();
+        raw(multipart(&[("spec", spec.as_bytes()), ("file", FILE)]), pointer)
+    };
     let map = |target: Value, pointer| spec("stage_map", json!({ "x": target }), pointer);
     let json = |text: &str| raw(multipart(&[("spec", text.as_bytes()), ("file", FILE)]), "");
     let huge = vec![b'a'; 20_001];
@@ -312,6 +316,15 @@ fn imports(world: &World) -> Vec<Bad> {
         preview(&[("deal_type_id", b"x"), ("file", FILE)], "/deal_type_id"),
         preview(&[("kind", b"deals")], "/file"),
         spec("kind", json!("moons"), "/kind"),
+        spec("kind", json!("clients"), "/deal_type_id"),
+        thing("contacts", json!({ "client": { "column": "id" } }), "/mapping/name"),
+        thing("contacts", json!({ "name": { "column": "moon" } }), "/mapping/name/column"),
+        thing("clients", json!({ "email": { "column": "id" } }), "/mapping/email"),
+        thing("clients", json!({ "custom.moon": { "column": "id" } }), "/mapping/custom.moon"),
+        thing("users", json!({ "name": { "column": "id" } }), "/mapping/email"),
+        thing("users", json!({ "custom.moon": { "column": "id" } }), "/mapping/custom.moon"),
+        mapping("custom.moon", json!({ "column": "id" }), "/mapping/custom.moon"),
+        mapping("custom.", json!({ "column": "id" }), "/mapping/custom."),
         spec("deal_type_id", json!(NOBODY), "/deal_type_id"),
         spec("deal_type_id", json!(null), "/deal_type_id"),
         spec("mapping", json!({}), "/mapping/external_id"),
