@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use diesel::prelude::*;
+use diesel::{prelude::*, upsert::excluded};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 use voronka_domain::{
@@ -21,8 +21,9 @@ use super::{
     trail,
 };
 use crate::{
-    Error, Result, Unit, custom_fields,
+    Error, Result, Statement, Unit, custom_fields,
     events::NewEvent,
+    noun::excluded_columns,
     schema::{deals, stage_visits},
     unit::to_json,
     words::to_word,
@@ -154,22 +155,20 @@ fn one(unit: &mut Unit<'_>, deal: Recordable) -> Result<()> {
 
 fn many(unit: &mut Unit<'_>, deals: Vec<Recordable>) -> Result<()> {
     let (now, workspace_id) = (unit.now, unit.tenant.workspace_id);
-    let (mut fresh, mut visits) = (Vec::new(), Vec::new());
+    let (mut fresh, mut changed) = (Vec::new(), Vec::new());
+    let (mut visits, mut ended) = (Vec::new(), Vec::new());
     let closed = deals.iter().filter_map(Recordable::closes).collect();
     index_custom_fields(unit, &deals)?;
     for deal in deals {
         note(unit, &deal.ledger, &deal.actors)?;
         visits.extend(deal.visits(workspace_id)?);
         let Ledger { deal, before, left, .. } = deal.ledger;
-        if let Some((sequence, left)) = left {
-            leave(unit, deal.id, sequence, left)?;
-        }
+        ended.extend(left.map(|(sequence, left)| (deal.id, sequence, left)));
         let row = DealRow::of(workspace_id, deal, now);
-        match before {
-            Some(before) => update(unit, row, before.sequence)?,
-            None => fresh.push(row),
-        }
+        if before.is_some() { changed.push(row) } else { fresh.push(row) }
     }
+    leave(unit, ended)?;
+    update(unit, changed)?;
     insert(unit, fresh, visits)?;
     trail::keep(unit, closed)
 }
@@ -254,26 +253,87 @@ fn visit_row(
     }
 }
 
-fn leave(unit: &mut Unit<'_>, deal_id: Uuid, sequence: i32, left: Left) -> Result<()> {
-    diesel::update(
-        stage_visits::table
-            .filter(stage_visits::workspace_id.eq(unit.tenant.workspace_id))
-            .filter(stage_visits::deal_id.eq(deal_id))
-            .filter(stage_visits::sequence.eq(sequence)),
+/// Ends segments of visits, by deal and sequence.
+fn leave(unit: &mut Unit<'_>, ended: Vec<(Uuid, i32, Left)>) -> Result<()> {
+    if ended.is_empty() {
+        return Ok(());
+    }
+    let of = |left: &Left| (left.at, to_word(&left.end));
+    let (ids, sequences): (Vec<Uuid>, Vec<i32>) =
+        ended.iter().map(|(id, sequence, _)| (*id, *sequence)).unzip();
+    let (times, ends): (Vec<DateTime<Utc>>, Vec<String>) =
+        ended.iter().map(|(_, _, left)| of(left)).unzip();
+    Statement::command(
+        "UPDATE stage_visits SET left_at = ended.at, ended_by = ended.by FROM unnest(",
     )
-    .set((stage_visits::left_at.eq(left.at), stage_visits::ended_by.eq(to_word(&left.end))))
+    .bind(ids)
+    .sql(", ")
+    .bind(sequences)
+    .sql(", ")
+    .bind(times)
+    .sql(", ")
+    .bind(ends)
+    .sql(") AS ended(deal_id, sequence, at, by) WHERE stage_visits.workspace_id = ")
+    .bind(unit.tenant.workspace_id)
+    .sql(" AND stage_visits.deal_id = ended.deal_id AND stage_visits.sequence = ended.sequence")
     .execute(unit.tenant.conn)?;
     Ok(())
 }
 
-fn update(unit: &mut Unit<'_>, row: DealRow, seen: i32) -> Result<()> {
-    let updated = diesel::update(
-        deals::table
-            .filter(deals::workspace_id.eq(unit.tenant.workspace_id))
-            .filter(deals::id.eq(row.id))
-            .filter(deals::sequence.eq(seen)),
-    )
-    .set(&row)
-    .execute(unit.tenant.conn)?;
-    if updated == 0 { Err(Error::Overtaken) } else { Ok(()) }
+/// Writes the rows over those that are there. These are locked; one that has come further all the same was
+/// changed by somebody else.
+fn update(unit: &mut Unit<'_>, rows: Vec<DealRow>) -> Result<()> {
+    use diesel::query_dsl::methods::FilterDsl;
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let updated = diesel::insert_into(deals::table)
+        .values(&rows)
+        .on_conflict((deals::workspace_id, deals::id))
+        .do_update()
+        .set(excluded_columns!(
+            deals,
+            DealRow,
+            [workspace_id, id, created_at],
+            [
+                deal_type_id,
+                version_id,
+                title,
+                client_id,
+                owner_id,
+                amount,
+                currency,
+                base_amount,
+                source_id,
+                lead_temperature,
+                expected_close_on,
+                external_source,
+                external_id,
+                status,
+                stage_id,
+                position,
+                depth,
+                hold_reason,
+                hold_resume_on,
+                hold_since,
+                loss_reason_id,
+                loss_note,
+                competitor_id,
+                opened_at,
+                closed_at,
+                visit,
+                visit_entered_at,
+                visit_held_seconds,
+                segment,
+                segment_entered_at,
+                reopened,
+                sequence,
+                last_occurred_at,
+                updated_at,
+                custom,
+            ]
+        ))
+        .filter(deals::sequence.lt(excluded(deals::sequence)))
+        .execute(unit.tenant.conn)?;
+    if updated == rows.len() { Ok(()) } else { Err(Error::Overtaken) }
 }
