@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
+    calendar::Calendar,
     catalogue::NAME_LENGTH,
     condition::Schema,
     fault::{Faults, Refusal},
@@ -63,17 +64,16 @@ pub struct Stage {
     pub goal: Option<String>,
     /// Chance, 0..1, that a deal in this stage will be won.
     pub probability: Decimal,
-    /// How long a deal may stay before it is overdue, in days.
+    /// How long a deal may stay before it is overdue, in working days.
     pub norm_days: Option<Decimal>,
     /// What must be true to leave the stage forwards.
     pub gate: Vec<Requirement>,
 }
 
 impl Stage {
-    /// The norm in seconds, of days of 24 hours.
-    pub fn norm_seconds(&self) -> Option<i64> {
-        let seconds = self.norm_days?.checked_mul(Decimal::from(86_400))?;
-        i64::try_from(seconds.trunc()).ok()
+    /// The norm in seconds of working time.
+    pub fn norm_seconds(&self, calendar: &Calendar) -> Option<i64> {
+        calendar.days(self.norm_days?)
     }
 }
 

@@ -67,6 +67,13 @@ pub fn lock(unit: &mut Unit<'_>, if_match: Option<i32>) -> Result<Workspace> {
     Ok(row)
 }
 
+/// The same for who has seen the calendar.
+pub fn lock_calendar(unit: &mut Unit<'_>, if_match: Option<i32>) -> Result<Workspace> {
+    let row = find(&mut unit.tenant, " FOR UPDATE")?;
+    check_version(if_match, row.calendar_version)?;
+    Ok(row)
+}
+
 /// For decisions over several rows of the workspace: one at a time until its transaction ends. Who has
 /// a row locked already cannot wait for another's row here, so that none wait for each other.
 pub(crate) fn one_at_a_time(tenant: &mut Tenant<'_>) -> Result<()> {

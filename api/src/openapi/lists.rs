@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use voronka_domain::access::Permission;
 use voronka_persistence::{
-    api_keys,
+    api_keys, calendar,
     catalogues::Catalogue,
     clients, contacts, custom_fields, deal_types, deals, departments, exchange_rates, imports,
     list::{DEFAULT_LIMIT, Field, Kind, MOST, MOST_VALUES, Spec},
@@ -25,6 +25,7 @@ pub fn spec(operation_id: &str) -> Option<&'static Spec> {
         "listLossReasons" => Catalogue::LossReasons.spec(),
         "listCustomFields" => &custom_fields::LIST,
         "listExchangeRates" => &exchange_rates::LIST,
+        "listHolidays" => &calendar::LIST,
         "listSegments" => &segments::LIST,
         "listDealTypes" => &deal_types::LIST,
         "listDeals" => &deals::LIST,

@@ -74,7 +74,7 @@ pub struct StageBody {
     #[schema(value_type = f64, example = 0.1)]
     #[serde(with = "super::number")]
     pub probability: Decimal,
-    /// Days that a deal may stay before it is overdue.
+    /// Working days that a deal may stay before it is overdue.
     #[schema(value_type = Option<f64>, example = 7)]
     #[serde(with = "super::number::option")]
     pub norm_days: Option<Decimal>,

@@ -2,6 +2,7 @@
 
 pub mod api_keys;
 pub mod auth;
+pub mod calendar;
 pub mod catalogue;
 pub mod clients;
 pub mod contacts;
@@ -33,6 +34,11 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
         .service(auth::revoke_token)
         .service(workspace::read)
         .service(workspace::update)
+        .service(calendar::read)
+        .service(calendar::replace)
+        .service(calendar::list_holidays)
+        .service(calendar::put_holidays)
+        .service(calendar::delete_holiday)
         .service(users::me)
         .service(users::list)
         .service(users::create)

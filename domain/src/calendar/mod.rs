@@ -12,6 +12,7 @@ mod zone;
 
 use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Tz;
+use rust_decimal::Decimal;
 
 pub use hours::{Hours, Interval, Span, WEEKDAYS, Week};
 
@@ -239,5 +240,11 @@ impl Calendar {
     /// The length of a working day: the mean of the weekdays that are worked.
     pub fn day_seconds(&self) -> i64 {
         self.day_seconds
+    }
+
+    /// Seconds of so many working days.
+    pub fn days(&self, days: Decimal) -> Option<i64> {
+        let seconds = days.checked_mul(Decimal::from(self.day_seconds))?;
+        i64::try_from(seconds.trunc()).ok()
     }
 }

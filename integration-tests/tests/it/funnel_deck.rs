@@ -14,6 +14,23 @@ pub const STAGES: [&str; 5] = ["a", "b", "c", "d", "e"];
 pub const CHANCES: [i64; 5] = [1, 2, 4, 6, 8];
 pub const NORM_DAYS: i64 = 12;
 
+/// Seconds of Monday to Friday, 09:00 to 18:00 in Amsterdam, from one instant of these years to another.
+pub fn office(from: i64, to: i64) -> i64 {
+    // Clocks went on on 30 March 2025, and back on 26 October.
+    let clock = |at: i64| if (1_743_296_400..1_761_440_400).contains(&at) { 7_200 } else { 3_600 };
+    let (mut seconds, mut day) = (0, from.div_euclid(DAY) - 1);
+    while day * DAY < to + DAY {
+        let nine = day * DAY + 9 * 3_600;
+        let (opens, closes) = (nine - clock(nine), nine + 9 * 3_600 - clock(nine));
+        // The first of January 1970 was a Thursday.
+        if (day + 3).rem_euclid(7) < 5 {
+            seconds += (closes.min(to) - opens.max(from)).max(0);
+        }
+        day += 1;
+    }
+    seconds
+}
+
 /// Numbers that are the same in every run.
 pub struct Chance(u64);
 
@@ -78,6 +95,15 @@ impl Card {
             .iter()
             .map(|(from, to)| (to.unwrap_or(until).min(until) - (*from).max(stay.from)).max(0));
         until - stay.from - held.sum::<i64>()
+    }
+
+    /// Office seconds of a stay up to an instant, without those on hold.
+    pub fn worked_in_office(&self, stay: &Stay, until: i64) -> i64 {
+        let held = self
+            .holds
+            .iter()
+            .map(|(from, to)| office((*from).max(stay.from), to.unwrap_or(until).min(until)));
+        office(stay.from, until) - held.sum::<i64>()
     }
 
     fn leave(&mut self, at: i64) {
@@ -341,7 +367,8 @@ impl Deck {
             json!({
                 "stage_key": key, "deals": found.len(), "amount": money(cents),
                 "weighted_amount": money(cents * CHANCES[k] / 10),
-                "overdue": ages.iter().filter(|age| **age > NORM_DAYS * DAY).count(),
+                "overdue": found.iter()
+                    .filter(|(card, stay)| card.worked_in_office(stay, at) > NORM_DAYS * 9 * 3_600).count(),
                 "held": found.iter().filter(|(card, _)| held(card)).count(),
                 "median_age_seconds": median(ages),
             })

@@ -435,6 +435,11 @@ async fn time_on_hold_does_not_age() {
         .map(|stage| stage["median_seconds"].as_f64().unwrap())
         .collect();
     assert_eq!(medians, [9.0 * 86_400.0, 4.0 * 86_400.0]);
+    // The norm of 6 days of 9 hours is used up by the 23rd, and exceeded when work begins in Amsterdam.
+    for (at, overdue) in [("2025-01-23T08:00:00Z", 0), ("2025-01-23T08:00:01Z", 1)] {
+        let report = open(api, &deal_type, &format!("as_of={at}")).await;
+        assert_eq!(report["stages"][0]["overdue"], overdue, "{at}");
+    }
     for (day, stage, age, held, overdue) in [
         (2, 0, 1.0, 0, 0),
         (10, 0, 2.0, 1, 0),

@@ -3,6 +3,7 @@
 
 mod access;
 mod bad_input;
+mod calendar;
 mod clients;
 mod concurrency;
 mod conditions;

@@ -1,11 +1,12 @@
 //! The visits of a deal to its stages.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use diesel::{
     RunQueryDsl,
-    sql_types::{BigInt, Integer, Nullable, SmallInt, Text, Timestamptz, Uuid as SqlUuid},
+    sql_types::{Array, BigInt, Integer, Nullable, SmallInt, Text, Timestamptz, Uuid as SqlUuid},
 };
 use uuid::Uuid;
+use voronka_domain::calendar::Calendar;
 
 use crate::{Result, Statement, Tenant, unit::raw};
 
@@ -15,7 +16,10 @@ type VisitTypes = (
     Nullable<Timestamptz>,
     Nullable<Text>,
     BigInt,
+    (Nullable<Array<Timestamptz>>, Nullable<Array<Timestamptz>>),
 );
+
+type Instants = Option<Vec<DateTime<Utc>>>;
 
 /// A whole visit of a deal to a stage, its segments put together.
 #[derive(Debug, Clone, diesel::Queryable)]
@@ -25,6 +29,17 @@ pub struct DealVisit {
     pub left_at: Option<DateTime<Utc>>,
     pub direction: Option<String>,
     pub held_seconds: i64,
+    /// The parts of it that were not on hold: when they began, and when they ended or now.
+    parts: (Instants, Instants),
+}
+
+impl DealVisit {
+    /// Working time of the visit up to now, without time on hold.
+    pub fn working_time(&self, calendar: &Calendar) -> TimeDelta {
+        let (from, to) = &self.parts;
+        let parts = from.iter().flatten().zip(to.iter().flatten());
+        parts.map(|(from, to)| calendar.working_time(*from, *to)).sum()
+    }
 }
 
 /// The visits of a deal, the first one first.
@@ -40,7 +55,13 @@ pub fn visits(
     );
     let visits = Statement::select(selection)
         .bind(now)
-        .sql(") - entered_at)) FILTER (WHERE held), 0)::bigint FROM stage_visits WHERE workspace_id = ")
+        .sql(
+            ") - entered_at)) FILTER (WHERE held), 0)::bigint, \
+             array_agg(entered_at ORDER BY sequence) FILTER (WHERE NOT held), \
+             array_agg(coalesce(left_at, ",
+        )
+        .bind(now)
+        .sql(") ORDER BY sequence) FILTER (WHERE NOT held) FROM stage_visits WHERE workspace_id = ")
         .bind(tenant.workspace_id)
         .sql(" AND deal_id = ")
         .bind(deal_id)

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use rust_decimal::Decimal;
 use uuid::Uuid;
 use voronka_domain::{
+    calendar::Calendar,
     deal::Status,
     funnel::{Count, Progress},
     process::Process,
@@ -30,7 +31,7 @@ struct Aligned {
     place: i16,
     /// Of the stage of the current process.
     key: String,
-    norm_seconds: i64,
+    norm_days: Option<Decimal>,
 }
 
 impl Alignment {
@@ -46,7 +47,7 @@ impl Alignment {
                     position: stage.position,
                     place,
                     key: process.at(place).map(|stage| stage.key.clone()).unwrap_or_default(),
-                    norm_seconds: stage.norm_seconds().unwrap_or(i64::MAX),
+                    norm_days: stage.norm_days,
                 });
             }
         }
@@ -60,6 +61,15 @@ impl Alignment {
         found.map_or(position, |stage| stage.place)
     }
 
+    /// Version, position and norm in seconds of working time of the stages that have one.
+    pub(super) fn norms(&self, calendar: &Calendar) -> Vec<(Uuid, i16, i64)> {
+        let stages = self.stages.iter();
+        let norm = |stage: &Aligned| {
+            Some((stage.version, stage.position, calendar.days(stage.norm_days?)?))
+        };
+        stages.filter_map(norm).collect()
+    }
+
     pub(super) fn progress(
         &self,
         version: Uuid,
@@ -71,7 +81,7 @@ impl Alignment {
         Progress { depth: place(depth), position: place(position), status }
     }
 
-    /// `stage(version_id, position, place, key, norm)` as a table of the statement.
+    /// `stage(version_id, position, place, key)` as a table of the statement.
     pub(super) fn join<S>(
         &self,
         statement: Statement<S>,
@@ -79,7 +89,6 @@ impl Alignment {
         version: &str,
         position: &str,
     ) -> Statement<S> {
-        let norms = self.stages.iter().map(|stage| Decimal::from(stage.norm_seconds).to_string());
         statement
             .sql(format!(" {join} unnest("))
             .bind(self.stages.iter().map(|stage| stage.version).collect::<Vec<_>>())
@@ -89,10 +98,8 @@ impl Alignment {
             .bind(self.stages.iter().map(|stage| stage.place).collect::<Vec<_>>())
             .sql(", ")
             .bind(self.stages.iter().map(|stage| stage.key.clone()).collect::<Vec<_>>())
-            .sql(", ")
-            .bind(norms.collect::<Vec<_>>())
             .sql(format!(
-                "::text[]) AS stage(version_id, position, place, key, norm) \
+                ") AS stage(version_id, position, place, key) \
                  ON stage.version_id = {version} AND stage.position = {position}"
             ))
     }

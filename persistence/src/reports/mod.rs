@@ -6,6 +6,7 @@ pub mod closed;
 pub mod durations;
 pub mod losses;
 pub mod open;
+pub mod overdue;
 mod segmented;
 
 use chrono::{DateTime, Utc};

@@ -9,7 +9,10 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 use voronka_domain::{access::Visibility, funnel::OpenCount};
 
-use super::{Alignment, Group, GroupBy, Segments, behind};
+use super::{
+    Alignment, Group, GroupBy, Segments, behind,
+    overdue::{OVERDUE, Overdue},
+};
 use crate::{Raw, Result, Statement, Tenant, deals::owned_by};
 
 type OpenTypes = (
@@ -20,7 +23,6 @@ type OpenTypes = (
 );
 type OpenRow = ((Option<String>, i16), (i64, Decimal, Option<Decimal>), (i64, i64), Option<f64>);
 
-const OVERDUE: &str = "age.seconds > stage.norm::float8";
 const HELD: &str = "v.held";
 
 /// Which deals, and when.
@@ -30,6 +32,7 @@ pub struct Moment {
     pub as_of: DateTime<Utc>,
     /// They hold now or not, whatever the instant.
     pub segments: Segments,
+    pub overdue: Overdue,
 }
 
 fn key(group_by: Option<GroupBy>) -> String {
@@ -45,14 +48,14 @@ fn segments<S>(
     moment: &Moment,
     group_by: Option<GroupBy>,
 ) -> Statement<S> {
-    let &Moment { deal_type_id, as_of, ref segments } = moment;
+    let &Moment { deal_type_id, as_of, ref segments, ref overdue } = moment;
     let statement = statement.sql(
         " FROM stage_visits v JOIN deals ON deals.workspace_id = v.workspace_id AND deals.id = v.deal_id",
     );
     // A deal of an untracked type is in no stage; it is open all the same.
     let statement = alignment.join(statement, "LEFT JOIN", "v.version_id", "v.position");
-    let statement = segments
-        .join(statement, group_by)
+    let statement = overdue.join(segments.join(statement, group_by));
+    let statement = statement
         .sql(", LATERAL (SELECT extract(epoch FROM ")
         .bind(as_of)
         .sql(" - v.visit_entered_at)::float8 - v.visit_held_seconds - CASE WHEN v.held THEN extract(epoch FROM ")

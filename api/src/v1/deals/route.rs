@@ -1,12 +1,13 @@
 //! Where a deal may go, where it has been, and what is awaited.
 
 use actix_web::get;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 use voronka_domain::{
     Fault,
+    calendar::Calendar,
     process::Stage,
     transition::{self, Available, Facts},
 };
@@ -160,6 +161,8 @@ pub struct RouteVisit {
     pub direction: Option<String>,
     /// Seconds in the stage up to now, those on hold left out.
     pub seconds: i64,
+    /// Working seconds among them, by the workspace's calendar.
+    pub working_seconds: i64,
     /// Seconds on hold.
     pub held_seconds: i64,
 }
@@ -178,7 +181,7 @@ pub struct RouteStage {
     #[schema(example = "current")]
     pub state: String,
     pub visits: Vec<RouteVisit>,
-    /// Longer here than the stage's norm.
+    /// Longer here than the stage's norm, in working time.
     pub overdue: bool,
     /// What is still required to leave the stage forwards.
     pub awaits: Vec<Obstacle>,
@@ -213,7 +216,9 @@ pub async fn route_map(call: Call<DealsRead>, id: Id) -> Responded {
         Ok(Reply::ok(RouteMap {
             deal_id: stored.deal.id,
             status: to_word(&stored.deal.status),
-            stages: stages.map(|stage| route_stage(&stored, stage, &visits, &facts)).collect(),
+            stages: stages
+                .map(|stage| route_stage(&stored, stage, &visits, &facts, &caller.calendar))
+                .collect(),
         }))
     })
     .await
@@ -224,18 +229,21 @@ fn route_stage(
     stage: &Stage,
     visits: &[DealVisit],
     facts: &Facts<'_>,
+    calendar: &Calendar,
 ) -> RouteStage {
     let deal = &stored.deal;
     let here = deal.stage.as_ref().is_some_and(|at| at.position == stage.position);
-    let visits: Vec<_> = visits
-        .iter()
-        .filter(|visit| visit.stage.0 == Some(stage.id))
+    let here_now = |visit: &&DealVisit| visit.left_at.is_none();
+    let own = visits.iter().filter(|visit| visit.stage.0 == Some(stage.id));
+    let age = own.clone().next_back().filter(here_now).map(|visit| visit.working_time(calendar));
+    let visits: Vec<_> = own
         .map(|visit| RouteVisit {
             entered_at: visit.entered_at,
             left_at: visit.left_at,
             direction: visit.direction.clone(),
             seconds: (visit.left_at.unwrap_or(facts.now) - visit.entered_at).num_seconds()
                 - visit.held_seconds,
+            working_seconds: visit.working_time(calendar).num_seconds(),
             held_seconds: visit.held_seconds,
         })
         .collect();
@@ -246,8 +254,7 @@ fn route_stage(
         _ if deal.depth > stage.position => "skipped",
         _ => "ahead",
     };
-    let norm = stage.norm_seconds();
-    let age = visits.last().filter(|visit| visit.left_at.is_none()).map(|visit| visit.seconds);
+    let norm = stage.norm_seconds(calendar);
     let unmet = transition::unmet(deal, facts, stage.position, stage.position + 1);
     RouteStage {
         stage_id: stage.id,
@@ -256,7 +263,7 @@ fn route_stage(
         position: stage.position,
         goal: stage.goal.clone(),
         state: state.to_owned(),
-        overdue: age.zip(norm).is_some_and(|(age, norm)| age > norm),
+        overdue: age.zip(norm).is_some_and(|(age, norm)| age > TimeDelta::seconds(norm)),
         visits,
         awaits: if deal.is_open() { unmet.into_iter().map(Into::into).collect() } else { vec![] },
     }

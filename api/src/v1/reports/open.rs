@@ -15,8 +15,9 @@ use voronka_domain::{
 use voronka_persistence::{
     Caller, Error, Tenant, now,
     reports::{
-        Alignment, GroupBy, Segments, Wanted,
+        Alignment, GroupBy, Wanted,
         open::{self, Figure, Moment, What},
+        overdue::Overdue,
     },
 };
 
@@ -89,8 +90,17 @@ impl Request {
         }
     }
 
-    fn moment(&self, segments: Segments) -> Moment {
-        Moment { deal_type_id: self.deal_type_id, as_of: self.as_of, segments }
+    fn moment(
+        &self,
+        tenant: &mut Tenant<'_>,
+        app: &App,
+        caller: &Caller,
+        alignment: &Alignment,
+    ) -> Result<Moment, Error> {
+        let &Self { deal_type_id, as_of, .. } = self;
+        let segments = self.segments.load(&app.store, tenant)?;
+        let overdue = Overdue::load(tenant, alignment, &caller.calendar, as_of)?;
+        Ok(Moment { deal_type_id, as_of, segments, overdue })
     }
 }
 
@@ -153,9 +163,10 @@ pub async fn open_funnel_deals(call: Call<DealsRead>) -> Responded {
     let what = parameters.word("figure", FIGURES).unwrap_or(What::Deals);
     let format = parameters.format(TABLES, &call.accept)?;
     let query = parameters.finish_with(query)?;
+    let caller = call.caller.clone();
     behind::answer(call, format, query, move |tenant, app| {
         let alignment = Alignment::load(&app.store, tenant, request.deal_type_id)?;
-        let moment = request.moment(request.segments.load(&app.store, tenant)?);
+        let moment = request.moment(tenant, app, &caller, &alignment)?;
         let position = match stage_key {
             Some(key) => Some(behind::position(&alignment, Some(&key))?),
             None => None,
@@ -172,7 +183,7 @@ fn render<'a>(
     request: &'a Request,
 ) -> Result<Report<'a>, Error> {
     let alignment = Alignment::load(&app.store, tenant, request.deal_type_id)?;
-    let moment = request.moment(request.segments.load(&app.store, tenant)?);
+    let moment = request.moment(tenant, app, caller, &alignment)?;
     let count = |tenant: &mut Tenant<'_>, group_by| {
         open::counts(tenant, &caller.visibility, &alignment, &moment, group_by)
     };

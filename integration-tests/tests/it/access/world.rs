@@ -53,6 +53,9 @@ fn all() -> Vec<Operation> {
             if path.contains("/by-external-id/{source}/{external_id}") {
                 names = &["source", "external_id"];
             }
+            if path.ends_with("/holidays/{day}") {
+                names = &["day"];
+            }
             let known = |parameter: &&Value| {
                 parameter["name"].as_str().is_some_and(|name| names.contains(&name))
             };
@@ -139,6 +142,15 @@ impl World {
         let deal = new("/v1/deals", body).await;
         let custom_field = new("/v1/custom-fields", a_field()).await;
         let exchange_rate = new("/v1/exchange-rates", a_rate()).await;
+        admin
+            .send(
+                Method::PUT,
+                "/v1/workspace/holidays",
+                &[],
+                Some(a_holiday("2026-12-25").to_string().into_bytes()),
+            )
+            .await
+            .expect(200);
         let segment = new("/v1/segments", a_segment("deal")).await;
         let client_segment = new("/v1/segments", a_segment("client")).await;
         let world = Self {
@@ -269,6 +281,10 @@ fn a_rate() -> Value {
     json!({ "currency": "USD", "day": day, "rate": "0.9" })
 }
 
+fn a_holiday(day: &str) -> Value {
+    json!({ "from": day, "to": day, "holidays": [{ "day": day, "name": "Holiday" }] })
+}
+
 fn a_deal(own: &World) -> Value {
     json!({ "title": "New", "deal_type_id": own.deal_type, "owner_id": own.user })
 }
@@ -284,6 +300,15 @@ fn a_segment(entity: &str) -> Value {
 const CASES: &[Case] = &[
     case("getWorkspace", Whose::Own, Send::Nothing),
     case("updateWorkspace", Whose::Own, Send::Json(renamed)),
+    case("getWorkingCalendar", Whose::Own, Send::Nothing),
+    case(
+        "putWorkingCalendar",
+        Whose::Own,
+        Send::Json(|_| json!({ "hours": { "monday": [{ "from": "08:00", "to": "16:30" }] } })),
+    ),
+    list("listHolidays"),
+    case("putHolidays", Whose::Own, Send::Json(|_| a_holiday("2027-12-25"))),
+    case("deleteHoliday", Whose::Own, Send::Nothing),
     case("getMe", Whose::Own, Send::Nothing),
     list("listUsers"),
     new("createUser", |_| json!({ "name": "New", "role": "analyst" })),
@@ -441,9 +466,11 @@ pub async fn call(
     let path = match case.whose {
         Whose::Thing(thing) => operation.path.replace("{id}", thing(about)),
         Whose::Report(query) => format!("{}{}", operation.path, query(about)),
-        Whose::List | Whose::Own | Whose::New => {
-            operation.path.replace("{source}", "erp").replace("{external_id}", "4711")
-        }
+        Whose::List | Whose::Own | Whose::New => operation
+            .path
+            .replace("{source}", "erp")
+            .replace("{external_id}", "4711")
+            .replace("{day}", "2026-12-25"),
     };
     let body = match case.send {
         Send::Nothing => None,

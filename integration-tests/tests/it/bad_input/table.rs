@@ -22,6 +22,7 @@ pub async fn all(world: &World) -> Vec<Bad> {
     table.extend(moves(world));
     table.extend(conditions::all(world));
     table.extend(definitions(world));
+    table.extend(calendars());
     table.extend(searches());
     table.extend(parameters::all(world).await);
     table
@@ -497,6 +498,56 @@ fn definitions(world: &World) -> Vec<Bad> {
         ),
         patch("segments", &world.segment, json!({ "condition": [] }), "/condition"),
         patch("segments", &world.segment, json!({ "entity": "client" }), "/entity"),
+    ]
+}
+
+/// Working hours and holidays.
+fn calendars() -> Vec<Bad> {
+    let hours = |hours: Value, at| {
+        Bad::send(Method::PUT, "/v1/workspace/calendar", json!({ "hours": hours }), at)
+    };
+    let monday =
+        |from: &str, to: &str, at| hours(json!({ "monday": [{ "from": from, "to": to }] }), at);
+    let days = |body: Value, at| {
+        let whole = json!({ "from": "2026-01-01", "to": "2026-12-31", "holidays": [] });
+        Bad::send(Method::PUT, "/v1/workspace/holidays", with(whole, body), at)
+    };
+    let day = json!({ "day": "2026-12-25" });
+    let one = |part: Value, at| days(json!({ "holidays": [with(day.clone(), part)] }), at);
+    let overlap = json!([{ "from": "13:00", "to": "18:00" }, { "from": "09:00", "to": "13:01" }]);
+    let delete = |day: &str| {
+        Bad::any(Method::DELETE, format!("/v1/workspace/holidays/{day}"), 400, "invalid_parameters")
+            .at("/day")
+    };
+    vec![
+        hours(Value::Null, "/hours"),
+        hours(json!({}), "/hours"),
+        hours(json!({ "monday": [], "sunday": [] }), "/hours"),
+        hours(json!({ "monday": null }), "/hours/monday"),
+        hours(json!({ "Monday": [] }), "/hours/Monday"),
+        hours(json!({ "friday": [{ "from": "09:00" }] }), "/hours/friday/0/to"),
+        hours(json!({ "friday": overlap }), "/hours/friday/0"),
+        monday("9:00", "18:00", "/hours/monday/0/from"),
+        monday("09:00:00", "18:00", "/hours/monday/0/from"),
+        monday("24:00", "24:00", "/hours/monday/0/to"),
+        monday("09:00", "24:01", "/hours/monday/0/to"),
+        monday("09:00", "09:60", "/hours/monday/0/to"),
+        monday("18:00", "09:00", "/hours/monday/0/to"),
+        monday("09:00", "09:00", "/hours/monday/0/to"),
+        days(json!({ "from": "2027-01-01" }), "/to"),
+        days(json!({ "from": "1969-12-31" }), "/from"),
+        days(json!({ "to": "+10000-01-01" }), "/to"),
+        days(json!({ "to": "2026-02-30" }), "/to"),
+        days(json!({ "holidays": [day, day] }), "/holidays/1/day"),
+        days(json!({ "holidays": vec![day.clone(); 1_001] }), "/holidays"),
+        days(json!({ "to": "2026-12-24", "holidays": [day] }), "/holidays/0/day"),
+        one(json!({ "name": "" }), "/holidays/0/name"),
+        one(json!({ "name": "n".repeat(201) }), "/holidays/0/name"),
+        one(json!({ "hours": [{ "from": "x", "to": "10:00" }] }), "/holidays/0/hours/0/from"),
+        one(json!({ "hours": overlap }), "/holidays/0/hours/0"),
+        delete("christmas"),
+        delete("2026-02-30"),
+        delete("0000-01-01"),
     ]
 }
 

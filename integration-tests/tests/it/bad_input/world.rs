@@ -107,6 +107,7 @@ impl World {
             "custom-fields" => &self.custom_field,
             "exchange-rates" => &self.exchange_rate,
             "segments" => &self.segment,
+            "workspace" => "2026-12-25",
             other => panic!("nothing of {other}"),
         }
     }

@@ -1,0 +1,116 @@
+//! Which visits to a stage have been longer than its norm, in working time.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use diesel::{
+    RunQueryDsl,
+    sql_types::{Nullable, SmallInt, Timestamptz, Uuid as SqlUuid},
+};
+use uuid::Uuid;
+use voronka_domain::calendar::Calendar;
+
+use super::Alignment;
+use crate::{Result, Statement, Tenant, unit::raw};
+
+/// Of the segments `v` that held at an instant, those of visits that were overdue then.
+pub(super) const OVERDUE: &str = "CASE WHEN v.held OR v.visit_held_seconds > 0 \
+    THEN paused.deal_id IS NOT NULL ELSE v.visit_entered_at < late.since END";
+
+/// What was overdue at an instant: of the visits that were never on hold, those that began before an
+/// instant that depends on the stage; of the others, these ones.
+#[derive(Debug, Clone)]
+pub struct Overdue {
+    /// Version, position, and the norm in seconds.
+    norms: Vec<(Uuid, i16, i64)>,
+    /// From when on the norm was not used up.
+    since: Vec<DateTime<Utc>>,
+    /// Deals that have been on hold in their visit.
+    paused: Vec<Uuid>,
+}
+
+type PartTypes = (SqlUuid, SqlUuid, SmallInt, Timestamptz, Nullable<Timestamptz>);
+type Part = (Uuid, Uuid, i16, DateTime<Utc>, Option<DateTime<Utc>>);
+
+impl Overdue {
+    pub fn load(
+        tenant: &mut Tenant<'_>,
+        alignment: &Alignment,
+        calendar: &Calendar,
+        as_of: DateTime<Utc>,
+    ) -> Result<Self> {
+        let norms = alignment.norms(calendar);
+        let since = norms.iter().map(|(.., norm)| calendar.before(as_of, *norm)).collect();
+        let mut overdue = Self { norms, since, paused: Vec::new() };
+        if overdue.norms.is_empty() {
+            return Ok(overdue);
+        }
+        let parts = overdue.parts(tenant, alignment.process.deal_type_id, as_of)?;
+        for visit in parts.chunk_by(|one, next| one.0 == next.0) {
+            let worked: TimeDelta = visit
+                .iter()
+                .map(|(.., from, to)| calendar.working_time(*from, to.unwrap_or(as_of).min(as_of)))
+                .sum();
+            let Some((deal, version, position, ..)) = visit.first() else { continue };
+            let mut norms = overdue.norms.iter();
+            let norm = norms.find(|(of, at, _)| of == version && at == position);
+            if norm.is_some_and(|(.., norm)| worked > TimeDelta::seconds(*norm)) {
+                overdue.paused.push(*deal);
+            }
+        }
+        Ok(overdue)
+    }
+
+    /// The parts that were not on hold of the visits that were, as far as these can be overdue.
+    fn parts(
+        &self,
+        tenant: &mut Tenant<'_>,
+        deal_type_id: Uuid,
+        as_of: DateTime<Utc>,
+    ) -> Result<Vec<Part>> {
+        let statement = Statement::select(raw::<PartTypes>(
+            "v.deal_id, v.version_id, v.position, part.entered_at, part.left_at \
+             FROM stage_visits v",
+        ));
+        let parts = self
+            .late(statement, "JOIN")
+            .sql(
+                " JOIN stage_visits part ON part.workspace_id = v.workspace_id \
+                 AND part.deal_id = v.deal_id AND part.visit = v.visit AND NOT part.held \
+                 AND part.sequence <= v.sequence WHERE v.workspace_id = ",
+            )
+            .bind(tenant.workspace_id)
+            .sql(" AND v.deal_type_id = ")
+            .bind(deal_type_id)
+            .sql(" AND v.entered_at <= ")
+            .bind(as_of)
+            .sql(" AND (v.left_at IS NULL OR v.left_at > ")
+            .bind(as_of)
+            .sql(
+                ") AND (v.held OR v.visit_held_seconds > 0) AND v.visit_entered_at < late.since \
+                 ORDER BY v.deal_id",
+            )
+            .load(tenant.conn)?;
+        Ok(parts)
+    }
+
+    fn late<S>(&self, statement: Statement<S>, join: &str) -> Statement<S> {
+        statement
+            .sql(format!(" {join} unnest("))
+            .bind(self.norms.iter().map(|(version, ..)| *version).collect::<Vec<_>>())
+            .sql(", ")
+            .bind(self.norms.iter().map(|(_, position, _)| *position).collect::<Vec<_>>())
+            .sql(", ")
+            .bind(self.since.clone())
+            .sql(
+                ") AS late(version_id, position, since) \
+                 ON late.version_id = v.version_id AND late.position = v.position",
+            )
+    }
+
+    /// Joins what [`OVERDUE`] looks at.
+    pub(super) fn join<S>(&self, statement: Statement<S>) -> Statement<S> {
+        self.late(statement, "LEFT JOIN")
+            .sql(" LEFT JOIN unnest(")
+            .bind(self.paused.clone())
+            .sql(") AS paused(deal_id) ON paused.deal_id = v.deal_id")
+    }
+}
