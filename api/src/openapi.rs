@@ -286,6 +286,10 @@ fn own_codes(id: &str) -> &'static [&'static str] {
             "stage_not_in_process",
             "stage_gate_unmet",
         ],
+        "updateTask" => &["not_a_participant"],
+        "transitionTask" => {
+            &["not_a_participant", "task_status_refused", "deal_closed", "external_id_taken"]
+        }
         "updateDeal" => &["external_id_taken", "deal_closed"],
         "upsertDeal" => &[
             "external_id_taken",

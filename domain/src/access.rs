@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::workspace::DealVisibility;
+use crate::{rule::On, workspace::DealVisibility};
 
 /// The role of an employee.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,6 +52,12 @@ permissions! {
     DealTypesWrite = "deal_types:write",
     DealsRead = "deals:read",
     DealsWrite = "deals:write",
+    TasksRead = "tasks:read",
+    TasksWrite = "tasks:write",
+    ActivitiesRead = "activities:read",
+    ActivitiesWrite = "activities:write",
+    DocumentsRead = "documents:read",
+    DocumentsWrite = "documents:write",
     ImportsRead = "imports:read",
     ImportsWrite = "imports:write",
     ReportsRead = "reports:read",
@@ -66,7 +72,15 @@ impl Role {
         match self {
             Self::Admin => true,
             Self::Head | Self::Seller => {
-                reads || matches!(permission, P::ClientsWrite | P::DealsWrite)
+                let works = matches!(
+                    permission,
+                    P::ClientsWrite
+                        | P::DealsWrite
+                        | P::TasksWrite
+                        | P::ActivitiesWrite
+                        | P::DocumentsWrite
+                );
+                reads || works
             }
             Self::Analyst => reads || matches!(permission, P::ImportsRead | P::EventsRead),
         }
@@ -120,6 +134,26 @@ pub enum Actor {
     },
     /// The operator of the machine, through the command line.
     Operator,
+    /// The process: the gate of the deal's stage was met.
+    Process {
+        #[serde(flatten)]
+        cause: Cause,
+    },
+    /// A rule of the process.
+    Rule {
+        id: Uuid,
+        #[serde(flatten)]
+        cause: Cause,
+    },
+}
+
+/// What a process or a rule answered to: an event in the feed, by its object and the number that it has
+/// there. By the clock, the deal's last event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cause {
+    pub on: On,
+    pub object_id: Uuid,
+    pub sequence: i32,
 }
 
 #[cfg(test)]

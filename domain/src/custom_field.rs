@@ -104,6 +104,15 @@ impl Custom {
         self.0.iter()
     }
 
+    /// Sets a value; null clears it.
+    pub fn set(&mut self, key: &str, value: Json) {
+        if value.is_null() {
+            self.0.remove(key);
+        } else {
+            self.0.insert(key.to_owned(), value);
+        }
+    }
+
     pub fn insert(&mut self, key: String, value: Json) {
         self.0.insert(key, value);
     }

@@ -97,6 +97,10 @@ pub struct Deal {
     pub visit: Visit,
     /// How often it was reopened.
     pub reopened: i32,
+    /// How often a gate was overridden for it.
+    pub overrides: i32,
+    /// The rules of the clock that have done what they do in the present visit.
+    pub fired: Vec<Uuid>,
     /// The number of its last event.
     pub sequence: i32,
     /// When its last event happened: history goes on from there.
@@ -136,6 +140,8 @@ impl Deal {
                 segment_entered_at: event.occurred_at,
             },
             reopened: 0,
+            overrides: 0,
+            fired: Vec::new(),
             sequence: event.sequence,
             last_occurred_at: event.occurred_at,
         })
@@ -185,6 +191,22 @@ impl Deal {
                 self.details.owner_id = *current;
             }
             Change::Updated { current, .. } => self.details = current.clone(),
+            Change::Migrated { version_id, to, direction, depth, .. } => {
+                self.version_id = *version_id;
+                match direction {
+                    Some(_) => self.enter(to.clone(), event),
+                    None => {
+                        self.split(event);
+                        self.stage = to.clone();
+                    }
+                }
+                self.depth = *depth;
+            }
+            Change::RuleFired { rule_id, .. } => self.fired.push(*rule_id),
+            Change::RuleRefused { .. } => {}
+        }
+        if event.change.overrides() {
+            self.overrides = self.overrides.saturating_add(1);
         }
         self.sequence = event.sequence;
         self.last_occurred_at = self.last_occurred_at.max(at);
@@ -193,6 +215,7 @@ impl Deal {
     fn enter(&mut self, stage: Option<StageRef>, event: &Event) {
         self.depth = self.depth.max(stage.as_ref().map_or(0, |stage| stage.position));
         self.stage = stage;
+        self.fired.clear();
         self.visit = Visit {
             number: self.visit.number.saturating_add(1),
             entered_at: event.occurred_at,

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
+    access::Actor,
     custom_field::Custom,
     deal::{ExternalId, LeadTemperature, Loss, StageRef},
     money::Money,
@@ -103,9 +104,46 @@ pub enum Change {
         previous: Details,
         current: Details,
     },
+    /// The deal goes on in another version of its process.
+    Migrated {
+        previous_version_id: Uuid,
+        version_id: Uuid,
+        from: Option<StageRef>,
+        to: Option<StageRef>,
+        /// None where it stays in its stage.
+        direction: Option<Direction>,
+        r#override: Option<Override>,
+        /// The deepest stage that it has reached, as the version counts.
+        depth: i16,
+    },
+    /// A rule of the clock has done what it does, once for the visit.
+    RuleFired {
+        rule_id: Uuid,
+        rule_key: String,
+    },
+    /// What a rule wanted was refused.
+    RuleRefused {
+        rule_id: Uuid,
+        rule_key: String,
+        code: String,
+        detail: String,
+        /// Every requirement that is not met, in a sentence.
+        unmet: Vec<String>,
+    },
 }
 
 impl Change {
+    /// Whether a gate was passed that was not met, or a process was led by hand.
+    pub fn overrides(&self) -> bool {
+        match self {
+            Self::StageChanged { r#override, .. }
+            | Self::Won { r#override, .. }
+            | Self::Reopened { r#override, .. }
+            | Self::Migrated { r#override, .. } => r#override.is_some(),
+            _ => false,
+        }
+    }
+
     /// The event's type in the feed, e.g. `deal.stage_changed`.
     pub fn event_type(&self) -> &'static str {
         match self {
@@ -119,6 +157,9 @@ impl Change {
             Self::AmountChanged { .. } => "deal.amount_changed",
             Self::OwnerChanged { .. } => "deal.owner_changed",
             Self::Updated { .. } => "deal.updated",
+            Self::Migrated { .. } => "deal.migrated",
+            Self::RuleFired { .. } => "deal.rule_fired",
+            Self::RuleRefused { .. } => "deal.rule_refused",
         }
     }
 }
@@ -129,4 +170,7 @@ pub struct Event {
     pub sequence: i32,
     pub occurred_at: DateTime<Utc>,
     pub change: Change,
+    /// Who did it, where that was not the caller: the process or a rule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actor: Option<Actor>,
 }

@@ -1,13 +1,21 @@
 //! Gates: what must be true of a deal before it leaves a stage forwards.
 
+use chrono::{DateTime, Utc};
+use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
+use uuid::Uuid;
 
 use crate::{
+    activity::{ActivityKind, Outcome},
+    client::ClientFacts,
     condition::{Condition, Moment, Schema, Subject},
     custom_field::Entity,
     deal::Deal,
+    document::{DocumentKind, DocumentState},
     fault::{Fault, Faults},
+    task::TaskStatus,
+    work::{Proof, TaskFact, Work},
 };
 
 const LONGEST_SAYING: usize = 500;
@@ -26,6 +34,73 @@ pub enum Requirement<C = Condition> {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         says: Option<String>,
     },
+    /// A document of a kind is in a state, or has gone on from it.
+    Document { document: DocumentKind, state: DocumentState },
+    /// The task of that key is done, in the deal's present visit.
+    Task { task: String },
+    /// An activity of a kind was recorded in the deal's present visit, with an outcome.
+    Activity {
+        activity: ActivityKind,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        outcome: Option<Outcome>,
+    },
+    /// A share of the deal's amount is paid, 0..1.
+    Payment {
+        #[serde(with = "crate::number")]
+        share: Decimal,
+    },
+    /// What the client first wanted is written down.
+    PrimaryDemand {},
+    /// A checklist has reached a score. There are no checklists yet, so no process is published with it.
+    Checklist {
+        checklist: String,
+        #[serde(with = "crate::number")]
+        score: Decimal,
+    },
+}
+
+/// What a gate looks at.
+#[derive(Debug, Clone, Copy)]
+pub struct Evidence<'a> {
+    pub deal: &'a Deal,
+    /// The deal's client, if it has one and a gate looks at it.
+    pub client: Option<&'a ClientFacts>,
+    pub work: &'a Work,
+    pub moment: Moment,
+}
+
+impl<'a> Evidence<'a> {
+    pub fn subject(&self) -> Subject<'a> {
+        Subject { deal: Some(self.deal), client: self.client }
+    }
+
+    /// The tasks of a key in the deal's present visit.
+    fn tasks(&self, key: &str) -> impl Iterator<Item = &'a TaskFact> {
+        let visit = self.deal.visit.number;
+        let work = self.work;
+        work.tasks
+            .iter()
+            .filter(move |task| task.visit == visit && task.key.as_deref() == Some(key))
+    }
+}
+
+/// How a requirement stands.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Finding {
+    pub met: bool,
+    /// What it was met by, where that is a thing of its own.
+    pub by: Option<Proof>,
+    /// Since when it is met; none where that cannot be told from what was looked at.
+    pub since: Option<DateTime<Utc>>,
+    /// Who is to do what is missing.
+    pub awaited_from: Option<Uuid>,
+}
+
+impl Finding {
+    fn proven(proof: Option<(Proof, DateTime<Utc>)>) -> Self {
+        let (by, since) = proof.unzip();
+        Self { met: by.is_some(), by, since, awaited_from: None }
+    }
 }
 
 /// A requirement as somebody writes it.
@@ -87,7 +162,17 @@ impl DealField {
         name.to_owned()
     }
 
-    fn is_filled(&self, deal: &Deal) -> bool {
+    /// Whether there is such a field.
+    pub(crate) fn check(&self, pointer: &str, schema: &Schema<'_>, faults: &mut Faults) -> bool {
+        let custom = matches!(self, Self::Custom(_));
+        let known = !custom || schema.field(&format!("deal.{}", self.name())).is_some();
+        if !known {
+            faults.add(pointer, "unknown_field", "There is no such custom field of deals.");
+        }
+        known
+    }
+
+    pub(crate) fn is_filled(&self, deal: &Deal) -> bool {
         match self {
             Self::ClientId => deal.client_id.is_some(),
             Self::Amount => !deal.amount.amount.is_zero(),
@@ -110,13 +195,8 @@ impl Draft {
     ) -> Option<Requirement> {
         match self {
             Self::Field { field } => {
-                let custom = matches!(field, DealField::Custom(_));
-                if custom && schema.field(&format!("deal.{}", field.name())).is_none() {
-                    let detail = "There is no such custom field of deals.";
-                    faults.add(format!("{pointer}/field"), "unknown_field", detail);
-                    return None;
-                }
-                Some(Requirement::Field { field })
+                let known = field.check(&format!("{pointer}/field"), schema, faults);
+                known.then_some(Requirement::Field { field })
             }
             Self::Condition { condition, says } => {
                 if let Some(says) = &says {
@@ -131,44 +211,170 @@ impl Draft {
                     }
                 }
             }
+            Self::Document { document, state } => {
+                if !document.has(state) {
+                    let detail = "A document of this kind is never in that state.";
+                    faults.add(format!("{pointer}/state"), "never_met", detail);
+                    return None;
+                }
+                Some(Requirement::Document { document, state })
+            }
+            Self::Task { task } => Some(Requirement::Task { task }),
+            Self::Activity { activity, outcome } => {
+                Some(Requirement::Activity { activity, outcome })
+            }
+            Self::Payment { share } => {
+                if share <= Decimal::ZERO || share > Decimal::ONE {
+                    let detail = "More than 0 and at most 1.";
+                    faults.add(format!("{pointer}/share"), "out_of_range", detail);
+                    return None;
+                }
+                Some(Requirement::Payment { share: share.normalize() })
+            }
+            Self::PrimaryDemand {} => Some(Requirement::PrimaryDemand {}),
+            Self::Checklist { .. } => {
+                let detail =
+                    "There are no checklists yet: a gate that asks for one could never be met.";
+                faults.add(format!("{pointer}/kind"), "not_supported_yet", detail);
+                None
+            }
         }
     }
 }
 
 impl Requirement {
-    pub fn is_met(&self, deal: &Deal, subject: Subject<'_>, moment: &Moment) -> bool {
+    pub fn is_met(&self, evidence: &Evidence<'_>) -> bool {
         match self {
-            Self::Field { field } => field.is_filled(deal),
-            Self::Condition { condition, .. } => condition.tree().holds(subject, moment),
+            Self::Field { field } => field.is_filled(evidence.deal),
+            Self::Condition { condition, .. } => {
+                condition.tree().holds(evidence.subject(), &evidence.moment)
+            }
+            Self::Payment { share } => {
+                evidence.work.paid_share(evidence.deal).is_some_and(|paid| paid >= *share)
+            }
+            Self::Document { .. }
+            | Self::Task { .. }
+            | Self::Activity { .. }
+            | Self::PrimaryDemand {}
+            | Self::Checklist { .. } => self.finding(evidence).met,
+        }
+    }
+
+    /// Whether it is met, by what and since when.
+    pub fn finding(&self, evidence: &Evidence<'_>) -> Finding {
+        let Evidence { deal, work, .. } = evidence;
+        match self {
+            Self::Field { .. } | Self::Condition { .. } => {
+                Finding { met: self.is_met(evidence), ..Finding::default() }
+            }
+            Self::Document { document, state } => {
+                let come = work
+                    .documents
+                    .iter()
+                    .find(|one| one.kind == *document && document.has_come(one.state, *state));
+                Finding::proven(come.map(|one| (Proof::Document(one.id), one.since)))
+            }
+            Self::Task { task } => {
+                let done = evidence.tasks(task).find(|task| task.status == TaskStatus::Done);
+                let finding = Finding::proven(
+                    done.and_then(|task| Some((Proof::Task(task.id), task.done_at?))),
+                );
+                let awaited = evidence.tasks(task).find(|task| task.status.is_open());
+                let awaited_from = awaited.filter(|_| !finding.met).map(|one| one.responsible_id);
+                Finding { awaited_from, ..finding }
+            }
+            Self::Activity { activity, outcome } => {
+                let had = work.activities.iter().find(|one| {
+                    one.visit == deal.visit.number
+                        && one.kind == *activity
+                        && (outcome.is_none() || one.outcome == *outcome)
+                });
+                Finding::proven(had.map(|one| (Proof::Activity(one.id), one.happened_at)))
+            }
+            Self::Payment { share } => {
+                let payment = work.paid_by(deal, *share);
+                let paid = payment.map(|one| (Proof::Payment(one.id), one.received_at));
+                // A repayment may have taken the share back since.
+                Finding::proven(paid.filter(|_| self.is_met(evidence)))
+            }
+            Self::PrimaryDemand {} => Finding {
+                met: work.demand_since.is_some(),
+                since: work.demand_since,
+                ..Finding::default()
+            },
+            Self::Checklist { .. } => Finding::default(),
         }
     }
 
     /// Whether the deal's client has to be known.
     pub fn looks_at_client(&self) -> bool {
         match self {
-            Self::Field { .. } => false,
             Self::Condition { condition, .. } => condition.tree().looks_at(Entity::Client),
+            _ => false,
         }
+    }
+
+    /// Whether more than the deal and its client has to be known.
+    pub fn looks_at_work(&self) -> bool {
+        !matches!(self, Self::Field { .. } | Self::Condition { .. })
+    }
+
+    /// Whether it can only be met by what is done during the visit.
+    pub fn is_of_the_visit(&self) -> bool {
+        matches!(self, Self::Task { .. } | Self::Activity { .. })
     }
 
     /// How the requirement reads when it is not met in the stage of that name.
     pub fn unmet(&self, stage: &str) -> Fault {
+        let only = |what: String| format!("The stage \"{stage}\" is left only when {what}.");
+        let fault = |pointer: &str, code, what: String| Fault::new(pointer, code, only(what));
         match self {
-            Self::Field { field } => Fault::new(
-                format!("/{}", field.name().replace('.', "/")),
-                "field_required",
-                format!("The stage \"{stage}\" is left only when {} is filled.", field.name()),
-            ),
+            Self::Field { field } => {
+                let pointer = format!("/{}", field.name().replace('.', "/"));
+                fault(&pointer, "field_required", format!("{} is filled", field.name()))
+            }
             Self::Condition { condition, says } => {
                 let fields = condition.tree().fields();
                 let first = fields.first().map(String::as_str).unwrap_or_default();
                 let pointer = first.strip_prefix("deal.").unwrap_or(first).replace('.', "/");
-                let detail = says.clone().unwrap_or_else(|| {
-                    let json = condition.json();
-                    format!("The stage \"{stage}\" is left only when this holds: {json}.")
-                });
+                let detail = says
+                    .clone()
+                    .unwrap_or_else(|| only(format!("this holds: {}", condition.json())));
                 Fault::new(format!("/{pointer}"), "condition_unmet", detail)
+            }
+            Self::Document { document, state } => {
+                let (document, state) = (word(document), word(state));
+                fault(
+                    "/documents",
+                    "document_required",
+                    format!("a document is there: {document}, {state}"),
+                )
+            }
+            Self::Task { task } => {
+                fault("/tasks", "task_required", format!("the task \"{task}\" is done"))
+            }
+            Self::Activity { activity, outcome } => {
+                let outcome = outcome.map(|outcome| format!(", {}", word(&outcome)));
+                let what = format!("{}{}", word(activity), outcome.unwrap_or_default());
+                fault("/activities", "activity_required", format!("there was an activity: {what}"))
+            }
+            Self::Payment { share } => {
+                let percent = share.checked_mul(Decimal::ONE_HUNDRED).unwrap_or(*share).normalize();
+                fault("/payments", "payment_required", format!("{percent}% of its amount is paid"))
+            }
+            Self::PrimaryDemand {} => {
+                fault("/demand", "primary_demand_required", "the primary demand is recorded".into())
+            }
+            Self::Checklist { checklist, score } => {
+                let what = format!("the checklist \"{checklist}\" scores {score}");
+                fault("/checklists", "checklist_required", what)
             }
         }
     }
+}
+
+/// The word of a kind or a state, as it stands in JSON.
+fn word(value: &impl Serialize) -> String {
+    let json = serde_json::to_value(value).unwrap_or_default();
+    json.as_str().unwrap_or_default().replace('_', " ")
 }

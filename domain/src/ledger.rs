@@ -1,11 +1,14 @@
 //! Commands carried out in memory: what is to be recorded, in one piece, when they have all passed.
 
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::{
+    access::Actor,
     deal::Deal,
     event::{Change, Direction, Event},
     segment::{self, Left, Segment},
+    task::{Effect, TaskPlan},
 };
 
 /// A deal with what has happened to it since it was loaded.
@@ -18,6 +21,10 @@ pub struct Ledger {
     /// How the segment that was open in the database ended: the event that began it, and the end.
     pub left: Option<(i32, Left)>,
     pub entered: Vec<Segment>,
+    /// What follows for the deal's tasks.
+    pub effects: Vec<Effect>,
+    /// When the clock has to look at the deal again.
+    pub alarm: Option<DateTime<Utc>>,
 }
 
 impl Ledger {
@@ -29,6 +36,8 @@ impl Ledger {
             events: Vec::new(),
             left: None,
             entered: Vec::new(),
+            effects: Vec::new(),
+            alarm: None,
         }
     }
 
@@ -36,7 +45,15 @@ impl Ledger {
     pub(crate) fn opened(id: Uuid, event: Event, direction: Direction) -> Option<Self> {
         let deal = Deal::opened(id, &event)?;
         let entered = vec![segment::begun(&deal, Some(direction))];
-        Some(Self { before: None, deal, events: vec![event], left: None, entered })
+        Some(Self {
+            before: None,
+            deal,
+            events: vec![event],
+            left: None,
+            entered,
+            effects: vec![],
+            alarm: None,
+        })
     }
 
     /// Each event with the deal as it was right after it.
@@ -56,9 +73,19 @@ impl Ledger {
         self.events.is_empty()
     }
 
-    pub(crate) fn push(&mut self, occurred_at: chrono::DateTime<chrono::Utc>, change: Change) {
+    pub(crate) fn push(&mut self, occurred_at: DateTime<Utc>, change: Change) {
+        self.push_by(None, occurred_at, change);
+    }
+
+    /// By the process or a rule, if not by the caller.
+    pub(crate) fn push_by(
+        &mut self,
+        actor: Option<Actor>,
+        occurred_at: DateTime<Utc>,
+        change: Change,
+    ) {
         let sequence = self.deal.sequence.saturating_add(1);
-        let event = Event { sequence, occurred_at, change };
+        let event = Event { sequence, occurred_at, change, actor };
         let (end, next) = segment::boundary(&event);
         if let Some(end) = end {
             let left = Left { at: occurred_at, end };
@@ -72,5 +99,20 @@ impl Ledger {
             self.entered.push(segment::begun(&self.deal, direction));
         }
         self.events.push(event);
+    }
+
+    pub(crate) fn create_task(&mut self, plan: TaskPlan) {
+        self.effects.push(Effect::Create(plan));
+    }
+
+    /// The open tasks that the process made for a visit are not needed any more.
+    pub(crate) fn cancel_tasks(&mut self, visit: i32) {
+        self.effects.retain(|effect| match effect {
+            Effect::Create(plan) => plan.visit != visit,
+            Effect::Cancel { visit: other } => *other != visit,
+        });
+        if self.before.as_ref().is_some_and(|before| before.visit.number >= visit) {
+            self.effects.push(Effect::Cancel { visit });
+        }
     }
 }

@@ -4,12 +4,15 @@
 //! as arguments, so each rule can be tested by itself and replayed from history.
 
 pub mod access;
+pub mod activity;
+pub mod automation;
 pub mod calendar;
 pub mod catalogue;
 pub mod client;
 pub mod condition;
 pub mod custom_field;
 pub mod deal;
+pub mod document;
 pub mod event;
 pub mod exchange;
 pub mod fault;
@@ -17,13 +20,19 @@ pub mod funnel;
 pub mod gate;
 pub mod import;
 pub mod ledger;
+pub mod migration;
 pub mod money;
+pub mod number;
 pub mod process;
 pub mod reach;
+pub mod rule;
 pub mod segment;
+pub mod staff;
 pub mod survival;
+pub mod task;
 pub mod trail;
 pub mod transition;
+pub mod work;
 pub mod workspace;
 
 pub use fault::{Fault, Refusal};

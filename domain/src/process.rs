@@ -6,18 +6,15 @@ use uuid::Uuid;
 
 use crate::{
     calendar::Calendar,
-    catalogue::NAME_LENGTH,
-    condition::Schema,
-    fault::{Faults, Refusal},
     gate::{Draft, Requirement},
+    rule::{On, Rule},
+    staff::Performer,
+    task::TaskTemplate,
 };
+pub use publish::{MOST_STAGES, Published, publish};
 
-/// More stages than any described process has; seven are advised.
-pub const MOST_STAGES: usize = 50;
-const MOST_REQUIREMENTS: usize = 50;
-const LONGEST_KEY: usize = 64;
-const LONGEST_GOAL: usize = 2_000;
-const MOST_NORM_DAYS: i64 = 3_650;
+mod publish;
+mod soundness;
 
 /// How deals of a type move.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,6 +46,9 @@ pub struct StageDraft {
     pub probability: Option<Decimal>,
     pub norm_days: Option<Decimal>,
     pub gate: Vec<Draft>,
+    pub tasks: Vec<TaskTemplate>,
+    pub performer: Option<Performer>,
+    pub cost: Option<Decimal>,
 }
 
 /// A stage of a published version.
@@ -68,6 +68,12 @@ pub struct Stage {
     pub norm_days: Option<Decimal>,
     /// What must be true to leave the stage forwards.
     pub gate: Vec<Requirement>,
+    /// The tasks that an automatic process creates when a deal enters the stage.
+    pub tasks: Vec<TaskTemplate>,
+    /// Whom the deal goes to when it enters the stage.
+    pub performer: Option<Performer>,
+    /// What a visit to the stage costs, in the workspace's base currency.
+    pub cost: Option<Decimal>,
 }
 
 impl Stage {
@@ -85,9 +91,16 @@ pub struct Process {
     pub number: i32,
     /// In order of position, which is the index plus one.
     pub stages: Vec<Stage>,
+    /// In the order in which they are carried out.
+    pub rules: Vec<Rule>,
 }
 
 impl Process {
+    pub fn of(version_id: Uuid, deal_type_id: Uuid, number: i32, published: Published) -> Self {
+        let Published { stages, rules } = published;
+        Self { version_id, deal_type_id, number, stages, rules }
+    }
+
     pub fn at(&self, position: i16) -> Option<&Stage> {
         let index = usize::try_from(position).ok()?.checked_sub(1)?;
         self.stages.get(index)
@@ -97,9 +110,37 @@ impl Process {
         self.stages.iter().find(|stage| stage.key == key)
     }
 
-    /// Whether a gate looks at the deal's client.
+    fn requirements(&self) -> impl Iterator<Item = &Requirement> {
+        self.stages.iter().flat_map(|stage| &stage.gate)
+    }
+
+    fn templates(&self) -> impl Iterator<Item = &TaskTemplate> {
+        self.stages.iter().flat_map(|stage| &stage.tasks)
+    }
+
+    /// Whether a gate, a rule or a task looks at the deal's client.
     pub fn looks_at_client(&self) -> bool {
-        self.stages.iter().flat_map(|stage| &stage.gate).any(Requirement::looks_at_client)
+        self.requirements().any(Requirement::looks_at_client)
+            || self.rules.iter().any(Rule::looks_at_client)
+            || self.templates().any(TaskTemplate::looks_at_client)
+    }
+
+    /// Whether a gate or the clock looks at what has been done for the deal.
+    pub fn looks_at_work(&self) -> bool {
+        self.requirements().any(Requirement::looks_at_work)
+            || self.rules.iter().any(|rule| rule.on == On::DealStuck)
+    }
+
+    /// Everybody whom the process gives deals and tasks to.
+    pub fn performers(&self) -> impl Iterator<Item = &Performer> {
+        let stages = self.stages.iter().filter_map(|stage| stage.performer.as_ref());
+        let tasks = self.templates().map(|task| &task.performer);
+        stages.chain(tasks).chain(self.rules.iter().flat_map(Rule::performers))
+    }
+
+    /// Whether somebody other than the deal's owner may have to be chosen.
+    pub fn looks_at_staff(&self) -> bool {
+        self.performers().any(Performer::is_somebody_else)
     }
 
     pub fn last_position(&self) -> i16 {
@@ -122,119 +163,10 @@ impl Process {
     }
 }
 
-/// Checks the description of a version and numbers its stages. `schema` has the fields that gates may
-/// look at; `ids` gives each stage its id.
-pub fn publish(
-    mode: Mode,
-    drafts: Vec<StageDraft>,
-    schema: &Schema<'_>,
-    mut ids: impl FnMut() -> Uuid,
-) -> Result<Vec<Stage>, Refusal> {
-    let mut faults = Faults::default();
-    match mode {
-        Mode::Automatic => faults.add(
-            "/mode",
-            "not_supported_yet",
-            "Automatic deal types are not supported yet; use manual or untracked.",
-        ),
-        Mode::Untracked if !drafts.is_empty() => {
-            faults.add("/stages", "not_allowed", "An untracked deal type has no stages.");
-        }
-        Mode::Manual if drafts.is_empty() => {
-            faults.add("/stages", "required", "A manual deal type needs at least one stage.");
-        }
-        _ => {}
-    }
-    if drafts.len() > MOST_STAGES {
-        faults.add("/stages", "too_many", format!("At most {MOST_STAGES} stages."));
-        return faults.into_result().map(|()| Vec::new());
-    }
-    let count = drafts.len();
-    let mut stages: Vec<Stage> = Vec::with_capacity(count);
-    for (index, draft) in drafts.into_iter().enumerate() {
-        check(&mut faults, index, &draft);
-        let position = i16::try_from(index + 1).unwrap_or(i16::MAX);
-        let given = draft.key.is_some();
-        let key = draft.key.unwrap_or_else(|| derive_key(&draft.name, position, &stages));
-        if given && stages.iter().any(|stage| stage.key == key) {
-            faults.add(format!("/stages/{index}/key"), "duplicate", "Another stage has this key.");
-        }
-        let gate = draft.gate.into_iter().enumerate();
-        let fit = |(number, requirement): (usize, Draft)| {
-            requirement.fit(&format!("/stages/{index}/gate/{number}"), schema, &mut faults)
-        };
-        let gate = gate.filter_map(fit).collect();
-        stages.push(Stage {
-            id: ids(),
-            key,
-            name: draft.name.trim().to_owned(),
-            position,
-            goal: draft.goal,
-            probability: draft.probability.unwrap_or_else(|| default_probability(position, count)),
-            norm_days: draft.norm_days,
-            gate,
-        });
-    }
-    faults.into_result()?;
-    Ok(stages)
-}
-
-fn check(faults: &mut Faults, index: usize, draft: &StageDraft) {
-    let at = |field: &str| format!("/stages/{index}/{field}");
-    faults.text(&at("name"), &draft.name, NAME_LENGTH);
-    if let Some(key) = &draft.key {
-        let fits = (1..=LONGEST_KEY).contains(&key.len())
-            && key.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
-        if !fits {
-            faults.add(at("key"), "invalid_key", "1 to 64 characters of a-z, 0-9 and _.");
-        }
-    }
-    if draft.goal.as_ref().is_some_and(|goal| goal.chars().count() > LONGEST_GOAL) {
-        faults.add(at("goal"), "too_long", format!("At most {LONGEST_GOAL} characters."));
-    }
-    if draft.probability.is_some_and(|p| p < Decimal::ZERO || p > Decimal::ONE) {
-        faults.add(at("probability"), "out_of_range", "Between 0 and 1.");
-    }
-    if draft.norm_days.is_some_and(|d| d <= Decimal::ZERO || d > Decimal::from(MOST_NORM_DAYS)) {
-        faults.add(at("norm_days"), "out_of_range", "More than 0 and at most 3650 days.");
-    }
-    if draft.gate.len() > MOST_REQUIREMENTS {
-        faults.add(at("gate"), "too_many", format!("At most {MOST_REQUIREMENTS} requirements."));
-    }
-}
-
-/// `Needs analysis` becomes `needs_analysis`; a name without Latin letters becomes `stage_3`. A key
-/// that another stage has gets a number.
-fn derive_key(name: &str, position: i16, others: &[Stage]) -> String {
-    let mut key = String::new();
-    for c in name.trim().chars() {
-        if c.is_ascii_alphanumeric() {
-            key.push(c.to_ascii_lowercase());
-        } else if !key.is_empty() && !key.ends_with('_') {
-            key.push('_');
-        }
-    }
-    let key: String = key.trim_end_matches('_').chars().take(LONGEST_KEY - 8).collect();
-    let latin = key.bytes().any(|b| b.is_ascii_lowercase());
-    let key = if latin { key } else { format!("stage_{position}") };
-    let taken = |key: &String| others.iter().any(|stage| stage.key == *key);
-    if !taken(&key) {
-        return key;
-    }
-    let mut numbered = (position..).map(|number| format!("{key}_{number}"));
-    numbered.find(|key| !taken(key)).unwrap_or(key)
-}
-
-/// Rises evenly over the stages where nobody gave a figure: 0.25, 0.5, 0.75 for three stages.
-fn default_probability(position: i16, count: usize) -> Decimal {
-    let steps = Decimal::from(count).checked_add(Decimal::ONE).unwrap_or(Decimal::ONE);
-    Decimal::from(position).checked_div(steps).unwrap_or(Decimal::ZERO).round_dp(4)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::custom_field::Entity;
+    use crate::{condition::Schema, custom_field::Entity};
 
     const NO_FIELDS: Schema<'_> = Schema { over: Entity::Deal, custom: &[] };
 
@@ -243,8 +175,9 @@ mod tests {
     }
 
     fn process(names: &[&str]) -> Process {
-        let stages = publish(Mode::Manual, named(names), &NO_FIELDS, Uuid::nil).unwrap();
-        Process { version_id: Uuid::nil(), deal_type_id: Uuid::nil(), number: 1, stages }
+        let published = publish(Mode::Manual, named(names), vec![], &NO_FIELDS, Uuid::nil);
+        let Published { stages, rules } = published.unwrap();
+        Process { version_id: Uuid::nil(), deal_type_id: Uuid::nil(), number: 1, stages, rules }
     }
 
     #[test]
@@ -262,7 +195,8 @@ mod tests {
         drafts[1].key = Some("Bad key".into());
         drafts[1].probability = Some(Decimal::TWO);
         drafts[1].norm_days = Some(Decimal::ZERO);
-        let faults = publish(Mode::Manual, drafts, &NO_FIELDS, Uuid::nil).unwrap_err().faults();
+        let faults =
+            publish(Mode::Manual, drafts, vec![], &NO_FIELDS, Uuid::nil).unwrap_err().faults();
         let pointers: Vec<_> = faults.iter().map(|f| f.pointer.as_str()).collect();
         assert_eq!(
             pointers,
@@ -270,10 +204,11 @@ mod tests {
         );
         for (mode, drafts) in [
             (Mode::Automatic, named(&["a"])),
+            (Mode::Automatic, vec![]),
             (Mode::Manual, vec![]),
             (Mode::Untracked, named(&["a"])),
         ] {
-            assert!(publish(mode, drafts, &NO_FIELDS, Uuid::nil).is_err());
+            assert!(publish(mode, drafts, vec![], &NO_FIELDS, Uuid::nil).is_err());
         }
     }
 

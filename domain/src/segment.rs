@@ -59,7 +59,11 @@ pub fn boundary(event: &Event) -> (Option<End>, Option<Option<Direction>>) {
         | Change::Resumed { .. }
         | Change::AmountChanged { .. }
         | Change::OwnerChanged { .. } => (Some(End::Split), Some(None)),
-        Change::Updated { .. } => (None, None),
+        Change::Migrated { direction: None, .. } => (Some(End::Split), Some(None)),
+        Change::Migrated { direction, .. } => (Some(End::Moved), Some(*direction)),
+        Change::Updated { .. } | Change::RuleFired { .. } | Change::RuleRefused { .. } => {
+            (None, None)
+        }
     }
 }
 

@@ -5,16 +5,23 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use crate::{
+    access::Actor,
+    automation::{self, Happening},
+    calendar::Calendar,
     catalogue::NAME_LENGTH,
     client::ClientFacts,
-    condition::{Moment, Subject},
+    condition::Moment,
     deal::{Deal, DealPatch, Loss, NewDeal, StageRef, Status},
     event::{Change, Details, Direction, Event, Override},
     exchange::Rates,
     fault::{Fault, Faults, Refusal},
+    gate::{DealField, Evidence},
     ledger::Ledger,
     money::Money,
     process::{Mode, Process, Rules, Stage},
+    staff::Staff,
+    task,
+    work::Work,
     workspace::Settings,
 };
 
@@ -72,9 +79,32 @@ pub struct Facts<'a> {
     pub rates: &'a Rates,
     /// The deal's client, if a gate looks at it.
     pub client: Option<&'a ClientFacts>,
+    /// What has been done for the deal, if a gate looks at it.
+    pub work: &'a Work,
+    /// Who could be given tasks and deals, if the process gives them.
+    pub staff: &'a Staff,
+    /// When people work: norms and dues are in working time.
+    pub calendar: &'a Calendar,
 }
 
-impl Facts<'_> {
+impl<'a> Facts<'a> {
+    /// What gates look at.
+    pub fn evidence(self, deal: &'a Deal) -> Evidence<'a> {
+        let moment = Moment { now: self.now, settings: self.settings };
+        Evidence { deal, client: self.client, work: self.work, moment }
+    }
+
+    /// Now, to the microsecond.
+    pub(crate) fn now_as_kept(&self) -> DateTime<Utc> {
+        kept(self.now)
+    }
+
+    /// When so many working days will have passed.
+    pub(crate) fn due(&self, from: DateTime<Utc>, days: Decimal) -> Option<DateTime<Utc>> {
+        let seconds = days.checked_mul(Decimal::from(self.calendar.day_seconds()))?;
+        Some(self.calendar.after(from, seconds.round().try_into().ok()?))
+    }
+
     fn to_base(self, amount: Money, at: DateTime<Utc>) -> Result<Decimal, Fault> {
         self.rates.to_base(amount, self.settings.currency, self.settings.day(at))
     }
@@ -116,9 +146,9 @@ pub fn open(new: NewDeal, facts: &Facts<'_>) -> Result<Ledger, Refusal> {
         details,
         stage: stage.map(StageRef::from),
     };
-    let event = Event { sequence: 1, occurred_at: opened_at, change };
+    let event = Event { sequence: 1, occurred_at: opened_at, change, actor: None };
     let direction = stage.map_or(Direction::Forward, |stage| direction(0, stage.position));
-    let ledger = Ledger::opened(new.id, event, direction)
+    let mut ledger = Ledger::opened(new.id, event, direction)
         .ok_or_else(|| Refusal::invalid("", "invalid", "Not an opening."))?;
     // Opening a deal further on skips the stages before.
     if let (Some(first), Some(stage)) = (first, stage)
@@ -127,8 +157,12 @@ pub fn open(new: NewDeal, facts: &Facts<'_>) -> Result<Ledger, Refusal> {
         if !facts.rules.allow_skip {
             return Err(Refusal::SkipNotAllowed(first.key.clone()));
         }
+        if facts.rules.mode == Mode::Automatic {
+            return Err(Refusal::TransitionIsAutomatic);
+        }
         gates(&ledger.deal, first.position, stage.position, None, facts)?;
     }
+    automation::follow(&mut ledger, 0, None, facts);
     Ok(ledger)
 }
 
@@ -138,12 +172,35 @@ pub fn transition(
     command: Transition,
     facts: &Facts<'_>,
 ) -> Result<(), Refusal> {
+    let begun = ledger.events.len();
+    carry_out(ledger, command, None, facts)?;
+    automation::follow(ledger, begun, None, facts);
+    Ok(())
+}
+
+/// Something has happened to what belongs to the deal: its gate is looked at, and its rules.
+pub fn react(ledger: &mut Ledger, happening: Happening, facts: &Facts<'_>) {
+    let begun = ledger.events.len();
+    automation::follow(ledger, begun, Some(happening), facts);
+}
+
+/// The move by itself. The process and its rules may lead a deal where people may not, but through the
+/// same gates.
+pub(crate) fn carry_out(
+    ledger: &mut Ledger,
+    command: Transition,
+    by: Option<Actor>,
+    facts: &Facts<'_>,
+) -> Result<(), Refusal> {
     let deal = &ledger.deal;
     let at = instant(deal, command.occurred_at, facts)?;
-    let moves_stage = matches!(command.to, Target::Stage { .. } | Target::Next | Target::Won);
-    if moves_stage && facts.rules.mode == Mode::Automatic {
-        return Err(Refusal::TransitionIsAutomatic);
+    let leads = matches!(command.to, Target::Stage { .. } | Target::Next | Target::Won)
+        || matches!(command.to, Target::Open { stage_key: Some(_) });
+    if leads && by.is_none() && facts.rules.mode == Mode::Automatic {
+        require_leave_to_lead(&command, facts)?;
     }
+    let people = Rules { allow_skip: true, allow_back: true, ..facts.rules };
+    let facts = &Facts { rules: if by.is_some() { people } else { facts.rules }, ..*facts };
     let reason = command.override_reason.as_deref();
     let change = match command.to {
         Target::Stage { stage_key } => to_stage(deal, &stage_key, reason, facts)?,
@@ -167,12 +224,49 @@ pub fn transition(
             Change::Resumed { held_seconds: (at - hold.since).num_seconds().max(0) }
         }
     };
-    ledger.push(at, change);
+    ledger.push_by(by, at, change);
     Ok(())
+}
+
+/// A process is led by hand only by those who may override it, and who say why.
+fn require_leave_to_lead(command: &Transition, facts: &Facts<'_>) -> Result<(), Refusal> {
+    match command.override_reason {
+        None => Err(Refusal::TransitionIsAutomatic),
+        Some(_) if !facts.may_override => Err(Refusal::OverrideNotAllowed(Vec::new())),
+        Some(_) => Ok(()),
+    }
 }
 
 /// Changes a deal's fields. A field that has the value already is no change.
 pub fn update(
+    ledger: &mut Ledger,
+    patch: DealPatch,
+    occurred_at: Option<DateTime<Utc>>,
+    facts: &Facts<'_>,
+) -> Result<(), Refusal> {
+    let begun = ledger.events.len();
+    change(ledger, patch, occurred_at, facts)?;
+    automation::follow(ledger, begun, None, facts);
+    Ok(())
+}
+
+/// A task of the deal is done: what it brought lands on the deal, and the process goes on. The facts know
+/// of the task already.
+pub fn finish(
+    ledger: &mut Ledger,
+    patch: DealPatch,
+    required: &[DealField],
+    happening: Happening,
+    facts: &Facts<'_>,
+) -> Result<(), Refusal> {
+    let begun = ledger.events.len();
+    change(ledger, patch, None, facts)?;
+    task::check_result(required, &ledger.deal)?;
+    automation::follow(ledger, begun, Some(happening), facts);
+    Ok(())
+}
+
+fn change(
     ledger: &mut Ledger,
     patch: DealPatch,
     occurred_at: Option<DateTime<Utc>>,
@@ -357,7 +451,7 @@ fn closing_amount(
 
 /// The gates from one position up to another. A stage that is skipped is passed like any other, or
 /// skipping would be the way around every gate; going back needs none.
-fn gates(
+pub(crate) fn gates(
     deal: &Deal,
     from: i16,
     to: i16,
@@ -366,7 +460,9 @@ fn gates(
 ) -> Result<Option<Override>, Refusal> {
     let unmet = unmet(deal, facts, from, to);
     match reason.map(str::trim) {
-        _ if unmet.is_empty() => Ok(None),
+        None if unmet.is_empty() => Ok(None),
+        // To lead a process by hand is an override whatever its gates say.
+        Some(_) if unmet.is_empty() && facts.rules.mode != Mode::Automatic => Ok(None),
         None => Err(Refusal::StageGateUnmet(unmet)),
         Some(_) if !facts.may_override => Err(Refusal::OverrideNotAllowed(unmet)),
         Some("") => Err(Refusal::invalid("/override_reason", "required", "Must not be empty.")),
@@ -380,22 +476,20 @@ fn gates(
 
 /// Every requirement that is not met in the stages at positions `from..to`.
 pub fn unmet(deal: &Deal, facts: &Facts<'_>, from: i16, to: i16) -> Vec<Fault> {
-    let subject = Subject { deal: Some(deal), client: facts.client };
-    let moment = Moment { now: facts.now, settings: facts.settings };
+    let evidence = facts.evidence(deal);
     facts
         .process
         .stages
         .iter()
         .filter(|stage| (from..to).contains(&stage.position))
         .flat_map(|stage| {
-            let open =
-                stage.gate.iter().filter(|requirement| !requirement.is_met(deal, subject, &moment));
+            let open = stage.gate.iter().filter(|requirement| !requirement.is_met(&evidence));
             open.map(|requirement| requirement.unmet(&stage.name))
         })
         .collect()
 }
 
-fn direction(from: i16, to: i16) -> Direction {
+pub(crate) fn direction(from: i16, to: i16) -> Direction {
     match to.saturating_sub(from) {
         1 => Direction::Forward,
         distance if distance > 1 => Direction::Skip,
@@ -460,7 +554,7 @@ fn instant(
 }
 
 /// An instant to the microsecond, as it is kept: what is answered equals what is stored.
-fn kept(at: DateTime<Utc>) -> DateTime<Utc> {
+pub(crate) fn kept(at: DateTime<Utc>) -> DateTime<Utc> {
     at.trunc_subsecs(6)
 }
 

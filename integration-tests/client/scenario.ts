@@ -113,6 +113,7 @@ do {
       },
     }),
   );
+  if (typeof page === "string") throw new Error("A page is JSON unless somebody asks for CSV.");
   seen.push(...page.items.map((item) => item.title));
   cursor = page.page.next_cursor ?? undefined;
 } while (cursor !== undefined);

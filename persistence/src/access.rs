@@ -12,7 +12,7 @@ use voronka_domain::{
 };
 
 use crate::{
-    Error, Result, Statement, Store, api_keys, departments,
+    Error, Result, Statement, Store, api_keys, departments, tasks,
     unit::raw,
     users,
     workspaces::{self, Workspace},
@@ -50,11 +50,7 @@ impl Caller {
     }
 
     pub fn user_id(&self) -> Option<Uuid> {
-        match self.actor {
-            Actor::User { id } => Some(id),
-            Actor::Import { user_id, .. } => user_id,
-            Actor::ApiKey { .. } | Actor::Operator => None,
-        }
+        tasks::person(self.actor)
     }
 }
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use diesel::prelude::*;
+use diesel::{prelude::*, sql_types::Uuid as SqlUuid};
 use rust_decimal::Decimal;
 use serde::Serialize;
 use uuid::Uuid;
@@ -13,7 +13,8 @@ use voronka_domain::{
     custom_field::Entity,
     fault::Faults,
     gate::Draft,
-    process::{self, Mode, Process, Rules, Stage, StageDraft},
+    process::{self, Mode, Process, Published, Rules, Stage, StageDraft},
+    rule::{Action, Rule, RuleDraft},
 };
 
 use crate::{
@@ -21,7 +22,7 @@ use crate::{
     list::{Field, Kind, Page, Query, Spec},
     noun::noun,
     schema::{deal_types, process_versions, stages},
-    unit::to_json,
+    unit::{raw, to_json},
     words::from_word,
 };
 
@@ -87,6 +88,7 @@ pub struct Version {
     pub deal_type_id: Uuid,
     pub number: i32,
     pub created_at: DateTime<Utc>,
+    pub rules: serde_json::Value,
 }
 
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
@@ -102,13 +104,52 @@ struct StageRow {
     probability: Decimal,
     norm_days: Option<Decimal>,
     gate: serde_json::Value,
+    tasks: serde_json::Value,
+    performer: Option<serde_json::Value>,
+    cost: Option<Decimal>,
 }
 
 /// The stages of a version to be, checked against the fields that there are.
-pub fn draft(unit: &mut Unit<'_>, mode: Mode, drafts: Vec<StageDraft>) -> Result<Vec<Stage>> {
+pub fn draft(
+    unit: &mut Unit<'_>,
+    mode: Mode,
+    stages: Vec<StageDraft>,
+    rules: Vec<RuleDraft>,
+) -> Result<Published> {
     let fields = unit.store.load_custom_fields(&mut unit.tenant)?;
     let schema = Schema { over: Entity::Deal, custom: &fields };
-    Ok(process::publish(mode, drafts, &schema, Uuid::now_v7)?)
+    let published = process::publish(mode, stages, rules, &schema, Uuid::now_v7)?;
+    check_loss_reasons(unit, &published.rules)?;
+    Ok(published)
+}
+
+/// The loss reasons that rules name are in use.
+fn check_loss_reasons(unit: &mut Unit<'_>, rules: &[Rule]) -> Result<()> {
+    let mut named = Vec::new();
+    for (index, rule) in rules.iter().enumerate() {
+        for (number, action) in rule.then.iter().enumerate() {
+            if let Action::Lose { loss_reason_id, .. } = action {
+                let pointer = format!("/rules/{index}/then/{number}/loss_reason_id");
+                named.push((pointer, *loss_reason_id));
+            }
+        }
+    }
+    if named.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<Uuid> = named.iter().map(|(_, id)| *id).collect();
+    let known: Vec<Uuid> = unit
+        .tenant
+        .rows(raw::<SqlUuid>("loss_reasons.id"), "loss_reasons")
+        .sql(" AND NOT archived AND id = ANY(")
+        .bind(ids)
+        .sql(")")
+        .load(unit.tenant.conn)?;
+    let mut faults = Faults::default();
+    for (pointer, _) in named.into_iter().filter(|(_, id)| !known.contains(id)) {
+        faults.add(pointer, "unknown_reference", "There is no such loss reason in use.");
+    }
+    Ok(faults.into_result()?)
 }
 
 /// Publishes a version. The caller makes it the current one by saving the deal type.
@@ -117,13 +158,14 @@ pub fn publish(
     deal_type_id: Uuid,
     version_id: Uuid,
     number: i32,
-    stages: &[Stage],
+    process: &Published,
 ) -> Result<Version> {
     let workspace_id = unit.tenant.workspace_id;
-    let version =
-        Version { workspace_id, id: version_id, deal_type_id, number, created_at: unit.now };
+    let (created_at, rules) = (unit.now, to_json(&process.rules)?);
+    let version = Version { workspace_id, id: version_id, deal_type_id, number, created_at, rules };
     diesel::insert_into(process_versions::table).values(&version).execute(unit.tenant.conn)?;
-    let rows = stages
+    let rows = process
+        .stages
         .iter()
         .map(|stage| {
             Ok(StageRow {
@@ -137,6 +179,9 @@ pub fn publish(
                 probability: stage.probability,
                 norm_days: stage.norm_days,
                 gate: to_json(&stage.gate)?,
+                tasks: to_json(&stage.tasks)?,
+                performer: stage.performer.as_ref().map(to_json).transpose()?,
+                cost: stage.cost,
             })
         })
         .collect::<Result<Vec<_>>>()?;
@@ -202,19 +247,33 @@ impl Store {
             deal_type_id: version.deal_type_id,
             number: version.number,
             stages,
+            rules: read_rules(version.rules, &schema)?,
         })
     }
 }
 
+fn bad(what: impl ToString) -> Error {
+    Error::Internal(format!("process version is bad: {}", what.to_string()))
+}
+
+fn sound(faults: Faults) -> Result<()> {
+    faults.into_inner().first().map_or(Ok(()), |fault| Err(bad(&fault.detail)))
+}
+
+fn read_rules(rules: serde_json::Value, schema: &Schema<'_>) -> Result<Vec<Rule>> {
+    let drafts: Vec<RuleDraft> = serde_json::from_value(rules).map_err(bad)?;
+    let mut faults = Faults::default();
+    let rules =
+        drafts.into_iter().filter_map(|draft| draft.read("", schema, &mut faults)).collect();
+    sound(faults)?;
+    Ok(rules)
+}
+
 fn stage(row: StageRow, schema: &Schema<'_>) -> Result<Stage> {
-    let bad = |what: String| Error::Internal(format!("stage has a bad gate: {what}"));
-    let drafts: Vec<Draft> =
-        serde_json::from_value(row.gate).map_err(|error| bad(error.to_string()))?;
+    let drafts: Vec<Draft> = serde_json::from_value(row.gate).map_err(bad)?;
     let mut faults = Faults::default();
     let gate = drafts.into_iter().filter_map(|draft| draft.fit("", schema, &mut faults)).collect();
-    if let Some(fault) = faults.into_inner().first() {
-        return Err(bad(fault.detail.clone()));
-    }
+    sound(faults)?;
     Ok(Stage {
         id: row.id,
         key: row.key,
@@ -224,5 +283,8 @@ fn stage(row: StageRow, schema: &Schema<'_>) -> Result<Stage> {
         probability: row.probability.normalize(),
         norm_days: row.norm_days.map(|days| days.normalize()),
         gate,
+        tasks: serde_json::from_value(row.tasks).map_err(bad)?,
+        performer: row.performer.map(serde_json::from_value).transpose().map_err(bad)?,
+        cost: row.cost.map(|cost| cost.normalize()),
     })
 }

@@ -69,6 +69,18 @@ impl Error {
         }
     }
 
+    /// The same of a part of a body: its faults point into the part.
+    pub fn under(self, part: &str) -> Self {
+        match self {
+            Self::Refused(Refusal::Invalid(faults)) => {
+                let into =
+                    |fault: Fault| Fault { pointer: format!("{part}{}", fault.pointer), ..fault };
+                Self::Refused(Refusal::Invalid(faults.into_iter().map(into).collect()))
+            }
+            other => other,
+        }
+    }
+
     /// Faults of a set of fields, for callers that collect them.
     pub fn faults(&self) -> Vec<Fault> {
         match self {

@@ -31,6 +31,7 @@ pub mod reports;
 pub mod schema;
 pub mod segments;
 mod statement;
+pub mod tasks;
 mod unit;
 pub mod users;
 pub mod words;

@@ -202,6 +202,7 @@ diesel::table! {
         deal_type_id -> Uuid,
         number -> Int4,
         created_at -> Timestamptz,
+        rules -> Jsonb,
     }
 }
 
@@ -217,6 +218,9 @@ diesel::table! {
         probability -> Numeric,
         norm_days -> Nullable<Numeric>,
         gate -> Jsonb,
+        tasks -> Jsonb,
+        performer -> Nullable<Jsonb>,
+        cost -> Nullable<Numeric>,
     }
 }
 
@@ -261,6 +265,9 @@ diesel::table! {
         updated_at -> Timestamptz,
         trail -> Nullable<Text>,
         custom -> Jsonb,
+        overrides -> Int4,
+        fired -> Array<Uuid>,
+        alarm_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -379,6 +386,132 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    tasks (workspace_id, id) {
+        workspace_id -> Uuid,
+        id -> Uuid,
+        kind -> Text,
+        deal_id -> Nullable<Uuid>,
+        client_id -> Nullable<Uuid>,
+        key -> Nullable<Text>,
+        stage_id -> Nullable<Uuid>,
+        visit -> Nullable<Int4>,
+        title -> Text,
+        description -> Nullable<Text>,
+        status -> Text,
+        priority -> Text,
+        responsible_id -> Uuid,
+        creator_id -> Nullable<Uuid>,
+        by_process -> Bool,
+        starts_at -> Nullable<Timestamptz>,
+        due_at -> Nullable<Timestamptz>,
+        started_at -> Nullable<Timestamptz>,
+        done_at -> Nullable<Timestamptz>,
+        done_by -> Nullable<Uuid>,
+        result_fields -> Jsonb,
+        result -> Nullable<Text>,
+        links -> Jsonb,
+        version -> Int4,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    task_people (workspace_id, task_id, user_id, part) {
+        workspace_id -> Uuid,
+        task_id -> Uuid,
+        user_id -> Uuid,
+        part -> Text,
+    }
+}
+
+diesel::table! {
+    activities (workspace_id, id) {
+        workspace_id -> Uuid,
+        id -> Uuid,
+        kind -> Text,
+        direction -> Nullable<Text>,
+        title -> Text,
+        note -> Nullable<Text>,
+        planned_at -> Nullable<Timestamptz>,
+        happened_at -> Nullable<Timestamptz>,
+        cancelled -> Bool,
+        goal -> Nullable<Text>,
+        outcome -> Nullable<Text>,
+        result -> Nullable<Text>,
+        duration_seconds -> Nullable<Int4>,
+        recording_url -> Nullable<Text>,
+        client_id -> Nullable<Uuid>,
+        contact_id -> Nullable<Uuid>,
+        deal_id -> Nullable<Uuid>,
+        user_id -> Nullable<Uuid>,
+        visit -> Nullable<Int4>,
+        external_source -> Nullable<Text>,
+        external_id -> Nullable<Text>,
+        version -> Int4,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    documents (workspace_id, id) {
+        workspace_id -> Uuid,
+        id -> Uuid,
+        deal_id -> Uuid,
+        kind -> Text,
+        number -> Text,
+        dated_on -> Date,
+        amount -> Numeric,
+        currency -> Text,
+        base_amount -> Numeric,
+        state -> Text,
+        state_since -> Timestamptz,
+        title -> Nullable<Text>,
+        url -> Nullable<Text>,
+        author_id -> Nullable<Uuid>,
+        external_source -> Nullable<Text>,
+        external_id -> Nullable<Text>,
+        version -> Int4,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    payments (workspace_id, id) {
+        workspace_id -> Uuid,
+        id -> Uuid,
+        deal_id -> Uuid,
+        invoice_id -> Nullable<Uuid>,
+        amount -> Numeric,
+        currency -> Text,
+        base_amount -> Numeric,
+        received_at -> Timestamptz,
+        note -> Nullable<Text>,
+        external_source -> Nullable<Text>,
+        external_id -> Nullable<Text>,
+        version -> Int4,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    demand_lines (workspace_id, deal_id, number) {
+        workspace_id -> Uuid,
+        deal_id -> Uuid,
+        number -> Int2,
+        item -> Text,
+        quantity -> Numeric,
+        amount -> Numeric,
+        met_quantity -> Numeric,
+        unmet_reason -> Nullable<Text>,
+        created_at -> Timestamptz,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     api_keys,
     clients,
@@ -401,6 +534,12 @@ diesel::allow_tables_to_appear_in_same_query!(
     stage_visits,
     stages,
     users,
+    activities,
+    demand_lines,
+    documents,
+    payments,
+    task_people,
+    tasks,
     workspaces,
 );
 

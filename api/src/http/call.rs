@@ -35,7 +35,7 @@ macro_rules! needs {
 needs! {
     WorkspaceRead, WorkspaceWrite, UsersRead, UsersWrite, ApiKeysManage, ClientsRead, ClientsWrite,
     CataloguesRead, CataloguesWrite, DealTypesRead, DealTypesWrite, DealsRead, DealsWrite,
-    ImportsRead, ImportsWrite, ReportsRead, EventsRead,
+    TasksRead, TasksWrite, ActivitiesRead, ActivitiesWrite, DocumentsRead, DocumentsWrite, ImportsRead, ImportsWrite, ReportsRead, EventsRead,
 }
 
 pub struct Call<P> {

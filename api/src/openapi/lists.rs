@@ -7,7 +7,7 @@ use voronka_persistence::{
     catalogues::Catalogue,
     clients, contacts, custom_fields, deal_types, deals, departments, exchange_rates, imports,
     list::{DEFAULT_LIMIT, Field, Kind, MOST, MOST_VALUES, Spec},
-    segments, users,
+    segments, tasks, users,
 };
 
 const ID: &str = "[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}";
@@ -27,6 +27,7 @@ pub fn spec(operation_id: &str) -> Option<&'static Spec> {
         "listExchangeRates" => &exchange_rates::LIST,
         "listHolidays" => &calendar::LIST,
         "listSegments" => &segments::LIST,
+        "listTasks" => &tasks::LIST,
         "listDealTypes" => &deal_types::LIST,
         "listDeals" => &deals::LIST,
         "listImports" => &imports::LIST,
@@ -98,7 +99,9 @@ fn filter(field: &Field) -> Value {
 
 fn one(kind: Kind) -> Value {
     match kind {
-        Kind::Uuid => json!({"type": "string", "format": "uuid", "pattern": format!("^{ID}$")}),
+        Kind::Uuid | Kind::Member => {
+            json!({"type": "string", "format": "uuid", "pattern": format!("^{ID}$")})
+        }
         Kind::Text | Kind::Tag => json!({"type": "string"}),
         Kind::Phone => json!({"type": "string", "pattern": r"^ *\+?[1-9][0-9 ().-]{4,30}$"}),
         Kind::Email => json!({"type": "string", "format": "email", "maxLength": 254}),
@@ -115,7 +118,7 @@ fn one(kind: Kind) -> Value {
 
 fn noun(kind: Kind) -> &'static str {
     match kind {
-        Kind::Uuid => "id",
+        Kind::Uuid | Kind::Member => "id",
         Kind::Text => "text",
         Kind::Choice(_) => "word",
         Kind::Instant => "instant (RFC 3339)",

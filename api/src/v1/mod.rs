@@ -16,9 +16,9 @@ pub mod export;
 pub mod health;
 pub mod import_preview;
 pub mod imports;
-mod number;
 pub mod reports;
 pub mod segments;
+pub mod tasks;
 pub mod users;
 pub mod workspace;
 
@@ -111,6 +111,12 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
         .service(deals::available)
         .service(deals::history)
         .service(deals::route_map)
+        .service(tasks::list)
+        .service(tasks::create)
+        .service(tasks::counters)
+        .service(tasks::read)
+        .service(tasks::update)
+        .service(tasks::transition)
         .service(import_preview::preview)
         .service(imports::list)
         .service(imports::create)

@@ -13,7 +13,7 @@ use crate::{
     gate::Draft,
     import::{DateFormat, parse_date, parse_instant},
     money::{Currency, format_amount, parse_amount},
-    process::{Mode, Process, StageDraft, publish},
+    process::{Mode, Process, Published, StageDraft, publish},
     workspace::{DealVisibility, Settings, to_instant},
 };
 
@@ -37,7 +37,7 @@ fn draft() -> impl Strategy<Value = StageDraft> {
     let numbers = (option::of(number()), option::of(number()));
     (key, name, goal, numbers, vec(required, 0..3)).prop_map(|(key, name, goal, numbers, gate)| {
         let (probability, norm_days) = numbers;
-        StageDraft { key, name, goal, probability, norm_days, gate }
+        StageDraft { key, name, goal, probability, norm_days, gate, ..StageDraft::default() }
     })
 }
 
@@ -135,14 +135,14 @@ proptest! {
     ) {
         let named = |name: &str| StageDraft { name: name.to_owned(), ..StageDraft::default() };
         let drafts: Vec<_> = names.into_iter().map(named).collect();
-        assert!(publish(Mode::Manual, drafts.clone(), &NO_FIELDS, Uuid::nil).is_ok());
+        assert!(publish(Mode::Manual, drafts.clone(), vec![], &NO_FIELDS, Uuid::nil).is_ok());
         published(Mode::Manual, drafts);
     }
 
     #[test]
     fn a_process_has_1_to_50_stages(count in prop_oneof![0..4_usize, 46..54_usize]) {
         let draft = StageDraft { name: "Offer".into(), ..StageDraft::default() };
-        let stages = publish(Mode::Manual, vec![draft; count], &NO_FIELDS, Uuid::nil);
+        let stages = publish(Mode::Manual, vec![draft; count], vec![], &NO_FIELDS, Uuid::nil);
         assert_eq!(stages.is_ok(), (1..=50).contains(&count));
     }
 
@@ -249,13 +249,15 @@ fn published(mode: Mode, drafts: Vec<StageDraft>) {
         id += 1;
         Uuid::from_u128(id)
     };
-    let stages = match publish(mode, drafts, &NO_FIELDS, ids) {
-        Ok(stages) => stages,
+    let stages = match publish(mode, drafts, vec![], &NO_FIELDS, ids) {
+        Ok(published) => published.stages,
         Err(refusal) => return assert!(!refusal.faults().is_empty()),
     };
     assert_eq!(stages.len(), given.len());
     assert_eq!(stages.is_empty(), mode == Mode::Untracked);
-    assert!(mode != Mode::Automatic && stages.len() <= 50);
+    assert!(stages.len() <= 50);
+    let runs_through = stages.iter().any(|stage| stage.gate.is_empty());
+    assert!(mode != Mode::Automatic || !runs_through, "A gate for every stage.");
     let keys: BTreeSet<_> = stages.iter().map(|stage| &stage.key).collect();
     assert_eq!(keys.len(), stages.len(), "Keys are unique: {keys:?}");
     let ids: BTreeSet<_> = stages.iter().map(|stage| stage.id).collect();
@@ -280,9 +282,10 @@ fn aligned(old: &[&str], new: &[&str]) {
     let version = |keys: &[&str]| {
         let named = |key: &&str| StageDraft { name: (*key).to_owned(), ..StageDraft::default() };
         let mode = if keys.is_empty() { Mode::Untracked } else { Mode::Manual };
-        let stages =
-            publish(mode, keys.iter().map(named).collect(), &NO_FIELDS, Uuid::nil).unwrap();
-        Process { version_id: Uuid::nil(), deal_type_id: Uuid::nil(), number: 1, stages }
+        let drafts = keys.iter().map(named).collect();
+        let Published { stages, rules } =
+            publish(mode, drafts, vec![], &NO_FIELDS, Uuid::nil).unwrap();
+        Process { version_id: Uuid::nil(), deal_type_id: Uuid::nil(), number: 1, stages, rules }
     };
     let positions = version(old).align_to(&version(new));
     assert_eq!(positions.len(), old.len());

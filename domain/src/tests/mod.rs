@@ -1,5 +1,6 @@
 //! Properties of the pure domain, over random processes, commands, decks of deals and files.
 
+mod automation;
 mod commands;
 mod funnel;
 mod history;

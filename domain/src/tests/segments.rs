@@ -75,7 +75,8 @@ fn tell<'a>(events: impl IntoIterator<Item = &'a Event>) -> Option<Told> {
             Change::Resumed { .. } => now.held = false,
             Change::AmountChanged { current, .. } => now.amount = current.amount,
             Change::OwnerChanged { current, .. } => now.owner_id = *current,
-            Change::Updated { .. } => {}
+            Change::Migrated { to, .. } => now.position = to.as_ref().map(|stage| stage.position),
+            Change::Updated { .. } | Change::RuleFired { .. } | Change::RuleRefused { .. } => {}
         }
     }
     told

@@ -164,6 +164,7 @@ fn declared() -> Vec<Column> {
             "Numeric" => "numeric",
             "Timestamptz" => "timestamptz",
             "Array<Text>" => "_text",
+            "Array<Uuid>" => "_uuid",
             other => panic!("{other} is not known"),
         };
         all.push(Column {

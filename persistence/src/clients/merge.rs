@@ -34,6 +34,7 @@ pub fn merge(
     let (this, duplicate) = lock_both(unit, id, duplicate_id, if_match)?;
     pass_on(unit, duplicate_id, id)?;
     let contacts = move_contacts(unit, duplicate_id, id)?;
+    move_work(unit, duplicate_id, id)?;
     let deals = deals::follow(unit, duplicate_id, id)?;
     let profile = merged(profile(&this)?, profile(&duplicate)?, keep);
     let mut row = with(this.clone(), profile);
@@ -143,6 +144,22 @@ fn move_contacts(unit: &mut Unit<'_>, from: Uuid, to: Uuid) -> Result<usize> {
         unit.happened("contact.updated", contact.id, contact.version, contact)?;
     }
     Ok(moved.len())
+}
+
+/// Tasks and activities name the client for their lists only: nothing of them happens.
+fn move_work(unit: &mut Unit<'_>, from: Uuid, to: Uuid) -> Result<()> {
+    for sql in ["UPDATE tasks SET client_id = ", "UPDATE activities SET client_id = "] {
+        Statement::command(sql)
+            .bind(to)
+            .sql(", updated_at = ")
+            .bind(unit.now)
+            .sql(" WHERE client_id = ")
+            .bind(from)
+            .sql(" AND workspace_id = ")
+            .bind(unit.tenant.workspace_id)
+            .execute(unit.tenant.conn)?;
+    }
+    Ok(())
 }
 
 fn profile(row: &Client) -> Result<Profile> {

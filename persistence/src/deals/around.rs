@@ -9,16 +9,21 @@ use voronka_domain::{
     deal::Deal,
     exchange::Rates,
     process::{Process, Rules},
+    staff::Staff,
     transition::Facts,
+    work::Work,
     workspace::Settings,
 };
 
+use super::work;
 use crate::{Result, Tenant, Unit, clients, exchange_rates};
 
 #[derive(Debug, Default)]
 pub struct Around {
     rates: Rates,
     client: Option<ClientFacts>,
+    work: Work,
+    staff: Staff,
 }
 
 impl Around {
@@ -40,7 +45,9 @@ impl Around {
             Some(id) => Some(clients::get(tenant, id)?.facts()?),
             None => None,
         };
-        Ok(Self { rates, client })
+        let staff =
+            if process.looks_at_staff() { work::staff(tenant, process)? } else { Staff::default() };
+        Ok(Self { rates, client, work: Work::default(), staff })
     }
 
     /// Of a deal whose amount may change.
@@ -55,16 +62,27 @@ impl Around {
     ) -> Result<Self> {
         let at = occurred_at.unwrap_or(now.max(deal.last_occurred_at));
         let amounts = [Some(deal.details.amount), amount];
-        Self::load(tenant, settings, process, deal.client_id, &amounts, &[at])
+        let mut around = Self::load(tenant, settings, process, deal.client_id, &amounts, &[at])?;
+        if process.looks_at_work() {
+            let all = work::load(tenant, vec![deal.id])?;
+            around.work = all.into_values().next().unwrap_or_default();
+        }
+        Ok(around)
     }
 
-    pub fn facts<'a>(&'a self, unit: &Unit<'_>, process: &'a Process, rules: Rules) -> Facts<'a> {
+    /// With the head who would review the loss of a deal.
+    pub(super) fn reviewed(mut self, tenant: &mut Tenant<'_>, owner_id: Uuid) -> Result<Self> {
+        self.staff.head_id = work::head_of(tenant, owner_id)?;
+        Ok(self)
+    }
+
+    pub fn facts<'a>(&'a self, unit: &Unit<'a>, process: &'a Process, rules: Rules) -> Facts<'a> {
         self.seen_by(unit.caller, unit.now, process, rules)
     }
 
     pub fn seen_by<'a>(
         &'a self,
-        caller: &crate::Caller,
+        caller: &'a crate::Caller,
         now: DateTime<Utc>,
         process: &'a Process,
         rules: Rules,
@@ -77,6 +95,9 @@ impl Around {
             may_override: caller.may_override(),
             rates: &self.rates,
             client: self.client.as_ref(),
+            work: &self.work,
+            staff: &self.staff,
+            calendar: &caller.calendar,
         }
     }
 }

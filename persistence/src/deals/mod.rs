@@ -1,5 +1,6 @@
 //! Deals: locked with what a decision needs, decided by the domain, recorded in one piece.
 
+mod answer;
 mod around;
 mod external;
 mod follow;
@@ -9,6 +10,7 @@ mod record;
 mod row;
 pub(crate) mod trail;
 mod visits;
+pub(crate) mod work;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -29,6 +31,8 @@ use voronka_domain::{
     transition::{self, Facts, Target, Transition},
 };
 
+#[allow(unused_imports)]
+pub(crate) use answer::{finish, held, react};
 pub use around::Around;
 pub(crate) use external::lock_external;
 pub use external::{find_external, lock_external_ids};
@@ -325,13 +329,15 @@ const MOVES: &str = "deals.visit * 2 + (deals.status = 'open')::int <> \
                       WHERE d.workspace_id = deals.workspace_id AND d.id = deals.id)";
 
 fn lock(unit: &mut Unit<'_>, id: Uuid, if_match: Option<i32>) -> Result<Locked> {
-    found(unit, id, if_match, MOVES, " FOR UPDATE OF deals")
+    let visibility = unit.caller.visibility.clone();
+    found(unit, id, if_match, &visibility, MOVES, " FOR UPDATE OF deals")
 }
 
 fn found(
     unit: &mut Unit<'_>,
     id: Uuid,
     if_match: Option<i32>,
+    visibility: &Visibility,
     moved: &'static str,
     lock: &'static str,
 ) -> Result<Locked> {
@@ -339,10 +345,8 @@ fn found(
     let from = "deals JOIN deal_types ON deal_types.workspace_id = deals.workspace_id \
                 AND deal_types.id = deals.deal_type_id";
     let statement = unit.tenant.select(selection, from, "deals").sql(" AND deals.id = ").bind(id);
-    let found: Option<(DealRow, (RuleRow, bool))> = seen_by(statement, &unit.caller.visibility)
-        .sql(lock)
-        .get_result(unit.tenant.conn)
-        .optional()?;
+    let found: Option<(DealRow, (RuleRow, bool))> =
+        seen_by(statement, visibility).sql(lock).get_result(unit.tenant.conn).optional()?;
     let (row, ((mode, skip, back, enabled), moved_meanwhile)) =
         found.ok_or(Error::NotFound("deal"))?;
     check_version(if_match, row.sequence)?;
@@ -364,7 +368,8 @@ fn change(
         return carry_out(unit, locked);
     }
     let moves = |of: &Locked| (of.stored.deal.visit.number, of.stored.deal.is_open());
-    let seen = found(unit, id, if_match, "false", "")?;
+    let visibility = unit.caller.visibility.clone();
+    let seen = found(unit, id, if_match, &visibility, "false", "")?;
     let before = moves(&seen);
     match carry_out(unit, seen) {
         Err(Error::Overtaken) => unit.transaction(|unit| {
@@ -376,30 +381,43 @@ fn change(
     }
 }
 
-/// Carries out a command on a deal under lock and records it, or, to `validate_only`, does not.
+/// What a command is about, as far as it is to be known before.
+#[derive(Debug, Clone, Copy, Default)]
+struct About {
+    amount: Option<Money>,
+    occurred_at: Option<DateTime<Utc>>,
+    /// Nothing is recorded.
+    validate_only: bool,
+    /// A head will look at what comes of it.
+    reviewed: bool,
+}
+
+/// Carries out a command on a deal under lock and records it.
 fn command(
     unit: &mut Unit<'_>,
     locked: Locked,
-    validate_only: bool,
-    (amount, occurred_at): (Option<Money>, Option<DateTime<Utc>>),
+    about: About,
     decide: impl FnOnce(&mut Ledger, &Facts<'_>) -> Result<(), voronka_domain::Refusal>,
 ) -> Result<Stored> {
     let Stored { deal, created_at, updated_at, process } = locked.stored;
-    let around = Around::of(
+    let mut around = Around::of(
         &mut unit.tenant,
         unit.caller.settings,
         unit.now,
         &process,
         &deal,
-        amount,
-        occurred_at,
+        about.amount,
+        about.occurred_at,
     )?;
+    if about.reviewed {
+        around = around.reviewed(&mut unit.tenant, deal.owner_id)?;
+    }
     let facts = around.facts(unit, &process, locked.rules);
     let mut ledger = Ledger::stored(deal);
     decide(&mut ledger, &facts)?;
     let deal = ledger.deal.clone();
     let changed = !ledger.is_unchanged();
-    if changed && !validate_only {
+    if changed && !about.validate_only {
         let actor = unit.actor;
         record(unit, vec![Recordable::by(actor, ledger, process.clone())])?;
     }
@@ -423,10 +441,14 @@ pub fn transition(
         if let Target::Lost { loss_reason_id, competitor_id, .. } = &to.to {
             check_loss(unit, *loss_reason_id, *competitor_id)?;
         }
-        let (to, about) = (to.clone(), (None, to.occurred_at));
-        command(unit, locked, validate_only, about, |ledger, facts| {
-            transition::transition(ledger, to, facts)
-        })
+        let about = About {
+            occurred_at: to.occurred_at,
+            validate_only,
+            reviewed: matches!(to.to, Target::Lost { .. }) && !validate_only,
+            ..About::default()
+        };
+        let to = to.clone();
+        command(unit, locked, about, |ledger, facts| transition::transition(ledger, to, facts))
     })
 }
 
@@ -474,8 +496,8 @@ pub fn update(
                 let custom = custom.clone();
                 patch.custom = Some(custom_fields::change(unit, Entity::Deal, current, custom)?);
             }
-            let about = (patch.amount, None);
-            command(unit, locked, false, about, |ledger, facts| {
+            let about = About { amount: patch.amount, ..About::default() };
+            command(unit, locked, about, |ledger, facts| {
                 transition::update(ledger, patch, None, facts)
             })
         })

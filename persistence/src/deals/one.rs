@@ -36,7 +36,7 @@ columns! { DealRow, deals {
     lead_temperature, expected_close_on, external_source, external_id, status, stage_id, position, depth,
     hold_reason, hold_resume_on, hold_since, loss_reason_id, loss_note, competitor_id, opened_at, closed_at,
     visit, visit_entered_at, visit_held_seconds, segment, segment_entered_at, reopened, sequence,
-    last_occurred_at, updated_at,
+    last_occurred_at, updated_at, overrides, fired, alarm_at,
 } but workspace_id, created_at }
 
 impl QueryFragment<Pg> for One {

@@ -13,6 +13,7 @@ use voronka_domain::{
     ledger::Ledger,
     process::Process,
     segment::{Left, Segment},
+    task::Effect,
 };
 
 use super::{
@@ -25,6 +26,7 @@ use crate::{
     events::NewEvent,
     noun::excluded_columns,
     schema::{deals, stage_visits},
+    tasks,
     unit::to_json,
     words::to_word,
 };
@@ -70,15 +72,22 @@ pub(crate) struct Recordable {
 impl Recordable {
     /// A deal to which one actor did everything.
     pub fn by(actor: Actor, ledger: Ledger, process: Arc<Process>) -> Self {
-        let actors = vec![actor; ledger.events.len()];
-        Self { ledger, process, actors }
+        Self::then(None, actor, ledger, process)
     }
 
     /// The deal after more has happened to it: what is new was done by the actor.
     pub fn then(before: Option<Self>, actor: Actor, ledger: Ledger, process: Arc<Process>) -> Self {
         let mut actors = before.map(|before| before.actors).unwrap_or_default();
-        actors.resize(ledger.events.len(), actor);
+        let new = ledger.events.iter().skip(actors.len());
+        let new: Vec<_> = new.map(|event| event.actor.unwrap_or(actor)).collect();
+        actors.extend(new);
         Self { ledger, process, actors }
+    }
+
+    /// What follows for the deal's tasks.
+    fn effects(&self) -> Vec<(Uuid, Effect)> {
+        let deal_id = self.ledger.deal.id;
+        self.ledger.effects.iter().map(|effect| (deal_id, effect.clone())).collect()
     }
 
     /// The deal's id, if it has been closed.
@@ -111,16 +120,18 @@ impl Recordable {
 pub(crate) fn record(unit: &mut Unit<'_>, mut deals: Vec<Recordable>) -> Result<()> {
     deals.retain(|deal| !deal.ledger.is_unchanged());
     if deals.len() == 1
-        && unit.events.is_empty()
+        && unit.events.len() < MANY
         && let Some(deal) = deals.pop()
     {
         let closed: Vec<_> = deal.closes().into_iter().collect();
-        if closed.is_empty() && !deal.changes_custom() {
+        if closed.is_empty() && !deal.changes_custom() && deal.ledger.effects.is_empty() {
             return one(unit, deal);
         }
         return unit.transaction(|unit| {
             index_custom_fields(unit, std::slice::from_ref(&deal))?;
+            let effects = deal.effects();
             one(unit, deal)?;
+            tasks::carry_out(unit, effects)?;
             trail::keep(unit, closed)
         });
     }
@@ -142,9 +153,9 @@ fn one(unit: &mut Unit<'_>, deal: Recordable) -> Result<()> {
     let events = std::mem::take(&mut unit.events).into_iter();
     let events = events.map(|event| event.row(workspace_id, now)).collect::<Result<Vec<_>>>()?;
     let visits = deal.visits(workspace_id)?;
-    let Ledger { deal, before, left, .. } = deal.ledger;
+    let Ledger { deal, before, left, alarm, .. } = deal.ledger;
     let one = One {
-        row: DealRow::of(workspace_id, deal, now),
+        row: DealRow::of(workspace_id, deal, alarm, now),
         seen: before.map(|before| before.sequence),
         left: left.map(|(sequence, left)| (sequence, left.at, to_word(&left.end))),
         visits,
@@ -156,20 +167,22 @@ fn one(unit: &mut Unit<'_>, deal: Recordable) -> Result<()> {
 fn many(unit: &mut Unit<'_>, deals: Vec<Recordable>) -> Result<()> {
     let (now, workspace_id) = (unit.now, unit.tenant.workspace_id);
     let (mut fresh, mut changed) = (Vec::new(), Vec::new());
-    let (mut visits, mut ended) = (Vec::new(), Vec::new());
+    let (mut visits, mut ended, mut effects) = (Vec::new(), Vec::new(), Vec::new());
     let closed = deals.iter().filter_map(Recordable::closes).collect();
     index_custom_fields(unit, &deals)?;
     for deal in deals {
         note(unit, &deal.ledger, &deal.actors)?;
         visits.extend(deal.visits(workspace_id)?);
-        let Ledger { deal, before, left, .. } = deal.ledger;
+        effects.extend(deal.effects());
+        let Ledger { deal, before, left, alarm, .. } = deal.ledger;
         ended.extend(left.map(|(sequence, left)| (deal.id, sequence, left)));
-        let row = DealRow::of(workspace_id, deal, now);
+        let row = DealRow::of(workspace_id, deal, alarm, now);
         if before.is_some() { changed.push(row) } else { fresh.push(row) }
     }
     leave(unit, ended)?;
     update(unit, changed)?;
     insert(unit, fresh, visits)?;
+    tasks::carry_out(unit, effects)?;
     trail::keep(unit, closed)
 }
 
@@ -331,6 +344,9 @@ fn update(unit: &mut Unit<'_>, rows: Vec<DealRow>) -> Result<()> {
                 last_occurred_at,
                 updated_at,
                 custom,
+                overrides,
+                fired,
+                alarm_at,
             ]
         ))
         .filter(deals::sequence.lt(excluded(deals::sequence)))

@@ -62,6 +62,9 @@ pub struct DealRow {
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
     pub custom: Value,
+    pub overrides: i32,
+    pub fired: Vec<Uuid>,
+    pub alarm_at: Option<DateTime<Utc>>,
 }
 
 fn broken(what: &str) -> Error {
@@ -69,7 +72,12 @@ fn broken(what: &str) -> Error {
 }
 
 impl DealRow {
-    pub(crate) fn of(workspace_id: Uuid, deal: Deal, now: DateTime<Utc>) -> Self {
+    pub(crate) fn of(
+        workspace_id: Uuid,
+        deal: Deal,
+        alarm_at: Option<DateTime<Utc>>,
+        now: DateTime<Utc>,
+    ) -> Self {
         let Details {
             title,
             client_id,
@@ -130,6 +138,9 @@ impl DealRow {
             created_at: now,
             updated_at: now,
             custom: serde_json::to_value(custom).unwrap_or_default(),
+            overrides: deal.overrides,
+            fired: deal.fired,
+            alarm_at,
         }
     }
 
@@ -185,6 +196,8 @@ impl DealRow {
                 segment_entered_at: self.segment_entered_at,
             },
             reopened: self.reopened,
+            overrides: self.overrides,
+            fired: self.fired,
             sequence: self.sequence,
             last_occurred_at: self.last_occurred_at,
         })
@@ -218,6 +231,7 @@ pub(crate) fn object(deal: &Deal, base: Currency) -> Value {
         "stage_entered_at": deal.visit.entered_at,
         "closed_at": deal.closed_at,
         "reopened": deal.reopened,
+        "overrides": deal.overrides,
         "version": deal.sequence,
     })
 }

@@ -80,7 +80,8 @@ impl Run<'_, '_> {
         let process = deal.as_ref().map_or(&self.process, |deal| &deal.process).clone();
         let ledger = deal.as_ref().map(|deal| deal.ledger.clone());
         let client = ledger.as_ref().and_then(|ledger| ledger.deal.client_id);
-        let facts = self.facts(&process, named.client_id.or(client));
+        let deal_id = ledger.as_ref().map(|ledger| ledger.deal.id);
+        let facts = self.facts(&process, named.client_id.or(client), deal_id);
         match apply_event(row, &named, ledger, self.defaults(), &facts) {
             Err(refusal) => {
                 tally.refuse(cells, &refusal, |fault| row.rejection(fault));

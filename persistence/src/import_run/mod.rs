@@ -24,14 +24,16 @@ use voronka_domain::{
     import::{Defaults, EventRow, Kind, Outcome, Plan, Rejection, Row},
     ledger::Ledger,
     process::{Process, Rules},
+    staff::Staff,
     transition::Facts,
+    work::Work,
 };
 
 use crate::{
     Answer, Error, Result, Store, Unit,
     clients::facts,
     custom_fields, deal_types,
-    deals::{Recordable, Stored, lock_external},
+    deals::{Recordable, Stored, lock_external, work},
     exchange_rates,
     import_names::{Names, Wanted},
     import_rows,
@@ -346,6 +348,10 @@ struct Run<'r, 'c> {
     fields: Vec<CustomField>,
     /// Those that gates look at.
     clients: HashMap<Uuid, ClientFacts>,
+    works: HashMap<Uuid, Work>,
+    /// Of a new deal.
+    no_work: Work,
+    staff: Staff,
 }
 
 impl<'r, 'c> Run<'r, 'c> {
@@ -364,10 +370,30 @@ impl<'r, 'c> Run<'r, 'c> {
         let user_id = unit.caller.user_id();
         let fields = current_fields(unit, plan)?;
         let (rates, clients) = (Rates::default(), HashMap::new());
-        Ok(Self { unit, plan, names, import_id, user_id, process, rules, rates, fields, clients })
+        let (works, no_work, staff) = (HashMap::new(), Work::default(), Staff::default());
+        Ok(Self {
+            unit,
+            plan,
+            names,
+            import_id,
+            user_id,
+            process,
+            rules,
+            rates,
+            fields,
+            clients,
+            works,
+            no_work,
+            staff,
+        })
     }
 
-    fn facts<'f>(&'f self, process: &'f Process, client: Option<Uuid>) -> Facts<'f> {
+    fn facts<'f>(
+        &'f self,
+        process: &'f Process,
+        client: Option<Uuid>,
+        deal_id: Option<Uuid>,
+    ) -> Facts<'f> {
         Facts {
             process,
             rules: self.rules,
@@ -376,6 +402,9 @@ impl<'r, 'c> Run<'r, 'c> {
             may_override: false,
             rates: &self.rates,
             client: client.and_then(|id| self.clients.get(&id)),
+            work: deal_id.and_then(|id| self.works.get(&id)).unwrap_or(&self.no_work),
+            staff: &self.staff,
+            calendar: &self.unit.caller.calendar,
         }
     }
 
@@ -403,6 +432,13 @@ impl<'r, 'c> Run<'r, 'c> {
             let ids = self.names.clients(wanted).into_iter().chain(there).collect();
             self.clients = facts(&mut self.unit.tenant, ids)?;
             self.clients.extend(self.names.new_clients(self.unit.now)?);
+        }
+        if stored.iter().any(|stored| stored.process.looks_at_work()) {
+            let ids = stored.iter().map(|stored| stored.deal.id).collect();
+            self.works = work::load(&mut self.unit.tenant, ids)?;
+        }
+        if self.process.looks_at_staff() {
+            self.staff = work::staff(&mut self.unit.tenant, &self.process)?;
         }
         Ok(())
     }

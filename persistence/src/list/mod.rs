@@ -36,6 +36,9 @@ pub enum Kind {
     Phone,
     /// A list of email addresses in lower case that holds the address, whatever its case.
     Email,
+    /// The id of one of several people or things: the column is a condition that ends before it, in
+    /// parentheses that it leaves open.
+    Member,
 }
 
 /// A field that a list can be filtered or sorted by.
@@ -312,6 +315,9 @@ impl Spec {
             let holds = |bind| (format!("{column} @> ARRAY["), Some(bind), "]");
             return Some(bind(field.kind, value).map(holds));
         }
+        if field.kind == Kind::Member {
+            return Some(bind(field.kind, value).map(|b| (column.to_owned(), Some(b), ")")));
+        }
         if value.split(',').count() > MOST_VALUES {
             return Some(Err(format!("At most {MOST_VALUES} values.")));
         }
@@ -357,7 +363,7 @@ fn array(binds: Vec<Bind>) -> Bind {
 
 fn bind(kind: Kind, text: &str) -> std::result::Result<Bind, String> {
     let read = match kind {
-        Kind::Uuid => Uuid::from_str(text).ok().map(Bind::Uuid),
+        Kind::Uuid | Kind::Member => Uuid::from_str(text).ok().map(Bind::Uuid),
         Kind::Phone => reach::phone(&international(text), None).map(Bind::Text),
         Kind::Email => reach::email(text).map(|email| Bind::Text(email.to_lowercase())),
         Kind::Text | Kind::Tag => Some(Bind::Text(text.to_owned())),
@@ -378,7 +384,7 @@ fn bind(kind: Kind, text: &str) -> std::result::Result<Bind, String> {
     };
     read.ok_or_else(|| {
         let wanted = match kind {
-            Kind::Uuid => "an id (UUID)",
+            Kind::Uuid | Kind::Member => "an id (UUID)",
             Kind::Instant => "an instant such as 2026-11-21T10:00:00Z",
             Kind::Date => "a day such as 2026-11-21",
             Kind::Decimal => "a decimal number",

@@ -128,6 +128,8 @@ pub struct DealBody {
     pub closed_at: Option<DateTime<Utc>>,
     /// How often it was reopened.
     pub reopened: i32,
+    /// How often a gate was overridden for it.
+    pub overrides: i32,
     /// Counts the deal's events; the ETag.
     pub version: i32,
     pub created_at: DateTime<Utc>,
@@ -176,6 +178,7 @@ impl DealBody {
             stage_entered_at: deal.visit.entered_at,
             closed_at: deal.closed_at,
             reopened: deal.reopened,
+            overrides: deal.overrides,
             version: deal.sequence,
             created_at,
             updated_at,

@@ -11,7 +11,8 @@ pub use line::{LINE, line_cells};
 pub use route::*;
 
 use actix_web::{get, patch, post};
-use body::{DealPatchBody, NewDealBody, TransitionBody};
+pub use body::DealPatchBody;
+use body::{NewDealBody, TransitionBody};
 use voronka_persistence::{
     Caller, Error, Tenant, deals,
     list::{Page, Query},

@@ -58,6 +58,21 @@ async fn lose(own: &World, reason: Value, competitor: Value) -> Reply {
     own.admin.transition(&deal, body).await
 }
 
+async fn new_task(own: &World, field: &str, id: Value) -> Reply {
+    own.admin.post("/v1/tasks", json!({ "title": "New", field: id })).await
+}
+
+async fn end_task(own: &World, field: &str, id: Value) -> Reply {
+    let deal = own.admin.deal(&own.deal_type, "1").await;
+    let task = new_task(own, "deal_id", json!(deal)).await.expect(201).id();
+    let body = json!({ "to": "done", "deal": { field: id } });
+    own.admin.post(&format!("/v1/tasks/{task}/transition"), body).await
+}
+
+fn losing(reason: &Value) -> Value {
+    json!([{ "key": "lose", "on": "deal.updated", "then": [{ "do": "lose", "loss_reason_id": reason }] }])
+}
+
 async fn new_user(api: &Api, department: Value) -> Reply {
     let body = json!({ "name": "New", "role": "seller", "department_id": department });
     api.post("/v1/users", body).await
@@ -126,6 +141,41 @@ const REFERENCES: &[Reference] = &[
     reference!("searchClients", "/segment_id", client_segment, |own, id| {
         own.admin.post("/v1/clients/search", json!({ "segment_id": id })).await
     }),
+    reference!("createTask", "/deal_id", deal, |own, id| new_task(&own, "deal_id", id).await),
+    reference!("createTask", "/client_id", client, |own, id| new_task(&own, "client_id", id).await),
+    reference!("createTask", "/responsible_id", user, |own, id| {
+        new_task(&own, "responsible_id", id).await
+    }),
+    reference!("updateTask", "/responsible_id", user, |own, id| {
+        let path = format!("/v1/tasks/{}", own.task);
+        own.admin.patch(&path, json!({ "responsible_id": id })).await
+    }),
+    reference!("transitionTask", "/deal/client_id", client, |own, id| {
+        end_task(&own, "client_id", id).await
+    }),
+    reference!("transitionTask", "/deal/owner_id", user, |own, id| {
+        end_task(&own, "owner_id", id).await
+    }),
+    reference!("transitionTask", "/deal/source_id", source, |own, id| {
+        end_task(&own, "source_id", id).await
+    }),
+    reference!("createDealType", "/rules/0/then/0/loss_reason_id", loss_reason, |own, id| {
+        let name = format!("Sale {}", uuid::Uuid::now_v7());
+        let stages = json!([{ "name": "first" }]);
+        let body =
+            json!({ "name": name, "mode": "manual", "stages": stages, "rules": losing(&id) });
+        own.admin.post("/v1/deal-types", body).await
+    }),
+    reference!(
+        "publishProcessVersion",
+        "/rules/0/then/0/loss_reason_id",
+        loss_reason,
+        |own, id| {
+            let path = format!("/v1/deal-types/{}/versions", own.deal_type);
+            let body = json!({ "stages": [{ "name": "first" }], "rules": losing(&id) });
+            own.admin.post(&path, body).await
+        }
+    ),
     reference!("createImport", "/deal_type_id", deal_type, |own, id| {
         let spec = json!({ "kind": "deals", "deal_type_id": id,
             "mapping": { "external_id": { "column": "id" } } });
@@ -136,28 +186,30 @@ const REFERENCES: &[Reference] = &[
     }),
 ];
 
-/// Names of the fields of a body, at any depth, that are ids.
-fn id_fields(schema: &Value, found: &mut BTreeSet<String>) {
+/// Pointers to the fields of a body, at any depth, that are ids; `at` leads to the schema.
+fn id_fields(schema: &Value, at: &str, found: &mut BTreeSet<String>) {
     if let Some(name) = schema["$ref"].as_str() {
         let pointer = name.trim_start_matches('#');
-        return id_fields(openapi::document().pointer(pointer).unwrap(), found);
+        return id_fields(openapi::document().pointer(pointer).unwrap(), at, found);
     }
     for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+        // The part of a form that has the fields.
+        let at = if name == "spec" { at.to_owned() } else { format!("{at}/{name}") };
         // A taxpayer number is another register's.
         if name.ends_with("_id")
             && name != "tax_id"
             && property["$ref"].is_null()
             && !refers(property)
         {
-            found.insert(format!("/{name}"));
+            found.insert(at.clone());
         }
-        id_fields(property, found);
+        id_fields(property, &at, found);
     }
     for list in ["allOf", "oneOf", "anyOf"] {
-        schema[list].as_array().into_iter().flatten().for_each(|part| id_fields(part, found));
+        schema[list].as_array().into_iter().flatten().for_each(|part| id_fields(part, at, found));
     }
     if schema["items"].is_object() {
-        id_fields(&schema["items"], found);
+        id_fields(&schema["items"], &format!("{at}/0"), found);
     }
 }
 
@@ -175,7 +227,7 @@ fn every_id_in_a_body_is_tried() {
         let content = operation.definition["requestBody"]["content"].as_object().cloned();
         for (_, media) in content.unwrap_or_default() {
             let mut fields = BTreeSet::new();
-            id_fields(&media["schema"], &mut fields);
+            id_fields(&media["schema"], "", &mut fields);
             in_spec.extend(fields.into_iter().map(|field| (operation.id.clone(), field)));
         }
     }

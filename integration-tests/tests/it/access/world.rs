@@ -115,6 +115,7 @@ pub struct World {
     pub exchange_rate: String,
     pub segment: String,
     pub client_segment: String,
+    pub task: String,
 }
 
 impl World {
@@ -153,6 +154,8 @@ impl World {
             .expect(200);
         let segment = new("/v1/segments", a_segment("deal")).await;
         let client_segment = new("/v1/segments", a_segment("client")).await;
+        let task = json!({ "title": name, "deal_id": deal, "responsible_id": user });
+        let task = new("/v1/tasks", task).await;
         let world = Self {
             admin: admin.clone(),
             user,
@@ -171,6 +174,7 @@ impl World {
             exchange_rate,
             segment,
             client_segment,
+            task,
         };
         let import = world.send_import(admin).await.expect(202).id();
         let done = server.finished(admin, &import).await;
@@ -204,6 +208,7 @@ impl World {
             &self.exchange_rate,
             &self.segment,
             &self.client_segment,
+            &self.task,
         ];
         let own = [self.admin.workspace_id.to_string(), self.admin.user_id.to_string()];
         things.into_iter().cloned().chain(own).collect()
@@ -395,6 +400,12 @@ const CASES: &[Case] = &[
     read("listAvailableTransitions", |a| &a.deal),
     read("getDealHistory", |a| &a.deal),
     read("getDealRouteMap", |a| &a.deal),
+    list("listTasks"),
+    new("createTask", |own| json!({ "title": "New", "responsible_id": own.user })),
+    case("countTasks", Whose::Own, Send::Nothing),
+    read("getTask", |a| &a.task),
+    change("updateTask", |a| &a.task, |_| json!({ "title": Uuid::now_v7().to_string() })),
+    change("transitionTask", |a| &a.task, |_| json!({ "to": "deferred" })),
     list("listImports"),
     case("createImport", Whose::New, Send::Import),
     case("previewImport", Whose::Own, Send::Preview),

@@ -17,6 +17,7 @@ pub async fn all(world: &World) -> Vec<Bad> {
     table.extend(texts(world));
     table.extend(deals(world));
     table.extend(processes(world));
+    table.extend(tasks(world));
     table.extend(people());
     table.extend(clients(world));
     table.extend(moves(world));
@@ -265,10 +266,58 @@ fn processes(world: &World) -> Vec<Bad> {
     let stage = |field: &str, value: Value, pointer| {
         with("manual", json!([{ "name": "First", field: value }]), pointer)
     };
+    let rule = |rule: Value, pointer| {
+        let stages = json!([{ "name": "First" }]);
+        let body = json!({ "name": "Sale", "mode": "manual", "stages": stages, "rules": [rule] });
+        Bad::post("/v1/deal-types", body, pointer)
+    };
     let keys = json!([{ "name": "A", "key": "a" }, { "name": "B", "key": "a" }]);
     let many: Vec<_> = (0..10_000).map(|n| json!({ "name": format!("Stage {n}") })).collect();
     vec![
-        with("automatic", json!([{ "name": "First" }]), "/mode"),
+        with("automatic", json!([{ "name": "First" }]), "/stages/0/gate"),
+        with("automatic", json!([]), "/stages"),
+        with(
+            "manual",
+            json!([{ "name": "A", "tasks": [{ "key": "a", "title": "A" }] }]),
+            "/stages/0/tasks",
+        ),
+        stage("tasks", json!([{ "key": "A b", "title": "A" }]), "/stages/0/tasks/0/key"),
+        stage("performer", json!({ "assign": "dice" }), "/stages/0/performer/assign"),
+        stage("performer", json!({ "position": " " }), "/stages/0/performer/position"),
+        stage("cost", json!(-1), "/stages/0/cost"),
+        stage("gate", json!([{ "kind": "payment", "share": 2 }]), "/stages/0/gate/0/share"),
+        stage(
+            "gate",
+            json!([{ "kind": "document", "document": "quote", "state": "paid" }]),
+            "/stages/0/gate/0/state",
+        ),
+        stage(
+            "gate",
+            json!([{ "kind": "checklist", "checklist": "a", "score": 1 }]),
+            "/stages/0/gate/0/kind",
+        ),
+        rule(json!({ "on": "deal.opened", "then": [{ "do": "advance" }] }), "/rules/0/key"),
+        rule(
+            json!({ "key": "a", "on": "moon.rises", "then": [{ "do": "advance" }] }),
+            "/rules/0/on",
+        ),
+        rule(json!({ "key": "a", "on": "deal.opened", "then": [] }), "/rules/0/then"),
+        rule(
+            json!({ "key": "a", "on": "deal.opened", "then": [{ "do": "dance" }] }),
+            "/rules/0/then/0/do",
+        ),
+        rule(
+            json!({ "key": "a", "on": "deal.opened", "then": [{ "do": "move", "stage_key": "moon" }] }),
+            "/rules/0/then/0/stage_key",
+        ),
+        rule(
+            json!({ "key": "a", "on": "deal.opened", "task": "b", "then": [{ "do": "advance" }] }),
+            "/rules/0/task",
+        ),
+        rule(
+            json!({ "key": "a", "on": "deal.opened", "if": { "field": "moon" }, "then": [{ "do": "advance" }] }),
+            "/rules/0/if/field",
+        ),
         with("magic", json!([{ "name": "First" }]), "/mode"),
         with("manual", json!([]), "/stages"),
         with("manual", json!([""]), "/stages/0"),
@@ -295,6 +344,43 @@ fn processes(world: &World) -> Vec<Bad> {
         Bad::post(&versions, json!({ "stages": [] }), "/stages"),
         Bad::post(&versions, json!({ "stages": keys }), "/stages/1/key"),
         Bad::post(&versions, json!({}), "/stages"),
+    ]
+}
+
+fn tasks(world: &World) -> Vec<Bad> {
+    let new = |field: &str, value: Value, pointer| {
+        let mut body = json!({ "title": "Call" });
+        body[field] = value;
+        Bad::post("/v1/tasks", body, pointer)
+    };
+    let transition = format!("/v1/tasks/{}/transition", world.task);
+    vec![
+        new("title", json!(" "), "/title"),
+        Bad::patch(format!("/v1/tasks/{}", world.task), json!({ "priority": null }), "/priority"),
+        new("title", json!("t".repeat(201)), "/title"),
+        new("priority", json!("royal"), "/priority"),
+        new("deal_id", json!(NOBODY), "/deal_id"),
+        new("helper_ids", json!([NOBODY]), "/helper_ids/0"),
+        new("helper_ids", json!([world.user, world.user]), "/helper_ids"),
+        new("due_at", json!("tomorrow"), "/due_at"),
+        new("status", json!("done"), "/status"),
+        Bad::post(&transition, json!({ "to": "heaven" }), "/to"),
+        Bad::post(&transition, json!({ "to": "deferred", "result": "Nothing" }), "/result"),
+        Bad::post(
+            &transition,
+            json!({ "to": "done", "deal": { "stage_key": "a" } }),
+            "/deal/stage_key",
+        ),
+        Bad::post(
+            &transition,
+            json!({ "to": "done", "deal": { "amount": { "amount": "x", "currency": "EUR" } } }),
+            "/deal/amount/amount",
+        ),
+        Bad::post(
+            &transition,
+            json!({ "to": "done", "deal": { "custom": { "moon": 1 } } }),
+            "/deal/custom/moon",
+        ),
     ]
 }
 

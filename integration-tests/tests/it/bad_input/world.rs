@@ -25,6 +25,7 @@ pub struct World {
     pub custom_field: String,
     pub exchange_rate: String,
     pub segment: String,
+    pub task: String,
 }
 
 #[derive(QueryableByName)]
@@ -65,6 +66,7 @@ impl World {
         let condition = json!({ "field": "deal.amount", "op": "gte", "value": "1" });
         let segment = json!({ "name": "Some", "entity": "deal", "condition": condition });
         let segment = make("/v1/segments", segment).await;
+        let task = make("/v1/tasks", json!({ "title": "Call", "deal_id": deal })).await;
         let spec = json!({ "kind": "deals", "deal_type_id": deal_type,
             "mapping": { "external_id": { "column": "id" } } });
         let import = api.import("id\n1\n", spec).await.expect(202).id();
@@ -87,6 +89,7 @@ impl World {
             custom_field,
             exchange_rate,
             segment,
+            task,
         }
     }
 
@@ -107,6 +110,7 @@ impl World {
             "custom-fields" => &self.custom_field,
             "exchange-rates" => &self.exchange_rate,
             "segments" => &self.segment,
+            "tasks" => &self.task,
             "workspace" => "2026-12-25",
             other => panic!("nothing of {other}"),
         }

@@ -1,0 +1,63 @@
+//! Into another version of a process: the deal goes on where the new version has its stage.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    automation,
+    event::Change,
+    fault::Refusal,
+    ledger::Ledger,
+    process::Process,
+    transition::{Facts, direction, gates, kept},
+};
+
+/// Stages of the new version by stages of the old one; a stage that is not named stays itself.
+pub type Mapping = BTreeMap<String, String>;
+
+/// Takes a deal from the version it is on to that of the facts. A stage further on than its own is
+/// reached through the gates of the new version, like by any other way.
+pub fn migrate(
+    ledger: &mut Ledger,
+    old: &Process,
+    mapping: &Mapping,
+    override_reason: Option<&str>,
+    facts: &Facts<'_>,
+) -> Result<(), Refusal> {
+    let (deal, new) = (&ledger.deal, facts.process);
+    if !deal.is_open() {
+        return Err(Refusal::DealClosed);
+    }
+    if deal.version_id == new.version_id {
+        return Ok(());
+    }
+    let aligned = old.align_to(new);
+    let place = |position: i16| {
+        let index = usize::try_from(position).ok().and_then(|position| position.checked_sub(1));
+        index.and_then(|index| aligned.get(index)).copied().unwrap_or(1)
+    };
+    let (mut to, mut way, mut r#override) = (None, None, None);
+    if let Some(here) = &deal.stage {
+        let key = mapping.get(&here.stage_key).unwrap_or(&here.stage_key);
+        let stage = new.by_key(key).ok_or_else(|| Refusal::StageNotInProcess(key.clone()))?;
+        if stage.key != here.stage_key {
+            let from = place(here.position);
+            r#override = gates(deal, from, stage.position, override_reason, facts)?;
+            way = Some(direction(from, stage.position));
+        }
+        to = Some(stage);
+    }
+    let reached = if deal.depth > 0 { place(deal.depth) } else { 0 };
+    let change = Change::Migrated {
+        previous_version_id: deal.version_id,
+        version_id: new.version_id,
+        from: deal.stage.clone(),
+        to: to.map(Into::into),
+        direction: way,
+        r#override,
+        depth: reached.max(to.map_or(0, |stage| stage.position)),
+    };
+    let (begun, at) = (ledger.events.len(), kept(facts.now).max(deal.last_occurred_at));
+    ledger.push(at, change);
+    automation::follow(ledger, begun, None, facts);
+    Ok(())
+}

@@ -1,0 +1,563 @@
+//! Processes that lead deals, over random processes, rules, events and orders.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use proptest::{collection::vec, option, prelude::*, sample::select};
+use rust_decimal::Decimal;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::world::{ALWAYS, DEAL, NO_FIELDS, NO_RATES, TOLERANCE};
+use crate::{
+    access::{Actor, Cause, Role},
+    activity::{ActivityKind, Outcome},
+    automation::{Happening, What, tick},
+    custom_field::Custom,
+    deal::{Deal, DealPatch, NewDeal, Status},
+    document::{DocumentKind, DocumentState},
+    event::Change,
+    gate::{DealField, Draft, Requirement},
+    ledger::Ledger,
+    migration::{Mapping, migrate},
+    money::{Currency, Money},
+    process::{Mode, Process, Published, Rules, StageDraft, publish},
+    rule::{Action, On, Rule, RuleDraft, SetField},
+    staff::{Assignment, Member, Performer, Staff},
+    task::{Effect, Priority, TaskPlan, TaskStatus, TaskTemplate},
+    transition::{Facts, Target, Transition, open, react, transition, update},
+    work::{ActivityFact, DocumentFact, PaymentFact, TaskFact, Work},
+    workspace::{DealVisibility, Settings},
+};
+
+const KEYS: [&str; 3] = ["t1", "t2", "t3"];
+
+fn requirement() -> impl Strategy<Value = Draft> {
+    prop_oneof![
+        2 => select(vec![DealField::ClientId, DealField::Amount]).prop_map(|field| Draft::Field { field }),
+        1 => Just(Draft::Condition {
+            condition: json!({ "field": "deal.lead_temperature", "op": "eq", "value": "hot" }),
+            says: None
+        }),
+        3 => select(&KEYS[..]).prop_map(|key| Draft::Task { task: key.to_owned() }),
+        2 => select(vec![
+            (DocumentKind::Quote, DocumentState::Sent),
+            (DocumentKind::Contract, DocumentState::Signed),
+        ])
+        .prop_map(|(document, state)| Draft::Document { document, state }),
+        1 => option::of(Just(Outcome::Reached))
+            .prop_map(|outcome| Draft::Activity { activity: ActivityKind::Call, outcome }),
+        1 => select(vec![Decimal::ONE, Decimal::new(5, 1)]).prop_map(|share| Draft::Payment { share }),
+        1 => Just(Draft::PrimaryDemand {}),
+    ]
+}
+
+fn template(key: &'static str) -> impl Strategy<Value = TaskTemplate> {
+    let assign = select(vec![Assignment::Keep, Assignment::RoundRobin, Assignment::LeastLoaded]);
+    assign.prop_map(move |assign| TaskTemplate {
+        key: key.to_owned(),
+        title: "{stage.name}: {deal.title}".to_owned(),
+        description: None,
+        performer: Performer { role: None, position: None, assign },
+        due_days: Some(Decimal::ONE),
+        priority: Priority::Normal,
+        result: Vec::new(),
+    })
+}
+
+fn stage(position: usize) -> impl Strategy<Value = StageDraft> {
+    let tasks = (template(KEYS[0]), template(KEYS[1]), template(KEYS[2]), 0..=3_usize);
+    (vec(requirement(), 0..4), tasks, any::<bool>()).prop_map(
+        move |(mut gate, (one, two, three, count), handed)| {
+        gate.retain(|one| !matches!(one, Draft::Task { task } if !KEYS[..count].contains(&task.as_str())));
+        if gate.is_empty() && count == 0 { gate.push(Draft::PrimaryDemand {}); }
+        StageDraft {
+            key: Some(format!("s{position}")),
+            name: format!("Stage {position}"),
+            norm_days: Some(Decimal::TWO),
+            gate,
+            tasks: vec![one, two, three].into_iter().take(count).collect(),
+            performer: handed
+                .then(|| Performer { assign: Assignment::RoundRobin, ..Performer::default() }),
+            ..StageDraft::default()
+        }},
+    )
+}
+
+fn action() -> impl Strategy<Value = Action> {
+    prop_oneof![
+        2 => Just(Action::Advance {}),
+        2 => (1..=5_usize).prop_map(|at| Action::Move { stage_key: format!("s{at}") }),
+        1 => Just(Action::Win {}),
+        1 => Just(Action::Lose { loss_reason_id: Uuid::from_u128(7), note: None }),
+        1 => template(KEYS[0]).prop_map(|task| Action::CreateTask { task }),
+        1 => Just(Action::Assign {
+            performer: Performer { assign: Assignment::LeastLoaded, ..Performer::default() }
+        }),
+        2 => select(vec![json!("hot"), json!("cold"), json!(null)])
+            .prop_map(|value| Action::Set { field: SetField::LeadTemperature, value }),
+    ]
+}
+
+fn rule(number: usize) -> impl Strategy<Value = RuleDraft> {
+    let on = select(vec![
+        On::DealOpened,
+        On::DealUpdated,
+        On::DealLost,
+        On::StageEntered,
+        On::TaskDone,
+        On::ActivityRecorded,
+        On::DocumentChanged,
+        On::PaymentReceived,
+        On::StageOverdue,
+        On::DealStuck,
+    ]);
+    let stage = option::of((1..=5_usize).prop_map(|at| format!("s{at}")));
+    let hot = json!({ "field": "deal.lead_temperature", "op": "eq", "value": "hot" });
+    (on, stage, option::weighted(0.4, Just(hot)), vec(action(), 1..3)).prop_map(
+        move |(on, stage, r#if, then)| Rule {
+            id: Uuid::nil(),
+            key: format!("r{number}"),
+            on,
+            stage,
+            task: None,
+            document: None,
+            state: None,
+            activity: None,
+            outcome: None,
+            after_days: (on == On::DealStuck).then_some(Decimal::ONE),
+            r#if,
+            then,
+        },
+    )
+}
+
+fn process(version: u128) -> impl Strategy<Value = Process> {
+    let stages = (stage(1), stage(2), stage(3), stage(4), stage(5), 1..=5_usize);
+    let rules = (rule(1), rule(2), rule(3), 0..=3_usize);
+    (stages, rules).prop_filter_map("no sound process", move |(stages, rules)| {
+        let stages = [stages.0, stages.1, stages.2, stages.3, stages.4].into_iter().take(stages.5);
+        let rules = [rules.0, rules.1, rules.2].into_iter().take(rules.3);
+        let mut id = 1_000 * version;
+        let ids = || {
+            id += 1;
+            Uuid::from_u128(id)
+        };
+        let (stages, rules) = (stages.collect(), rules.collect());
+        let Published { stages, rules } =
+            publish(Mode::Automatic, stages, rules, &NO_FIELDS, ids).ok()?;
+        let (version_id, deal_type_id) = (Uuid::from_u128(version), Uuid::from_u128(2));
+        Some(Process { version_id, deal_type_id, number: 1, stages, rules })
+    })
+}
+
+#[derive(Debug, Clone)]
+enum Act {
+    Fill(Option<u128>, i64),
+    Warm(bool),
+    Finish(usize),
+    Document(DocumentKind, usize),
+    Call(bool),
+    Pay(i64),
+    Demand,
+    Lead(usize, bool),
+    Hold,
+    Resume,
+    Lose,
+    Reopen,
+    Wait(i64),
+    Migrate,
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    prop_oneof![
+        3 => (option::weighted(0.8, Just(5_u128)), 0..3_i64).prop_map(|(client, amount)| Act::Fill(client, amount)),
+        2 => any::<bool>().prop_map(Act::Warm),
+        12 => (0..6_usize).prop_map(Act::Finish),
+        5 => (select(vec![DocumentKind::Quote, DocumentKind::Contract]), 0..3_usize)
+            .prop_map(|(kind, state)| Act::Document(kind, state)),
+        3 => any::<bool>().prop_map(Act::Call),
+        2 => (-1..3_i64).prop_map(Act::Pay),
+        1 => Just(Act::Demand),
+        2 => (1..=5_usize, any::<bool>()).prop_map(|(to, may)| Act::Lead(to, may)),
+        1 => Just(Act::Hold),
+        3 => Just(Act::Resume),
+        1 => Just(Act::Lose),
+        3 => Just(Act::Reopen),
+        2 => (0..9_i64).prop_map(Act::Wait),
+        1 => Just(Act::Migrate),
+    ]
+}
+
+/// A workspace that keeps one deal and what belongs to it.
+struct Shop {
+    process: Process,
+    next: Process,
+    work: Work,
+    staff: Staff,
+    now: DateTime<Utc>,
+    id: u128,
+}
+
+fn money(amount: i64) -> Money {
+    Money { amount: Decimal::from(amount * 100), currency: Currency::parse("EUR").unwrap() }
+}
+
+impl Shop {
+    fn new(process: Process, next: Process) -> Self {
+        let member = |id: u128| Member {
+            id: Uuid::from_u128(id),
+            role: Role::Seller,
+            position: None,
+            open_tasks: 0,
+            last_assigned_at: None,
+        };
+        let staff =
+            Staff { members: vec![member(10), member(11)], head_id: Some(Uuid::from_u128(12)) };
+        let now = DateTime::from_timestamp(1_774_728_000, 0).unwrap();
+        Self { process, next, work: Work::default(), staff, now, id: 100 }
+    }
+
+    fn facts<'a>(&'a self, work: &'a Work, may_override: bool) -> Facts<'a> {
+        Facts {
+            process: &self.process,
+            rules: Rules {
+                mode: Mode::Automatic,
+                allow_skip: true,
+                allow_back: true,
+                enabled: true,
+            },
+            settings: Settings {
+                currency: Currency::parse("EUR").unwrap(),
+                time_zone: chrono_tz::Europe::Amsterdam,
+                deal_visibility: DealVisibility::ByRole,
+                country: None,
+            },
+            now: self.now,
+            may_override,
+            rates: &NO_RATES,
+            client: None,
+            work,
+            staff: &self.staff,
+            calendar: &ALWAYS,
+        }
+    }
+
+    fn id(&mut self) -> Uuid {
+        self.id += 1;
+        Uuid::from_u128(self.id)
+    }
+
+    /// Keeps what the command did to the tasks, and puts the deal away.
+    fn record(&mut self, ledger: Ledger) -> Deal {
+        for effect in &ledger.effects {
+            match effect {
+                Effect::Create(plan) => self.create(plan),
+                Effect::Cancel { visit } => {
+                    let open = |task: &&mut TaskFact| task.visit == *visit && task.status.is_open();
+                    let open = self.work.tasks.iter_mut().filter(open);
+                    open.for_each(|task| task.status = TaskStatus::Cancelled);
+                }
+            }
+        }
+        ledger.deal
+    }
+
+    fn create(&mut self, plan: &TaskPlan) {
+        assert!(!plan.title.contains(['{', '}']), "{}", plan.title);
+        let task = TaskFact {
+            id: self.id(),
+            key: plan.key.clone(),
+            visit: plan.visit,
+            status: TaskStatus::New,
+            responsible_id: plan.responsible_id,
+            done_at: None,
+        };
+        self.work.tasks.push(task);
+    }
+
+    /// Does something to the deal, or to what belongs to it. None where it cannot be done.
+    fn act(&mut self, deal: &Deal, act: &Act) -> Option<Ledger> {
+        let mut ledger = Ledger::stored(deal.clone());
+        let (on, what) = match act {
+            Act::Fill(..)
+            | Act::Warm(_)
+            | Act::Lead(..)
+            | Act::Hold
+            | Act::Resume
+            | Act::Lose
+            | Act::Reopen => {
+                return self.command(ledger, act);
+            }
+            Act::Wait(days) => {
+                self.now += TimeDelta::days(*days);
+                let work = self.work.clone();
+                return tick(&mut ledger, &self.facts(&work, false)).then_some(ledger);
+            }
+            Act::Migrate => {
+                std::mem::swap(&mut self.process, &mut self.next);
+                let last = self.process.stages.last().unwrap().key.clone();
+                let all: Mapping = (1..=5)
+                    .map(|at| format!("s{at}"))
+                    .filter(|key| self.process.by_key(key).is_none())
+                    .map(|key| (key, last.clone()))
+                    .collect();
+                let work = self.work.clone();
+                let moved = migrate(&mut ledger, &self.next, &all, None, &self.facts(&work, false));
+                if moved.is_err() {
+                    std::mem::swap(&mut self.process, &mut self.next);
+                    return None;
+                }
+                return Some(ledger);
+            }
+            Act::Finish(index) => {
+                let open: Vec<_> =
+                    self.work.tasks.iter_mut().filter(|task| task.status.is_open()).collect();
+                let count = open.len().max(1);
+                let task = open.into_iter().nth(index % count)?;
+                (task.status, task.done_at) = (TaskStatus::Done, Some(self.now));
+                (On::TaskDone, What::Task { key: task.key.clone() })
+            }
+            Act::Document(kind, state) => {
+                let (id, state) = (self.id(), kind.path()[*state]);
+                let fact = DocumentFact { id, kind: *kind, state, since: self.now };
+                self.work.documents.retain(|one| one.kind != *kind);
+                self.work.documents.push(fact);
+                (On::DocumentChanged, What::Document { kind: *kind, state })
+            }
+            Act::Call(reached) => {
+                let outcome = Some(if *reached { Outcome::Reached } else { Outcome::NotReached });
+                let kind = ActivityKind::Call;
+                let id = self.id();
+                let visit = deal.visit.number;
+                self.work.activities.push(ActivityFact {
+                    id,
+                    kind,
+                    outcome,
+                    visit,
+                    happened_at: self.now,
+                });
+                (On::ActivityRecorded, What::Activity { kind, outcome })
+            }
+            Act::Pay(amount) => {
+                let (id, amount) = (self.id(), money(*amount));
+                let base_amount = amount.amount;
+                self.work.payments.push(PaymentFact {
+                    id,
+                    amount,
+                    base_amount,
+                    received_at: self.now,
+                });
+                (On::PaymentReceived, What::Plain)
+            }
+            Act::Demand => {
+                self.work.demand_since = Some(self.now);
+                (On::DemandChanged, What::Plain)
+            }
+        };
+        let cause = Cause { on, object_id: self.id(), sequence: 1 };
+        let work = self.work.clone();
+        react(&mut ledger, Happening { cause, what }, &self.facts(&work, false));
+        Some(ledger)
+    }
+
+    fn command(&mut self, mut ledger: Ledger, act: &Act) -> Option<Ledger> {
+        let work = self.work.clone();
+        let go = |to| Transition::to(to);
+        let done = match act {
+            Act::Fill(client, amount) => {
+                let client_id = Some(client.map(Uuid::from_u128));
+                let patch =
+                    DealPatch { client_id, amount: Some(money(*amount)), ..DealPatch::default() };
+                update(&mut ledger, patch, None, &self.facts(&work, false))
+            }
+            Act::Warm(hot) => {
+                let temperature = hot.then_some(crate::deal::LeadTemperature::Hot);
+                let patch =
+                    DealPatch { lead_temperature: Some(temperature), ..DealPatch::default() };
+                update(&mut ledger, patch, None, &self.facts(&work, false))
+            }
+            Act::Lead(to, may) => {
+                let facts = self.facts(&work, *may);
+                let to = Target::Stage { stage_key: format!("s{to}") };
+                let bare = transition(&mut ledger, go(to.clone()), &facts);
+                assert_eq!(bare.unwrap_err().code(), "transition_is_automatic");
+                let reason = Some("The client insists".to_owned());
+                let done = transition(
+                    &mut ledger,
+                    Transition { override_reason: reason, ..go(to) },
+                    &facts,
+                );
+                if !may {
+                    assert_eq!(done.clone().unwrap_err().code(), "override_not_allowed");
+                }
+                done
+            }
+            Act::Hold => {
+                let to = Target::Hold { reason: "Holidays".into(), resume_on: None };
+                transition(&mut ledger, go(to), &self.facts(&work, false))
+            }
+            Act::Resume => transition(&mut ledger, go(Target::Resume), &self.facts(&work, false)),
+            Act::Lose => {
+                let loss_reason_id = Some(Uuid::from_u128(7));
+                let to = Target::Lost { loss_reason_id, note: None, competitor_id: None };
+                transition(&mut ledger, go(to), &self.facts(&work, false))
+            }
+            _ => transition(
+                &mut ledger,
+                go(Target::Open { stage_key: None }),
+                &self.facts(&work, false),
+            ),
+        };
+        done.ok().map(|()| ledger)
+    }
+}
+
+/// Says a second time whether a requirement is met.
+fn met(requirement: &Requirement, deal: &Deal, work: &Work) -> bool {
+    let visit = deal.visit.number;
+    match requirement {
+        Requirement::Field { field: DealField::ClientId } => deal.client_id.is_some(),
+        Requirement::Field { .. } => deal.amount.amount > Decimal::ZERO,
+        Requirement::Condition { .. } => {
+            deal.lead_temperature == Some(crate::deal::LeadTemperature::Hot)
+        }
+        Requirement::Task { task } => work.tasks.iter().any(|one| {
+            one.visit == visit && one.key.as_ref() == Some(task) && one.status == TaskStatus::Done
+        }),
+        Requirement::Document { document, state } => {
+            let path = document.path();
+            let wanted = path.iter().position(|one| one == state).unwrap();
+            let far =
+                |one: &DocumentFact| path.iter().position(|state| *state == one.state).unwrap();
+            work.documents.iter().any(|one| one.kind == *document && far(one) >= wanted)
+        }
+        Requirement::Activity { outcome, .. } => work
+            .activities
+            .iter()
+            .any(|one| one.visit == visit && (outcome.is_none() || *outcome == one.outcome)),
+        Requirement::Payment { share } => {
+            let paid: Decimal = work.payments.iter().map(|one| one.amount.amount).sum();
+            deal.amount.amount > Decimal::ZERO && paid >= *share * deal.amount.amount
+        }
+        Requirement::PrimaryDemand {} => work.demand_since.is_some(),
+        Requirement::Checklist { .. } => false,
+    }
+}
+
+/// What holds after every command.
+fn sound(shop: &Shop, ledger: &Ledger) {
+    let deal = &ledger.deal;
+    assert!(ledger.events.len() <= 100, "Chains end: {}", ledger.events.len());
+    assert!(deal.last_occurred_at - shop.now <= TOLERANCE);
+    if deal.is_open() && deal.hold.is_none() {
+        let stage = shop.process.at(deal.stage.as_ref().unwrap().position).unwrap();
+        let rests = stage.gate.iter().any(|requirement| !met(requirement, deal, &shop.work));
+        assert!(rests, "The deal rests where its gate is met: {stage:?}");
+    }
+    let mut here = ledger.before.clone();
+    let mut acted: BTreeMap<Uuid, usize> = BTreeMap::new();
+    for (event, after) in ledger.steps() {
+        if let Some(Actor::Rule { id, .. }) = event.actor {
+            *acted.entry(id).or_default() += 1;
+        }
+        if let Some(before) = here.replace(after.clone()) {
+            let from = before.stage.as_ref().unwrap().position;
+            let (to, forced) = match &event.change {
+                Change::StageChanged { to, r#override, .. } => (to.position, r#override),
+                Change::Won { r#override, .. } => (shop.process.last_position() + 1, r#override),
+                _ => continue,
+            };
+            let gates = shop.process.stages.iter().filter(|one| (from..to).contains(&one.position));
+            let unmet =
+                gates.flat_map(|one| &one.gate).filter(|one| !met(one, &before, &shop.work));
+            assert!(forced.is_some() || unmet.count() == 0, "A gate was passed: {event:?}");
+            let by_the_process =
+                matches!(event.actor, Some(Actor::Process { .. } | Actor::Rule { .. }));
+            assert!(by_the_process != forced.is_some(), "Led by the process or by an override.");
+        }
+    }
+    for (id, count) in acted {
+        let rule = shop.process.rules.iter().find(|rule| rule.id == id).unwrap();
+        // What it does, and the note of the clock.
+        assert!(count <= rule.then.len() + 1, "A rule acts once in a chain.");
+    }
+}
+
+/// The tasks are those of the stage that the deal is in.
+fn tasks_fit(shop: &Shop, deal: &Deal) {
+    // What a rule asks for at the end, or after it, stays.
+    let mut asked = shop.process.rules.iter().flat_map(|rule| &rule.then);
+    let after_all = asked.any(|action| matches!(action, Action::CreateTask { .. }));
+    for task in shop.work.tasks.iter().filter(|task| task.status.is_open()) {
+        let review = task.key.is_none();
+        let here = task.visit == deal.visit.number;
+        assert!(review || (here && (deal.is_open() || after_all)), "{task:?} {deal:?}");
+    }
+}
+
+fn play(process: Process, next: Process, acts: &[Act], see: impl Fn(&Shop, &Ledger)) {
+    let mut shop = Shop::new(process, next);
+    let new = NewDeal {
+        id: DEAL,
+        title: "A {deal.title}".replace(['{', '}'], ""),
+        client_id: None,
+        owner_id: Uuid::from_u128(10),
+        amount: None,
+        source_id: None,
+        lead_temperature: None,
+        expected_close_on: None,
+        external_id: None,
+        custom: Custom::default(),
+        opened_at: None,
+        stage_key: None,
+    };
+    let work = Work::default();
+    let ledger = open(new, &shop.facts(&work, false)).unwrap();
+    see(&shop, &ledger);
+    let mut history = ledger.events.clone();
+    let mut deal = shop.record(ledger);
+    for act in acts {
+        shop.now += TimeDelta::minutes(7);
+        let Some(ledger) = shop.act(&deal, act) else { continue };
+        see(&shop, &ledger);
+        history.extend(ledger.events.iter().cloned());
+        deal = shop.record(ledger);
+        tasks_fit(&shop, &deal);
+        assert_eq!(Deal::replay(DEAL, &history).as_ref(), Some(&deal));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn a_process_leads_its_deals_and_nobody_walks_around_its_gates(
+        (process, next, acts) in (process(1), process(2), vec(act(), 0..60)),
+    ) {
+        play(process, next, &acts, sound);
+    }
+}
+
+#[test]
+fn a_deal_goes_through_several_stages_at_once() {
+    let field = |field| vec![Draft::Field { field }];
+    let gates = [field(DealField::ClientId), field(DealField::ClientId), field(DealField::Amount)];
+    let stages = gates.into_iter().enumerate().map(|(at, gate)| StageDraft {
+        name: format!("Stage {at}"),
+        gate,
+        ..StageDraft::default()
+    });
+    let Published { stages, rules } =
+        publish(Mode::Automatic, stages.collect(), vec![], &NO_FIELDS, Uuid::now_v7).unwrap();
+    let process = Process { version_id: DEAL, deal_type_id: DEAL, number: 1, stages, rules };
+    let acts = [Act::Fill(Some(5), 0), Act::Fill(Some(5), 1)];
+    let seen = std::cell::RefCell::new(Vec::new());
+    play(process.clone(), process, &acts, |shop, ledger| {
+        sound(shop, ledger);
+        let stage = ledger.deal.stage.as_ref().map(|stage| stage.position);
+        seen.borrow_mut().push((stage.unwrap(), ledger.events.len(), ledger.deal.status));
+    });
+    let expected = [(1, 1, Status::Open), (3, 3, Status::Open), (3, 2, Status::Won)];
+    assert_eq!(seen.into_inner(), expected);
+}

@@ -1,0 +1,11 @@
+ALTER TABLE process_versions ADD COLUMN rules jsonb NOT NULL DEFAULT '[]';
+COMMENT ON COLUMN process_versions.rules IS 'What the process does by itself, in order.';
+ALTER TABLE stages ADD COLUMN tasks jsonb NOT NULL DEFAULT '[]', ADD COLUMN performer jsonb, ADD COLUMN cost numeric(19,4);
+COMMENT ON COLUMN stages.tasks IS 'Templates of the tasks that are created when a deal enters the stage.';
+COMMENT ON COLUMN stages.performer IS 'Whom a deal goes to when it enters the stage.';
+COMMENT ON COLUMN stages.cost IS 'What a visit costs, in the base currency.';
+ALTER TABLE deals ADD COLUMN overrides integer NOT NULL DEFAULT 0, ADD COLUMN fired uuid[] NOT NULL DEFAULT '{}', ADD COLUMN alarm_at timestamptz;
+COMMENT ON COLUMN deals.overrides IS 'How often a gate was overridden for it.';
+COMMENT ON COLUMN deals.fired IS 'Rules of the clock that have done what they do in the present visit.';
+COMMENT ON COLUMN deals.alarm_at IS 'When the clock has to look at the deal again.';
+CREATE INDEX deals_by_alarm ON deals (alarm_at) WHERE alarm_at IS NOT NULL;
