@@ -84,7 +84,7 @@ pub(crate) fn follow(
 pub fn tick(ledger: &mut Ledger, facts: &Facts<'_>) -> bool {
     let begun = ledger.events.len();
     let (queue, done, given) = (VecDeque::new(), BTreeSet::new(), Given::new());
-    let cause = by_the_clock(&ledger.deal, On::StageOverdue);
+    let cause = by_the_clock(&ledger.deal, On::DealChecked);
     let mut chain = Chain { facts, queue, done, given, seen: begun, cause };
     let visit = ledger.deal.visit.number;
     for rule in facts.process.rules.iter().filter(|rule| rule.on.is_of_the_clock()) {
@@ -121,7 +121,10 @@ fn due_at(rule: &Rule, deal: &Deal, facts: &Facts<'_>) -> Option<DateTime<Utc>> 
     match rule.on {
         On::StageOverdue => {
             let held = chrono::TimeDelta::try_seconds(deal.visit.held_seconds)?;
-            facts.due(deal.visit.entered_at.checked_add_signed(held)?, stage.norm_days?)
+            // Overdue is what has been there for longer than the norm.
+            let moment = chrono::TimeDelta::seconds(1);
+            let entered = deal.visit.entered_at.checked_add_signed(held)?;
+            Some(facts.due(entered, stage.norm_days?)?.checked_add_signed(moment)?)
         }
         On::DealStuck => {
             facts.due(facts.work.last_at().max(Some(deal.last_occurred_at))?, rule.after_days?)

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::{
     calendar::Calendar,
     gate::{Draft, Requirement},
-    rule::{On, Rule},
+    rule::{Action, On, Rule},
     staff::Performer,
     task::TaskTemplate,
 };
@@ -129,6 +129,12 @@ impl Process {
     pub fn looks_at_work(&self) -> bool {
         self.requirements().any(Requirement::looks_at_work)
             || self.rules.iter().any(|rule| rule.on == On::DealStuck)
+    }
+
+    /// Whether a rule may lose a deal.
+    pub fn loses(&self) -> bool {
+        let mut actions = self.rules.iter().flat_map(|rule| &rule.then);
+        actions.any(|action| matches!(action, Action::Lose { .. }))
     }
 
     /// Everybody whom the process gives deals and tasks to.

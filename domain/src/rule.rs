@@ -51,6 +51,9 @@ pub enum On {
     /// Of no rule: somebody asked for the gates to be looked at again, as after a migration.
     #[serde(rename = "deal.migrated")]
     DealMigrated,
+    /// Of no rule either: the clock looked at the deal, for something that its gate looks at has changed.
+    #[serde(rename = "deal.checked")]
+    DealChecked,
 }
 
 impl On {
@@ -211,8 +214,8 @@ impl RuleDraft {
 
     fn check_matchers(&self, pointer: &str, stages: &[String], faults: &mut Faults) {
         let at = |field: &str| format!("{pointer}/{field}");
-        if self.on == On::DealMigrated {
-            faults.add(at("on"), "not_allowed", "No rule waits for a migration.");
+        if matches!(self.on, On::DealMigrated | On::DealChecked) {
+            faults.add(at("on"), "not_allowed", "No rule waits for that.");
         }
         if let Some(stage) = &self.stage
             && !stages.contains(stage)

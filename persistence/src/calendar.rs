@@ -165,6 +165,7 @@ fn replace(unit: &mut Unit<'_>, rows: &[Holiday], mut gone: Vec<NaiveDate>) -> R
 
 /// Whoever keeps the calendar by its version reads it anew.
 fn raise_version(unit: &mut Unit<'_>) -> Result<()> {
+    crate::deals::ring_for_all(&mut unit.tenant, unit.now)?;
     Statement::command(
         "UPDATE workspaces SET calendar_version = calendar_version + 1 WHERE workspace_id = ",
     )

@@ -12,7 +12,7 @@ use actix_web::{dev::Server, web};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use rand::RngCore;
 use tracing_subscriber::EnvFilter;
-use voronka_persistence::{Store, now};
+use voronka_persistence::{Store, deals, now};
 
 use super::Database;
 use crate::{
@@ -29,6 +29,8 @@ use crate::{
 const SHORTEST_SECRET: usize = 32;
 /// How often expired keys and idle limits are swept out.
 const SWEEP: Duration = Duration::from_secs(600);
+/// How late the clock may be.
+const TICK: Duration = Duration::from_secs(5);
 
 pub fn serve(database: &DatabaseConfig, config: ServeConfig) -> Result<(), Failure> {
     log();
@@ -84,6 +86,7 @@ pub fn start(
     });
     let (server, address) = server::build(app.clone(), config)?;
     actix_web::rt::spawn(sweep(app));
+    actix_web::rt::spawn(clock(store.clone()));
     let worker = Worker::start(store, wake);
     Ok(Running { server, address, worker })
 }
@@ -118,6 +121,21 @@ async fn sweep(app: web::Data<App>) {
         let swept = web::block(move || store.forget_idempotency_keys(now())).await;
         if let Ok(Err(error)) = swept {
             tracing::warn!(%error, "idempotency keys not swept");
+        }
+    }
+}
+
+/// Lets the rules of the clock do what is due.
+async fn clock(store: Store) {
+    loop {
+        let theirs = store.clone();
+        match web::block(move || theirs.tick(now())).await {
+            Ok(Ok(looked_at)) if looked_at >= deals::AT_ONCE => {}
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "the clock could not be looked at");
+                tokio::time::sleep(TICK).await;
+            }
+            _ => tokio::time::sleep(TICK).await,
         }
     }
 }

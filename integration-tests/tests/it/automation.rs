@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use voronka_integration_tests::{Api, TestServer};
+use voronka_persistence::Store;
 
 async fn automatic(api: &Api, name: &str, stages: Value, rules: Value) -> String {
     let body = json!({ "name": name, "mode": "automatic", "stages": stages, "rules": rules });
@@ -61,6 +62,13 @@ async fn tasks_lead_a_deal_to_its_end() {
 
     finish(api, &first[0].1, json!({})).await;
     assert_eq!(deal(api, &id).await["stage_key"], "evaluate");
+    // The route map says what was met by what, and who is to do the rest.
+    let map = api.get(&format!("/v1/deals/{id}/route-map")).await.expect(200).json;
+    let gate = &map["stages"][0]["gate"];
+    assert_eq!(gate[0]["by"], json!({ "kind": "task", "id": first[0].1 }));
+    assert_eq!((&gate[0]["met"], &gate[1]["met"]), (&json!(true), &json!(false)));
+    assert!(gate[0]["since"].is_string() && gate[1]["since"].is_null());
+    assert_eq!(gate[1]["awaited_from"], json!(api.user_id));
     let done = finish(api, &first[1].1, json!({ "result": "They want two." })).await;
     assert_eq!((&done["result"], &done["status"]), (&json!("They want two."), &json!("done")));
     assert_eq!(deal(api, &id).await["stage_key"], "offer");
@@ -176,6 +184,86 @@ async fn rules_act_in_their_order_and_say_so() {
     assert_eq!(refused["change"]["code"], "stage_gate_unmet");
     let cold = api.patch(&path, json!({ "lead_temperature": "cold" })).await.expect(200).json;
     assert_eq!(cold["status"], "lost");
+}
+
+/// What three servers do when their clocks strike at the same moment.
+fn strike(server: &TestServer, at: &str) {
+    let now = at.parse().unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            let url = server.url.clone();
+            scope.spawn(move || Store::new(&url, 2).tick(now).unwrap());
+        }
+    });
+}
+
+fn fired(history: &Value) -> Vec<&str> {
+    let events = history["items"].as_array().unwrap().iter();
+    let fired = events.filter(|event| event["type"] == "deal.rule_fired");
+    fired.map(|event| event["change"]["rule_key"].as_str().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn rules_of_the_clock_act_once_over_several_servers() {
+    let server = TestServer::start().await;
+    let api = &server.admin;
+    let stages = json!([
+        { "key": "one", "name": "One", "norm_days": 2, "gate": [{ "kind": "field", "field": "client_id" }] },
+        { "key": "two", "name": "Two", "gate": [{ "kind": "field", "field": "amount" }] },
+    ]);
+    let task = |key: &str| json!([{ "do": "create_task", "task": { "key": key, "title": "Ask" } }]);
+    let rules = json!([
+        { "key": "late", "on": "stage.overdue", "then": task("late") },
+        { "key": "still", "on": "deal.stuck", "after_days": 5, "then": task("still") },
+    ]);
+    let deal_type = automatic(api, "Led", stages, rules).await;
+    // A Friday evening in Amsterdam: the next working day begins on Monday at nine.
+    let body = json!({ "title": "Servers", "deal_type_id": deal_type, "opened_at": "2026-03-27T17:30:00Z" });
+    let ids = [
+        api.post("/v1/deals", body.clone()).await.expect(201).id(),
+        api.post("/v1/deals", body).await.expect(201).id(),
+    ];
+    let hold = json!({ "to": "hold", "reason": "Holidays", "occurred_at": "2026-03-27T17:31:00Z" });
+    api.transition(&ids[1], hold).await.expect(200);
+    let mut seen = Vec::new();
+    for at in [
+        // Two working days of nine hours end on Tuesday at 18:00, in summer time by then.
+        "2026-03-31T16:00:00Z",
+        "2026-03-31T16:00:01Z",
+        "2026-03-31T17:00:00Z",
+        // Nothing has happened for five working days since the rule did something.
+        "2026-04-07T15:59:59Z",
+        "2026-04-07T16:00:00Z",
+        "2026-05-07T16:00:00Z",
+    ] {
+        strike(&server, at);
+        let path = format!("/v1/deals/{}/history", ids[0]);
+        seen.push(fired(&api.get(&path).await.expect(200).json).join(" "));
+    }
+    assert_eq!(seen, ["", "late", "late", "late", "late still", "late still"]);
+    let keys: Vec<_> = tasks(api, &ids[0]).await.into_iter().map(|task| task.0).collect();
+    assert_eq!(keys, ["late", "still"]);
+    let held = api.get(&format!("/v1/deals/{}/history", ids[1])).await.expect(200).json;
+    assert_eq!(fired(&held), Vec::<&str>::new());
+}
+
+#[tokio::test]
+async fn what_a_gate_sees_of_the_client_counts_when_the_client_changes() {
+    let server = TestServer::start().await;
+    let api = &server.admin;
+    let current = json!({ "field": "client.type", "op": "eq", "value": "current" });
+    let stages = json!([
+        { "key": "one", "name": "One", "gate": [{ "kind": "condition", "condition": current }] },
+        { "key": "two", "name": "Two", "gate": [{ "kind": "field", "field": "amount" }] },
+    ]);
+    let deal_type = automatic(api, "Led", stages, json!([])).await;
+    let client = api.post("/v1/clients", json!({ "name": "Isdom" })).await.expect(201).id();
+    let body = json!({ "title": "Servers", "deal_type_id": deal_type, "client_id": client });
+    let id = api.post("/v1/deals", body).await.expect(201).id();
+    let path = format!("/v1/clients/{client}");
+    api.patch(&path, json!({ "type": "current" })).await.expect(200);
+    Store::new(&server.url, 2).tick(voronka_persistence::now()).unwrap();
+    assert_eq!(deal(api, &id).await["stage_key"], "two");
 }
 
 #[tokio::test]

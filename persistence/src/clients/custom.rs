@@ -39,6 +39,9 @@ pub(super) fn union(this: &Client, duplicate: &Client) -> Result<Json> {
 
 /// Keeps the index of values beside clients; a new one has none before it.
 pub(super) fn index(unit: &mut Unit<'_>, rows: &[(Option<&Client>, &Client)]) -> Result<()> {
+    // Gates may look at a deal's client.
+    let known = rows.iter().filter(|(before, _)| before.is_some());
+    crate::deals::ring_for_clients(unit, known.map(|(_, row)| row.id).collect())?;
     let (mut fresh, mut changed) = (Vec::new(), Vec::new());
     for (before, row) in rows {
         let custom = custom_of(row)?;

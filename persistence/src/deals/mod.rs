@@ -2,6 +2,7 @@
 
 mod answer;
 mod around;
+mod clock;
 mod external;
 mod follow;
 mod lines;
@@ -34,6 +35,8 @@ use voronka_domain::{
 #[allow(unused_imports)]
 pub(crate) use answer::{finish, held, react};
 pub use around::Around;
+pub use clock::AT_ONCE;
+pub(crate) use clock::{ring_for_all, ring_for_clients};
 pub(crate) use external::lock_external;
 pub use external::{find_external, lock_external_ids};
 pub(crate) use follow::follow;
@@ -409,7 +412,7 @@ fn command(
         about.amount,
         about.occurred_at,
     )?;
-    if about.reviewed {
+    if about.reviewed || process.loses() {
         around = around.reviewed(&mut unit.tenant, deal.owner_id)?;
     }
     let facts = around.facts(unit, &process, locked.rules);

@@ -22,7 +22,7 @@ use crate::{
         Call, Id, Problem, Reply, Responded,
         call::{DealsRead, unknown},
     },
-    v1::events::EventBody,
+    v1::{deal_types::GateRequirement, events::EventBody},
 };
 
 /// A requirement that is not met, or another reason against a move.
@@ -167,6 +167,35 @@ pub struct RouteVisit {
     pub held_seconds: i64,
 }
 
+/// How a requirement of a gate stands.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct RequirementState {
+    #[schema(value_type = GateRequirement)]
+    pub requirement: serde_json::Value,
+    pub met: bool,
+    /// What it was met by: `kind` is `task`, `activity`, `document` or `payment`. Null for fields and conditions.
+    #[schema(value_type = Option<Object>, example = json!({"kind": "task", "id": "0199c2f0-7a35-7d0e-9d5a-3f0a5f1c2b11"}))]
+    pub by: Option<serde_json::Value>,
+    /// Since when that is so.
+    pub since: Option<DateTime<Utc>>,
+    /// The user who is to do what is missing.
+    pub awaited_from: Option<Uuid>,
+}
+
+impl RequirementState {
+    fn of(requirement: &Requirement, evidence: &Evidence<'_>) -> Self {
+        let finding = requirement.finding(evidence);
+        let owner = Some(evidence.deal.owner_id).filter(|_| !finding.met);
+        Self {
+            requirement: serde_json::to_value(requirement).unwrap_or_default(),
+            met: finding.met,
+            by: finding.by.and_then(|proof| serde_json::to_value(proof).ok()),
+            since: finding.since,
+            awaited_from: finding.awaited_from.or(owner),
+        }
+    }
+}
+
 /// A stage on a deal's way.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct RouteStage {
@@ -185,6 +214,8 @@ pub struct RouteStage {
     pub overdue: bool,
     /// What is still required to leave the stage forwards.
     pub awaits: Vec<Obstacle>,
+    /// Every requirement of the present stage's gate, and who is to meet it; empty of other stages.
+    pub gate: Vec<RequirementState>,
 }
 
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
@@ -265,6 +296,13 @@ fn route_stage(
         state: state.to_owned(),
         overdue: age.zip(norm).is_some_and(|(age, norm)| age > TimeDelta::seconds(norm)),
         visits,
+        gate: match state {
+            "current" => {
+                let evidence = facts.evidence(deal);
+                stage.gate.iter().map(|one| RequirementState::of(one, &evidence)).collect()
+            }
+            _ => Vec::new(),
+        },
         awaits: if deal.is_open() { unmet.into_iter().map(Into::into).collect() } else { vec![] },
     }
 }
