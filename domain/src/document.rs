@@ -1,5 +1,6 @@
 //! Documents of a deal: what kinds there are, and which states each goes through.
 
+use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -85,9 +86,34 @@ impl DocumentKind {
     }
 }
 
+/// The state of an invoice when so much of what is due has come, whatever was given back taken off.
+pub fn invoice_state(state: DocumentState, paid: Decimal, due: Decimal) -> DocumentState {
+    match state {
+        _ if paid >= due => S::Paid,
+        _ if paid > Decimal::ZERO => S::PartlyPaid,
+        S::PartlyPaid | S::Paid => S::Issued,
+        state => state,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_invoice_follows_its_payments() {
+        for (state, paid, after) in [
+            (S::Draft, 0, S::Draft),
+            (S::Issued, 40, S::PartlyPaid),
+            (S::PartlyPaid, 100, S::Paid),
+            (S::Draft, 101, S::Paid),
+            (S::Paid, 99, S::PartlyPaid),
+            (S::Paid, 0, S::Issued),
+        ] {
+            let next = invoice_state(state, Decimal::from(paid), Decimal::ONE_HUNDRED);
+            assert_eq!(next, after, "{state:?} {paid}");
+        }
+    }
 
     #[test]
     fn documents_go_forwards_or_fail() {

@@ -150,6 +150,15 @@ fn taken(constraint: Option<&str>) -> Option<Error> {
         "clients_external_id_is_unique" => {
             ("external_id_taken", "/external_id", "Another client has this external id.")
         }
+        "documents_external_id_is_unique" => {
+            ("external_id_taken", "/external_id", "Another document has this external id.")
+        }
+        "payments_external_id_is_unique" => {
+            ("external_id_taken", "/external_id", "Another payment has this external id.")
+        }
+        "activities_external_id_is_unique" => {
+            ("external_id_taken", "/external_id", "Another activity has this external id.")
+        }
         name if name.ends_with("_name_is_unique") => {
             ("name_taken", "/name", "Another entry has this name.")
         }

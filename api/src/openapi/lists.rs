@@ -5,9 +5,10 @@ use voronka_domain::access::Permission;
 use voronka_persistence::{
     api_keys, calendar,
     catalogues::Catalogue,
-    clients, contacts, custom_fields, deal_types, deals, departments, exchange_rates, imports,
+    clients, contacts, custom_fields, deal_types, deals, departments, documents, exchange_rates,
+    imports,
     list::{DEFAULT_LIMIT, Field, Kind, MOST, MOST_VALUES, Spec},
-    segments, tasks, users,
+    payments, segments, tasks, users,
 };
 
 const ID: &str = "[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}";
@@ -28,6 +29,8 @@ pub fn spec(operation_id: &str) -> Option<&'static Spec> {
         "listHolidays" => &calendar::LIST,
         "listSegments" => &segments::LIST,
         "listTasks" => &tasks::LIST,
+        "listDocuments" => &documents::LIST,
+        "listPayments" => &payments::LIST,
         "listDealTypes" => &deal_types::LIST,
         "listDeals" => &deals::LIST,
         "listImports" => &imports::LIST,

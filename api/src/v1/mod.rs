@@ -10,12 +10,14 @@ pub mod custom_fields;
 pub mod deal_types;
 pub mod deals;
 pub mod departments;
+pub mod documents;
 pub mod events;
 pub mod exchange_rates;
 pub mod export;
 pub mod health;
 pub mod import_preview;
 pub mod imports;
+pub mod payments;
 pub mod reports;
 pub mod segments;
 pub mod tasks;
@@ -117,6 +119,14 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
         .service(tasks::read)
         .service(tasks::update)
         .service(tasks::transition)
+        .service(documents::list)
+        .service(documents::create)
+        .service(documents::read)
+        .service(documents::update)
+        .service(documents::transition)
+        .service(payments::list)
+        .service(payments::create)
+        .service(payments::read)
         .service(import_preview::preview)
         .service(imports::list)
         .service(imports::create)

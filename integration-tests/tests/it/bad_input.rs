@@ -4,6 +4,7 @@ mod battery;
 mod conditions;
 mod parameters;
 mod table;
+mod work;
 mod world;
 
 use battery::{Operation, operations};

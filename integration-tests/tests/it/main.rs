@@ -13,6 +13,7 @@ mod crashes;
 mod currencies;
 mod custom_fields;
 mod deal_batches;
+mod deal_work;
 mod deals;
 mod demo;
 mod docs_page;

@@ -25,7 +25,6 @@ pub(crate) fn held(unit: &mut Unit<'_>, id: Uuid, visibility: &Visibility) -> Re
 }
 
 /// Lets the process answer.
-#[allow(dead_code)]
 pub(crate) fn react(unit: &mut Unit<'_>, held: Held, happening: Happening) -> Result<Stored> {
     command(unit, held.0, About::default(), |ledger, facts| {
         transition::react(ledger, happening, facts);

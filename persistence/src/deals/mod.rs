@@ -32,8 +32,7 @@ use voronka_domain::{
     transition::{self, Facts, Target, Transition},
 };
 
-#[allow(unused_imports)]
-pub(crate) use answer::{finish, held, react};
+pub(crate) use answer::{Held, finish, held, react};
 pub use around::Around;
 pub use clock::AT_ONCE;
 pub(crate) use clock::{ring_for_all, ring_for_clients};

@@ -42,7 +42,13 @@ impl MoneyBody {
         Self { amount: format_amount(amount, currency), currency: currency.code().to_owned() }
     }
 
-    fn parse(&self, faults: &mut Faults) -> Option<Money> {
+    /// An amount as the database has it, with the code of its currency.
+    pub fn kept(amount: rust_decimal::Decimal, code: &str, base: Currency) -> Self {
+        let decimals = Currency::parse(code).unwrap_or(base);
+        Self { amount: format_amount(amount, decimals), currency: code.to_owned() }
+    }
+
+    pub fn parse(&self, faults: &mut Faults) -> Option<Money> {
         let amount = faults.take(parse_amount("/amount/amount", &self.amount));
         let currency = Currency::parse(&self.currency)
             .map_err(|error| Fault::new("/amount/currency", "unknown_currency", error.to_string()));
@@ -62,6 +68,10 @@ pub struct ExternalIdBody {
 }
 
 impl ExternalIdBody {
+    pub fn kept(source: Option<String>, id: Option<String>) -> Option<Self> {
+        source.zip(id).map(|(source, id)| Self { source, id })
+    }
+
     /// The source and the id.
     pub fn checked(self, faults: &mut Faults) -> (String, String) {
         faults.text("/external_id/source", &self.source, NAME_LENGTH);

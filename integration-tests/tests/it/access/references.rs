@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use voronka_api::openapi;
 use voronka_integration_tests::{Api, Reply, TestServer};
 
-use super::world::{World, operations};
+use super::world::{World, a_payment, operations};
 
 /// Sends the body to the operation that has the field.
 type Send = fn(World, Value) -> std::pin::Pin<Box<dyn Future<Output = Reply>>>;
@@ -110,6 +110,16 @@ const REFERENCES: &[Reference] = &[
     reference!("createDeal", "/source_id", source, |own, id| new_deal(&own, "source_id", id).await),
     reference!("updateDeal", "/client_id", client, |own, id| {
         change_deal(&own, "client_id", id).await
+    }),
+    reference!("createDocument", "/deal_id", deal, |own, id| {
+        let body = json!({ "deal_id": id, "kind": "quote", "number": "3" });
+        own.admin.post("/v1/documents", body).await
+    }),
+    reference!("createPayment", "/deal_id", deal, |own, id| {
+        own.admin.post("/v1/payments", a_payment("deal_id", id.as_str().unwrap())).await
+    }),
+    reference!("createPayment", "/invoice_id", document, |own, id| {
+        own.admin.post("/v1/payments", a_payment("invoice_id", id.as_str().unwrap())).await
     }),
     reference!("mergeClients", "/duplicate_id", twin, |own, id| {
         let path = format!("/v1/clients/{}/merge", own.client);

@@ -105,6 +105,9 @@ pub struct World {
     /// A client that may be the same.
     pub twin: String,
     pub contact: String,
+    /// An invoice of the deal.
+    pub document: String,
+    pub payment: String,
     pub source: String,
     pub competitor: String,
     pub loss_reason: String,
@@ -141,6 +144,9 @@ impl World {
         let body = json!({ "title": name, "deal_type_id": deal_type, "owner_id": user,
             "client_id": client, "source_id": source });
         let deal = new("/v1/deals", body).await;
+        let document = json!({ "deal_id": deal, "kind": "invoice", "number": "1" });
+        let document = new("/v1/documents", document).await;
+        let payment = new("/v1/payments", a_payment("deal_id", &deal)).await;
         let custom_field = new("/v1/custom-fields", a_field()).await;
         let exchange_rate = new("/v1/exchange-rates", a_rate()).await;
         admin
@@ -164,6 +170,8 @@ impl World {
             client,
             twin,
             contact,
+            document,
+            payment,
             source,
             competitor,
             loss_reason,
@@ -198,6 +206,8 @@ impl World {
             &self.client,
             &self.twin,
             &self.contact,
+            &self.document,
+            &self.payment,
             &self.source,
             &self.competitor,
             &self.loss_reason,
@@ -292,6 +302,10 @@ fn a_holiday(day: &str) -> Value {
 
 fn a_deal(own: &World) -> Value {
     json!({ "title": "New", "deal_type_id": own.deal_type, "owner_id": own.user })
+}
+
+pub fn a_payment(field: &str, id: &str) -> Value {
+    json!({ field: id, "amount": { "amount": "1", "currency": "EUR" } })
 }
 
 fn a_segment(entity: &str) -> Value {
@@ -448,6 +462,14 @@ const CASES: &[Case] = &[
         Whose::Report(|a| format!("?deal_type_id={}&stage_key=first&figure=visits", a.deal_type)),
         Send::Nothing,
     ),
+    list("listDocuments"),
+    new("createDocument", |own| json!({ "deal_id": own.deal, "kind": "quote", "number": "2" })),
+    read("getDocument", |a| &a.document),
+    change("updateDocument", |a| &a.document, |_| json!({ "number": Uuid::now_v7() })),
+    change("transitionDocument", |a| &a.document, |_| json!({ "to": "issued" })),
+    list("listPayments"),
+    new("createPayment", |own| a_payment("deal_id", &own.deal)),
+    read("getPayment", |a| &a.payment),
     list("listEvents"),
 ];
 
@@ -495,5 +517,7 @@ pub async fn call(
 /// The operation was carried out, or comes too late: the world's import has ended.
 pub fn carried_out(case: &(Operation, Case), reply: &Reply) -> bool {
     let late = case.0.id == "cancelImport" && reply.code() == "import_finished";
-    (200..300).contains(&reply.status) || late
+    // An invoice is issued once.
+    let issued = case.0.id == "transitionDocument" && reply.code() == "document_state_refused";
+    (200..300).contains(&reply.status) || late || issued
 }

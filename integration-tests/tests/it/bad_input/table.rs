@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{
     Bad,
     battery::{Operation, operations},
-    conditions, parameters,
+    conditions, parameters, work,
     world::World,
 };
 
@@ -24,6 +24,7 @@ pub async fn all(world: &World) -> Vec<Bad> {
     table.extend(conditions::all(world));
     table.extend(definitions(world));
     table.extend(calendars());
+    table.extend(work::all(world));
     table.extend(searches());
     table.extend(parameters::all(world).await);
     table

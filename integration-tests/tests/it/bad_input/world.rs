@@ -15,6 +15,8 @@ pub struct World {
     pub won: String,
     pub client: String,
     pub contact: String,
+    pub document: String,
+    pub payment: String,
     pub source: String,
     pub competitor: String,
     pub loss_reason: String,
@@ -58,6 +60,10 @@ impl World {
         let deal = api.deal(&gated, "10").await;
         let won = api.deal(&deal_type, "10").await;
         api.transition(&won, json!({ "to": "won" })).await.expect(200);
+        let document = json!({ "deal_id": won, "kind": "invoice", "number": "1" });
+        let document = make("/v1/documents", document).await;
+        let payment = json!({ "deal_id": won, "amount": { "amount": "1", "currency": "EUR" } });
+        let payment = make("/v1/payments", payment).await;
         let field =
             json!({ "entity": "deal", "key": "delivery", "name": "Delivery", "type": "date" });
         let custom_field = make("/v1/custom-fields", field).await;
@@ -79,6 +85,8 @@ impl World {
             won,
             client,
             contact,
+            document,
+            payment,
             source,
             competitor,
             loss_reason,
@@ -100,6 +108,8 @@ impl World {
             "deal-types" => &self.deal_type,
             "clients" => &self.client,
             "contacts" => &self.contact,
+            "documents" => &self.document,
+            "payments" => &self.payment,
             "sources" => &self.source,
             "competitors" => &self.competitor,
             "loss-reasons" => &self.loss_reason,

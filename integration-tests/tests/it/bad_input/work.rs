@@ -1,0 +1,56 @@
+//! Malformed documents, payments and activities.
+
+use serde_json::{Value, json};
+
+use super::{Bad, table::NOBODY, world::World};
+
+pub fn all(world: &World) -> Vec<Bad> {
+    let document = |field: &str, value: Value| {
+        let mut body = json!({ "deal_id": world.deal, "kind": "quote", "number": "1" });
+        body[field] = value;
+        body
+    };
+    let payment = |field: &str, value: Value| {
+        let amount = json!({ "amount": "1", "currency": "EUR" });
+        let mut body = json!({ "deal_id": world.deal, "amount": amount });
+        body[field] = value;
+        body
+    };
+    let money = |amount: &str, currency: &str| json!({ "amount": amount, "currency": currency });
+    let new =
+        |field: &str, value: Value, at| Bad::post("/v1/documents", document(field, value), at);
+    let pay = |field: &str, value: Value, at| Bad::post("/v1/payments", payment(field, value), at);
+    let path = format!("/v1/documents/{}", world.document);
+    let go = |to: Value| Bad::post(format!("{path}/transition"), json!({ "to": to }), "/to");
+    vec![
+        new("deal_id", json!(NOBODY), "/deal_id"),
+        new("kind", json!("poem"), "/kind"),
+        new("number", json!("  "), "/number"),
+        new("number", json!("n".repeat(201)), "/number"),
+        new("dated_on", json!("2026-02-30"), "/dated_on"),
+        new("amount", money("-1", "EUR"), "/amount/amount"),
+        new("amount", money("1", "XYZ"), "/amount/currency"),
+        new("url", json!("javascript:alert(1)"), "/url"),
+        new("url", json!("https://"), "/url"),
+        new("external_id", json!({ "source": "", "id": "1" }), "/external_id/source"),
+        Bad::patch(&path, json!({ "state": "paid" }), "/state"),
+        Bad::patch(&path, json!({ "number": null }), "/number"),
+        Bad::patch(&path, json!({ "amount": money("x", "EUR") }), "/amount/amount"),
+        Bad::patch(&path, json!({ "url": "ftp://a" }), "/url"),
+        go(json!("lost")),
+        go(json!(null)),
+        go(json!("signed")).gives(409, "document_state_refused").at("/to"),
+        pay("deal_id", json!(NOBODY), "/deal_id"),
+        pay("deal_id", json!(null), "/deal_id"),
+        pay("invoice_id", json!(NOBODY), "/invoice_id"),
+        pay("invoice_id", json!(world.document), "/invoice_id"),
+        pay("amount", money("0", "EUR"), "/amount/amount"),
+        pay("amount", money("-1", "EUR"), "/amount/amount"),
+        pay("amount", money("1.00001", "EUR"), "/amount/amount"),
+        pay("amount", money("1", "JPY"), "/amount/currency"),
+        pay("received_at", json!("2999-01-01T00:00:00Z"), "/received_at"),
+        pay("received_at", json!("yesterday"), "/received_at"),
+        pay("refund", json!("yes"), "/refund"),
+        pay("note", json!("n".repeat(4_001)), "/note"),
+    ]
+}
