@@ -290,7 +290,7 @@ fn own_codes(id: &str) -> &'static [&'static str] {
         "transitionTask" => {
             &["not_a_participant", "task_status_refused", "deal_closed", "external_id_taken"]
         }
-        "createDocument" => &["external_id_taken"],
+        "createActivity" | "createDocument" => &["external_id_taken"],
         "transitionDocument" => &["document_state_refused"],
         "createPayment" => &["external_id_taken", "document_state_refused"],
         "updateDeal" => &["external_id_taken", "deal_closed"],

@@ -4,6 +4,7 @@
 //! a [`Unit`] of work, so an event, an idempotency key and the change itself stand or fall together.
 
 pub mod access;
+pub mod activities;
 pub mod api_keys;
 pub mod calendar;
 pub mod catalogues;

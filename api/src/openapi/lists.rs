@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use voronka_domain::access::Permission;
 use voronka_persistence::{
-    api_keys, calendar,
+    activities, api_keys, calendar,
     catalogues::Catalogue,
     clients, contacts, custom_fields, deal_types, deals, departments, documents, exchange_rates,
     imports,
@@ -29,6 +29,7 @@ pub fn spec(operation_id: &str) -> Option<&'static Spec> {
         "listHolidays" => &calendar::LIST,
         "listSegments" => &segments::LIST,
         "listTasks" => &tasks::LIST,
+        "listActivities" => &activities::LIST,
         "listDocuments" => &documents::LIST,
         "listPayments" => &payments::LIST,
         "listDealTypes" => &deal_types::LIST,

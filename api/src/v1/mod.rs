@@ -1,5 +1,6 @@
 //! Version 1 of the API: one module a noun.
 
+pub mod activities;
 pub mod api_keys;
 pub mod auth;
 pub mod calendar;
@@ -119,6 +120,10 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
         .service(tasks::read)
         .service(tasks::update)
         .service(tasks::transition)
+        .service(activities::list)
+        .service(activities::create)
+        .service(activities::read)
+        .service(activities::update)
         .service(documents::list)
         .service(documents::create)
         .service(documents::read)

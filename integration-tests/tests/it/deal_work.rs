@@ -1,4 +1,4 @@
-//! What is done for deals, and how far it takes them: documents and payments.
+//! What is done for deals, and how far it takes them: documents, payments and activities.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -173,4 +173,68 @@ async fn documents_and_payments_are_seen_with_their_deals() {
     let cancelled = json!({ "to": "cancelled" });
     mine.post(&format!("{path}/transition"), cancelled).await.expect(200);
     mine.post("/v1/payments", paid).await.problem(409, "document_state_refused");
+}
+
+#[tokio::test]
+async fn a_meeting_that_reached_its_goal_leads_a_deal_on() {
+    let server = TestServer::start().await;
+    let api = &server.admin;
+    let gate = json!({ "kind": "activity", "activity": "meeting", "outcome": "reached" });
+    let deal = led(api, json!([gate, gate])).await;
+    let meet = |more: Value| {
+        let mut body = json!({ "kind": "meeting", "title": "Meet", "deal_id": deal });
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        body
+    };
+    let planned = meet(json!({ "planned_at": "2030-01-01T10:00:00Z", "goal": "A budget" }));
+    let planned = make(api, "/v1/activities", planned).await;
+    assert_eq!((&planned["happened_at"], &planned["outcome"]), (&Value::Null, &Value::Null));
+    assert_eq!(planned["user_id"], json!(api.user_id.to_string()));
+    // Neither a meeting without its goal nor a call that reached it.
+    let missed = make(api, "/v1/activities", meet(json!({ "outcome": "not_reached" }))).await;
+    assert!(missed["happened_at"].is_string());
+    let mut call = meet(json!({ "outcome": "reached" }));
+    call["kind"] = json!("call");
+    make(api, "/v1/activities", call).await;
+    assert_eq!(place(api, &deal).await, (json!("open"), json!("s0")));
+    let path = format!("/v1/activities/{}", planned["id"].as_str().unwrap());
+    let reached = json!({ "outcome": "reached", "result": "They have one" });
+    let met = api.patch(&path, reached.clone()).await.expect(200).json;
+    assert!(met["happened_at"].is_string());
+    // It counts for the stay in which it became known, and not for the next one.
+    assert_eq!(place(api, &deal).await, (json!("open"), json!("s1")));
+    let cause = (json!("process"), json!("activity.recorded"), planned["id"].clone());
+    assert_eq!(last_cause(api, &deal).await, cause);
+    // To say the same again is no news.
+    api.patch(&path, reached).await.expect(200);
+    assert_eq!(place(api, &deal).await, (json!("open"), json!("s1")));
+    let last = make(api, "/v1/activities", meet(json!({ "outcome": "reached" }))).await;
+    assert_eq!(place(api, &deal).await.0, json!("won"));
+    assert_eq!(last_cause(api, &deal).await.2, last["id"]);
+    let list = format!("/v1/activities?deal_id={deal}&kind=meeting&outcome=reached");
+    let list = api.get(&list).await.expect(200).json["items"].as_array().unwrap().len();
+    assert_eq!(list, 2);
+}
+
+#[tokio::test]
+async fn activities_are_seen_by_those_who_have_them_or_the_deal() {
+    let server = TestServer::start().await;
+    let api = &server.admin;
+    let (mine, other) = (api.colleague("seller", None).await, api.colleague("seller", None).await);
+    let deal_type = api.deal_type(&["first"]).await;
+    let deal = mine.deal(&deal_type, "10").await;
+    let body = json!({ "kind": "call", "title": "Call", "deal_id": deal });
+    let of_deal = make(api, "/v1/activities", body.clone()).await;
+    let mut theirs = body.clone();
+    theirs["user_id"] = json!(other.user_id);
+    let theirs = make(api, "/v1/activities", theirs).await;
+    let sees = async |who: &Api, activity: &Value| {
+        who.get(&format!("/v1/activities/{}", activity["id"].as_str().unwrap())).await.status
+    };
+    assert_eq!((sees(&mine, &of_deal).await, sees(&mine, &theirs).await), (200, 200));
+    assert_eq!((sees(&other, &of_deal).await, sees(&other, &theirs).await), (404, 200));
+    let list = other.get("/v1/activities").await.expect(200).json["items"].clone();
+    assert_eq!(list.as_array().unwrap().len(), 1);
+    let refused = other.post("/v1/activities", body).await.problem(422, "validation_failed");
+    assert_eq!(refused.faults(), [("/deal_id".to_owned(), "unknown_reference".to_owned())]);
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use voronka_api::openapi;
 use voronka_integration_tests::{Api, Reply, TestServer};
 
-use super::world::{World, a_payment, operations};
+use super::world::{World, a_payment, an_activity, operations};
 
 /// Sends the body to the operation that has the field.
 type Send = fn(World, Value) -> std::pin::Pin<Box<dyn Future<Output = Reply>>>;
@@ -110,6 +110,18 @@ const REFERENCES: &[Reference] = &[
     reference!("createDeal", "/source_id", source, |own, id| new_deal(&own, "source_id", id).await),
     reference!("updateDeal", "/client_id", client, |own, id| {
         change_deal(&own, "client_id", id).await
+    }),
+    reference!("createActivity", "/deal_id", deal, |own, id| {
+        own.admin.post("/v1/activities", an_activity("deal_id", id.as_str().unwrap())).await
+    }),
+    reference!("createActivity", "/client_id", client, |own, id| {
+        own.admin.post("/v1/activities", an_activity("client_id", id.as_str().unwrap())).await
+    }),
+    reference!("createActivity", "/contact_id", contact, |own, id| {
+        own.admin.post("/v1/activities", an_activity("contact_id", id.as_str().unwrap())).await
+    }),
+    reference!("createActivity", "/user_id", user, |own, id| {
+        own.admin.post("/v1/activities", an_activity("user_id", id.as_str().unwrap())).await
     }),
     reference!("createDocument", "/deal_id", deal, |own, id| {
         let body = json!({ "deal_id": id, "kind": "quote", "number": "3" });

@@ -108,6 +108,7 @@ pub struct World {
     /// An invoice of the deal.
     pub document: String,
     pub payment: String,
+    pub activity: String,
     pub source: String,
     pub competitor: String,
     pub loss_reason: String,
@@ -147,6 +148,7 @@ impl World {
         let document = json!({ "deal_id": deal, "kind": "invoice", "number": "1" });
         let document = new("/v1/documents", document).await;
         let payment = new("/v1/payments", a_payment("deal_id", &deal)).await;
+        let activity = new("/v1/activities", an_activity("deal_id", &deal)).await;
         let custom_field = new("/v1/custom-fields", a_field()).await;
         let exchange_rate = new("/v1/exchange-rates", a_rate()).await;
         admin
@@ -172,6 +174,7 @@ impl World {
             contact,
             document,
             payment,
+            activity,
             source,
             competitor,
             loss_reason,
@@ -208,6 +211,7 @@ impl World {
             &self.contact,
             &self.document,
             &self.payment,
+            &self.activity,
             &self.source,
             &self.competitor,
             &self.loss_reason,
@@ -306,6 +310,10 @@ fn a_deal(own: &World) -> Value {
 
 pub fn a_payment(field: &str, id: &str) -> Value {
     json!({ field: id, "amount": { "amount": "1", "currency": "EUR" } })
+}
+
+pub fn an_activity(field: &str, id: &str) -> Value {
+    json!({ "kind": "call", "title": "Call", field: id })
 }
 
 fn a_segment(entity: &str) -> Value {
@@ -462,6 +470,10 @@ const CASES: &[Case] = &[
         Whose::Report(|a| format!("?deal_type_id={}&stage_key=first&figure=visits", a.deal_type)),
         Send::Nothing,
     ),
+    list("listActivities"),
+    new("createActivity", |own| an_activity("client_id", &own.client)),
+    read("getActivity", |a| &a.activity),
+    change("updateActivity", |a| &a.activity, |_| json!({ "note": Uuid::now_v7() })),
     list("listDocuments"),
     new("createDocument", |own| json!({ "deal_id": own.deal, "kind": "quote", "number": "2" })),
     read("getDocument", |a| &a.document),

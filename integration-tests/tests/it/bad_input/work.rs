@@ -22,7 +22,36 @@ pub fn all(world: &World) -> Vec<Bad> {
     let pay = |field: &str, value: Value, at| Bad::post("/v1/payments", payment(field, value), at);
     let path = format!("/v1/documents/{}", world.document);
     let go = |to: Value| Bad::post(format!("{path}/transition"), json!({ "to": to }), "/to");
+    let activity = |field: &str, value: Value| {
+        let mut body = json!({ "kind": "call", "title": "Call", "deal_id": world.deal });
+        body[field] = value;
+        body
+    };
+    let call =
+        |field: &str, value: Value, at| Bad::post("/v1/activities", activity(field, value), at);
+    let happened = format!("/v1/activities/{}", world.activity);
+    let said = |field: &str, value: Value, at| Bad::patch(&happened, json!({ field: value }), at);
     vec![
+        call("kind", json!("dance"), "/kind"),
+        call("title", json!("  "), "/title"),
+        call("direction", json!("up"), "/direction"),
+        call("deal_id", json!(NOBODY), "/deal_id"),
+        call("client_id", json!(NOBODY), "/client_id"),
+        call("contact_id", json!(NOBODY), "/contact_id"),
+        call("user_id", json!(NOBODY), "/user_id"),
+        call("happened_at", json!("2999-01-01T00:00:00Z"), "/happened_at"),
+        call("planned_at", json!("tomorrow"), "/planned_at"),
+        call("outcome", json!("perhaps"), "/outcome"),
+        call("duration_seconds", json!(-1), "/duration_seconds"),
+        call("recording_url", json!("file:///etc"), "/recording_url"),
+        call("note", json!("n".repeat(4_001)), "/note"),
+        said("title", json!(null), "/title"),
+        said("happened_at", json!("2999-01-01T00:00:00Z"), "/happened_at"),
+        said("cancelled", json!(true), "/cancelled"),
+        said("goal", json!("n".repeat(4_001)), "/goal"),
+        said("duration_seconds", json!(-1), "/duration_seconds"),
+        said("recording_url", json!("a"), "/recording_url"),
+        said("kind", json!("email"), "/kind"),
         new("deal_id", json!(NOBODY), "/deal_id"),
         new("kind", json!("poem"), "/kind"),
         new("number", json!("  "), "/number"),

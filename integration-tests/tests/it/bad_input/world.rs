@@ -17,6 +17,7 @@ pub struct World {
     pub contact: String,
     pub document: String,
     pub payment: String,
+    pub activity: String,
     pub source: String,
     pub competitor: String,
     pub loss_reason: String,
@@ -64,6 +65,8 @@ impl World {
         let document = make("/v1/documents", document).await;
         let payment = json!({ "deal_id": won, "amount": { "amount": "1", "currency": "EUR" } });
         let payment = make("/v1/payments", payment).await;
+        let activity = json!({ "kind": "call", "title": "Call", "deal_id": won });
+        let activity = make("/v1/activities", activity).await;
         let field =
             json!({ "entity": "deal", "key": "delivery", "name": "Delivery", "type": "date" });
         let custom_field = make("/v1/custom-fields", field).await;
@@ -87,6 +90,7 @@ impl World {
             contact,
             document,
             payment,
+            activity,
             source,
             competitor,
             loss_reason,
@@ -110,6 +114,7 @@ impl World {
             "contacts" => &self.contact,
             "documents" => &self.document,
             "payments" => &self.payment,
+            "activities" => &self.activity,
             "sources" => &self.source,
             "competitors" => &self.competitor,
             "loss-reasons" => &self.loss_reason,
