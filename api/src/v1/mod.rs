@@ -103,6 +103,7 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
         .service(deal_types::update)
         .service(deal_types::versions)
         .service(deal_types::publish_version)
+        .service(deal_types::migrate)
         .service(deals::list)
         .service(deals::search)
         .service(deals::many)

@@ -302,3 +302,74 @@ async fn a_process_that_cannot_work_is_refused_with_every_fault() {
     }
     assert_eq!(api.get("/v1/deal-types").await.expect(200).json["items"], json!([]));
 }
+
+#[tokio::test]
+async fn open_deals_go_over_to_a_new_version_through_its_gates() {
+    let server = TestServer::start().await;
+    let api = &server.admin;
+    let field = |name: &str| json!([{ "kind": "field", "field": name }]);
+    let stages = json!([
+        { "key": "one", "name": "One", "gate": field("client_id") },
+        { "key": "two", "name": "Two", "gate": field("amount") },
+    ]);
+    let deal_type = automatic(api, "Led", stages, json!([])).await;
+    let (first, second) = (open(api, &deal_type).await, open(api, &deal_type).await);
+    let client = api.post("/v1/clients", json!({ "name": "Isdom" })).await.expect(201).id();
+    api.patch(&format!("/v1/deals/{second}"), json!({ "client_id": client })).await.expect(200);
+    let stages = json!([
+        { "key": "start", "name": "Start", "gate": field("lead_temperature") },
+        { "key": "two", "name": "Two", "tasks": [{ "key": "sign", "title": "Sign" }] },
+        { "key": "three", "name": "Three", "gate": field("amount") },
+    ]);
+    let versions = format!("/v1/deal-types/{deal_type}/versions");
+    api.post(&versions, json!({ "stages": stages })).await.expect(201);
+    let migrate = format!("/v1/deal-types/{deal_type}/migrate");
+    let before = deal(api, &second).await;
+
+    // What has no stage in the new version is refused, and the others go on where they are.
+    let mut connection = server.connection();
+    let fingerprint = voronka_integration_tests::sql::fingerprint(&mut connection);
+    let dry = api.post(&migrate, json!({ "dry_run": true })).await.expect(200).json;
+    assert_eq!((&dry["migrated"], &dry["refused"]), (&json!(1), &json!(1)), "{dry}");
+    assert_eq!(dry["refusals"][0]["deal_id"], json!(first));
+    assert_eq!(dry["refusals"][0]["obstacles"][0]["code"], "stage_not_in_process");
+    assert_eq!(voronka_integration_tests::sql::fingerprint(&mut connection), fingerprint);
+    // A stage further on is reached through the gates of the new version.
+    let ahead = json!({ "mapping": { "one": "three" } });
+    let done = api.post(&migrate, ahead.clone()).await.expect(200).json;
+    assert_eq!(
+        (&done["migrated"], &done["moved"], &done["refused"]),
+        (&json!(1), &json!(0), &json!(1))
+    );
+    let codes: Vec<_> = done["refusals"][0]["obstacles"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["code"].as_str().unwrap())
+        .collect();
+    assert_eq!(codes, ["field_required", "task_required"]);
+    assert_eq!(deal(api, &first).await["process_version_id"], before["process_version_id"]);
+    let after = deal(api, &second).await;
+    assert_ne!(after["process_version_id"], before["process_version_id"]);
+    assert_eq!(
+        (&after["stage_key"], &after["stage_entered_at"]),
+        (&json!("two"), &before["stage_entered_at"])
+    );
+    let keys: Vec<_> = tasks(api, &second).await.into_iter().map(|task| task.0).collect();
+    assert_eq!(keys, ["sign"], "The new version's task.");
+
+    let mut forced = ahead;
+    forced["override_reason"] = json!("The old stages are gone");
+    let done = api.post(&migrate, forced).await.expect(200).json;
+    assert_eq!(
+        (&done["migrated"], &done["moved"], &done["refused"]),
+        (&json!(1), &json!(1), &json!(0))
+    );
+    let forced = deal(api, &first).await;
+    assert_eq!((&forced["stage_key"], &forced["overrides"]), (&json!("three"), &json!(1)));
+    let report = format!("/v1/reports/funnel/open?deal_type_id={deal_type}");
+    let report = api.get(&report).await.expect(200).json;
+    let deals: Vec<_> =
+        report["stages"].as_array().unwrap().iter().map(|stage| &stage["deals"]).collect();
+    assert_eq!(deals, [&json!(0), &json!(1), &json!(1)]);
+}

@@ -1,6 +1,6 @@
 //! Deal types and processes as requests and answers have them.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
@@ -9,14 +9,15 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use validator::Validate;
 use voronka_domain::{
+    Fault,
     gate::Draft,
     process::{Mode, Process, Stage, StageDraft},
     rule::RuleDraft,
     staff, task,
 };
-use voronka_persistence::{Error, Store, Tenant, deal_types::DealType};
+use voronka_persistence::{Error, Store, Tenant, deal_types::DealType, deals::Migrated};
 
-use crate::page_of;
+use crate::{page_of, v1::deals::Obstacle};
 
 /// A requirement of a gate.
 #[derive(Deserialize, ToSchema)]
@@ -508,4 +509,58 @@ pub struct NewProcessVersion {
     #[serde(default)]
     #[schema(value_type = Vec<ProcessRule>, max_items = 100)]
     pub rules: Vec<RuleDraft>,
+}
+
+/// How open deals go on in the current version of their process.
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"mapping": {"proposal": "offer"}, "dry_run": true}))]
+pub struct Migration {
+    /// The new stage's key by the old one's; a stage that is not named stays itself.
+    #[serde(default)]
+    #[schema(value_type = Object, example = json!({"proposal": "offer"}))]
+    pub mapping: BTreeMap<String, String>,
+    /// Why unmet gates may be passed; kept in the history of the deals that it takes.
+    #[validate(length(min = 1, max = 4_000))]
+    #[schema(min_length = 1, max_length = 4_000)]
+    pub override_reason: Option<String>,
+    /// Only says what would happen.
+    #[serde(default)]
+    pub dry_run: bool,
+}
+
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct MigrationRefusal {
+    pub deal_id: Uuid,
+    pub obstacles: Vec<Obstacle>,
+}
+
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct MigrationResult {
+    /// Deals that are on the current version now.
+    #[schema(example = 42)]
+    pub migrated: usize,
+    /// Of these, deals that are in another stage than before, or closed.
+    #[schema(example = 7)]
+    pub moved: usize,
+    /// Deals that stay where they are.
+    #[schema(example = 1)]
+    pub refused: usize,
+    /// The first 100 of them, with every reason.
+    pub refusals: Vec<MigrationRefusal>,
+}
+
+impl From<Migrated> for MigrationResult {
+    fn from(done: Migrated) -> Self {
+        let refusal = |(deal_id, faults): (Uuid, Vec<Fault>)| MigrationRefusal {
+            deal_id,
+            obstacles: faults.into_iter().map(Obstacle::from).collect(),
+        };
+        Self {
+            migrated: done.migrated,
+            moved: done.moved,
+            refused: done.refused,
+            refusals: done.refusals.into_iter().map(refusal).collect(),
+        }
+    }
 }

@@ -11,6 +11,7 @@ use voronka_domain::{
 use voronka_persistence::{
     Error, Unit,
     deal_types::{self, DealType},
+    deals,
     words::{from_word, to_word},
 };
 
@@ -187,6 +188,29 @@ pub async fn publish_version(
         let process = Process::of(version.id, row.id, number, published);
         let (location, etag) = (format!("/v1/deal-types/{}/versions", row.id), row.version);
         Ok(Reply::created(location, DealTypeBody::new(row, &process), etag))
+    })
+    .await
+}
+
+/// Take open deals to the current version
+///
+/// Every open deal of the type that is on an earlier version goes on in the current one: in the stage of
+/// the same key, or in the one that `mapping` names. A stage further on than the deal's own is reached
+/// through the gates of the new version, unless an `override_reason` is given; a deal that a gate refuses
+/// stays where it is and is listed. With `dry_run` nothing changes. History is not rewritten.
+#[utoipa::path(tag = "Deal types", operation_id = "migrateDeals", security(("bearer" = ["deal_types:write"])),
+    request_body = Migration,
+    params(("id" = Uuid, Path, description = "Id of the deal type.")),
+    responses((status = 200, description = "What became of the deals, or would.", body = MigrationResult)))]
+#[post("/v1/deal-types/{id}/migrate")]
+pub async fn migrate(call: Call<DealTypesWrite>, id: Id, body: Body<Migration>) -> Responded {
+    call.no_parameters()?;
+    let Migration { mapping, override_reason, dry_run } = body.value;
+    call.write(body.digest, move |unit, if_match| {
+        let deal_type = deal_types::lock(unit, id.0, if_match)?;
+        let reason = override_reason.as_deref();
+        let done = deals::migrate(unit, &deal_type, &mapping, reason, dry_run)?;
+        Ok(Reply::ok(MigrationResult::from(done)))
     })
     .await
 }

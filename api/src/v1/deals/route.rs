@@ -8,6 +8,7 @@ use uuid::Uuid;
 use voronka_domain::{
     Fault,
     calendar::Calendar,
+    gate::{Evidence, Requirement},
     process::Stage,
     transition::{self, Available, Facts},
 };

@@ -404,6 +404,7 @@ const CASES: &[Case] = &[
         |a| &a.deal_type,
         |_| json!({ "stages": [{ "name": "first" }, { "name": "second" }, { "name": "third" }] }),
     ),
+    change("migrateDeals", |a| &a.deal_type, |_| json!({ "dry_run": true })),
     list("listDeals"),
     new("batchDeals", |own| {
         let deal = a_deal(own);

@@ -260,6 +260,7 @@ fn deals(world: &World) -> Vec<Bad> {
 
 fn processes(world: &World) -> Vec<Bad> {
     let versions = format!("/v1/deal-types/{}/versions", world.deal_type);
+    let migrate = format!("/v1/deal-types/{}/migrate", world.deal_type);
     let with = |mode: &str, stages: Value, pointer| {
         let body = json!({ "name": "Sale", "mode": mode, "stages": stages });
         Bad::post("/v1/deal-types", body, pointer)
@@ -317,7 +318,7 @@ fn processes(world: &World) -> Vec<Bad> {
         ),
         rule(
             json!({ "key": "a", "on": "deal.opened", "if": { "field": "moon" }, "then": [{ "do": "advance" }] }),
-            "/rules/0/if/field",
+            "/rules/0/if",
         ),
         with("magic", json!([{ "name": "First" }]), "/mode"),
         with("manual", json!([]), "/stages"),
@@ -342,6 +343,9 @@ fn processes(world: &World) -> Vec<Bad> {
         stage("gate", json!([{ "kind": "field" }]), "/stages/0/gate/0/field"),
         stage("gate", json!("client_id"), "/stages/0/gate"),
         stage("position", json!(1), "/stages/0/position"),
+        Bad::post(&migrate, json!({ "mapping": { "first": "moon" } }), "/mapping/first"),
+        Bad::post(&migrate, json!({ "mapping": { "first": 1 } }), "/mapping/first"),
+        Bad::post(&migrate, json!({ "override_reason": "" }), "/override_reason"),
         Bad::post(&versions, json!({ "stages": [] }), "/stages"),
         Bad::post(&versions, json!({ "stages": keys }), "/stages/1/key"),
         Bad::post(&versions, json!({}), "/stages"),
