@@ -49,7 +49,7 @@ pub enum Requirement<C = Condition> {
         #[serde(with = "crate::number")]
         share: Decimal,
     },
-    /// What the client first wanted is written down.
+    /// What the client first wanted is written down. That cannot be done yet, so no process is published with it.
     PrimaryDemand {},
     /// A checklist has reached a score. There are no checklists yet, so no process is published with it.
     Checklist {
@@ -231,10 +231,8 @@ impl Draft {
                 }
                 Some(Requirement::Payment { share: share.normalize() })
             }
-            Self::PrimaryDemand {} => Some(Requirement::PrimaryDemand {}),
-            Self::Checklist { .. } => {
-                let detail =
-                    "There are no checklists yet: a gate that asks for one could never be met.";
+            Self::PrimaryDemand {} | Self::Checklist { .. } => {
+                let detail = "There is no such thing yet: the gate could never be met.";
                 faults.add(format!("{pointer}/kind"), "not_supported_yet", detail);
                 None
             }

@@ -99,6 +99,7 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
         .service(segments::update)
         .service(deal_types::list)
         .service(deal_types::create)
+        .service(deal_types::presets)
         .service(deal_types::read)
         .service(deal_types::update)
         .service(deal_types::versions)

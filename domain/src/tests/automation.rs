@@ -48,7 +48,6 @@ fn requirement() -> impl Strategy<Value = Draft> {
         1 => option::of(Just(Outcome::Reached))
             .prop_map(|outcome| Draft::Activity { activity: ActivityKind::Call, outcome }),
         1 => select(vec![Decimal::ONE, Decimal::new(5, 1)]).prop_map(|share| Draft::Payment { share }),
-        1 => Just(Draft::PrimaryDemand {}),
     ]
 }
 
@@ -70,7 +69,7 @@ fn stage(position: usize) -> impl Strategy<Value = StageDraft> {
     (vec(requirement(), 0..4), tasks, any::<bool>()).prop_map(
         move |(mut gate, (one, two, three, count), handed)| {
         gate.retain(|one| !matches!(one, Draft::Task { task } if !KEYS[..count].contains(&task.as_str())));
-        if gate.is_empty() && count == 0 { gate.push(Draft::PrimaryDemand {}); }
+        if gate.is_empty() && count == 0 { gate.push(Draft::Field { field: DealField::ClientId }); }
         StageDraft {
             key: Some(format!("s{position}")),
             name: format!("Stage {position}"),

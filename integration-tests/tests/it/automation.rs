@@ -373,3 +373,104 @@ async fn open_deals_go_over_to_a_new_version_through_its_gates() {
         report["stages"].as_array().unwrap().iter().map(|stage| &stage["deals"]).collect();
     assert_eq!(deals, [&json!(0), &json!(1), &json!(1)]);
 }
+
+#[tokio::test]
+async fn the_nine_stages_are_walked_by_tasks_documents_and_payments_alone() {
+    let server = TestServer::start().await;
+    let api = &server.admin;
+    let mut types = Vec::new();
+    for language in ["en", "ru"] {
+        let path = format!("/v1/deal-types/presets?language={language}");
+        let presets = api.get(&path).await.expect(200).json;
+        for preset in presets["items"].as_array().unwrap() {
+            let made = api.post("/v1/deal-types", preset["deal_type"].clone()).await.expect(201);
+            types.push((preset["key"].as_str().unwrap().to_owned(), made.id()));
+        }
+    }
+    let keys: Vec<_> = types.iter().map(|(key, _)| key.as_str()).collect();
+    assert_eq!(keys, ["typical_sale", "short_b2c", "telemarketing"].repeat(2));
+    let client = api.post("/v1/clients", json!({ "name": "Isdom" })).await.expect(201).id();
+    let id = open(api, &types[0].1).await;
+    let at = async || deal(api, &id).await["stage_key"].as_str().unwrap().to_owned();
+    let awaited = async || {
+        let map = api.get(&format!("/v1/deals/{id}/route-map")).await.expect(200).json;
+        let stages = map["stages"].as_array().unwrap().clone();
+        let here = stages.into_iter().find(|stage| stage["state"] == "current").unwrap();
+        assert_eq!(here["gate"][0]["awaited_from"], json!(api.user_id), "{here}");
+        here["gate"][0]["requirement"]["kind"].as_str().unwrap().to_owned()
+    };
+    let task = async |body: Value| {
+        let (_, id) = tasks(api, &id).await.remove(0);
+        finish(api, &id, body).await;
+    };
+    let document = async |kind: &str, states: &[&str]| {
+        let body = json!({ "deal_id": id, "kind": kind, "number": kind });
+        let document = api.post("/v1/documents", body).await.expect(201).id();
+        for state in states {
+            let path = format!("/v1/documents/{document}/transition");
+            api.post(&path, json!({ "to": state })).await.expect(200);
+        }
+        document
+    };
+    let amount = |amount: &str| json!({ "amount": amount, "currency": "EUR" });
+    let mut way = vec![(at().await, awaited().await)];
+    task(json!({ "deal": { "client_id": client, "amount": amount("900.00") } })).await;
+    way.push((at().await, awaited().await));
+    task(json!({})).await;
+    way.push((at().await, awaited().await));
+    task(json!({})).await;
+    way.push((at().await, awaited().await));
+    let quote = document("quote", &["sent"]).await;
+    way.push((at().await, awaited().await));
+    let accept = format!("/v1/documents/{quote}/transition");
+    api.post(&accept, json!({ "to": "accepted" })).await.expect(200);
+    way.push((at().await, awaited().await));
+    document("contract", &["sent", "signed"]).await;
+    way.push((at().await, awaited().await));
+    let pay = |money: Value| json!({ "deal_id": id, "amount": money });
+    api.post("/v1/payments", pay(amount("450.00"))).await.expect(201);
+    assert_eq!(at().await, "payment");
+    api.post("/v1/payments", pay(amount("450.00"))).await.expect(201);
+    way.push((at().await, awaited().await));
+    document("shipment", &["shipped", "delivered"]).await;
+    way.push((at().await, awaited().await));
+    task(json!({})).await;
+    let way: Vec<_> = way.iter().map(|(stage, kind)| (stage.as_str(), kind.as_str())).collect();
+    assert_eq!(
+        way,
+        [
+            ("client_evaluation", "task"),
+            ("meeting_preparation", "task"),
+            ("presentation", "task"),
+            ("commercial_offer", "document"),
+            ("awaiting_decision", "document"),
+            ("contract", "document"),
+            ("payment", "payment"),
+            ("delivery", "document"),
+            ("completion", "task"),
+        ]
+    );
+    let won = deal(api, &id).await;
+    assert_eq!((&won["status"], &won["overrides"]), (&json!("won"), &json!(0)));
+    let mut connection = server.connection();
+    let causes = voronka_integration_tests::sql::json(
+        &mut connection,
+        &format!(
+            "SELECT jsonb_agg(cause->>'on' ORDER BY sequence)::text FROM stage_visits WHERE deal_id = '{id}' AND direction IS NOT NULL"
+        ),
+    );
+    assert_eq!(
+        causes,
+        json!([
+            null,
+            "task.done",
+            "task.done",
+            "task.done",
+            "document.changed",
+            "document.changed",
+            "document.changed",
+            "payment.received",
+            "document.changed"
+        ])
+    );
+}

@@ -1,6 +1,7 @@
 //! Deal types: sales processes, in versions that never change.
 
 mod body;
+mod preset;
 
 use actix_web::{get, patch, post};
 use uuid::Uuid;
@@ -16,6 +17,7 @@ use voronka_persistence::{
 };
 
 pub use body::*;
+pub use preset::*;
 
 use crate::http::{
     Body, Call, Id, Reply, Responded,

@@ -392,6 +392,7 @@ const CASES: &[Case] = &[
     read("getSegment", |a| &a.segment),
     change("updateSegment", |a| &a.segment, renamed),
     list("listDealTypes"),
+    case("listDealTypePresets", Whose::Own, Send::Nothing),
     new("createDealType", |_| {
         let name = format!("Sale {}", Uuid::now_v7());
         json!({ "name": name, "mode": "manual", "stages": [{ "name": "first" }] })
