@@ -11,6 +11,8 @@ use serde_json::json;
 use uuid::Uuid;
 use voronka_domain::{
     Currency, Money,
+    condition::Schema,
+    custom_field::Entity,
     import::{Plan, Row, Spec},
     process::{Mode, Process, StageDraft, publish},
     workspace::{DealVisibility, Settings},
@@ -28,7 +30,8 @@ const USERS: &str = "email,name,role,position,department";
 
 static PROCESS: LazyLock<Process> = LazyLock::new(|| {
     let stage = |name: &str| StageDraft { name: name.to_owned(), ..StageDraft::default() };
-    let stages = publish(Mode::Manual, vec![stage("First"), stage("Second")], Uuid::nil);
+    let fields = Schema { over: Entity::Deal, custom: &[] };
+    let stages = publish(Mode::Manual, vec![stage("First"), stage("Second")], &fields, Uuid::nil);
     let (version_id, deal_type_id) = (Uuid::nil(), Uuid::nil());
     Process { version_id, deal_type_id, number: 1, stages: stages.expect("stages") }
 });
