@@ -40,6 +40,7 @@ use crate::{
         (name = "Competitors", description = "Who else clients could buy from."),
         (name = "Loss reasons", description = "Why deals are lost."),
         (name = "Custom fields", description = "What a workspace adds to its deals and clients."),
+        (name = "Products", description = "What is sold."),
         (name = "Exchange rates", description = "What currencies are worth in the base currency."),
         (name = "Segments", description = "Saved conditions over deals or clients."),
         (name = "Deal types", description = "Sales processes and their versions."),
@@ -274,6 +275,7 @@ fn own_codes(id: &str) -> &'static [&'static str] {
         "upsertClient" => &["external_id_taken"],
         "mergeClients" => &["client_merged"],
         "createCustomField" => &["key_taken"],
+        "createProduct" | "updateProduct" => &["sku_taken"],
         "createExchangeRate" => &["exchange_rate_taken"],
         "createSegment" | "updateSegment" | "createSource" | "updateSource"
         | "createCompetitor" | "updateCompetitor" | "createLossReason" | "updateLossReason"

@@ -66,6 +66,7 @@ static PLANS: LazyLock<Vec<Plan>> = LazyLock::new(|| {
         plan("clients", CLIENTS, None, None),
         plan("contacts", CONTACTS, None, None),
         plan("users", USERS, None, None),
+        plan("products", "sku,name,unit,price,currency", None, None),
     ]
 });
 
@@ -126,6 +127,10 @@ fuzz_target!(|data: &[u8]| {
                 assert!(row.client_external_id.is_some() || row.client.is_some());
                 check(&[&row.client_external_id, &row.client, &row.position], None, &[]);
                 reach(row.phones.as_deref(), row.emails.as_deref());
+            }
+            Ok(Row::Product(row)) => {
+                assert!(!row.sku.is_empty());
+                check(&[&row.name, &row.unit], row.price, &[]);
             }
             Ok(Row::User(row)) => {
                 assert!(row.email.contains('@'));

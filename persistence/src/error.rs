@@ -144,6 +144,7 @@ fn taken(constraint: Option<&str>) -> Option<Error> {
         }
         "custom_fields_key_is_unique" => ("key_taken", "/key", "Another field has this key."),
         "users_email_is_unique" => ("email_taken", "/email", "Another user has this email."),
+        "products_sku_is_unique" => ("sku_taken", "/sku", "Another product has this SKU."),
         "deals_external_id_is_unique" => {
             ("external_id_taken", "/external_id", "Another deal has this external id.")
         }

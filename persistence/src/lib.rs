@@ -29,6 +29,7 @@ pub mod imports;
 pub mod list;
 mod noun;
 pub mod payments;
+pub mod products;
 pub mod refresh_tokens;
 pub mod reports;
 pub mod schema;

@@ -597,3 +597,19 @@ diesel::table! {
         updated_at -> Timestamptz,
     }
 }
+
+diesel::table! {
+    products (workspace_id, id) {
+        workspace_id -> Uuid,
+        id -> Uuid,
+        name -> Text,
+        sku -> Nullable<Text>,
+        unit -> Nullable<Text>,
+        price -> Nullable<Numeric>,
+        currency -> Nullable<Text>,
+        archived -> Bool,
+        version -> Int4,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}

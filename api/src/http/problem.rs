@@ -49,6 +49,7 @@ codes! {
     name_taken 409 "Name taken" "Another entry has this name."
     no_next_stage 409 "No next stage" "The deal is in its last stage: it can be won or lost."
     skip_not_allowed 409 "Skipping not allowed" "The deal's type does not allow skipping stages."
+    sku_taken 409 "SKU taken" "Another product has this SKU."
     stage_not_in_process 409 "Stage not in the process" "The deal's process has no such stage."
     task_status_refused 409 "Task status refused" "A task in its status does not go to the other one; what is done or cancelled is taken up again first."
     transition_is_automatic 409 "Transition is automatic" "The process moves deals of this type."

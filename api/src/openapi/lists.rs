@@ -8,7 +8,7 @@ use voronka_persistence::{
     clients, contacts, custom_fields, deal_types, deals, departments, documents, exchange_rates,
     imports,
     list::{DEFAULT_LIMIT, Field, Kind, MOST, MOST_VALUES, Spec},
-    payments, segments, tasks, users,
+    payments, products, segments, tasks, users,
 };
 
 const ID: &str = "[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}";
@@ -27,6 +27,7 @@ pub fn spec(operation_id: &str) -> Option<&'static Spec> {
         "listCustomFields" => &custom_fields::LIST,
         "listExchangeRates" => &exchange_rates::LIST,
         "listHolidays" => &calendar::LIST,
+        "listProducts" => &products::LIST,
         "listSegments" => &segments::LIST,
         "listTasks" => &tasks::LIST,
         "listActivities" => &activities::LIST,
@@ -59,8 +60,14 @@ pub fn parameters(spec: &Spec) -> Vec<Value> {
         ),
     ];
     if let Some(column) = spec.search {
-        let column = column.rsplit('.').next().unwrap_or(column);
-        let what = format!("A part of the {column}, without regard to case.");
+        // One column, or an expression of some.
+        let words = column.split(|c: char| !c.is_alphanumeric() && !"._".contains(c));
+        let columns = words.filter_map(|word| word.split_once('.').map(|(_, column)| column));
+        let mut columns = columns.collect::<Vec<_>>().join(" or ");
+        if columns.is_empty() {
+            column.clone_into(&mut columns);
+        }
+        let what = format!("A part of the {columns}, without regard to case.");
         parameters.push(parameter("q", what, json!({"type": "string"})));
     }
     for field in spec.fields {

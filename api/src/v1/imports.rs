@@ -154,7 +154,8 @@ pub struct ImportForm {
     "stage_map": {"Engaging": {"stage": "engaging"}, "Won": {"won": true}, "Lost": {"lost": "Not stated"}}, "create_missing": true}))]
 pub struct ImportSpec {
     /// `deals`: a row a deal; `stage_events`: a row an event of a deal's history; `exchange_rates`: a row a
-    /// rate; `clients`: a row a client; `contacts`: a row a person at a client; `users`: a row a user.
+    /// rate; `clients`: a row a client; `contacts`: a row a person at a client; `users`: a row a user;
+    /// `products`: a row a product.
     kind: String,
     /// Of `deals` and `stage_events`, which need it.
     deal_type_id: Option<Uuid>,
@@ -166,7 +167,7 @@ pub struct ImportSpec {
     /// rate (all three required). Of `clients`: external_id, external_source, name, kind, type, class,
     /// region, tags, consent, phones, emails, tax_id, and `custom.<key>`. Of `contacts`: client_external_id,
     /// client, name (required), position, phones, emails. Of `users`: email (required), name, role,
-    /// position, department.
+    /// position, department. Of `products`: sku (required), name, unit, price, currency.
     #[schema(value_type = BTreeMap<String, ImportColumn>)]
     mapping: serde_json::Value,
     /// Value of the stage or activity column to `{"stage": key}`, `{"won": true}`, `{"lost": reason}` or
@@ -227,8 +228,8 @@ pub struct ImportTarget {
 ///
 /// Takes the file and answers at once; the import runs behind. A row's fault never stops the others:
 /// rejected rows are listed by `rejected.csv`. Repeating an import with the same external ids changes
-/// nothing. Rows go through the same gates as requests. Imports of exchange rates need `catalogues:write`
-/// too, those of clients and contacts `clients:write`, those of users `users:write`.
+/// nothing. Rows go through the same gates as requests. Imports of exchange rates and products need
+/// `catalogues:write` too, those of clients and contacts `clients:write`, those of users `users:write`.
 #[utoipa::path(tag = "Imports", operation_id = "createImport", security(("bearer" = ["imports:write"])),
     request_body(content = ImportForm, content_type = "multipart/form-data", description = "The file and its spec."),
     responses((status = 202, description = "The import, queued.", body = ImportBody)))]

@@ -19,6 +19,7 @@ pub mod health;
 pub mod import_preview;
 pub mod imports;
 pub mod payments;
+pub mod products;
 pub mod reports;
 pub mod segments;
 pub mod tasks;
@@ -88,6 +89,10 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
         .service(custom_fields::create)
         .service(custom_fields::read)
         .service(custom_fields::update)
+        .service(products::list)
+        .service(products::create)
+        .service(products::read)
+        .service(products::update)
         .service(exchange_rates::list)
         .service(exchange_rates::create)
         .service(exchange_rates::put_all)

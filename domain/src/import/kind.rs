@@ -19,6 +19,8 @@ pub enum Kind {
     Contacts,
     /// One row a user.
     Users,
+    /// One row a product.
+    Products,
 }
 
 impl Kind {
@@ -29,6 +31,7 @@ impl Kind {
         Self::Clients,
         Self::Contacts,
         Self::Users,
+        Self::Products,
     ];
 
     /// As it stands in specs.
@@ -40,6 +43,7 @@ impl Kind {
             Self::Clients => "clients",
             Self::Contacts => "contacts",
             Self::Users => "users",
+            Self::Products => "products",
         }
     }
 
@@ -65,7 +69,7 @@ impl Kind {
     pub fn permission(self) -> Option<Permission> {
         match self {
             Self::Deals | Self::StageEvents => None,
-            Self::ExchangeRates => Some(Permission::CataloguesWrite),
+            Self::ExchangeRates | Self::Products => Some(Permission::CataloguesWrite),
             Self::Clients | Self::Contacts => Some(Permission::ClientsWrite),
             Self::Users => Some(Permission::UsersWrite),
         }
@@ -125,6 +129,7 @@ impl Kind {
                 &["client_external_id", "client", "name", "position", "phones", "emails"]
             }
             Self::Users => &["email", "name", "role", "position", "department"],
+            Self::Products => &["sku", "name", "unit", "price", "currency"],
         }
     }
 
@@ -136,6 +141,7 @@ impl Kind {
             Self::Clients => &[],
             Self::Contacts => &["name"],
             Self::Users => &["email"],
+            Self::Products => &["sku"],
         }
     }
 }

@@ -9,6 +9,7 @@ use super::{
     deals::{DealRow, EventRow},
     kind::Kind,
     people::UserRow,
+    products::ProductRow,
     rate::RateRow,
     spec::Plan,
     time::{parse_date, parse_instant},
@@ -28,6 +29,7 @@ pub enum Row {
     Client(ClientRow),
     Contact(ContactRow),
     User(UserRow),
+    Product(ProductRow),
 }
 
 impl Row {
@@ -40,6 +42,7 @@ impl Row {
             Self::Client(row) => row.line,
             Self::Contact(row) => row.line,
             Self::User(row) => row.line,
+            Self::Product(row) => row.line,
         }
     }
 
@@ -52,6 +55,7 @@ impl Row {
             Self::Client(row) => row.rejection(fault),
             Self::Contact(row) => row.rejection(fault),
             Self::User(row) => row.rejection(fault),
+            Self::Product(row) => row.rejection(fault),
         }
     }
 }
@@ -89,6 +93,7 @@ impl Plan {
             Kind::Clients => reader.client().map(Row::Client),
             Kind::Contacts => reader.contact().map(Row::Contact),
             Kind::Users => reader.user().map(Row::User),
+            Kind::Products => reader.product().map(Row::Product),
         };
         match row {
             Some(row) if reader.faults.is_empty() => Ok(row),
@@ -152,12 +157,13 @@ impl Reader<'_> {
         self.text(field)
     }
 
-    pub(super) fn amount(&mut self) -> Option<Money> {
+    /// An amount in the row's currency.
+    pub(super) fn money(&mut self, field: &str) -> Option<Money> {
         let currency = self.currency();
-        let text = self.text("amount")?;
-        match parse_amount("/amount", &plain(&text, self.plan.spec.decimal)) {
+        let text = self.text(field)?;
+        match parse_amount("", &plain(&text, self.plan.spec.decimal)) {
             Ok(amount) => Some(Money { amount, currency: currency? }),
-            Err(fault) => self.refuse("amount", fault.code, fault.detail),
+            Err(fault) => self.refuse(field, fault.code, fault.detail),
         }
     }
 

@@ -10,6 +10,7 @@ pub(super) fn names(kind: Kind, field: &str) -> &'static [&'static str] {
         (Kind::Clients, field) => of_clients(field),
         (Kind::Contacts, field) => of_contacts(field),
         (Kind::Users, field) => of_users(field),
+        (Kind::Products, field) => of_products(field),
     }
 }
 
@@ -370,6 +371,36 @@ fn of_users(field: &str) -> &'static [&'static str] {
             "подразделение",
             "команда",
         ],
+        _ => &[],
+    }
+}
+
+fn of_products(field: &str) -> &'static [&'static str] {
+    match field {
+        "sku" => &[
+            "sku",
+            "article",
+            "article number",
+            "product code",
+            "code",
+            "артикул",
+            "код товара",
+            "код",
+        ],
+        "name" => &[
+            "name",
+            "product",
+            "product name",
+            "item",
+            "title",
+            "наименование",
+            "название",
+            "товар",
+            "номенклатура",
+        ],
+        "unit" => &["unit", "unit of measure", "uom", "единица", "ед изм", "единица измерения"],
+        "price" => &["price", "list price", "sales price", "unit price", "цена", "стоимость"],
+        "currency" => CURRENCY,
         _ => &[],
     }
 }

@@ -379,6 +379,7 @@ async fn importing_things_needs_the_permission_to_write_them() {
         ("clients", "clients:write", &["name"][..]),
         ("contacts", "clients:write", &["name", "client"]),
         ("users", "users:write", &["email"]),
+        ("products", "catalogues:write", &["sku"]),
         ("exchange_rates", "catalogues:write", &["currency", "day", "rate"]),
     ] {
         let spec = spec(kind, fields);

@@ -92,3 +92,53 @@ async fn exchange_rates_come_from_a_file() {
     ];
     assert_eq!(faults(api, &done).await, expect(&told));
 }
+
+#[tokio::test]
+async fn products_come_from_a_file_and_are_kept_as_a_catalogue() {
+    let server = TestServer::start().await;
+    let api = &server.admin;
+    let price = json!({ "amount": "5.00", "currency": "USD" });
+    let body = json!({ "name": "Pump", "sku": "P-1", "unit": "piece", "price": price });
+    let pump = api.post("/v1/products", body.clone()).await.expect(201);
+    assert_eq!((&pump.json["price"], &pump.json["archived"]), (&price, &json!(false)));
+    let mut taken = body;
+    taken["sku"] = json!("p-1");
+    api.post("/v1/products", taken).await.problem(409, "sku_taken");
+
+    let spec = spec("products", &["sku", "name", "unit", "price", "currency"]);
+    let file = "sku;name;unit;price;currency\np-1;;;1 999,95;EUR\nH-1;Help;hour;12;\nh-1;;day;;\n\
+        X-1;;;;\nX-2;Box;;much;\nX-3;Box;;1;XXZ\n;Box;;;\nX-4;Box;;;\n";
+    let done = import(&server, api, file, spec.clone()).await;
+    assert_eq!(counts(&done), [2, 2, 0, 4], "{done}");
+    let told = [
+        (5, "name", "required"),
+        (6, "price", "invalid_amount"),
+        (7, "currency", "unknown_currency"),
+        (8, "sku", "required"),
+    ];
+    assert_eq!(faults(api, &done).await, expect(&told));
+    let list = api.get("/v1/products?sort=sku").await.expect(200).json["items"].clone();
+    let of = |field: &str| -> Vec<Value> {
+        list.as_array().unwrap().iter().map(|item| item[field].clone()).collect()
+    };
+    assert_eq!(of("sku"), ["H-1", "P-1", "X-4"]);
+    assert_eq!(of("unit"), [json!("day"), json!("piece"), Value::Null]);
+    let euro = |amount: &str| json!({ "amount": amount, "currency": "EUR" });
+    assert_eq!(of("price"), [euro("12.00"), euro("1999.95"), Value::Null]);
+    assert_eq!(of("version"), [1, 2, 1]);
+    let again = import(&server, api, file, spec).await;
+    assert_eq!(counts(&again), [0, 2, 2, 4], "the unit of H-1 goes there and back");
+
+    let path = format!("/v1/products/{}", pump.id());
+    let patch = json!({ "price": null, "archived": true });
+    let archived = api.patch(&path, patch).await.expect(200).json;
+    assert_eq!((&archived["price"], &archived["version"]), (&Value::Null, &json!(3)));
+    let count = async |query: &str| {
+        let list = api.get(&format!("/v1/products?{query}")).await.expect(200);
+        list.json["items"].as_array().unwrap().len()
+    };
+    assert_eq!(count("archived=false").await, 2);
+    assert_eq!(count("q=h-1").await, 1);
+    assert_eq!(count("q=PUM").await, 1);
+    assert_eq!(count("price[gte]=12&currency=EUR").await, 1);
+}

@@ -5,6 +5,7 @@ mod cases;
 mod clients;
 mod contacts;
 mod deals;
+mod products;
 mod rates;
 mod users;
 
@@ -256,6 +257,7 @@ fn take(
         Kind::Clients => clients::take(unit, plan, names, rows, tally),
         Kind::Contacts => contacts::take(unit, plan, names, rows, tally),
         Kind::Users => users::take(unit, names, rows, tally),
+        Kind::Products => products::take(unit, rows, tally),
         Kind::StageEvents => Err(Error::Internal("events are put aside first".to_owned())),
     }
 }

@@ -49,9 +49,15 @@ impl MoneyBody {
     }
 
     pub fn parse(&self, faults: &mut Faults) -> Option<Money> {
-        let amount = faults.take(parse_amount("/amount/amount", &self.amount));
+        self.parse_at("/amount", faults)
+    }
+
+    /// The money at a pointer, or its faults.
+    pub fn parse_at(&self, pointer: &str, faults: &mut Faults) -> Option<Money> {
+        let amount = faults.take(parse_amount(&format!("{pointer}/amount"), &self.amount));
+        let at = format!("{pointer}/currency");
         let currency = Currency::parse(&self.currency)
-            .map_err(|error| Fault::new("/amount/currency", "unknown_currency", error.to_string()));
+            .map_err(|error| Fault::new(at, "unknown_currency", error.to_string()));
         let currency = faults.take(currency);
         Some(Money { amount: amount?, currency: currency? })
     }

@@ -117,6 +117,7 @@ pub struct World {
     pub import: String,
     pub custom_field: String,
     pub exchange_rate: String,
+    pub product: String,
     pub segment: String,
     pub client_segment: String,
     pub task: String,
@@ -160,6 +161,8 @@ impl World {
             )
             .await
             .expect(200);
+        let product = json!({ "name": name, "sku": Uuid::now_v7(), "unit": "piece" });
+        let product = new("/v1/products", product).await;
         let segment = new("/v1/segments", a_segment("deal")).await;
         let client_segment = new("/v1/segments", a_segment("client")).await;
         let task = json!({ "title": name, "deal_id": deal, "responsible_id": user });
@@ -183,6 +186,7 @@ impl World {
             import: String::new(),
             custom_field,
             exchange_rate,
+            product,
             segment,
             client_segment,
             task,
@@ -220,6 +224,7 @@ impl World {
             &self.import,
             &self.custom_field,
             &self.exchange_rate,
+            &self.product,
             &self.segment,
             &self.client_segment,
             &self.task,
@@ -387,6 +392,10 @@ const CASES: &[Case] = &[
     case("putExchangeRates", Whose::Own, Send::Json(|_| json!({ "rates": [a_rate()] }))),
     read("getExchangeRate", |a| &a.exchange_rate),
     change("updateExchangeRate", |a| &a.exchange_rate, |_| json!({ "rate": "1.1" })),
+    list("listProducts"),
+    new("createProduct", renamed),
+    read("getProduct", |a| &a.product),
+    change("updateProduct", |a| &a.product, renamed),
     list("listSegments"),
     new("createSegment", |_| a_segment("client")),
     read("getSegment", |a| &a.segment),

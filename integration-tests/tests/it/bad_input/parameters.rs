@@ -322,6 +322,7 @@ fn imports(world: &World) -> Vec<Bad> {
         thing("clients", json!({ "email": { "column": "id" } }), "/mapping/email"),
         thing("clients", json!({ "custom.moon": { "column": "id" } }), "/mapping/custom.moon"),
         thing("users", json!({ "name": { "column": "id" } }), "/mapping/email"),
+        thing("products", json!({ "name": { "column": "id" } }), "/mapping/sku"),
         thing("users", json!({ "custom.moon": { "column": "id" } }), "/mapping/custom.moon"),
         mapping("custom.moon", json!({ "column": "id" }), "/mapping/custom.moon"),
         mapping("custom.", json!({ "column": "id" }), "/mapping/custom."),

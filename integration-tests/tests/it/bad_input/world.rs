@@ -27,6 +27,7 @@ pub struct World {
     pub import: String,
     pub custom_field: String,
     pub exchange_rate: String,
+    pub product: String,
     pub segment: String,
     pub task: String,
 }
@@ -72,6 +73,7 @@ impl World {
         let custom_field = make("/v1/custom-fields", field).await;
         let rate = json!({ "currency": "GBP", "day": "2020-01-01", "rate": "0.9" });
         let exchange_rate = make("/v1/exchange-rates", rate).await;
+        let product = make("/v1/products", json!({ "name": "Pump", "sku": "P-1" })).await;
         let condition = json!({ "field": "deal.amount", "op": "gte", "value": "1" });
         let segment = json!({ "name": "Some", "entity": "deal", "condition": condition });
         let segment = make("/v1/segments", segment).await;
@@ -100,6 +102,7 @@ impl World {
             import,
             custom_field,
             exchange_rate,
+            product,
             segment,
             task,
         }
@@ -124,6 +127,7 @@ impl World {
             "imports" => &self.import,
             "custom-fields" => &self.custom_field,
             "exchange-rates" => &self.exchange_rate,
+            "products" => &self.product,
             "segments" => &self.segment,
             "tasks" => &self.task,
             "workspace" => "2026-12-25",
