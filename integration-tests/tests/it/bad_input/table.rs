@@ -413,6 +413,8 @@ fn people() -> Vec<Bad> {
             key("expires_at", json!("+99999-01-01T00:00:00Z")),
             "/expires_at",
         ),
+        Bad::post("/v1/products", json!({ "name": "" }), "/name"),
+        Bad::post("/v1/products", json!({ "name": "Saw", "moon": 1 }), "/moon"),
         Bad::post("/v1/clients", json!({ "name": "A", "tags": tags }), "/tags"),
         Bad::post("/v1/clients", json!({ "name": "A", "tags": [""] }), "/tags/0"),
         Bad::post("/v1/clients", json!({ "name": "A", "type": "old" }), "/type"),
