@@ -1,5 +1,8 @@
 //! The one gate for every way in: what may happen to a deal, and what follows from it.
 
+mod available;
+mod update;
+
 use chrono::{DateTime, NaiveDate, SubsecRound, TimeDelta, Utc};
 use rust_decimal::Decimal;
 use uuid::Uuid;
@@ -11,19 +14,21 @@ use crate::{
     catalogue::NAME_LENGTH,
     client::ClientFacts,
     condition::Moment,
-    deal::{Deal, DealPatch, Loss, NewDeal, StageRef, Status},
+    deal::{Deal, Loss, NewDeal, StageRef, Status},
     event::{Change, Details, Direction, Event, Override},
     exchange::Rates,
     fault::{Fault, Faults, Refusal},
-    gate::{DealField, Evidence},
+    gate::Evidence,
     ledger::Ledger,
     money::Money,
     process::{Mode, Process, Rules, Stage},
     staff::Staff,
-    task,
     work::Work,
     workspace::Settings,
 };
+
+pub use available::{Available, available};
+pub use update::{finish, update};
 
 const LONGEST_NOTE: usize = 4_000;
 
@@ -105,7 +110,7 @@ impl<'a> Facts<'a> {
         Some(self.calendar.after(from, seconds.round().try_into().ok()?))
     }
 
-    fn to_base(self, amount: Money, at: DateTime<Utc>) -> Result<Decimal, Fault> {
+    pub(super) fn to_base(self, amount: Money, at: DateTime<Utc>) -> Result<Decimal, Fault> {
         self.rates.to_base(amount, self.settings.currency, self.settings.day(at))
     }
 }
@@ -235,113 +240,6 @@ fn require_leave_to_lead(command: &Transition, facts: &Facts<'_>) -> Result<(), 
         Some(_) if !facts.may_override => Err(Refusal::OverrideNotAllowed(Vec::new())),
         Some(_) => Ok(()),
     }
-}
-
-/// Changes a deal's fields. A field that has the value already is no change.
-pub fn update(
-    ledger: &mut Ledger,
-    patch: DealPatch,
-    occurred_at: Option<DateTime<Utc>>,
-    facts: &Facts<'_>,
-) -> Result<(), Refusal> {
-    let begun = ledger.events.len();
-    change(ledger, patch, occurred_at, facts)?;
-    automation::follow(ledger, begun, None, facts);
-    Ok(())
-}
-
-/// A task of the deal is done: what it brought lands on the deal, and the process goes on. The facts know
-/// of the task already.
-pub fn finish(
-    ledger: &mut Ledger,
-    patch: DealPatch,
-    required: &[DealField],
-    happening: Happening,
-    facts: &Facts<'_>,
-) -> Result<(), Refusal> {
-    let begun = ledger.events.len();
-    change(ledger, patch, None, facts)?;
-    task::check_result(required, &ledger.deal)?;
-    automation::follow(ledger, begun, Some(happening), facts);
-    Ok(())
-}
-
-fn change(
-    ledger: &mut Ledger,
-    patch: DealPatch,
-    occurred_at: Option<DateTime<Utc>>,
-    facts: &Facts<'_>,
-) -> Result<(), Refusal> {
-    let deal = &ledger.deal;
-    let mut faults = Faults::default();
-    let external = patch.external_id.as_ref().and_then(Option::as_ref);
-    check_text(&mut faults, patch.title.as_deref(), external);
-    faults.into_result()?;
-    let at = instant(deal, occurred_at, facts)?;
-    let amount = patch.amount.filter(|amount| *amount != deal.amount);
-    let owner = patch.owner_id.filter(|owner| *owner != deal.owner_id);
-    let expected = patch.expected_close_on.filter(|day| *day != deal.expected_close_on);
-    if !deal.is_open() && (amount.is_some() || owner.is_some() || expected.is_some()) {
-        return Err(Refusal::DealClosed);
-    }
-    let base_amount = amount.map(|amount| facts.to_base(amount, at)).transpose();
-    let base_amount = base_amount.map_err(|fault| Refusal::Invalid(vec![fault]))?;
-    let previous = deal.details.clone();
-    let mut current = previous.clone();
-    set(&mut current.title, patch.title.map(|title| title.trim().to_owned()));
-    set(&mut current.client_id, patch.client_id);
-    set(&mut current.source_id, patch.source_id);
-    set(&mut current.lead_temperature, patch.lead_temperature);
-    set(&mut current.expected_close_on, expected);
-    set(&mut current.external_id, patch.external_id);
-    set(&mut current.custom, patch.custom);
-    if current != previous {
-        ledger.push(at, Change::Updated { previous: previous.clone(), current });
-    }
-    if let Some((current, base_amount)) = amount.zip(base_amount) {
-        let previous = previous.amount;
-        ledger.push(at, Change::AmountChanged { previous, current, base_amount });
-    }
-    if let Some(current) = owner {
-        ledger.push(at, Change::OwnerChanged { previous: previous.owner_id, current });
-    }
-    Ok(())
-}
-
-/// A move that somebody could make, and why not if not.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Available {
-    pub to: &'static str,
-    pub stage: Option<StageRef>,
-    pub direction: Option<Direction>,
-    pub refusal: Option<Refusal>,
-}
-
-/// Every move of the deal's process with its answer, decided by the very code that moves deals.
-pub fn available(deal: &Deal, facts: &Facts<'_>) -> Vec<Available> {
-    let here = deal.stage.as_ref().map_or(0, |stage| stage.position);
-    let attempt = |to: &'static str, stage: Option<&Stage>, target: Target| {
-        let mut ledger = Ledger::stored(deal.clone());
-        let refusal = transition(&mut ledger, Transition::to(target), facts).err();
-        let direction = stage.map(|stage| direction(here, stage.position));
-        Available { to, stage: stage.map(StageRef::from), direction, refusal }
-    };
-    // Any reason and any loss reason will do: the question is whether the move as such is open.
-    let lost = Target::Lost { loss_reason_id: Some(Uuid::nil()), note: None, competitor_id: None };
-    let mut moves: Vec<_> = facts
-        .process
-        .stages
-        .iter()
-        .filter(|stage| stage.position != here)
-        .map(|s| attempt("stage", Some(s), Target::Stage { stage_key: s.key.clone() }))
-        .collect();
-    moves.push(attempt("won", None, Target::Won));
-    moves.push(attempt("lost", None, lost));
-    moves.push(attempt("open", None, Target::Open { stage_key: None }));
-    let hold = Target::Hold { reason: "-".into(), resume_on: None };
-    moves.push(attempt("hold", None, hold));
-    moves.push(attempt("resume", None, Target::Resume));
-    moves
 }
 
 fn to_next(deal: &Deal, reason: Option<&str>, facts: &Facts<'_>) -> Result<Change, Refusal> {
@@ -532,7 +430,7 @@ fn require_open(deal: &Deal) -> Result<(), Refusal> {
     if deal.status == Status::Open { Ok(()) } else { Err(Refusal::DealClosed) }
 }
 
-fn instant(
+pub(super) fn instant(
     deal: &Deal,
     occurred_at: Option<DateTime<Utc>>,
     facts: &Facts<'_>,
@@ -568,7 +466,7 @@ fn check_not_future(faults: &mut Faults, pointer: &str, at: DateTime<Utc>, now: 
     }
 }
 
-fn check_text(
+pub(super) fn check_text(
     faults: &mut Faults,
     title: Option<&str>,
     external: Option<&crate::deal::ExternalId>,
@@ -588,10 +486,4 @@ fn check_note(pointer: &str, note: Option<&str>) -> Result<(), Refusal> {
         return Err(Refusal::invalid(pointer, "too_long", detail));
     }
     Ok(())
-}
-
-fn set<T>(field: &mut T, value: Option<T>) {
-    if let Some(value) = value {
-        *field = value;
-    }
 }

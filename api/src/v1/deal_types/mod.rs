@@ -2,6 +2,7 @@
 
 mod body;
 mod preset;
+mod schema;
 
 use actix_web::{get, patch, post};
 use uuid::Uuid;
@@ -18,6 +19,7 @@ use voronka_persistence::{
 
 pub use body::*;
 pub use preset::*;
+pub use schema::*;
 
 use crate::http::{
     Body, Call, Id, Reply, Responded,
