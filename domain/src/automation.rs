@@ -226,7 +226,7 @@ impl Chain<'_> {
                 match on {
                     On::StageEntered => self.enter(ledger, cause),
                     On::DealMigrated => self.complete(ledger),
-                    On::DealWon => ledger.cancel_tasks(ledger.deal.visit.number),
+                    On::DealWon => self.cancel(ledger, ledger.deal.visit.number),
                     On::DealLost => self.lost(ledger),
                     _ => {}
                 }
@@ -266,7 +266,7 @@ impl Chain<'_> {
 
     fn enter(&mut self, ledger: &mut Ledger, cause: Cause) {
         let facts = self.facts;
-        ledger.cancel_tasks(ledger.deal.visit.number.saturating_sub(1));
+        self.cancel(ledger, ledger.deal.visit.number.saturating_sub(1));
         let Some(stage) = ledger.deal.stage_in(facts.process) else { return };
         if let Some(performer) = &stage.performer {
             self.assign(ledger, performer, Actor::Process { cause });
@@ -275,6 +275,13 @@ impl Chain<'_> {
             for template in &stage.tasks {
                 self.create_task(ledger, template, Some(stage));
             }
+        }
+    }
+
+    /// What a process has never made it need not look for: where people move deals, that saves a statement.
+    fn cancel(&self, ledger: &mut Ledger, visit: i32) {
+        if self.facts.rules.mode == Mode::Automatic || self.facts.process.makes_tasks() {
+            ledger.cancel_tasks(visit);
         }
     }
 
@@ -307,7 +314,7 @@ impl Chain<'_> {
             visit: deal.visit.number,
             stage_id: deal.stage.as_ref().map(|stage| stage.stage_id),
         });
-        ledger.cancel_tasks(ledger.deal.visit.number);
+        self.cancel(ledger, ledger.deal.visit.number);
         review.into_iter().for_each(|plan| ledger.create_task(plan));
     }
 

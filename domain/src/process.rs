@@ -137,6 +137,13 @@ impl Process {
         actions.any(|action| matches!(action, Action::Lose { .. }))
     }
 
+    /// Whether tasks come of the process itself.
+    pub fn makes_tasks(&self) -> bool {
+        let mut actions = self.rules.iter().flat_map(|rule| &rule.then);
+        self.templates().next().is_some()
+            || actions.any(|action| matches!(action, Action::CreateTask { .. }))
+    }
+
     /// Everybody whom the process gives deals and tasks to.
     pub fn performers(&self) -> impl Iterator<Item = &Performer> {
         let stages = self.stages.iter().filter_map(|stage| stage.performer.as_ref());
