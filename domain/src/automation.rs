@@ -94,7 +94,7 @@ pub fn tick(ledger: &mut Ledger, facts: &Facts<'_>) -> bool {
             chain.cause = by_the_clock(&ledger.deal, rule.on);
             let by = Actor::Rule { id: rule.id, cause: chain.cause };
             let fired = Change::RuleFired { rule_id: rule.id, rule_key: rule.key.clone() };
-            ledger.push_by(Some(by), at(&ledger.deal, facts), fired);
+            ledger.push_by(Some(by), facts.now_for(&ledger.deal), fired);
             if holds(rule, &ledger.deal, facts) {
                 chain.carry_out(ledger, rule);
             }
@@ -135,11 +135,6 @@ fn due_at(rule: &Rule, deal: &Deal, facts: &Facts<'_>) -> Option<DateTime<Utc>> 
 
 fn by_the_clock(deal: &Deal, on: On) -> Cause {
     Cause { on, object_id: deal.id, sequence: deal.sequence }
-}
-
-/// What follows happens when its cause did, or now if that was no event of the deal.
-fn at(deal: &Deal, facts: &Facts<'_>) -> DateTime<Utc> {
-    facts.now_as_kept().max(deal.last_occurred_at)
 }
 
 fn cause(deal_id: Uuid, event: &Event, on: On) -> Cause {
@@ -331,7 +326,7 @@ impl Chain<'_> {
                     detail: refusal.to_string(),
                     unmet: faults.map(|fault| fault.detail).collect(),
                 };
-                ledger.push_by(Some(by), at(&ledger.deal, self.facts), refused);
+                ledger.push_by(Some(by), self.facts.now_for(&ledger.deal), refused);
             }
             // What the action has set going is answered after all that happened before it.
             self.listen(ledger);
@@ -376,7 +371,11 @@ impl Chain<'_> {
         let previous = deal.owner_id;
         let current = performer.choose(previous, facts.staff, &self.given);
         if current != previous && deal.is_open() {
-            ledger.push_by(Some(by), at(deal, facts), Change::OwnerChanged { previous, current });
+            ledger.push_by(
+                Some(by),
+                facts.now_for(deal),
+                Change::OwnerChanged { previous, current },
+            );
         }
     }
 
@@ -392,7 +391,7 @@ impl Chain<'_> {
             description: template.description.clone(),
             priority: template.priority,
             responsible_id,
-            due_at: template.due_days.and_then(|days| facts.due(at(deal, facts), days)),
+            due_at: template.due_days.and_then(|days| facts.due(facts.now_for(deal), days)),
             result: template.result.clone(),
             visit: deal.visit.number,
             stage_id: stage.map(|stage| stage.id),
@@ -418,6 +417,6 @@ fn set(
     }
     if current != previous {
         let change = Change::Updated { previous, current };
-        ledger.push_by(Some(by), at(&ledger.deal, facts), change);
+        ledger.push_by(Some(by), facts.now_for(&ledger.deal), change);
     }
 }

@@ -8,7 +8,7 @@ use crate::{
     fault::Refusal,
     ledger::Ledger,
     process::Process,
-    transition::{Facts, direction, gates, kept},
+    transition::{Facts, direction, gates},
 };
 
 /// Stages of the new version by stages of the old one; a stage that is not named stays itself.
@@ -56,7 +56,7 @@ pub fn migrate(
         r#override,
         depth: reached.max(to.map_or(0, |stage| stage.position)),
     };
-    let (begun, at) = (ledger.events.len(), kept(facts.now).max(deal.last_occurred_at));
+    let (begun, at) = (ledger.events.len(), facts.now_for(deal));
     ledger.push(at, change);
     automation::follow(ledger, begun, None, facts);
     Ok(())

@@ -99,9 +99,9 @@ impl<'a> Facts<'a> {
         Evidence { deal, client: self.client, work: self.work, moment }
     }
 
-    /// Now, to the microsecond.
-    pub(crate) fn now_as_kept(&self) -> DateTime<Utc> {
-        kept(self.now)
+    /// When what follows for a deal happens: now, or with its last event if that is later.
+    pub(crate) fn now_for(&self, deal: &Deal) -> DateTime<Utc> {
+        kept(self.now).max(deal.last_occurred_at)
     }
 
     /// When so many working days will have passed.
@@ -436,7 +436,7 @@ pub(super) fn instant(
     facts: &Facts<'_>,
 ) -> Result<DateTime<Utc>, Refusal> {
     let Some(at) = occurred_at.map(kept) else {
-        return Ok(kept(facts.now).max(deal.last_occurred_at));
+        return Ok(facts.now_for(deal));
     };
     let mut faults = Faults::default();
     check_not_future(&mut faults, "/occurred_at", at, facts.now);
@@ -452,7 +452,7 @@ pub(super) fn instant(
 }
 
 /// An instant to the microsecond, as it is kept: what is answered equals what is stored.
-pub(crate) fn kept(at: DateTime<Utc>) -> DateTime<Utc> {
+fn kept(at: DateTime<Utc>) -> DateTime<Utc> {
     at.trunc_subsecs(6)
 }
 

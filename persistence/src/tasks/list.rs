@@ -20,6 +20,11 @@ use crate::{
 };
 
 const OPEN: &str = "tasks.status IN ('new', 'in_progress', 'deferred')";
+/// Conditions that end before the id of a user, in parentheses that they leave open.
+const HELPS: &str = "EXISTS (SELECT FROM task_people p WHERE p.workspace_id = tasks.workspace_id \
+                     AND p.task_id = tasks.id AND p.part = 'helper' AND p.user_id = ";
+const WATCHES: &str = "EXISTS (SELECT FROM task_people p WHERE p.workspace_id = tasks.workspace_id \
+                       AND p.task_id = tasks.id AND p.part = 'watcher' AND p.user_id = ";
 const PEOPLE: &str =
     "FROM task_people p WHERE p.workspace_id = tasks.workspace_id AND p.task_id = tasks.id";
 
@@ -36,18 +41,8 @@ pub const LIST: Spec = Spec {
         Field::new("client_id", "tasks.client_id", Kind::Uuid).nullable(),
         Field::new("responsible_id", "tasks.responsible_id", Kind::Uuid),
         Field::new("creator_id", "tasks.creator_id", Kind::Uuid).nullable(),
-        Field::new(
-            "helper_id",
-            "EXISTS (SELECT FROM task_people p WHERE p.workspace_id = tasks.workspace_id \
-             AND p.task_id = tasks.id AND p.part = 'helper' AND p.user_id = ",
-            Kind::Member,
-        ),
-        Field::new(
-            "watcher_id",
-            "EXISTS (SELECT FROM task_people p WHERE p.workspace_id = tasks.workspace_id \
-             AND p.task_id = tasks.id AND p.part = 'watcher' AND p.user_id = ",
-            Kind::Member,
-        ),
+        Field::new("helper_id", HELPS, Kind::Member),
+        Field::new("watcher_id", WATCHES, Kind::Member),
         Field::new("key", "tasks.key", Kind::Text).nullable(),
         Field::new("priority", "tasks.priority", Kind::Choice(&["low", "normal", "high"])),
         Field::new(
@@ -190,18 +185,8 @@ pub fn counters(
     let parts = [
         ("mine", "tasks.responsible_id = ", ""),
         ("assigned", "tasks.responsible_id <> tasks.creator_id AND tasks.creator_id = ", ""),
-        (
-            "helping",
-            "EXISTS (SELECT FROM task_people p WHERE p.workspace_id = tasks.workspace_id \
-          AND p.task_id = tasks.id AND p.part = 'helper' AND p.user_id = ",
-            ")",
-        ),
-        (
-            "watching",
-            "EXISTS (SELECT FROM task_people p WHERE p.workspace_id = tasks.workspace_id \
-          AND p.task_id = tasks.id AND p.part = 'watcher' AND p.user_id = ",
-            ")",
-        ),
+        ("helping", HELPS, ")"),
+        ("watching", WATCHES, ")"),
     ];
     let mut all = Vec::with_capacity(parts.len());
     for (part, before, after) in parts {
