@@ -70,7 +70,8 @@ struct FoundBody<T> {
 }
 
 impl Search {
-    fn query(
+    /// The list that it asks for, and how many there are in all where it wants that counted.
+    pub fn query(
         &self,
         tenant: &mut Tenant<'_>,
         app: &App,

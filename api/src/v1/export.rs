@@ -24,9 +24,10 @@ use super::reports::{
 };
 use crate::{
     http::{
-        Call, Responded,
+        Call, Problem, Responded,
         call::{Needs, block},
         page::with_customs,
+        search::Search,
     },
     state::App,
 };
@@ -53,19 +54,57 @@ impl<P: Needs> Call<P> {
         + 'static,
         sheet: &'static Sheet<R>,
     ) -> Responded {
-        let format = match self.take("format")? {
-            Some(word) => Format::choose(TABLES, Some(&word), "")?,
-            // Whoever asks for something else altogether gets JSON, as from every list.
-            None => Format::choose(TABLES, None, &self.accept).unwrap_or(Format::Json),
-        };
+        let format = self.table_or_json()?;
         if format == Format::Json {
             return self.page(sheet.list, page).await;
         }
-        let (app, caller, pairs) = (self.app.clone(), self.caller.clone(), self.pairs()?);
+        let pairs = self.pairs()?;
+        self.whole(format, sheet, move |tenant, app, caller| {
+            with_customs(tenant, app, caller, sheet.list, &pairs)
+        })
+        .await
+    }
+
+    /// Answers a search: a page of what it finds as JSON, or all of it as a sheet.
+    pub async fn search_or_sheet<T: Serialize + Send + 'static, R>(
+        mut self,
+        search: Search,
+        page: impl FnOnce(&mut Tenant<'_>, &App, &Caller, Query) -> Result<Page<T>, Error>
+        + Send
+        + 'static,
+        sheet: &'static Sheet<R>,
+    ) -> Responded {
+        let format = self.table_or_json()?;
+        self.no_parameters()?;
+        if format == Format::Json {
+            return self.search(sheet.list, search, page).await;
+        }
+        let search = Search { count: false, ..search };
+        self.whole(format, sheet, move |tenant, app, caller| {
+            Ok(search.query(tenant, app, caller, sheet.list)?.0)
+        })
+        .await
+    }
+
+    fn table_or_json(&mut self) -> Result<Format, Problem> {
+        match self.take("format")? {
+            Some(word) => Format::choose(TABLES, Some(&word), ""),
+            // Whoever asks for something else altogether gets JSON, as from every list.
+            None => Ok(Format::choose(TABLES, None, &self.accept).unwrap_or(Format::Json)),
+        }
+    }
+
+    async fn whole<R>(
+        self,
+        format: Format,
+        sheet: &'static Sheet<R>,
+        read: impl FnOnce(&mut Tenant<'_>, &App, &Caller) -> Result<Query, Error> + Send + 'static,
+    ) -> Responded {
+        let Self { app, caller, .. } = self;
         // What can be wrong is found before the answer begins.
         let (app, caller, mut query, customs) = block(move || {
             let (query, customs) = app.store.read(&caller, |tenant| {
-                let query = with_customs(tenant, &app, &caller, sheet.list, &pairs)?;
+                let query = read(tenant, &app, &caller)?;
                 Ok::<_, Error>((query, Customs::load(tenant, &app, sheet.entity)?))
             })?;
             Ok((app, caller, query, customs))

@@ -88,9 +88,22 @@ impl<'a, 'f> Reader<'a, 'f> {
     /// A filter of a query string: its value is a text, several are separated by commas.
     pub fn parameter(&mut self, name: &str, op: &str, value: &str) -> Option<Tree> {
         let field = self.field("", name)?;
-        if op == "eq" && value == "null" {
-            return Some(Tree::Test(Test { field, check: Check::Empty }));
-        }
+        let (op, value) = match (op, value) {
+            ("eq", "null") => return self.check("", field, "empty", None),
+            ("empty", "true") | ("filled", "false") => return self.check("", field, "empty", None),
+            ("filled", "true") | ("empty", "false") => {
+                return self.check("", field, "filled", None);
+            }
+            ("empty" | "filled", _) => {
+                self.faults.add("/value", "invalid_value", "Not true or false.");
+                return None;
+            }
+            ("eq", _) if field.kind == Kind::Texts => ("has_any", value),
+            ("eq", _) if value.contains(',') && matches!(field.kind, Kind::Text | Kind::Id) => {
+                ("in", value)
+            }
+            given => given,
+        };
         let parse = |text: &str| match field.kind {
             Kind::Bool => match text {
                 "true" => Json::Bool(true),
@@ -103,16 +116,11 @@ impl<'a, 'f> Reader<'a, 'f> {
             }
             _ => Json::from(text),
         };
-        let many = value.contains(',') && matches!(field.kind, Kind::Text | Kind::Id | Kind::Texts);
-        let op = match (op, field.kind) {
-            ("eq", Kind::Texts) => "has_any",
-            ("eq", _) if many => "in",
-            (op, _) => op,
-        };
-        let json = if many || op == "has_any" {
-            value.split(',').map(parse).collect()
-        } else {
-            parse(value)
+        let json = match op {
+            "in" | "not_in" | "between" | "has_any" | "has_all" => {
+                value.split(',').map(parse).collect()
+            }
+            _ => parse(value),
         };
         self.check("", field, op, Some(&json))
     }

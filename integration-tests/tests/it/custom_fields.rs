@@ -33,7 +33,16 @@ async fn values_filter_and_sort_and_page() {
     }
     assert_eq!(titles(api, "custom.budget[gte]=9.5&sort=title").await, ["a", "b"]);
     assert_eq!(titles(api, "custom.budget=10").await, ["a"]);
-    assert_eq!(titles(api, "custom.budget=null&sort=title").await, ["c", "e"]);
+    for (query, found) in [
+        ("custom.budget=null", "ce"),
+        ("custom.budget[empty]=true", "ce"),
+        ("custom.budget[filled]=false", "ce"),
+        ("custom.budget[filled]=true", "abd"),
+        ("custom.budget[between]=-1,9.5", "bd"),
+        ("custom.budget[ne]=10", "bcde"),
+    ] {
+        assert_eq!(titles(api, &format!("{query}&sort=title")).await.concat(), found, "{query}");
+    }
     assert_eq!(titles(api, "sort=custom.budget").await, ["d", "b", "a", "c", "e"]);
     // Without a value is last in both directions, as in other sorts.
     let descending = titles(api, "sort=-custom.budget").await;

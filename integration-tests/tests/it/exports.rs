@@ -122,6 +122,20 @@ async fn a_list_of_deals_is_a_sheet() {
         assert!(found.len() > 400 && found == ids, "{query}: {} {}", found.len(), ids.len());
     }
 
+    // A search, too.
+    let condition = json!({ "field": "deal.custom.seats", "op": "gte", "value": "5" });
+    let search = json!({ "condition": condition, "sort": "-opened_at", "limit": 1, "count": true });
+    let found = api.post("/v1/deals/search?format=csv", search).await.expect(200).text;
+    let (_, lines) = csv(api, "/v1/deals?custom.seats[gte]=5&sort=-opened_at&format=csv").await;
+    assert!(
+        lines.len() > 400
+            && found
+                .lines()
+                .skip(1)
+                .map(|line| &line[..36])
+                .eq(lines.iter().map(|line| line[0].as_str()))
+    );
+
     // Numbers are numbers, days are days, and nothing is a formula.
     let (xlsx, rows) = sheet(api, "/v1/deals?format=xlsx").await;
     assert_eq!((&xlsx, rows.len()), (&header, 1_501));

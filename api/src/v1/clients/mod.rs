@@ -18,6 +18,7 @@ use body::{ClientPatch, NewClient};
 use voronka_persistence::{
     Caller, Error, Tenant, Unit,
     clients::{self, Client},
+    list::{Page, Query},
 };
 
 use crate::{
@@ -41,24 +42,31 @@ use crate::{
         (Workbook = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")))))]
 #[get("/v1/clients")]
 pub async fn list(call: Call<ClientsRead>) -> Responded {
-    let page = |tenant: &mut Tenant<'_>, _: &App, _: &Caller, query| {
-        Ok(clients::list(tenant, query)?.map(ClientBody::from))
-    };
     call.page_or_sheet(page, line::SHEET).await
+}
+
+fn page(
+    tenant: &mut Tenant<'_>,
+    _: &App,
+    _: &Caller,
+    query: Query,
+) -> Result<Page<ClientBody>, Error> {
+    Ok(clients::list(tenant, query)?.map(ClientBody::from))
 }
 
 /// Search clients
 ///
-/// By a condition over clients, a saved segment, or both; sorted and paged like the list.
+/// By a condition over clients, a saved segment, or both; sorted and paged like the list, and like it whole
+/// as CSV or XLSX.
 #[utoipa::path(tag = "Clients", operation_id = "searchClients", security(("bearer" = ["clients:read"])),
+    params(("format" = Option<String>, Query, description = "`json`, `csv` or `xlsx`.", example = "json")),
     request_body = Search,
-    responses((status = 200, description = "A page of what was found.", body = ClientsFound)))]
+    responses((status = 200, description = "A page of what was found, or all of it as a sheet.", content(
+        (ClientsFound = "application/json"), (String = "text/csv"),
+        (Workbook = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")))))]
 #[post("/v1/clients/search")]
 pub async fn search(call: Call<ClientsRead>, body: Body<Search>) -> Responded {
-    call.search(&clients::LIST, body.value, |tenant, _, _, query| {
-        Ok(clients::list(tenant, query)?.map(ClientBody::from))
-    })
-    .await
+    call.search_or_sheet(body.value, page, line::SHEET).await
 }
 
 /// Create a client

@@ -45,13 +45,17 @@ pub async fn list(call: Call<DealsRead>) -> Responded {
 
 /// Search deals
 ///
-/// By a condition over deals and their clients, a saved segment, or both; sorted and paged like the list.
+/// By a condition over deals and their clients, a saved segment, or both; sorted and paged like the list, and
+/// like it whole as CSV or XLSX.
 #[utoipa::path(tag = "Deals", operation_id = "searchDeals", security(("bearer" = ["deals:read"])),
+    params(("format" = Option<String>, Query, description = "`json`, `csv` or `xlsx`.", example = "json")),
     request_body = Search,
-    responses((status = 200, description = "A page of what was found.", body = DealsFound)))]
+    responses((status = 200, description = "A page of what was found, or all of it as a sheet.", content(
+        (DealsFound = "application/json"), (String = "text/csv"),
+        (Workbook = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")))))]
 #[post("/v1/deals/search")]
 pub async fn search(call: Call<DealsRead>, body: Body<Search>) -> Responded {
-    call.search(&deals::LIST, body.value, page).await
+    call.search_or_sheet(body.value, page, line::SHEET).await
 }
 
 fn page(

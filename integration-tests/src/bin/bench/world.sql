@@ -71,17 +71,20 @@ FROM bench_workspaces, generate_series(1, {spare}) i WHERE measured;
 INSERT INTO deals (workspace_id, id, deal_type_id, version_id, title, client_id, owner_id, amount, currency,
     base_amount, source_id, lead_temperature, expected_close_on, external_source, external_id, status, stage_id,
     position, depth, loss_reason_id, opened_at, closed_at, visit, visit_entered_at, visit_held_seconds, segment,
-    segment_entered_at, sequence, last_occurred_at, created_at, updated_at)
+    segment_entered_at, sequence, last_occurred_at, created_at, updated_at, trail)
 SELECT workspace_id, id, deal_type_id, version_id, 'Servers for plant ' || i, clients[1 + i % array_length(clients, 1)],
     users[1 + i % 20], amount, 'EUR', amount, sources[1 + i % 8], (ARRAY['cold', 'warm', 'hot'])[1 + i % 3],
     (opened_at + interval '60 days')::date, crm, crm_id, d.status, stages[depth], depth, depth,
     CASE status WHEN 'lost' THEN reasons[1 + i % 10] END, opened_at, closed_at, visit, entered_at, 0, visit,
     entered_at, visit + (status <> 'open')::int, coalesce(closed_at, entered_at), opened_at,
-    coalesce(closed_at, entered_at)
+    coalesce(closed_at, entered_at), trail
 FROM bench_workspaces JOIN bench_deals d USING (workspace_id, measured),
     LATERAL (SELECT CASE WHEN d.id >= '01900000-0000-7000-8001-000000000000' THEN {sequence} ELSE depth END AS visit,
         CASE WHEN i % 3 = 0 THEN 'crm' END AS crm, CASE WHEN i % 3 = 0 THEN d.id::text END AS crm_id,
         CASE WHEN d.status <> 'open' THEN until END AS closed_at,
+        CASE WHEN d.status <> 'open' THEN (
+            SELECT string_agg(k || '+' || round(1000 * extract(epoch FROM cycle / depth)), ' ' ORDER BY k)
+            FROM generate_series(1, depth) k) END AS trail,
         opened_at + cycle * (depth - 1) / depth AS entered_at) AS facts
 ORDER BY workspace_id, opened_at;
 
