@@ -26,6 +26,7 @@ pub fn new_workspace(name: &str, currency: &str, time_zone: &str) -> Result<Work
         created_at,
         updated_at: created_at,
         country: None,
+        require_primary_demand: false,
         working_hours: serde_json::to_value(Week::default())?,
         calendar_version: 1,
     })

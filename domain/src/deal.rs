@@ -278,6 +278,8 @@ pub struct NewDeal {
     pub opened_at: Option<DateTime<Utc>>,
     /// The stage to open in, if not the first.
     pub stage_key: Option<String>,
+    /// Id of the primary demand that is written down with it.
+    pub demand_id: Option<Uuid>,
 }
 
 /// A change of a deal's fields: none keeps the value, `Some(None)` clears it.

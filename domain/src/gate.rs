@@ -49,7 +49,7 @@ pub enum Requirement<C = Condition> {
         #[serde(with = "crate::number")]
         share: Decimal,
     },
-    /// What the client first wanted is written down. That cannot be done yet, so no process is published with it.
+    /// What the client first wanted is written down.
     PrimaryDemand {},
     /// A checklist has reached a score. There are no checklists yet, so no process is published with it.
     Checklist {
@@ -231,7 +231,8 @@ impl Draft {
                 }
                 Some(Requirement::Payment { share: share.normalize() })
             }
-            Self::PrimaryDemand {} | Self::Checklist { .. } => {
+            Self::PrimaryDemand {} => Some(Requirement::PrimaryDemand {}),
+            Self::Checklist { .. } => {
                 let detail = "There is no such thing yet: the gate could never be met.";
                 faults.add(format!("{pointer}/kind"), "not_supported_yet", detail);
                 None

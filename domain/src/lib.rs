@@ -12,6 +12,7 @@ pub mod client;
 pub mod condition;
 pub mod custom_field;
 pub mod deal;
+pub mod demand;
 pub mod document;
 pub mod event;
 pub mod exchange;

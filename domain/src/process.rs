@@ -34,6 +34,8 @@ pub struct Rules {
     pub mode: Mode,
     pub allow_skip: bool,
     pub allow_back: bool,
+    /// A new deal has to say what its client first wanted.
+    pub require_primary_demand: bool,
     pub enabled: bool,
 }
 

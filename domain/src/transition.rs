@@ -8,8 +8,8 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use crate::{
-    access::Actor,
-    automation::{self, Happening},
+    access::{Actor, Cause},
+    automation::{self, Happening, What},
     calendar::Calendar,
     catalogue::NAME_LENGTH,
     client::ClientFacts,
@@ -22,6 +22,7 @@ use crate::{
     ledger::Ledger,
     money::Money,
     process::{Mode, Process, Rules, Stage},
+    rule::On,
     staff::Staff,
     work::Work,
     workspace::Settings,
@@ -126,6 +127,11 @@ pub fn open(new: NewDeal, facts: &Facts<'_>) -> Result<Ledger, Refusal> {
     let opened_at = kept(new.opened_at.unwrap_or(facts.now));
     check_not_future(&mut faults, "/opened_at", opened_at, facts.now);
     let base_amount = faults.take(facts.to_base(amount, opened_at));
+    let demanded = facts.rules.require_primary_demand || facts.settings.require_primary_demand;
+    if demanded && new.demand_id.is_none() {
+        let detail = "A deal is opened with its primary demand: what the client first wanted.";
+        faults.add("/demand", "primary_demand_required", detail);
+    }
     faults.into_result()?;
     let details = Details {
         title: new.title.trim().to_owned(),
@@ -167,7 +173,11 @@ pub fn open(new: NewDeal, facts: &Facts<'_>) -> Result<Ledger, Refusal> {
         }
         gates(&ledger.deal, first.position, stage.position, None, facts)?;
     }
-    automation::follow(&mut ledger, 0, None, facts);
+    let demand = new.demand_id.map(|id| Happening {
+        cause: Cause { on: On::DemandChanged, object_id: id, sequence: 1 },
+        what: What::Plain,
+    });
+    automation::follow(&mut ledger, 0, demand, facts);
     Ok(ledger)
 }
 

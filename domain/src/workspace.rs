@@ -26,6 +26,8 @@ pub struct Settings {
     pub deal_visibility: DealVisibility,
     /// Whose national phone numbers are understood.
     pub country: Option<Country>,
+    /// New deals of every type have to say what their clients first wanted.
+    pub require_primary_demand: bool,
 }
 
 impl Settings {
@@ -72,6 +74,7 @@ mod tests {
             time_zone: chrono_tz::Europe::Amsterdam,
             deal_visibility: DealVisibility::ByRole,
             country: None,
+            require_primary_demand: false,
         };
         let hours = |day: &str| {
             let day = day.parse().unwrap();

@@ -76,6 +76,7 @@ fn look_at(tree: &Tree) {
         time_zone: chrono_tz::Europe::Amsterdam,
         deal_visibility: DealVisibility::All,
         country: None,
+        require_primary_demand: false,
     };
     let now: DateTime<Utc> = "2026-10-25T00:59:59Z".parse().expect("an instant");
     let moment = Moment { now, settings };

@@ -35,6 +35,7 @@ fuzz_target!(|text: &str| {
         time_zone: chrono_tz::Europe::Amsterdam,
         deal_visibility: DealVisibility::ByRole,
         country: None,
+        require_primary_demand: false,
     };
     let plan = spec.plan(&header, &["first", "second"], &custom_fields(), settings);
     if let Err(refusal) = plan {

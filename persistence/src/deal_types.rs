@@ -47,7 +47,9 @@ noun!(deal_types, DealType, "deal_type");
 
 impl DealType {
     pub fn rules(&self) -> Result<Rules> {
-        rules(&self.mode, self.allow_skip, self.allow_back, self.enabled && !self.archived)
+        let enabled = self.enabled && !self.archived;
+        let demand = self.require_primary_demand;
+        rules(&self.mode, self.allow_skip, self.allow_back, demand, enabled)
     }
 }
 
@@ -55,11 +57,12 @@ pub(crate) fn rules(
     mode: &str,
     allow_skip: bool,
     allow_back: bool,
+    require_primary_demand: bool,
     enabled: bool,
 ) -> Result<Rules> {
     let mode = from_word::<Mode>(mode)
         .ok_or_else(|| Error::Internal("deal type has a bad mode".into()))?;
-    Ok(Rules { mode, allow_skip, allow_back, enabled })
+    Ok(Rules { mode, allow_skip, allow_back, require_primary_demand, enabled })
 }
 
 pub const LIST: Spec = Spec {
@@ -111,20 +114,21 @@ struct StageRow {
 
 /// The stages of a version to be, checked against the fields that there are.
 pub fn draft(
-    unit: &mut Unit<'_>,
+    store: &Store,
+    tenant: &mut Tenant<'_>,
     mode: Mode,
     stages: Vec<StageDraft>,
     rules: Vec<RuleDraft>,
 ) -> Result<Published> {
-    let fields = unit.store.load_custom_fields(&mut unit.tenant)?;
+    let fields = store.load_custom_fields(tenant)?;
     let schema = Schema { over: Entity::Deal, custom: &fields };
     let published = process::publish(mode, stages, rules, &schema, Uuid::now_v7)?;
-    check_loss_reasons(unit, &published.rules)?;
+    check_loss_reasons(tenant, &published.rules)?;
     Ok(published)
 }
 
 /// The loss reasons that rules name are in use.
-fn check_loss_reasons(unit: &mut Unit<'_>, rules: &[Rule]) -> Result<()> {
+fn check_loss_reasons(tenant: &mut Tenant<'_>, rules: &[Rule]) -> Result<()> {
     let mut named = Vec::new();
     for (index, rule) in rules.iter().enumerate() {
         for (number, action) in rule.then.iter().enumerate() {
@@ -138,13 +142,12 @@ fn check_loss_reasons(unit: &mut Unit<'_>, rules: &[Rule]) -> Result<()> {
         return Ok(());
     }
     let ids: Vec<Uuid> = named.iter().map(|(_, id)| *id).collect();
-    let known: Vec<Uuid> = unit
-        .tenant
+    let known: Vec<Uuid> = tenant
         .rows(raw::<SqlUuid>("loss_reasons.id"), "loss_reasons")
         .sql(" AND NOT archived AND id = ANY(")
         .bind(ids)
         .sql(")")
-        .load(unit.tenant.conn)?;
+        .load(tenant.conn)?;
     let mut faults = Faults::default();
     for (pointer, _) in named.into_iter().filter(|(_, id)| !known.contains(id)) {
         faults.add(pointer, "unknown_reference", "There is no such loss reason in use.");

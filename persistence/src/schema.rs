@@ -21,6 +21,7 @@ diesel::table! {
         country -> Nullable<Text>,
         working_hours -> Jsonb,
         calendar_version -> Int4,
+        require_primary_demand -> Bool,
     }
 }
 
@@ -499,16 +500,41 @@ diesel::table! {
 }
 
 diesel::table! {
-    demand_lines (workspace_id, deal_id, number) {
+    process_drafts (workspace_id, id) {
         workspace_id -> Uuid,
+        id -> Uuid,
+        deal_type_id -> Uuid,
+        process -> Jsonb,
+        version -> Int4,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    demands (workspace_id, id) {
+        workspace_id -> Uuid,
+        id -> Uuid,
         deal_id -> Uuid,
+        version -> Int4,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    demand_lines (workspace_id, demand_id, number) {
+        workspace_id -> Uuid,
+        demand_id -> Uuid,
         number -> Int2,
         item -> Text,
+        product_id -> Nullable<Uuid>,
         quantity -> Numeric,
         amount -> Numeric,
+        currency -> Text,
+        base_amount -> Numeric,
         met_quantity -> Numeric,
         unmet_reason -> Nullable<Text>,
-        created_at -> Timestamptz,
     }
 }
 
@@ -536,8 +562,10 @@ diesel::allow_tables_to_appear_in_same_query!(
     users,
     activities,
     demand_lines,
+    demands,
     documents,
     payments,
+    process_drafts,
     task_people,
     tasks,
     workspaces,

@@ -60,7 +60,7 @@ pub struct Unit<'c> {
     pub caller: &'c Caller,
     pub actor: Actor,
     pub now: DateTime<Utc>,
-    pub(crate) store: &'c Store,
+    pub store: &'c Store,
     pub(crate) events: Vec<events::NewEvent>,
     /// No transaction has begun: what is recorded at once is one of its own.
     pub(crate) alone: bool,

@@ -33,6 +33,7 @@ pub struct Workspace {
     pub working_hours: Json,
     /// Counts the changes of working hours, time zone and holidays.
     pub calendar_version: i32,
+    pub require_primary_demand: bool,
 }
 
 impl Workspace {
@@ -44,6 +45,7 @@ impl Workspace {
             deal_visibility: from_word::<DealVisibility>(&self.deal_visibility)
                 .ok_or_else(|| broken("deal visibility"))?,
             country: self.country.as_deref().and_then(Country::parse),
+            require_primary_demand: self.require_primary_demand,
         })
     }
 }

@@ -37,6 +37,8 @@ pub struct WorkspaceBody {
     /// international ones are.
     #[schema(example = "NL")]
     pub country: Option<String>,
+    /// New deals of every type are opened with a primary demand.
+    pub require_primary_demand: bool,
     pub version: i32,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
@@ -51,6 +53,7 @@ impl From<Workspace> for WorkspaceBody {
             time_zone: row.time_zone,
             deal_visibility: row.deal_visibility,
             country: row.country,
+            require_primary_demand: row.require_primary_demand,
             version: row.version,
             created_at: row.created_at,
             updated_at: row.updated_at,
@@ -80,6 +83,10 @@ pub struct WorkspacePatch {
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     pub country: Patch<String>,
+    /// Whether new deals of every type are opened with a primary demand.
+    #[serde(default, deserialize_with = "crate::http::body::present")]
+    #[schema(nullable = false)]
+    pub require_primary_demand: Option<bool>,
 }
 
 fn check_country(code: Option<&String>) -> Result<(), Error> {
@@ -128,6 +135,8 @@ pub async fn update(call: Call<WorkspaceWrite>, body: Body<WorkspacePatch>) -> R
             patch.deal_visibility.map_or(row.deal_visibility, |setting| to_word(&setting));
         check_country(patch.country.as_set())?;
         patch.country.apply(&mut row.country);
+        row.require_primary_demand =
+            patch.require_primary_demand.unwrap_or(row.require_primary_demand);
         let row = workspaces::save(unit, &before, row)?;
         let version = row.version;
         Ok(Reply::versioned(WorkspaceBody::from(row), version))

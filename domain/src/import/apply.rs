@@ -96,6 +96,7 @@ fn create(
         custom: named.custom.clone().unwrap_or_default(),
         opened_at,
         stage_key: stage.cloned(),
+        demand_id: None,
     };
     let mut ledger = transition::open(new, facts)?;
     reach(&mut ledger, row, named, facts)?;
@@ -333,6 +334,7 @@ fn begin(
         custom: Custom::default(),
         opened_at: Some(row.occurred_at),
         stage_key: stage,
+        demand_id: None,
     };
     transition::open(new, facts)
 }

@@ -224,6 +224,7 @@ impl Shop {
                 mode: Mode::Automatic,
                 allow_skip: true,
                 allow_back: true,
+                require_primary_demand: false,
                 enabled: true,
             },
             settings: Settings {
@@ -231,6 +232,7 @@ impl Shop {
                 time_zone: chrono_tz::Europe::Amsterdam,
                 deal_visibility: DealVisibility::ByRole,
                 country: None,
+                require_primary_demand: false,
             },
             now: self.now,
             may_override,
@@ -510,6 +512,7 @@ fn play(process: Process, next: Process, acts: &[Act], see: impl Fn(&Shop, &Ledg
         custom: Custom::default(),
         opened_at: None,
         stage_key: None,
+        demand_id: None,
     };
     let work = Work::default();
     let ledger = open(new, &shop.facts(&work, false)).unwrap();

@@ -210,6 +210,7 @@ fn read(spec: Spec, header: &[String], records: &[Vec<String>]) {
         time_zone: chrono_tz::Europe::Amsterdam,
         deal_visibility: DealVisibility::ByRole,
         country: None,
+        require_primary_demand: false,
     };
     let plan = match spec.plan(header, &["s1", "s2"], &[], settings) {
         Ok(plan) => plan,

@@ -334,7 +334,13 @@ fn amount_is_exact(text: &str) {
 fn days_follow(day: NaiveDate, zone: Tz) {
     let currency = Currency::parse("EUR").unwrap();
     let deal_visibility = DealVisibility::ByRole;
-    let settings = Settings { currency, time_zone: zone, deal_visibility, country: None };
+    let settings = Settings {
+        currency,
+        time_zone: zone,
+        deal_visibility,
+        country: None,
+        require_primary_demand: false,
+    };
     let (from, to) = settings.days(day, day);
     if !(NaiveDate::MIN + Days::new(3)..NaiveDate::MAX - Days::new(3)).contains(&day) {
         return;

@@ -116,8 +116,14 @@ pub fn world() -> impl Strategy<Value = World> {
         let deal_visibility = DealVisibility::ByRole;
         World {
             process: process(gates),
-            rules: Rules { mode, allow_skip, allow_back, enabled },
-            settings: Settings { currency, time_zone, deal_visibility, country: None },
+            rules: Rules { mode, allow_skip, allow_back, require_primary_demand: false, enabled },
+            settings: Settings {
+                currency,
+                time_zone,
+                deal_visibility,
+                country: None,
+                require_primary_demand: false,
+            },
         }
     })
 }
@@ -328,6 +334,7 @@ pub fn script(longest: usize) -> impl Strategy<Value = Script> {
         custom: Custom::default(),
         opened_at: None,
         stage_key,
+        demand_id: None,
     });
     (new, when(), vec(step(), 0..=longest)).prop_map(|(new, when, steps)| Script {
         new,

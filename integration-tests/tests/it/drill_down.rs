@@ -80,7 +80,7 @@ async fn check(api: &Api, link: Link, limit: i64) -> bool {
     link.number > 0
 }
 
-async fn check_all(api: &Api, path: &str) -> usize {
+pub async fn check_all(api: &Api, path: &str) -> usize {
     let report = api.get(path).await.expect(200).json;
     let mut found = Vec::new();
     links(&report, &mut found);

@@ -17,6 +17,11 @@ impl Held {
     pub fn deal(&self) -> &Deal {
         &self.0.stored.deal
     }
+
+    /// Whether its type wants a primary demand of every deal.
+    pub fn requires_demand(&self) -> bool {
+        self.0.rules.require_primary_demand
+    }
 }
 
 /// Holds a deal, if it can be seen.

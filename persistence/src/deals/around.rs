@@ -70,6 +70,12 @@ impl Around {
         Ok(around)
     }
 
+    /// Of a deal that is opened with a primary demand.
+    pub(super) fn with_demand(mut self, since: Option<DateTime<Utc>>) -> Self {
+        self.work.demand_since = since;
+        self
+    }
+
     /// With the head who would review the loss of a deal.
     pub(super) fn reviewed(mut self, tenant: &mut Tenant<'_>, owner_id: Uuid) -> Result<Self> {
         self.staff.head_id = work::head_of(tenant, owner_id)?;

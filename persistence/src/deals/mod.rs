@@ -28,6 +28,7 @@ use voronka_domain::{
     access::Visibility,
     custom_field::{Custom, Entity},
     deal::{Deal, DealPatch, ExternalId, LeadTemperature, NewDeal},
+    demand,
     fault::Faults,
     ledger::Ledger,
     process::{Process, Rules},
@@ -51,10 +52,11 @@ pub use row::DealRow;
 pub use visits::{DealVisit, visits};
 
 use crate::{
-    Caller, Error, Result, Statement, Store, Tenant, Unit,
+    Caller, Error, Raw, Result, Statement, Store, Tenant, Unit,
     catalogues::check_version,
     clients, custom_fields,
     deal_types::rules,
+    demands,
     list::{Field, Kind, Page, Query, Spec},
     unit::raw,
 };
@@ -171,25 +173,30 @@ impl Store {
         stored: &Stored,
         now: DateTime<Utc>,
     ) -> Result<(Around, Rules)> {
-        let rules = self.rules_of(tenant, stored.deal.deal_type_id)?;
+        let rules = self.current_rules(tenant, stored.deal.deal_type_id)?;
         let (deal, process) = (&stored.deal, &stored.process);
         Ok((Around::of(tenant, caller.settings, now, process, deal, None, None)?, rules))
     }
 
-    fn rules_of(&self, tenant: &mut Tenant<'_>, deal_type_id: Uuid) -> Result<Rules> {
-        let (mode, allow_skip, allow_back, enabled): RuleRow = tenant
+    fn current_rules(&self, tenant: &mut Tenant<'_>, deal_type_id: Uuid) -> Result<Rules> {
+        let row: RuleRow = tenant
             .rows(raw::<RuleTypes>(RULES), "deal_types")
             .sql(" AND id = ")
             .bind(deal_type_id)
             .get_result(tenant.conn)?;
-        rules(&mode, allow_skip, allow_back, enabled)
+        rules_of(row)
     }
 }
 
-type RuleTypes = (Text, Bool, Bool, Bool);
-type RuleRow = (String, bool, bool, bool);
+type RuleTypes = (Text, Bool, Bool, Bool, Bool);
+type RuleRow = (String, bool, bool, bool, bool);
 const RULES: &str = "deal_types.mode, deal_types.allow_skip, deal_types.allow_back, \
+                     deal_types.require_primary_demand, \
                      deal_types.enabled AND NOT deal_types.archived";
+
+fn rules_of((mode, skip, back, demand, enabled): RuleRow) -> Result<Rules> {
+    rules(&mode, skip, back, demand, enabled)
+}
 
 /// A deal as a request asks for it.
 #[derive(Debug, Clone)]
@@ -205,16 +212,18 @@ pub struct Opening {
     pub custom: BTreeMap<String, serde_json::Value>,
     pub opened_at: Option<DateTime<Utc>>,
     pub stage_key: Option<String>,
+    /// What the client first wanted, not yet checked.
+    pub demand: Vec<demand::Line>,
 }
 
-type OpeningTypes =
-    ((SqlUuid, Text, Bool, Bool, Bool), Nullable<Bool>, Nullable<SqlUuid>, Nullable<SqlUuid>);
-type OpeningRow = ((Uuid, String, bool, bool, bool), Option<bool>, Option<Uuid>, Option<Uuid>);
+type OpeningTypes = ((SqlUuid, RuleTypes), Nullable<Bool>, Nullable<SqlUuid>, Nullable<SqlUuid>);
+type OpeningRow = ((Uuid, RuleRow), Option<bool>, Option<Uuid>, Option<Uuid>);
 
 /// Opens a deal.
 pub fn open(unit: &mut Unit<'_>, opening: Opening) -> Result<Stored> {
-    // A client is held until the deal is there.
-    if unit.alone && opening.references.client_id.is_some() {
+    // A client is held until the deal is there; a demand comes with it.
+    let more = opening.references.client_id.is_some() || !opening.demand.is_empty();
+    if unit.alone && more {
         return unit.transaction(|unit| open(unit, opening));
     }
     let owner_id = opening.references.owner_id.or(unit.caller.user_id());
@@ -223,10 +232,7 @@ pub fn open(unit: &mut Unit<'_>, opening: Opening) -> Result<Stored> {
         return Err(Error::invalid("/owner_id", "required", detail));
     };
     let client = opening.references.client_id;
-    let selection = raw::<OpeningTypes>(
-        "deal_types.current_version_id, deal_types.mode, deal_types.allow_skip, \
-         deal_types.allow_back, deal_types.enabled AND NOT deal_types.archived",
-    );
+    let selection = Raw::<OpeningTypes>::new(format!("deal_types.current_version_id, {RULES}"));
     // One round trip for the rules and every reference.
     let statement = Statement::select(selection)
         .sql(", (SELECT u.active FROM users u WHERE u.workspace_id = deal_types.workspace_id AND u.id = ")
@@ -244,7 +250,7 @@ pub fn open(unit: &mut Unit<'_>, opening: Opening) -> Result<Stored> {
         .sql(" AND deal_types.id = ")
         .bind(opening.deal_type_id);
     let found: Option<OpeningRow> = statement.get_result(unit.tenant.conn).optional()?;
-    let Some(((version_id, mode, skip, back, enabled), owner, client_id, source_id)) = found else {
+    let Some(((version_id, rules), owner, client_id, source_id)) = found else {
         return Err(Error::unknown_reference("/deal_type_id", "deal type"));
     };
     let mut faults = Faults::default();
@@ -257,6 +263,8 @@ pub fn open(unit: &mut Unit<'_>, opening: Opening) -> Result<Stored> {
     let none = Custom::default();
     let custom = custom_fields::change(unit, Entity::Deal, &none, opening.custom)?;
     let opened_at = opening.opened_at.unwrap_or(unit.now);
+    let id = Uuid::now_v7();
+    let demand = demands::of_new(unit, id, opening.demand)?;
     let around = Around::load(
         &mut unit.tenant,
         unit.caller.settings,
@@ -265,9 +273,10 @@ pub fn open(unit: &mut Unit<'_>, opening: Opening) -> Result<Stored> {
         &[opening.amount],
         &[opened_at],
     )?;
-    let facts = around.facts(unit, &process, rules(&mode, skip, back, enabled)?);
+    let around = around.with_demand(demand.as_ref().map(|demand| demand.head.created_at));
+    let facts = around.facts(unit, &process, rules_of(rules)?);
     let new = NewDeal {
-        id: Uuid::now_v7(),
+        id,
         title: opening.title,
         client_id,
         owner_id,
@@ -279,11 +288,15 @@ pub fn open(unit: &mut Unit<'_>, opening: Opening) -> Result<Stored> {
         custom,
         opened_at: opening.opened_at,
         stage_key: opening.stage_key,
+        demand_id: demand.as_ref().map(|demand| demand.head.id),
     };
     let ledger = transition::open(new, &facts)?;
     let deal = ledger.deal.clone();
     let actor = unit.actor;
     record(unit, vec![Recordable::by(actor, ledger, process.clone())])?;
+    if let Some(demand) = demand {
+        demands::write(unit, &demand)?;
+    }
     Ok(Stored { deal, created_at: unit.now, updated_at: unit.now, process })
 }
 
@@ -319,10 +332,9 @@ fn found(
     let statement = unit.tenant.select(selection, from, "deals").sql(" AND deals.id = ").bind(id);
     let found: Option<(DealRow, (RuleRow, bool))> =
         seen_by(statement, visibility).sql(lock).get_result(unit.tenant.conn).optional()?;
-    let (row, ((mode, skip, back, enabled), moved_meanwhile)) =
-        found.ok_or(Error::NotFound("deal"))?;
+    let (row, (rules, moved_meanwhile)) = found.ok_or(Error::NotFound("deal"))?;
     check_version(if_match, row.sequence)?;
-    let rules = rules(&mode, skip, back, enabled)?;
+    let rules = rules_of(rules)?;
     let stored = unit.store.stored(&mut unit.tenant, row)?;
     Ok(Locked { stored, rules, moved_meanwhile })
 }

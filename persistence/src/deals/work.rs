@@ -55,9 +55,10 @@ const WORK: &str = ") SELECT work.* FROM here CROSS JOIN LATERAL ( \
     FROM documents d WHERE d.workspace_id = here.workspace_id AND d.deal_id = here.id \
     UNION ALL SELECT 'payment', here.id, p.id, p.currency, NULL, NULL, NULL, p.received_at, p.amount, p.base_amount \
     FROM payments p WHERE p.workspace_id = here.workspace_id AND p.deal_id = here.id \
-    UNION ALL SELECT 'demand', here.id, here.id, NULL, NULL, NULL, NULL, min(l.created_at), NULL, NULL \
-    FROM demand_lines l WHERE l.workspace_id = here.workspace_id AND l.deal_id = here.id \
-    HAVING count(*) > 0) AS work ORDER BY 8, 3";
+    UNION ALL SELECT 'demand', here.id, m.id, NULL, NULL, NULL, NULL, m.created_at, NULL, NULL \
+    FROM demands m WHERE m.workspace_id = here.workspace_id AND m.deal_id = here.id \
+    AND EXISTS (SELECT FROM demand_lines l WHERE l.workspace_id = m.workspace_id AND l.demand_id = m.id)) \
+    AS work ORDER BY 8, 3";
 
 /// What has been done for some deals; nothing, where nothing was.
 pub(crate) fn load(tenant: &mut Tenant<'_>, ids: Vec<Uuid>) -> Result<HashMap<Uuid, Work>> {

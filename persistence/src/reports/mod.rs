@@ -3,6 +3,7 @@
 mod alignment;
 pub mod behind;
 pub mod closed;
+pub mod demand;
 pub mod durations;
 pub mod losses;
 pub mod open;
@@ -43,6 +44,10 @@ pub enum GroupBy {
     DeepestStage,
     /// The segments that hold for a deal or its client: none, one or several.
     Segment,
+    /// What was wanted: of the primary demand alone.
+    Item,
+    /// Why a demand was not met.
+    UnmetReason,
 }
 
 /// A group of a report. The key is an id or a word; none for deals without one.
@@ -130,6 +135,8 @@ impl GroupBy {
             Self::Competitor => "deals.competitor_id::text".to_owned(),
             Self::Stage | Self::DeepestStage => "stage.key".to_owned(),
             Self::Segment => "segment.key".to_owned(),
+            Self::Item => "coalesce(l.product_id::text, lower(l.item))".to_owned(),
+            Self::UnmetReason => "lower(l.unmet_reason)".to_owned(),
         }
     }
 }

@@ -92,6 +92,7 @@ pub struct DealTypeBody {
     pub allow_skip: bool,
     /// Whether deals may go back.
     pub allow_back: bool,
+    /// Whether new deals are opened with a primary demand.
     pub require_primary_demand: bool,
     /// The version that new deals start on.
     pub process_version_id: Uuid,
@@ -234,7 +235,7 @@ pub struct NewDealType {
     pub allow_skip: Option<bool>,
     /// True by default.
     pub allow_back: Option<bool>,
-    /// False by default; true is not supported yet.
+    /// Whether new deals are opened with a primary demand; false by default.
     pub require_primary_demand: Option<bool>,
 }
 

@@ -1,6 +1,7 @@
 //! Deal types: sales processes, in versions that never change.
 
 mod body;
+mod draft;
 mod preset;
 mod schema;
 
@@ -8,7 +9,7 @@ use actix_web::{get, patch, post};
 use uuid::Uuid;
 use voronka_domain::{
     catalogue,
-    process::{Mode, Process, StageDraft},
+    process::{Mode, Process, Published, StageDraft},
 };
 use voronka_persistence::{
     Error, Unit,
@@ -18,6 +19,7 @@ use voronka_persistence::{
 };
 
 pub use body::*;
+pub use draft::*;
 pub use preset::*;
 pub use schema::*;
 
@@ -61,7 +63,7 @@ pub async fn create(call: Call<DealTypesWrite>, body: Body<NewDealType>) -> Resp
 
 pub(crate) fn create_type(unit: &mut Unit<'_>, new: NewDealType) -> Result<DealTypeBody, Error> {
     let drafts = new.stages.into_iter().map(StageDraft::from).collect();
-    let published = deal_types::draft(unit, new.mode, drafts, new.rules)?;
+    let published = deal_types::draft(unit.store, &mut unit.tenant, new.mode, drafts, new.rules)?;
     let row = DealType {
         id: Uuid::now_v7(),
         name: catalogue::name("/name", &new.name)?,
@@ -76,20 +78,10 @@ pub(crate) fn create_type(unit: &mut Unit<'_>, new: NewDealType) -> Result<DealT
         created_at: unit.now,
         updated_at: unit.now,
     };
-    check_demand(row.require_primary_demand)?;
     deal_types::insert(unit, &row)?;
     deal_types::publish(unit, row.id, row.current_version_id, 1, &published)?;
     let process = Process::of(row.current_version_id, row.id, 1, published);
     Ok(DealTypeBody::new(row, &process))
-}
-
-/// A switch that nothing obeys would be a lie.
-fn check_demand(required: bool) -> Result<(), Error> {
-    if required {
-        let detail = "Primary demand is not supported yet.";
-        return Err(Error::invalid("/require_primary_demand", "not_supported_yet", detail));
-    }
-    Ok(())
 }
 
 /// Read a deal type
@@ -129,7 +121,6 @@ pub async fn update(call: Call<DealTypesWrite>, id: Id, body: Body<DealTypePatch
         row.allow_back = patch.allow_back.unwrap_or(row.allow_back);
         row.require_primary_demand =
             patch.require_primary_demand.unwrap_or(row.require_primary_demand);
-        check_demand(row.require_primary_demand)?;
         row.archived = patch.archived.unwrap_or(row.archived);
         saved(unit, &before, row)
     })
@@ -184,16 +175,25 @@ pub async fn publish_version(
     call.write(body.digest, move |unit, if_match| {
         let before = deal_types::lock(unit, id.0, if_match)?;
         let mode = from_word(&before.mode).unwrap_or(Mode::Manual);
-        let published = deal_types::draft(unit, mode, drafts, rules)?;
-        let number = unit.process(before.current_version_id)?.number.saturating_add(1);
-        let version = deal_types::publish(unit, before.id, Uuid::now_v7(), number, &published)?;
-        let row = DealType { current_version_id: version.id, ..before.clone() };
-        let row = deal_types::save(unit, &before, row)?;
-        let process = Process::of(version.id, row.id, number, published);
-        let (location, etag) = (format!("/v1/deal-types/{}/versions", row.id), row.version);
-        Ok(Reply::created(location, DealTypeBody::new(row, &process), etag))
+        let version = deal_types::draft(unit.store, &mut unit.tenant, mode, drafts, rules)?;
+        published(unit, before, version)
     })
     .await
+}
+
+/// Makes a version the current one of its type, which is held.
+fn published(
+    unit: &mut Unit<'_>,
+    before: DealType,
+    published: Published,
+) -> Result<Reply<DealTypeBody>, Error> {
+    let number = unit.process(before.current_version_id)?.number.saturating_add(1);
+    let version = deal_types::publish(unit, before.id, Uuid::now_v7(), number, &published)?;
+    let row = DealType { current_version_id: version.id, ..before.clone() };
+    let row = deal_types::save(unit, &before, row)?;
+    let process = Process::of(version.id, row.id, number, published);
+    let (location, etag) = (format!("/v1/deal-types/{}/versions", row.id), row.version);
+    Ok(Reply::created(location, DealTypeBody::new(row, &process), etag))
 }
 
 /// Take open deals to the current version

@@ -7,9 +7,12 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use validator::Validate;
 use voronka_domain::{Refusal, fault::Faults};
-use voronka_persistence::{Error, Unit, deals, deals::Stored};
+use voronka_persistence::{Error, Unit, deals, deals::Stored, demands};
 
-use super::body::{DealBody, DealPatchBody, ExternalIdBody, NewDealBody, TransitionBody};
+use super::{
+    body::{DealBody, DealPatchBody, ExternalIdBody, NewDealBody, TransitionBody},
+    demand::{NewDemandLine, read_lines},
+};
 use crate::http::{
     Body, Call, ExternalPath, Problem, Reply, Responded,
     batch::{self, BatchResult},
@@ -29,6 +32,8 @@ pub struct DealUpsert {
     pub opened_at: Option<chrono::DateTime<chrono::Utc>>,
     /// Of a new deal; one that is there is moved by a transition.
     pub stage_key: Option<String>,
+    /// What the client first wanted, in place of what was written down before.
+    pub demand: Option<Vec<NewDemandLine>>,
     #[serde(flatten)]
     pub deal: DealPatchBody,
 }
@@ -94,9 +99,24 @@ fn put_one(
                 return Err(Error::invalid("/deal_type_id", "not_allowed", detail));
             }
             fields.retain(|name, _| name != "opened_at" && name != "stage_key");
-            changed(unit, deal_id, if_match, read(Value::Object(fields))?)
+            let demand = fields.remove("demand").unwrap_or_default();
+            let reply = changed(unit, deal_id, if_match, read(Value::Object(fields))?)?;
+            let Demanded { demand } = read(json!({ "demand": demand }))?;
+            let Some(lines) = demand else { return Ok(reply) };
+            let mut faults = Faults::default();
+            let lines = read_lines("/demand", lines, &mut faults);
+            faults.into_result()?;
+            demands::put(unit, deal_id, None, "/demand", lines)?;
+            let visibility = unit.caller.visibility.clone();
+            let stored = unit.store.deal(&mut unit.tenant, &visibility, deal_id)?;
+            Ok(after(unit, stored))
         }
     }
+}
+
+#[derive(Deserialize, Validate)]
+struct Demanded {
+    demand: Option<Vec<NewDemandLine>>,
 }
 
 /// Reads fields, with a pointer to whatever is wrong.

@@ -21,6 +21,7 @@ use voronka_persistence::{
     deals::{Opening, References, SourceName, Stored},
 };
 
+use super::demand::{NewDemandLine, read_lines};
 use crate::{found_of, http::Patch, page_of};
 
 /// New values of custom fields, not yet checked; null clears.
@@ -232,6 +233,10 @@ pub struct NewDealBody {
     pub opened_at: Option<DateTime<Utc>>,
     /// The stage to open in, if not the first: skips those before it, with their gates.
     pub stage_key: Option<String>,
+    /// What the client first wants. Some types and some workspaces require it.
+    #[serde(default)]
+    #[schema(max_items = 200)]
+    pub demand: Vec<NewDemandLine>,
 }
 
 fn source(faults: &mut Faults, name: Option<String>, id: Option<Uuid>) -> Option<SourceName> {
@@ -258,6 +263,7 @@ impl NewDealBody {
         let amount = self.amount.and_then(|amount| amount.parse(&mut faults));
         let source = source(&mut faults, self.source, self.source_id);
         check_day(&mut faults, "/expected_close_on", self.expected_close_on);
+        let demand = read_lines("/demand", self.demand, &mut faults);
         faults.into_result()?;
         Ok(Opening {
             title: self.title,
@@ -270,6 +276,7 @@ impl NewDealBody {
             custom: self.custom,
             opened_at: self.opened_at,
             stage_key: self.stage_key,
+            demand,
         })
     }
 }

@@ -2,11 +2,13 @@
 
 mod batch;
 mod body;
+mod demand;
 mod line;
 mod route;
 
 pub use batch::*;
 pub use body::{DealBody, DealPage, DealsFound, ExternalIdBody, MoneyBody};
+pub use demand::*;
 pub use line::{LINE, line_cells};
 pub use route::*;
 
@@ -71,7 +73,8 @@ fn page(
 
 /// Open a deal
 ///
-/// It starts in the first stage of its type's current process, unless `stage_key` says otherwise.
+/// It starts in the first stage of its type's current process, unless `stage_key` says otherwise. Where its type or
+/// the workspace requires the primary demand, it is opened with `demand`.
 #[utoipa::path(tag = "Deals", operation_id = "createDeal", security(("bearer" = ["deals:write"])),
     request_body = NewDealBody,
     responses((status = 201, description = "The new deal.", body = DealBody)))]

@@ -3,6 +3,7 @@
 mod behind;
 mod closed;
 mod closed_body;
+mod demand;
 mod durations;
 pub mod format;
 mod losses;
@@ -12,6 +13,7 @@ mod parameters;
 pub mod table;
 
 pub use closed::*;
+pub use demand::*;
 pub use durations::*;
 pub use losses::*;
 pub use open::*;

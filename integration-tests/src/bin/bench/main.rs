@@ -42,6 +42,17 @@ pub struct Options {
 }
 
 impl Options {
+    /// Tasks of a client in a round, of which each can be done once: more than are done in it.
+    fn led_block(&self) -> usize {
+        let seconds = usize::try_from(self.seconds).unwrap_or(usize::MAX);
+        seconds.saturating_mul(4_000 / self.connections.max(1))
+    }
+
+    /// Tasks of a round.
+    fn led(&self) -> usize {
+        self.led_block() * self.connections
+    }
+
     fn wants(&self, name: &str) -> bool {
         self.only.is_empty() || self.only.iter().any(|part| name.contains(part.as_str()))
     }

@@ -11,7 +11,7 @@ use crate::{
     Options, http,
     server::Server,
     twin::Script,
-    world::{BLOCK, SEQUENCE, World, spare},
+    world::{BLOCK, SEQUENCE, World, led, spare, task},
 };
 
 pub struct Request<'r> {
@@ -61,6 +61,7 @@ pub fn all<'m>(
         }),
         ("create a deal", Box::new(|making| making.create())),
         ("move a deal", Box::new(|making| making.transition())),
+        ("finish a task that a deal waits for", Box::new(|making| making.finish())),
         (QUARTER, {
             let quarter = quarter.clone();
             Box::new(move |making| making.get(QUARTER, quarter, Some(1)))
@@ -150,6 +151,50 @@ impl<'m> Making<'m> {
         let head =
             "\\set fresh 100000000000 + :round * 10000000000 + :client_id * 100000000 + :i\n";
         self.same("create a deal", head, request)
+    }
+
+    /// Every client finishes tasks of its own, each once: first those of the server's rounds, then those of
+    /// pgbench's, at last those that are looked at.
+    fn finish(&self) -> Request<'m> {
+        let (clients, block) = (self.options.connections, self.options.led_block());
+        let (token, servers) = (self.token.clone(), self.options.rounds + 1);
+        let done = move |number: usize| {
+            let path = format!("/v1/tasks/{}/transition", task(number));
+            http::request("POST", &path, &token, &json!({ "to": "done" }).to_string())
+        };
+        let round = self.options.led();
+        let head = format!(
+            "\\set fresh 100000000000 + :round * 10000000000 + :client_id * 100000000 + :i\n\
+             \\set n {} + :round * {round} + :client_id * {block} + (:i - 1) % {block}\n",
+            servers * round - round
+        );
+        let looked_at = Cell::new((2 * self.options.rounds + 1) * round);
+        let twin = self.twin(&head, || {
+            let number = looked_at.replace(looked_at.get() + 1);
+            self.send(&done(number));
+            let deal = "('01900000-0000-7000-8002-' || lpad(:n::text, 12, '0'))::uuid";
+            let task_id = "('01900000-0000-7000-8003-' || lpad(:n::text, 12, '0'))::uuid";
+            vec![
+                (led(number), deal),
+                (
+                    format!("{{{}}}", led(number)),
+                    "ARRAY[('01900000-0000-7000-8002-' || lpad(:n::text, 12, '0'))::uuid]",
+                ),
+                (task(number), task_id),
+            ]
+        });
+        let next: RefCell<Vec<usize>> = RefCell::new(vec![0; clients]);
+        Request {
+            name: "finish a task that a deal waits for",
+            next: Box::new(move |client| {
+                let mut next = next.borrow_mut();
+                let number = next[client];
+                next[client] += 1;
+                done(number / block * round + client * block + number % block)
+            }),
+            twin: Some(twin),
+            connections: None,
+        }
     }
 
     /// Every client moves deals of its own, one after the other, forth and back.

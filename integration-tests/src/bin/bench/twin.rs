@@ -190,6 +190,7 @@ impl Script {
             Some(first) if first.parse::<Uuid>().is_ok() => "::uuid[]",
             Some(first) if first.parse::<i64>().is_ok() => "::int[]",
             Some(first) if is_word(first) => "::text[]",
+            Some(first) if first.starts_with("\"2") && first.contains(':') => "::timestamptz[]",
             _ => "",
         };
         format!(":{name}{cast}")

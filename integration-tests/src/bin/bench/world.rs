@@ -47,6 +47,7 @@ impl World {
             ("{deals}", options.deals.max(spare * 2).to_string()),
             ("{spare}", spare.to_string()),
             ("{sequence}", SEQUENCE.to_string()),
+            ("{led}", (options.led() * (2 * options.rounds + 3)).to_string()),
         ] {
             text = text.replace(name, &value);
         }
@@ -114,6 +115,16 @@ impl World {
 }
 
 const EMAIL: &str = "admin@example.com";
+
+/// The id of a deal that waits for a task.
+pub fn led(number: usize) -> String {
+    format!("01900000-0000-7000-8002-{number:012}")
+}
+
+/// The id of the task.
+pub fn task(number: usize) -> String {
+    format!("01900000-0000-7000-8003-{number:012}")
+}
 
 /// The id of a deal to move.
 pub fn spare(number: usize) -> String {

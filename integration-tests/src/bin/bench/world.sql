@@ -123,3 +123,45 @@ FROM bench_workspaces JOIN bench_deals d USING (workspace_id, measured),
 WHERE measured;
 
 DROP TABLE bench_deals;
+
+-- A process that leads its deals: {led} deals in its first stage, each with the task that it waits for.
+BEGIN;
+INSERT INTO deal_types (workspace_id, id, name, mode, current_version_id, created_at, updated_at)
+SELECT '{workspace}', gen_random_uuid(), 'Led sale', 'automatic', gen_random_uuid(), now(), now();
+INSERT INTO process_versions (workspace_id, id, deal_type_id, number, created_at)
+SELECT workspace_id, current_version_id, id, 1, now() FROM deal_types WHERE name = 'Led sale';
+COMMIT;
+
+INSERT INTO stages (workspace_id, id, version_id, position, key, name, probability, norm_days, gate, tasks)
+SELECT workspace_id, gen_random_uuid(), current_version_id, n, 'led_' || n, 'Stage ' || n, n / 10.0, 7,
+    '[{"kind": "task", "task": "work"}, {"kind": "field", "field": "amount"}]',
+    '[{"key": "work", "title": "Work on {deal.title}", "performer": {}, "due_days": 3, "priority": "normal"}]'
+FROM deal_types, generate_series(1, 8) n WHERE name = 'Led sale';
+
+CREATE UNLOGGED TABLE bench_led AS
+SELECT w.workspace_id, t.id AS deal_type_id, t.current_version_id AS version_id, s.id AS stage_id, i,
+    ('01900000-0000-7000-8002-' || lpad((i - 1)::text, 12, '0'))::uuid AS deal_id,
+    ('01900000-0000-7000-8003-' || lpad((i - 1)::text, 12, '0'))::uuid AS task_id,
+    users[1 + i % 20] AS owner_id, clients[1 + i % array_length(clients, 1)] AS client_id,
+    now() - interval '2 days' AS at
+FROM bench_workspaces w JOIN deal_types t ON t.workspace_id = w.workspace_id AND t.name = 'Led sale'
+    JOIN stages s ON s.workspace_id = t.workspace_id AND s.version_id = t.current_version_id AND s.position = 1,
+    generate_series(1, {led}) i;
+
+INSERT INTO deals (workspace_id, id, deal_type_id, version_id, title, client_id, owner_id, amount, currency,
+    base_amount, status, stage_id, position, depth, opened_at, visit, visit_entered_at, visit_held_seconds, segment,
+    segment_entered_at, sequence, last_occurred_at, created_at, updated_at)
+SELECT workspace_id, deal_id, deal_type_id, version_id, 'Led deal ' || i, client_id, owner_id, 1999.95, 'EUR', 1999.95,
+    'open', stage_id, 1, 1, at, 1, at, 0, 1, at, 1, at, at, at FROM bench_led;
+
+INSERT INTO stage_visits (workspace_id, deal_id, sequence, visit, deal_type_id, version_id, stage_id, position,
+    entered_at, direction, visit_entered_at, visit_held_seconds, held, owner_id, base_amount, probability, cause)
+SELECT workspace_id, deal_id, 1, 1, deal_type_id, version_id, stage_id, 1, at, 'forward', at, 0, false, owner_id,
+    1999.95, 0.1, json_build_object('kind', 'user', 'id', owner_id) FROM bench_led;
+
+INSERT INTO tasks (workspace_id, id, kind, deal_id, key, stage_id, visit, title, status, priority, responsible_id,
+    by_process, starts_at, due_at, created_at, updated_at)
+SELECT workspace_id, task_id, 'work', deal_id, 'work', stage_id, 1, 'Work on deal ' || i, 'new', 'normal', owner_id,
+    true, at, at + interval '3 days', at, at FROM bench_led;
+
+DROP TABLE bench_led;

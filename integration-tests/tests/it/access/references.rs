@@ -47,6 +47,16 @@ async fn put_deal(own: &World, field: &str, id: Value) -> Reply {
     own.admin.send(reqwest::Method::PUT, &path, &[], Some(body.to_string().into_bytes())).await
 }
 
+fn wanted(product: Value) -> Value {
+    let amount = json!({ "amount": "1", "currency": "EUR" });
+    json!([{ "item": "Server", "product_id": product, "amount": amount }])
+}
+
+async fn put(own: &World, path: &str, body: Value) -> Reply {
+    let body = Some(body.to_string().into_bytes());
+    own.admin.send(reqwest::Method::PUT, path, &[], body).await
+}
+
 async fn change_deal(own: &World, field: &str, id: Value) -> Reply {
     let deal = own.admin.deal(&own.deal_type, "1").await;
     own.admin.patch(&format!("/v1/deals/{deal}"), json!({ field: id })).await
@@ -108,6 +118,23 @@ const REFERENCES: &[Reference] = &[
     reference!("createDeal", "/client_id", client, |own, id| new_deal(&own, "client_id", id).await),
     reference!("createDeal", "/owner_id", user, |own, id| new_deal(&own, "owner_id", id).await),
     reference!("createDeal", "/source_id", source, |own, id| new_deal(&own, "source_id", id).await),
+    reference!("createDeal", "/demand/0/product_id", product, |own, id| {
+        new_deal(&own, "demand", wanted(id)).await
+    }),
+    reference!("upsertDeal", "/demand/0/product_id", product, |own, id| {
+        put_deal(&own, "demand", wanted(id)).await
+    }),
+    reference!("putDemand", "/lines/0/product_id", product, |own, id| {
+        let body = json!({ "lines": wanted(id) });
+        put(&own, &format!("/v1/deals/{}/demand", own.deal), body).await
+    }),
+    // A draft may be unsound until it is published.
+    reference!("putProcessDraft", "/rules/0/then/0/loss_reason_id", loss_reason, |own, id| {
+        let path = format!("/v1/deal-types/{}/draft", own.deal_type);
+        let stages = json!([{ "name": "first", "key": "first" }]);
+        put(&own, &path, json!({ "stages": stages, "rules": losing(&id) })).await.expect(200);
+        own.admin.post(&format!("{path}/publish"), json!({})).await
+    }),
     reference!("updateDeal", "/client_id", client, |own, id| {
         change_deal(&own, "client_id", id).await
     }),

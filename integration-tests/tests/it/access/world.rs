@@ -252,6 +252,8 @@ pub enum Whose {
 #[derive(Debug, Clone, Copy)]
 pub enum Send {
     Nothing,
+    /// Nothing, once its deal type has a draft.
+    Draft,
     Json(fn(&World) -> Value),
     Import,
     Preview,
@@ -415,6 +417,10 @@ const CASES: &[Case] = &[
         |_| json!({ "stages": [{ "name": "first" }, { "name": "second" }, { "name": "third" }] }),
     ),
     change("migrateDeals", |a| &a.deal_type, |_| json!({ "dry_run": true })),
+    change("putProcessDraft", |a| &a.deal_type, |_| json!({ "stages": [] })),
+    case("getProcessDraft", Whose::Thing(|a| &a.deal_type), Send::Draft),
+    case("publishProcessDraft", Whose::Thing(|a| &a.deal_type), Send::Draft),
+    case("deleteProcessDraft", Whose::Thing(|a| &a.deal_type), Send::Draft),
     list("listDeals"),
     new("batchDeals", |own| {
         let deal = a_deal(own);
@@ -433,6 +439,15 @@ const CASES: &[Case] = &[
     read("listAvailableTransitions", |a| &a.deal),
     read("getDealHistory", |a| &a.deal),
     read("getDealRouteMap", |a| &a.deal),
+    read("getDemand", |a| &a.deal),
+    change(
+        "putDemand",
+        |a| &a.deal,
+        |_| {
+            let amount = json!({ "amount": "1", "currency": "EUR" });
+            json!({ "lines": [{ "item": Uuid::now_v7().to_string(), "amount": amount }] })
+        },
+    ),
     list("listTasks"),
     new("createTask", |own| json!({ "title": "New", "responsible_id": own.user })),
     case("countTasks", Whose::Own, Send::Nothing),
@@ -468,6 +483,16 @@ const CASES: &[Case] = &[
     ),
     case(
         "listOpenFunnelDeals",
+        Whose::Report(|a| format!("?deal_type_id={}&figure=deals", a.deal_type)),
+        Send::Nothing,
+    ),
+    case(
+        "getPrimaryDemand",
+        Whose::Report(|a| format!("?deal_type_id={}", a.deal_type)),
+        Send::Nothing,
+    ),
+    case(
+        "listPrimaryDemandDeals",
         Whose::Report(|a| format!("?deal_type_id={}&figure=deals", a.deal_type)),
         Send::Nothing,
     ),
@@ -530,6 +555,12 @@ pub async fn call(
     };
     let body = match case.send {
         Send::Nothing => None,
+        Send::Draft => {
+            let path = format!("/v1/deal-types/{}/draft", about.deal_type);
+            let draft = json!({ "stages": [{ "name": "first" }] }).to_string().into_bytes();
+            about.admin.send(Method::PUT, &path, &[], Some(draft)).await.expect(200);
+            None
+        }
         Send::Json(body) => Some(body(own).to_string().into_bytes()),
         Send::Import => return own.send_import(api).await,
         Send::Preview => return api.preview("id,amount\nx,many\n", &[]).await,

@@ -134,7 +134,8 @@ fn searches(world: &World) -> Vec<Bad> {
         Bad::get("/v1/deals?custom.delivery[between]=2026-01-01", "/custom.delivery[between]"),
         Bad::get("/v1/deals?custom.delivery[empty]=perhaps", "/custom.delivery[empty]"),
         Bad::get("/v1/deals?sort=custom.none", "/sort"),
-        Bad::post("/v1/deals/search?format=doc", json!({}), "/format"),
+        Bad::post("/v1/deals/search?format=doc", json!({}), "/format")
+            .gives(400, "invalid_parameters"),
         segment(json!({ "name": "S", "entity": "deal" }), "/condition"),
         segment(json!({ "name": "S", "entity": "user", "condition": {} }), "/entity"),
         segment(json!({ "name": "S", "entity": "deal", "condition": {} }), "/condition"),

@@ -1,5 +1,6 @@
 //! Malformed documents, payments and activities.
 
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{Bad, table::NOBODY, world::World};
@@ -31,7 +32,28 @@ pub fn all(world: &World) -> Vec<Bad> {
         |field: &str, value: Value, at| Bad::post("/v1/activities", activity(field, value), at);
     let happened = format!("/v1/activities/{}", world.activity);
     let said = |field: &str, value: Value, at| Bad::patch(&happened, json!({ field: value }), at);
+    let demand = |field: &str, value: Value, at| {
+        let mut line = json!({ "item": "Server", "quantity": "2", "amount": money("1", "EUR") });
+        line[field] = value;
+        let path = format!("/v1/deals/{}/demand", world.deal);
+        Bad::send(Method::PUT, path, json!({ "lines": [line] }), at)
+    };
+    let draft = format!("/v1/deal-types/{}/draft", world.deal_type);
     vec![
+        Bad::send(Method::PUT, &draft, json!({ "stages": 7 }), "/stages"),
+        Bad::send(Method::PUT, &draft, json!({ "stages": [], "colour": "red" }), "/colour"),
+        demand("item", json!(" "), "/lines/0/item"),
+        demand("item", json!("n".repeat(201)), "/lines/0/item"),
+        demand("product_id", json!(NOBODY), "/lines/0/product_id"),
+        demand("quantity", json!("0"), "/lines/0/quantity"),
+        demand("quantity", json!("many"), "/lines/0/quantity"),
+        demand("amount", money("-1", "EUR"), "/lines/0/amount/amount"),
+        demand("amount", money("1", "USD"), "/lines/0/amount/currency"),
+        demand("met_quantity", json!("3"), "/lines/0/met_quantity"),
+        demand("unmet_reason", json!(""), "/lines/0/unmet_reason"),
+        demand("colour", json!("red"), "/lines/0/colour"),
+        Bad::get("/v1/reports/primary-demand?group_by=stage", "/group_by"),
+        Bad::get("/v1/reports/primary-demand/deals?figure=won", "/figure"),
         call("kind", json!("dance"), "/kind"),
         call("title", json!("  "), "/title"),
         call("direction", json!("up"), "/direction"),
