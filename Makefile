@@ -70,7 +70,7 @@ fuzz-api: build ## Ask a server for everything that its description allows and f
 bench: setup ## Measure the release server beside pgbench; ARGS="--quick" in a minute, ARGS=move only that
 	@$(ENV) cargo build --release --locked -p voronka-api -p voronka-integration-tests --bin voronka --bin bench
 	@$(ENV) "$${CARGO_TARGET_DIR:-target}/release/bench" $(ARGS)
-	@$(ENV) $(if $(ARGS),true,cargo bench -q --locked -p voronka-domain)
+	@$(ENV) $(if $(ARGS),true,cargo bench -q --locked -p voronka-domain --bench gate)
 
 audit: ## Check the dependencies' licences, advisories and sources
 	@$(ENV) cargo deny --version >/dev/null 2>&1 || { echo 'cargo-deny is missing: cargo install --locked cargo-deny' >&2; exit 1; }

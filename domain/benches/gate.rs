@@ -10,7 +10,7 @@ use serde_json::json;
 use uuid::Uuid;
 use voronka_domain::{
     Currency, Money,
-    activity::{ActivityKind, Outcome},
+    activity::{ActivityKind, Outcome, Touches},
     calendar::{Calendar, Week},
     client::ClientFacts,
     condition::Schema,
@@ -79,6 +79,7 @@ fn work(now: DateTime<Utc>) -> Work {
         ],
         payments: vec![payment(40), payment(41)],
         demand_since: Some(now),
+        touches: Touches::default(),
     }
 }
 
@@ -117,6 +118,7 @@ fn gate(criterion: &mut Criterion) {
         archived: false,
         created_at: now,
         custom: Custom::default(),
+        touches: Touches::default(),
     };
     let (work, staff, rates) = (work(now), Staff::default(), Rates::default());
     let calendar = Calendar::new(zone, &Week::default(), &[]);

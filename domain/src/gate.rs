@@ -71,7 +71,8 @@ pub struct Evidence<'a> {
 
 impl<'a> Evidence<'a> {
     pub fn subject(&self) -> Subject<'a> {
-        Subject { deal: Some(self.deal), client: self.client }
+        let touches = Some(&self.work.touches);
+        Subject { deal: Some(self.deal), client: self.client, touches }
     }
 
     /// The tasks of a key in the deal's present visit.
@@ -315,7 +316,19 @@ impl Requirement {
 
     /// Whether more than the deal and its client has to be known.
     pub fn looks_at_work(&self) -> bool {
-        !matches!(self, Self::Field { .. } | Self::Condition { .. })
+        match self {
+            Self::Field { .. } => false,
+            Self::Condition { .. } => self.looks_at_activities(Entity::Deal),
+            _ => true,
+        }
+    }
+
+    /// Whether a condition looks at the activities of the deal, or at those with its client.
+    pub fn looks_at_activities(&self, entity: Entity) -> bool {
+        match self {
+            Self::Condition { condition, .. } => condition.tree().looks_at_activities(entity),
+            _ => false,
+        }
     }
 
     /// Whether it can only be met by what is done during the visit.

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use crate::{
     calendar::Calendar,
+    custom_field::Entity,
     gate::{Draft, Requirement},
     rule::{Action, On, Rule},
     staff::Performer,
@@ -131,6 +132,13 @@ impl Process {
     pub fn looks_at_work(&self) -> bool {
         self.requirements().any(Requirement::looks_at_work)
             || self.rules.iter().any(|rule| rule.on == On::DealStuck)
+            || self.looks_at_activities(Entity::Deal)
+    }
+
+    /// Whether a condition looks at all activities of the deal, or at those with its client.
+    pub fn looks_at_activities(&self, entity: Entity) -> bool {
+        self.requirements().any(|requirement| requirement.looks_at_activities(entity))
+            || self.rules.iter().any(|rule| rule.looks_at_activities(entity))
     }
 
     /// Whether a rule may lose a deal.

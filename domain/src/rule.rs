@@ -313,6 +313,12 @@ impl Rule {
             )
     }
 
+    /// Whether its condition looks at the activities of the deal, or at those with its client.
+    pub fn looks_at_activities(&self, entity: Entity) -> bool {
+        let condition = self.r#if.as_ref();
+        condition.is_some_and(|condition| condition.tree().looks_at_activities(entity))
+    }
+
     /// Those whom it gives deals and tasks to.
     pub fn performers(&self) -> impl Iterator<Item = &Performer> {
         self.then.iter().filter_map(|action| match action {

@@ -6,7 +6,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::{
-    activity::{ActivityKind, Outcome},
+    activity::{ActivityKind, Outcome, Touches},
     deal::Deal,
     document::{DocumentKind, DocumentState},
     money::Money,
@@ -63,6 +63,8 @@ pub struct Work {
     pub payments: Vec<PaymentFact>,
     /// Since when there are lines of primary demand, if there are any.
     pub demand_since: Option<DateTime<Utc>>,
+    /// All activities of the deal in short, where something looks at them.
+    pub touches: Touches,
 }
 
 /// What a requirement was met by.

@@ -9,6 +9,7 @@ use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, json};
 use uuid::Uuid;
 use voronka_domain::{
+    activity::Touches,
     client::ClientFacts,
     condition::{Condition, Moment, Schema, Subject, Tree, read_parameter},
     custom_field::{Custom, CustomField, Entity, FieldType},
@@ -67,6 +68,7 @@ static CLIENT: LazyLock<ClientFacts> = LazyLock::new(|| {
         archived: false,
         created_at: DateTime::UNIX_EPOCH,
         custom,
+        touches: Touches::default(),
     }
 });
 
@@ -80,7 +82,7 @@ fn look_at(tree: &Tree) {
     };
     let now: DateTime<Utc> = "2026-10-25T00:59:59Z".parse().expect("an instant");
     let moment = Moment { now, settings };
-    let subject = Subject { deal: None, client: Some(&CLIENT) };
+    let subject = Subject { deal: None, client: Some(&CLIENT), touches: None };
     let negation = Tree::Not(Box::new(tree.clone()));
     assert_ne!(tree.holds(subject, &moment), negation.holds(subject, &moment));
     assert!(!tree.fields().is_empty());

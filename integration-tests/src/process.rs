@@ -23,6 +23,8 @@ pub struct Process {
     binary: PathBuf,
     pub directory: PathBuf,
     server: Option<Child>,
+    /// A database of others, if not its own.
+    database: Option<String>,
 }
 
 impl Process {
@@ -32,7 +34,14 @@ impl Process {
         let name = format!("voronka-killed-{}-{number}", std::process::id());
         let directory = std::env::temp_dir().join(name);
         tidy_after_us(&directory);
-        Self { binary: binary.into(), directory, server: None }
+        Self { binary: binary.into(), directory, server: None, database: None }
+    }
+
+    /// On a database that others have, too.
+    pub fn on(binary: &str, database: &str) -> Self {
+        let mut process = Self::new(binary);
+        process.database = Some(database.to_owned());
+        process
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
@@ -44,6 +53,9 @@ impl Process {
         }
         if let Some(programs) = std::env::var_os("VORONKA_POSTGRES_BIN") {
             command.env("VORONKA_POSTGRES_BIN", programs);
+        }
+        if let Some(database) = &self.database {
+            command.env("DATABASE_URL", database);
         }
         command.args(arguments).env("VORONKA_DATA_DIR", &self.directory);
         command

@@ -207,6 +207,7 @@ pub fn create(unit: &mut Unit<'_>, new: NewActivity) -> Result<Activity> {
     let visit = held.as_ref().map(|held| held.deal().visit.number);
     let row = said(&blank, says, visit, unit.now)?;
     insert(unit, &row)?;
+    deals::ring_for_activity(unit, row.client_id)?;
     react(unit, held, &blank, &row)?;
     Ok(row)
 }
@@ -227,6 +228,9 @@ pub fn change(
     let before = lock(unit, id, if_match)?;
     let visit = held.as_ref().map(|held| held.deal().visit.number);
     let row = save(unit, &before, said(&before, patch, visit, unit.now)?)?;
+    if row != before {
+        deals::ring_for_activity(unit, row.client_id)?;
+    }
     react(unit, held, &before, &row)?;
     Ok(row)
 }

@@ -5,11 +5,11 @@ use std::borrow::Cow;
 
 use rust_decimal::Decimal;
 use voronka_domain::{
-    condition::{Check, Comparison, Field, Kind, Moment, Name, Operand, Test, Tree},
+    condition::{Check, Comparison, Field, Kind, Moment, Name, Operand, Test, Touch, Tree},
     custom_field::{Entity, FieldType, day_number},
 };
 
-use crate::{Bind, Statement};
+use crate::{Bind, Statement, touches};
 
 /// Adds ` AND <condition>` to a statement over the table of what the condition is over.
 pub(crate) fn narrow<S>(
@@ -286,6 +286,9 @@ fn built_in(over: Entity, entity: Entity, name: &str) -> String {
 }
 
 fn client_column(name: &str) -> String {
+    if let Some(touch) = Touch::of(name) {
+        return touches::sql(Entity::Client, touch);
+    }
     match name {
         "type" => "clients.client_type".to_owned(),
         name => format!("clients.{name}"),
@@ -293,6 +296,9 @@ fn client_column(name: &str) -> String {
 }
 
 fn deal_column(name: &str) -> String {
+    if let Some(touch) = Touch::of(name) {
+        return touches::sql(Entity::Deal, touch);
+    }
     let sql = match name {
         "amount" => "deals.base_amount",
         "on_hold" => "(deals.hold_since IS NOT NULL)",

@@ -38,6 +38,7 @@ pub mod schema;
 pub mod segments;
 mod statement;
 pub mod tasks;
+pub mod touches;
 mod unit;
 pub mod users;
 pub mod words;

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{catalogue::NAME_LENGTH, custom_field::Custom, fault::Faults};
+use crate::{activity::Touches, catalogue::NAME_LENGTH, custom_field::Custom, fault::Faults};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -45,6 +45,8 @@ pub struct ClientFacts {
     pub archived: bool,
     pub created_at: DateTime<Utc>,
     pub custom: Custom,
+    /// The activities with it, where something looks at them.
+    pub touches: Touches,
 }
 
 const MOST_TAGS: usize = 100;

@@ -4,7 +4,10 @@ use std::fmt;
 
 use uuid::Uuid;
 
-use crate::custom_field::{CustomField, Entity, FieldType};
+use crate::{
+    activity::ActivityKind,
+    custom_field::{CustomField, Entity, FieldType},
+};
 
 /// What the values of a field are, which decides the operators that it has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,7 +84,73 @@ pub const BUILT_IN: &[BuiltIn] = &[
     client("external_id", Kind::Text),
     client("archived", Kind::Bool),
     client("created_at", Kind::Instant),
+    // Of the activities of the deal, and of those with the client.
+    deal("activity_count", Kind::Number),
+    deal("reached_count", Kind::Number),
+    deal("call_count", Kind::Number),
+    deal("email_count", Kind::Number),
+    deal("meeting_count", Kind::Number),
+    deal("message_count", Kind::Number),
+    deal("note_count", Kind::Number),
+    deal("last_activity_at", Kind::Instant),
+    deal("next_activity_at", Kind::Instant),
+    deal("last_call_at", Kind::Instant),
+    deal("last_email_at", Kind::Instant),
+    deal("last_meeting_at", Kind::Instant),
+    deal("last_message_at", Kind::Instant),
+    deal("last_note_at", Kind::Instant),
+    client("activity_count", Kind::Number),
+    client("reached_count", Kind::Number),
+    client("call_count", Kind::Number),
+    client("email_count", Kind::Number),
+    client("meeting_count", Kind::Number),
+    client("message_count", Kind::Number),
+    client("note_count", Kind::Number),
+    client("last_activity_at", Kind::Instant),
+    client("next_activity_at", Kind::Instant),
+    client("last_call_at", Kind::Instant),
+    client("last_email_at", Kind::Instant),
+    client("last_meeting_at", Kind::Instant),
+    client("last_message_at", Kind::Instant),
+    client("last_note_at", Kind::Instant),
 ];
+
+/// What a field tells of activities.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Touch {
+    /// How many have happened: of a kind, or of all.
+    Count(Option<ActivityKind>),
+    /// When the last one happened.
+    Last(Option<ActivityKind>),
+    /// How many have reached their goal.
+    Reached,
+    /// For when the next one is planned.
+    Next,
+}
+
+impl Touch {
+    /// What a field that is built in tells of activities; none if it is about something else.
+    pub fn of(name: &str) -> Option<Self> {
+        let kind = |word: &str| match word {
+            "activity" => Some(None),
+            "call" => Some(Some(ActivityKind::Call)),
+            "email" => Some(Some(ActivityKind::Email)),
+            "meeting" => Some(Some(ActivityKind::Meeting)),
+            "message" => Some(Some(ActivityKind::Message)),
+            "note" => Some(Some(ActivityKind::Note)),
+            _ => None,
+        };
+        match name {
+            "reached_count" => Some(Self::Reached),
+            "next_activity_at" => Some(Self::Next),
+            name => {
+                let count = name.strip_suffix("_count").and_then(kind).map(Self::Count);
+                let last = || name.strip_prefix("last_")?.strip_suffix("_at");
+                count.or_else(|| last().and_then(kind).map(Self::Last))
+            }
+        }
+    }
+}
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Name {
@@ -95,6 +164,16 @@ pub struct Field {
     pub entity: Entity,
     pub name: Name,
     pub kind: Kind,
+}
+
+impl Field {
+    /// What it tells of activities, if it does.
+    pub fn touch(&self) -> Option<Touch> {
+        match &self.name {
+            Name::BuiltIn(name) => Touch::of(name),
+            Name::Custom { .. } => None,
+        }
+    }
 }
 
 impl fmt::Display for Field {

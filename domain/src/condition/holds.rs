@@ -7,8 +7,9 @@ use rust_decimal::Decimal;
 use serde_json::Value as Json;
 use uuid::Uuid;
 
-use super::{Check, Comparison, Field, Kind, Moment, Name, Operand, Tree};
+use super::{Check, Comparison, Field, Kind, Moment, Name, Operand, Touch, Tree};
 use crate::{
+    activity::Touches,
     client::ClientFacts,
     custom_field::{self, Custom, Entity},
     deal::{Deal, LeadTemperature, Status},
@@ -25,6 +26,8 @@ pub fn fold(text: &str) -> String {
 pub struct Subject<'a> {
     pub deal: Option<&'a Deal>,
     pub client: Option<&'a ClientFacts>,
+    /// The activities of the deal.
+    pub touches: Option<&'a Touches>,
 }
 
 enum Value<'a> {
@@ -102,11 +105,27 @@ fn value<'a>(field: &'a Field, subject: Subject<'a>) -> Option<Value<'a>> {
         Entity::Deal => &subject.deal?.custom,
         Entity::Client => &subject.client?.custom,
     };
+    if let Some(touch) = field.touch() {
+        let touches = match field.entity {
+            Entity::Deal => subject.touches?,
+            Entity::Client => &subject.client?.touches,
+        };
+        return touched(touch, touches);
+    }
     match (&field.name, field.entity) {
         (Name::Custom { key, .. }, _) => custom_value(custom, key, field.kind),
         (Name::BuiltIn(name), Entity::Deal) => deal_value(name, subject.deal?),
         (Name::BuiltIn(name), Entity::Client) => client_value(name, subject.client?),
     }
+}
+
+fn touched<'a>(touch: Touch, touches: &Touches) -> Option<Value<'a>> {
+    Some(match touch {
+        Touch::Count(kind) => Value::Number(Decimal::from(touches.count(kind))),
+        Touch::Reached => Value::Number(Decimal::from(touches.reached)),
+        Touch::Last(kind) => Value::Instant(touches.last_at(kind)?),
+        Touch::Next => Value::Instant(touches.next_at?),
+    })
 }
 
 fn custom_value<'a>(custom: &'a Custom, key: &str, kind: Kind) -> Option<Value<'a>> {

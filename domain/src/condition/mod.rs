@@ -16,7 +16,7 @@ use serde::{Serialize, Serializer};
 use serde_json::Value as Json;
 
 pub use check::{Check, Comparison, Operand};
-pub use field::{BUILT_IN, BuiltIn, Field, Kind, Name, Schema};
+pub use field::{BUILT_IN, BuiltIn, Field, Kind, Name, Schema, Touch};
 pub use holds::{Subject, fold};
 
 use crate::{
@@ -63,6 +63,17 @@ impl Tree {
             Self::All(parts) | Self::Any(parts) => parts.iter().any(|part| part.looks_at(entity)),
             Self::Not(part) => part.looks_at(entity),
             Self::Test(test) => test.field.entity == entity,
+        }
+    }
+
+    /// Whether some test looks at the activities of a thing of this kind.
+    pub fn looks_at_activities(&self, entity: Entity) -> bool {
+        match self {
+            Self::All(parts) | Self::Any(parts) => {
+                parts.iter().any(|part| part.looks_at_activities(entity))
+            }
+            Self::Not(part) => part.looks_at_activities(entity),
+            Self::Test(test) => test.field.entity == entity && test.field.touch().is_some(),
         }
     }
 

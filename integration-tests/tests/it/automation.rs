@@ -1,7 +1,11 @@
 //! Processes that lead their deals: by what is done for them, through gates that hold for everybody.
 
+use diesel::PgConnection;
 use serde_json::{Value, json};
-use voronka_integration_tests::{Api, TestServer};
+use voronka_integration_tests::{
+    Api, TestServer,
+    process::{Process, until},
+};
 use voronka_persistence::Store;
 
 async fn automatic(api: &Api, name: &str, stages: Value, rules: Value) -> String {
@@ -245,6 +249,42 @@ async fn rules_of_the_clock_act_once_over_several_servers() {
     assert_eq!(keys, ["late", "still"]);
     let held = api.get(&format!("/v1/deals/{}/history", ids[1])).await.expect(200).json;
     assert_eq!(fired(&held), Vec::<&str>::new());
+}
+
+#[tokio::test]
+async fn a_clock_goes_on_when_one_of_three_servers_is_killed() {
+    let server = TestServer::start().await;
+    let api = &server.admin;
+    let stages = json!([{ "key": "one", "name": "One", "norm_days": 1, "gate": [{ "kind": "field", "field": "client_id" }] }]);
+    let rules = json!([{ "key": "late", "on": "stage.overdue",
+        "then": [{ "do": "create_task", "task": { "key": "late", "title": "Ask" } }] }]);
+    let deal_type = automatic(api, "Led", stages, rules).await;
+    let item = json!({ "op": "create", "title": "Servers", "deal_type_id": deal_type, "opened_at": "2026-03-02T10:00:00Z" });
+    let batch = json!({ "items": vec![item; 1_000] });
+    api.post("/v1/deals/batch", batch).await.expect(207);
+    let count = || {
+        let mut connection: PgConnection = diesel::Connection::establish(&server.url).unwrap();
+        let sql = "SELECT json_build_object('fired', count(*), 'deals', count(DISTINCT object_id), \
+                   'tasks', (SELECT count(*) FROM tasks), 'of', (SELECT count(DISTINCT deal_id) FROM tasks))::text \
+                   FROM events WHERE event_type = 'deal.rule_fired'";
+        voronka_integration_tests::sql::json(&mut connection, sql)
+    };
+    // Every deal is late. Three servers look at their clocks, and one dies over it.
+    const BINARY: &str = env!("CARGO_BIN_EXE_voronka-under-test");
+    let mut servers = [0, 1, 2].map(|_| Process::on(BINARY, &server.url));
+    for process in &mut servers {
+        process.serve();
+    }
+    until("some fired", async || count()["fired"].as_i64() > Some(20)).await;
+    servers[0].kill_server();
+    until("all fired", async || count()["fired"].as_i64() >= Some(1_000)).await;
+    servers[0].serve();
+    // One more that is late shows that the clocks went round again.
+    let late =
+        json!({ "title": "Late", "deal_type_id": deal_type, "opened_at": "2026-03-02T10:00:00Z" });
+    api.post("/v1/deals", late).await.expect(201);
+    until("the last fired", async || count()["fired"].as_i64() > Some(1_000)).await;
+    assert_eq!(count(), json!({ "fired": 1_001, "deals": 1_001, "tasks": 1_001, "of": 1_001 }));
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ use voronka_domain::{
     custom_field::Entity,
 };
 use voronka_integration_tests::{Api, TestServer};
-use voronka_persistence::{clients, deals};
+use voronka_persistence::{clients, deals, touches};
 
 const TEXTS: &[&str] = &[
     "Servers",
@@ -153,8 +153,49 @@ fn test(ids: Vec<String>) -> BoxedStrategy<Value> {
         flag("deal.custom.urgent"),
         words("deal.custom.channel", choice(&["shop", "fair"])),
         sets("deal.custom.needs", &["rack", "cable", "fan"]),
+        activities(),
     ]
     .boxed()
+}
+
+/// Of the activities of the deal, and of those with the client.
+fn activities() -> BoxedStrategy<Value> {
+    let few = || proptest::sample::select(&["0", "1", "2"][..]).prop_map(Value::from).boxed();
+    prop_oneof![
+        ordered("deal.activity_count", few()),
+        ordered("deal.call_count", few()),
+        ordered("deal.reached_count", few()),
+        ordered("deal.last_activity_at", instant().boxed()),
+        ordered("deal.last_meeting_at", instant().boxed()),
+        ordered("deal.next_activity_at", instant().boxed()),
+        ordered("client.activity_count", few()),
+        ordered("client.email_count", few()),
+        ordered("client.last_call_at", instant().boxed()),
+        ordered("client.next_activity_at", instant().boxed()),
+    ]
+    .boxed()
+}
+
+fn activity() -> impl Strategy<Value = Value> {
+    use proptest::option::of;
+    let at = proptest::sample::select(
+        &["2026-03-28T22:59:59.999999Z", "2026-03-28T23:00:00Z", "2026-03-29T22:00:00Z"][..],
+    );
+    let later = proptest::sample::select(&["2026-10-24T22:00:00Z", "2026-10-25T23:00:00Z"][..]);
+    let kind = choice(&["call", "email", "meeting", "message", "note"]);
+    (
+        kind,
+        prop_oneof![
+            3 => (at, of(choice(&["reached", "not_reached"])))
+                .prop_map(|(at, outcome)| json!({ "happened_at": at, "outcome": outcome })),
+            1 => later.prop_map(|at| json!({ "planned_at": at })),
+        ],
+    )
+        .prop_map(|(kind, mut body)| {
+            body["kind"] = json!(kind);
+            body["title"] = json!("Talk");
+            body
+        })
 }
 
 const TAGS: &[&str] = &["vip", "VIP", "north"];
@@ -245,6 +286,16 @@ async fn population(api: &Api, runner: &mut TestRunner) -> Vec<String> {
     for _ in 0..8 {
         ids.push(api.post("/v1/clients", some(runner, &client())).await.expect(201).id());
     }
+    for id in ids.iter().take(5) {
+        let mut body = some(runner, &activity());
+        body["client_id"] = json!(id);
+        let planned = body["planned_at"].is_string();
+        let id = api.post("/v1/activities", body).await.expect(201).id();
+        if planned {
+            let path = format!("/v1/activities/{id}");
+            api.patch(&path, json!({ "cancelled": true })).await.expect(200);
+        }
+    }
     for number in 0..70_usize {
         let mut body = some(runner, &deal());
         body["deal_type_id"] = json!(deal_type);
@@ -255,6 +306,11 @@ async fn population(api: &Api, runner: &mut TestRunner) -> Vec<String> {
             body["external_id"] = json!({ "source": "shop", "id": format!("x{number}") });
         }
         let id = api.post("/v1/deals", body).await.expect(201).id();
+        for _ in 0..number % 4 {
+            let mut body = some(runner, &activity());
+            body["deal_id"] = json!(id);
+            api.post("/v1/activities", body).await.expect(201);
+        }
         let to = match number % 5 {
             0 => json!({ "to": "next" }),
             1 => json!({ "to": "won", "occurred_at": "2026-10-24T22:00:00Z" }),
@@ -282,12 +338,16 @@ async fn in_memory_and_as_sql_a_condition_holds_for_the_same_deals() {
             let settings = voronka_persistence::workspaces::get(tenant)?.settings()?;
             let fields = server.store.load_custom_fields(tenant)?;
             let now: DateTime<Utc> = "2026-03-30T10:00:00Z".parse().unwrap();
+            let ids = api_ids(&server);
+            let mut touches = touches::load(tenant, Entity::Deal, ids.clone())?;
             let mut loaded = Vec::new();
-            for row in api_ids(&server) {
+            for row in ids {
                 let stored = server.store.deal(tenant, &Visibility::All, row)?;
-                let client =
-                    stored.deal.client_id.map(|id| clients::get(tenant, id)).transpose()?;
-                loaded.push((stored.deal, client.map(clients::Client::facts).transpose()?));
+                let client = match stored.deal.client_id {
+                    Some(id) => clients::facts(tenant, vec![id], true)?.remove(&id),
+                    None => None,
+                };
+                loaded.push((stored.deal, client, touches.remove(&row).unwrap_or_default()));
             }
             Ok((settings, Moment { now, settings }, loaded, fields))
         })
@@ -302,11 +362,12 @@ async fn in_memory_and_as_sql_a_condition_holds_for_the_same_deals() {
             Condition::read("", &json, &schema).unwrap_or_else(|f| panic!("{json}: {f:?}"));
         let in_memory: BTreeSet<Uuid> = loaded
             .iter()
-            .filter(|(deal, client)| {
-                let subject = Subject { deal: Some(deal), client: client.as_ref() };
+            .filter(|(deal, client, touches)| {
+                let (client, touches) = (client.as_ref(), Some(touches));
+                let subject = Subject { deal: Some(deal), client, touches };
                 condition.tree().holds(subject, &moment)
             })
-            .map(|(deal, _)| deal.id)
+            .map(|(deal, ..)| deal.id)
             .collect();
         let query = deals::LIST.parse(&[("limit".into(), "200".into())]).unwrap();
         let query = query.with(condition.tree().clone(), moment);

@@ -32,6 +32,7 @@ mod imports;
 mod imports_at_scale;
 mod imports_over_time;
 mod node;
+mod one_gate;
 mod openapi;
 mod process_drafts;
 mod real_data;

@@ -6,12 +6,13 @@ use diesel::prelude::*;
 use serde_json::Value as Json;
 use uuid::Uuid;
 use voronka_domain::{
+    activity::Touches,
     client::ClientFacts,
     custom_field::{Custom, Entity},
 };
 
 use super::Client;
-use crate::{Error, Result, Tenant, Unit, custom_fields, unit::to_json};
+use crate::{Error, Result, Tenant, Unit, custom_fields, touches, unit::to_json};
 
 /// Values of custom fields after a change.
 pub fn change_custom(
@@ -79,17 +80,30 @@ impl Client {
             archived: self.archived,
             created_at: self.created_at,
             custom: read(self.custom)?,
+            touches: Touches::default(),
         })
     }
 }
 
-/// What conditions look at in some clients.
-pub(crate) fn facts(tenant: &mut Tenant<'_>, ids: Vec<Uuid>) -> Result<HashMap<Uuid, ClientFacts>> {
+/// What conditions look at in some clients; at the activities with them if need be.
+pub fn facts(
+    tenant: &mut Tenant<'_>,
+    ids: Vec<Uuid>,
+    with_activities: bool,
+) -> Result<HashMap<Uuid, ClientFacts>> {
     let rows: Vec<Client> = tenant
         .rows(Client::as_select(), "clients")
         .sql(" AND id = ANY(")
-        .bind(ids)
+        .bind(ids.clone())
         .sql(")")
         .load(tenant.conn)?;
-    rows.into_iter().map(|row| Ok((row.id, row.facts()?))).collect()
+    let mut touches = match with_activities {
+        true => touches::load(tenant, Entity::Client, ids)?,
+        false => HashMap::new(),
+    };
+    let facts = rows.into_iter().map(|row| {
+        let touches = touches.remove(&row.id).unwrap_or_default();
+        Ok((row.id, ClientFacts { touches, ..row.facts()? }))
+    });
+    facts.collect()
 }

@@ -16,8 +16,8 @@ use serde::Serialize;
 use uuid::Uuid;
 use voronka_domain::client::name;
 
-pub use custom::change_custom;
-pub(crate) use custom::{custom_of, facts};
+pub(crate) use custom::custom_of;
+pub use custom::{change_custom, facts};
 pub use facets::{Facet, facets};
 pub use merge::{history, merge};
 

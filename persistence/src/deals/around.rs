@@ -6,6 +6,7 @@ use uuid::Uuid;
 use voronka_domain::{
     Money,
     client::ClientFacts,
+    custom_field::Entity,
     deal::Deal,
     exchange::Rates,
     process::{Process, Rules},
@@ -42,7 +43,10 @@ impl Around {
         let wanted = amounts.iter().flatten().copied().flat_map(days);
         let rates = exchange_rates::on(tenant, settings.currency, wanted)?;
         let client = match client_id.filter(|_| process.looks_at_client()) {
-            Some(id) => Some(clients::get(tenant, id)?.facts()?),
+            Some(id) => {
+                let activities = process.looks_at_activities(Entity::Client);
+                clients::facts(tenant, vec![id], activities)?.remove(&id)
+            }
             None => None,
         };
         let staff =
@@ -64,7 +68,8 @@ impl Around {
         let amounts = [Some(deal.details.amount), amount];
         let mut around = Self::load(tenant, settings, process, deal.client_id, &amounts, &[at])?;
         if process.looks_at_work() {
-            let all = work::load(tenant, vec![deal.id])?;
+            let activities = process.looks_at_activities(Entity::Deal);
+            let all = work::load(tenant, vec![deal.id], activities)?;
             around.work = all.into_values().next().unwrap_or_default();
         }
         Ok(around)

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::{RunQueryDsl, sql_types::Uuid as SqlUuid};
 use uuid::Uuid;
-use voronka_domain::{access::Visibility, automation, ledger::Ledger};
+use voronka_domain::{access::Visibility, automation, custom_field::Entity, ledger::Ledger};
 
 use super::{Around, Locked, Recordable, found, record};
 use crate::{Answer, Caller, Error, Result, Statement, Store, Tenant, Unit, unit::raw, workspaces};
@@ -110,6 +110,36 @@ pub(crate) fn ring_for_clients(unit: &mut Unit<'_>, clients: Vec<Uuid>) -> Resul
         .bind(clients)
         .sql(") AND deals.workspace_id = ")
         .bind(unit.tenant.workspace_id)
+        .execute(unit.tenant.conn)?;
+    Ok(())
+}
+
+/// The same for those whose process looks at the activities with their client.
+pub(crate) fn ring_for_activity(unit: &mut Unit<'_>, client_id: Option<Uuid>) -> Result<()> {
+    let Some(client_id) = client_id else { return Ok(()) };
+    let led: Vec<(Uuid, Uuid)> = unit
+        .tenant
+        .rows(raw::<(SqlUuid, SqlUuid)>("deals.id, deals.version_id"), "deals")
+        .sql(" AND deals.status = 'open' AND deals.client_id = ")
+        .bind(client_id)
+        .sql(" ORDER BY deals.id")
+        .load(unit.tenant.conn)?;
+    let mut looking = Vec::new();
+    for (id, version_id) in led {
+        if unit.process(version_id)?.looks_at_activities(Entity::Client) {
+            looking.push(id);
+        }
+    }
+    if looking.is_empty() {
+        return Ok(());
+    }
+    Statement::command("UPDATE deals SET alarm_at = ")
+        .bind(unit.now)
+        .sql(" WHERE workspace_id = ")
+        .bind(unit.tenant.workspace_id)
+        .sql(" AND id = ANY(")
+        .bind(looking)
+        .sql(")")
         .execute(unit.tenant.conn)?;
     Ok(())
 }

@@ -5,6 +5,7 @@ use uuid::Uuid;
 use voronka_domain::{
     Fault,
     client::ClientFacts,
+    custom_field::Entity,
     exchange::Rates,
     fault::Faults,
     ledger::Ledger,
@@ -81,11 +82,12 @@ pub fn migrate(
         let (mut works, mut known) = Default::default();
         if process.looks_at_work() {
             let ids = stored.iter().map(|one| one.deal.id).collect();
-            works = work::load(&mut unit.tenant, ids)?;
+            works = work::load(&mut unit.tenant, ids, process.looks_at_activities(Entity::Deal))?;
         }
         if process.looks_at_client() {
             let ids = stored.iter().filter_map(|one| one.deal.client_id).collect();
-            known = clients::facts(&mut unit.tenant, ids)?;
+            let activities = process.looks_at_activities(Entity::Client);
+            known = clients::facts(&mut unit.tenant, ids, activities)?;
         }
         let mut done = Vec::new();
         for Stored { deal, process: old, .. } in stored {

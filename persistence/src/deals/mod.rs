@@ -38,7 +38,7 @@ use voronka_domain::{
 pub(crate) use answer::{Held, finish, held, react};
 pub use around::Around;
 pub use clock::AT_ONCE;
-pub(crate) use clock::{ring_for_all, ring_for_clients};
+pub(crate) use clock::{ring_for_activity, ring_for_all, ring_for_clients};
 pub(crate) use external::lock_external;
 pub use external::{find_external, lock_external_ids};
 pub(crate) use follow::follow;

@@ -12,12 +12,13 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 use voronka_domain::{
     Currency, Money,
+    custom_field::Entity,
     process::Process,
     staff::{Member, Staff},
     work::{ActivityFact, DocumentFact, PaymentFact, TaskFact, Work},
 };
 
-use crate::{Error, Result, Statement, Tenant, unit::raw, words::from_word};
+use crate::{Error, Result, Statement, Tenant, touches, unit::raw, words::from_word};
 
 type Types = (
     Text,
@@ -60,15 +61,20 @@ const WORK: &str = ") SELECT work.* FROM here CROSS JOIN LATERAL ( \
     AND EXISTS (SELECT FROM demand_lines l WHERE l.workspace_id = m.workspace_id AND l.demand_id = m.id)) \
     AS work ORDER BY 8, 3";
 
-/// What has been done for some deals; nothing, where nothing was.
-pub(crate) fn load(tenant: &mut Tenant<'_>, ids: Vec<Uuid>) -> Result<HashMap<Uuid, Work>> {
+/// What has been done for some deals; nothing, where nothing was. Of all their activities if need be, and not
+/// of their present visits alone.
+pub(crate) fn load(
+    tenant: &mut Tenant<'_>,
+    ids: Vec<Uuid>,
+    with_activities: bool,
+) -> Result<HashMap<Uuid, Work>> {
     let rows: Vec<Row> = Statement::with(
         "WITH here AS MATERIALIZED (SELECT workspace_id, id, visit FROM deals WHERE workspace_id = ",
         raw::<Types>(""),
     )
     .bind(tenant.workspace_id)
     .sql(" AND id = ANY(")
-    .bind(ids)
+    .bind(ids.clone())
     .sql(")")
     .sql(WORK)
     .load(tenant.conn)?;
@@ -77,6 +83,11 @@ pub(crate) fn load(tenant: &mut Tenant<'_>, ids: Vec<Uuid>) -> Result<HashMap<Uu
         let (deal_id, what) = (row.1, row.0.clone());
         let work = all.entry(deal_id).or_default();
         note(work, row).ok_or_else(|| Error::Internal(format!("deal has a bad {what}")))?;
+    }
+    if with_activities {
+        for (deal_id, touches) in touches::load(tenant, Entity::Deal, ids)? {
+            all.entry(deal_id).or_default().touches = touches;
+        }
     }
     Ok(all)
 }

@@ -20,7 +20,7 @@ use voronka_domain::{
     Fault, Refusal,
     access::Actor,
     client::ClientFacts,
-    custom_field::CustomField,
+    custom_field::{CustomField, Entity},
     exchange::Rates,
     import::{Defaults, EventRow, Kind, Outcome, Plan, Rejection, Row},
     ledger::Ledger,
@@ -428,16 +428,18 @@ impl<'r, 'c> Run<'r, 'c> {
         let currencies = stored.iter().map(|stored| stored.deal.amount.currency);
         let currencies = currencies.chain(wanted.currencies.iter().copied());
         self.rates = exchange_rates::history(&mut self.unit.tenant, base, currencies)?;
-        let looks = |process: &Process| process.looks_at_client();
-        if looks(&self.process) || stored.iter().any(|stored| looks(&stored.process)) {
+        let processes = || stored.iter().map(|one| &*one.process).chain([&*self.process]);
+        let activities = |entity| processes().any(|one| one.looks_at_activities(entity));
+        let (of_deals, of_clients) = (activities(Entity::Deal), activities(Entity::Client));
+        if processes().any(Process::looks_at_client) {
             let there = stored.iter().filter_map(|stored| stored.deal.client_id);
             let ids = self.names.clients(wanted).into_iter().chain(there).collect();
-            self.clients = facts(&mut self.unit.tenant, ids)?;
+            self.clients = facts(&mut self.unit.tenant, ids, of_clients)?;
             self.clients.extend(self.names.new_clients(self.unit.now)?);
         }
         if stored.iter().any(|stored| stored.process.looks_at_work()) {
             let ids = stored.iter().map(|stored| stored.deal.id).collect();
-            self.works = work::load(&mut self.unit.tenant, ids)?;
+            self.works = work::load(&mut self.unit.tenant, ids, of_deals)?;
         }
         if self.process.looks_at_staff() {
             self.staff = work::staff(&mut self.unit.tenant, &self.process)?;

@@ -141,9 +141,14 @@ impl std::fmt::Display for Script {
 impl Script {
     /// From the statements of two requests of a kind: what differs between them is made anew for each
     /// transaction, an id or an instant. `known` values are given by pgbench's variables. None if they differ.
-    pub fn new(one: &[Sent], other: &[Sent], head: &str, known: &[(String, &str)]) -> Option<Self> {
+    pub fn new<'v>(
+        one: &'v [Sent],
+        other: &[Sent],
+        head: &str,
+        known: &[(String, &str)],
+    ) -> Option<Self> {
         let mut script = Self { text: format!("\\set i :i + 1\n{head}"), values: Vec::new() };
-        let mut fresh: Vec<&str> = Vec::new();
+        let mut fresh: Vec<&'v str> = Vec::new();
         let sql = |sent: &[Sent]| sent.iter().map(|sent| sent.sql.clone()).collect::<Vec<_>>();
         if sql(one) != sql(other) {
             return None;
@@ -156,16 +161,31 @@ impl Script {
                     continue;
                 };
                 let changes = Some(value) != other.as_ref();
-                let given = known.iter().find(|(known, _)| known == value);
-                parameters.push(if let Some((_, variable)) = given {
-                    (*variable).to_owned()
+                let given = |value: &str| {
+                    let known = known.iter().find(|(known, _)| known == value);
+                    known.map(|(_, variable)| (*variable).to_owned())
+                };
+                let mut made = |value: &'v str| {
+                    given(value).unwrap_or_else(|| {
+                        let number = fresh.iter().position(|id| *id == value);
+                        let number = number.unwrap_or(fresh.len());
+                        if number == fresh.len() {
+                            fresh.push(value);
+                        }
+                        // Ids of the server rise; so do these, for each client.
+                        format!("('7fff000{number}-0000-7000-8000-' || :fresh::text)::uuid")
+                    })
+                };
+                let list = value.strip_prefix('{').and_then(|list| list.strip_suffix('}'));
+                let ids = list.map(|list| list.split(',').collect::<Vec<_>>());
+                parameters.push(if let Some(variable) = given(value) {
+                    variable
+                } else if changes
+                    && let Some(ids) = ids.filter(|ids| ids.iter().all(|id| is_fresh(id)))
+                {
+                    format!("ARRAY[{}]", ids.into_iter().map(made).collect::<Vec<_>>().join(", "))
                 } else if changes && is_fresh(value) {
-                    let number = fresh.iter().position(|id| id == value).unwrap_or(fresh.len());
-                    if number == fresh.len() {
-                        fresh.push(value);
-                    }
-                    // Ids of the server rise; so do these, for each client.
-                    format!("('7fff000{number}-0000-7000-8000-' || :fresh::text)::uuid")
+                    made(value)
                 } else if changes && value.len() < 40 && value.contains(':') {
                     "now()".to_owned()
                 } else {
