@@ -46,6 +46,7 @@ use crate::{
         (name = "Deal types", description = "Sales processes and their versions."),
         (name = "Deals", description = "Deals, their moves and their history."),
         (name = "Tasks", description = "What somebody is to do by when, for a deal or a client."),
+        (name = "Hand-overs", description = "What one person has goes to another one, for good or for a time."),
         (name = "Activities", description = "Calls, emails, meetings, messages and notes."),
         (name = "Documents", description = "Quotes, contracts, invoices, orders and shipments of deals, and payments."),
         (name = "Imports", description = "Deals and event logs from files."),
@@ -176,6 +177,7 @@ fn complete_operation(path: &str, method: &str, operation: &mut Map<String, Valu
     let writes_resource = matches!(method, "patch" | "put" | "delete")
         || path.ends_with("/merge")
         || path.ends_with("/transition")
+        || path.ends_with("/return")
         || path.ends_with("/versions") && method == "post";
     describe(operation, scope.as_deref());
     let mut parameters = operation
@@ -326,6 +328,7 @@ fn own_codes(id: &str) -> &'static [&'static str] {
             "stage_gate_unmet",
             "override_not_allowed",
         ],
+        "returnHandOver" => &["hand_over_returned", "user_inactive"],
         "cancelImport" => &["import_finished"],
         "getClosedFunnel"
         | "getOpenFunnel"

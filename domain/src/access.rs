@@ -11,7 +11,7 @@ use crate::{rule::On, workspace::DealVisibility};
 pub enum Role {
     /// Everything, the workspace's set-up included.
     Admin,
-    /// Works on the deals of the departments they lead, and may override gates with a reason.
+    /// Works on the deals of the departments they lead, hands them over, and may override gates with a reason.
     Head,
     /// Works on their own deals.
     Seller,
@@ -62,6 +62,8 @@ permissions! {
     ImportsWrite = "imports:write",
     ReportsRead = "reports:read",
     EventsRead = "events:read",
+    HandOversRead = "hand_overs:read",
+    HandOversWrite = "hand_overs:write",
 }
 
 impl Role {
@@ -80,7 +82,8 @@ impl Role {
                         | P::ActivitiesWrite
                         | P::DocumentsWrite
                 );
-                reads || works
+                let gives = self == Self::Head && permission == P::HandOversWrite;
+                reads || works || gives
             }
             Self::Analyst => reads || matches!(permission, P::ImportsRead | P::EventsRead),
         }
@@ -134,6 +137,10 @@ pub enum Actor {
     },
     /// The operator of the machine, through the command line.
     Operator,
+    /// A hand-over that came back by itself.
+    HandOver {
+        id: Uuid,
+    },
     /// The process: the gate of the deal's stage was met.
     Process {
         #[serde(flatten)]
@@ -170,6 +177,8 @@ mod tests {
             }
         }
         assert!(Role::Seller.grants(Permission::DealsWrite));
+        assert!(Role::Head.grants(Permission::HandOversWrite));
+        assert!(!Role::Seller.grants(Permission::HandOversWrite));
         assert!(!Role::Seller.grants(Permission::DealTypesWrite));
         assert!(!Role::Head.grants(Permission::EventsRead));
         assert!(!Role::Seller.may_override() && Role::Head.may_override());

@@ -19,6 +19,7 @@ pub mod exchange;
 pub mod fault;
 pub mod funnel;
 pub mod gate;
+pub mod hand_over;
 pub mod import;
 pub mod ledger;
 pub mod migration;

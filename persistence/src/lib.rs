@@ -22,6 +22,7 @@ pub mod documents;
 mod error;
 pub mod events;
 pub mod exchange_rates;
+pub mod hand_overs;
 pub mod idempotency;
 pub mod import_names;
 pub mod import_rows;

@@ -159,6 +159,7 @@ diesel::table! {
         name_key -> Nullable<Text>,
         merged_into -> Nullable<Uuid>,
         custom -> Jsonb,
+        owner_id -> Nullable<Uuid>,
     }
 }
 
@@ -535,6 +536,38 @@ diesel::table! {
         base_amount -> Numeric,
         met_quantity -> Numeric,
         unmet_reason -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    hand_overs (workspace_id, id) {
+        workspace_id -> Uuid,
+        id -> Uuid,
+        from_id -> Uuid,
+        to_id -> Uuid,
+        what -> Array<Text>,
+        reason -> Text,
+        note -> Nullable<Text>,
+        until -> Nullable<Date>,
+        handed_over -> Jsonb,
+        created_by -> Jsonb,
+        returned_at -> Nullable<Timestamptz>,
+        returned_by -> Nullable<Jsonb>,
+        outcome -> Nullable<Jsonb>,
+        alarm_at -> Nullable<Timestamptz>,
+        version -> Int4,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    hand_over_items (workspace_id, hand_over_id, kind, object_id) {
+        workspace_id -> Uuid,
+        hand_over_id -> Uuid,
+        kind -> Text,
+        object_id -> Uuid,
+        outcome -> Nullable<Text>,
     }
 }
 

@@ -91,6 +91,7 @@ pub fn save(unit: &mut Unit<'_>, before: &Workspace, mut row: Workspace) -> Resu
     if row.working_hours != before.working_hours || row.time_zone != before.time_zone {
         row.calendar_version = before.calendar_version.saturating_add(1);
         crate::deals::ring_for_all(&mut unit.tenant, unit.now)?;
+        crate::hand_overs::ring(&mut unit.tenant, unit.now)?;
     }
     diesel::update(workspaces::table.find(row.workspace_id)).set(&row).execute(unit.tenant.conn)?;
     unit.happened("workspace.updated", row.workspace_id, row.version, &row)?;

@@ -125,11 +125,15 @@ async fn sweep(app: web::Data<App>) {
     }
 }
 
-/// Lets the rules of the clock do what is due.
+/// Lets the rules of the clock do what is due, and hand-overs come back.
 async fn clock(store: Store) {
     loop {
         let theirs = store.clone();
-        match web::block(move || theirs.tick(now())).await {
+        let tick = move || {
+            theirs.return_hand_overs(now())?;
+            theirs.tick(now())
+        };
+        match web::block(tick).await {
             Ok(Ok(looked_at)) if looked_at >= deals::AT_ONCE => {}
             Ok(Err(error)) => {
                 tracing::warn!(%error, "the clock could not be looked at");

@@ -36,6 +36,7 @@ needs! {
     WorkspaceRead, WorkspaceWrite, UsersRead, UsersWrite, ApiKeysManage, ClientsRead, ClientsWrite,
     CataloguesRead, CataloguesWrite, DealTypesRead, DealTypesWrite, DealsRead, DealsWrite,
     TasksRead, TasksWrite, ActivitiesRead, ActivitiesWrite, DocumentsRead, DocumentsWrite, ImportsRead, ImportsWrite, ReportsRead, EventsRead,
+    HandOversRead, HandOversWrite,
 }
 
 pub struct Call<P> {

@@ -30,7 +30,7 @@ pub struct EventBody {
     pub sequence: i32,
     pub occurred_at: DateTime<Utc>,
     pub recorded_at: DateTime<Utc>,
-    /// Who did it: `kind` is `user`, `api_key`, `import` or `operator`, with ids.
+    /// Who did it: `kind` is `user`, `api_key`, `import`, `operator`, `process`, `rule` or `hand_over`, with ids.
     #[schema(value_type = Object, example = json!({"kind": "user", "id": "0199c2f0-7a35-7d0e-9d5a-3f0a5f1c2b11"}))]
     pub actor: serde_json::Value,
     /// What changed, with previous and current values.

@@ -15,6 +15,7 @@ pub mod documents;
 pub mod events;
 pub mod exchange_rates;
 pub mod export;
+pub mod hand_overs;
 pub mod health;
 pub mod import_preview;
 pub mod imports;
@@ -133,6 +134,10 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
         .service(tasks::read)
         .service(tasks::update)
         .service(tasks::transition)
+        .service(hand_overs::list)
+        .service(hand_overs::create)
+        .service(hand_overs::read)
+        .service(hand_overs::give_back)
         .service(activities::list)
         .service(activities::create)
         .service(activities::read)

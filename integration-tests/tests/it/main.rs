@@ -24,6 +24,7 @@ mod feed;
 mod funnel_deck;
 mod funnel_forms;
 mod funnels;
+mod hand_overs;
 mod import_clients;
 mod import_custom;
 mod import_files;

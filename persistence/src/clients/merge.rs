@@ -39,6 +39,7 @@ pub fn merge(
     let profile = merged(profile(&this)?, profile(&duplicate)?, keep);
     let mut row = with(this.clone(), profile);
     row.custom = custom::union(&this, &duplicate)?;
+    row.owner_id = this.owner_id.or(duplicate.owner_id);
     row.version = this.version.saturating_add(1);
     row.updated_at = unit.now;
     diesel::update(

@@ -25,9 +25,10 @@ use crate::{
     Error, Result, Statement, Store, Tenant, Unit,
     catalogues::check_version,
     list::{Field, Kind, Page, Query, Spec},
-    noun::{noun, save_all},
+    noun::{ROWS_A_STATEMENT, noun, save_all},
     schema::clients,
     unit::raw,
+    users,
 };
 
 #[derive(Debug, Clone, PartialEq, Serialize, Queryable, Selectable, Insertable, AsChangeset)]
@@ -56,6 +57,8 @@ pub struct Client {
     pub name_key: Option<String>,
     /// Values of custom fields, by key.
     pub custom: serde_json::Value,
+    /// Who looks after it.
+    pub owner_id: Option<Uuid>,
 }
 
 impl Client {
@@ -82,6 +85,7 @@ impl Client {
             created_at: now,
             updated_at: now,
             custom: serde_json::json!({}),
+            owner_id: None,
         }
     }
 
@@ -115,6 +119,7 @@ save_all!(
         updated_at,
         name_key,
         custom,
+        owner_id,
     ],
     custom::index
 );
@@ -127,6 +132,7 @@ pub const LIST: Spec = Spec {
         Field::new("type", "clients.client_type", Kind::Choice(&["new", "current"])),
         Field::new("class", "clients.class", Kind::Text).nullable(),
         Field::new("region", "clients.region", Kind::Text).nullable(),
+        Field::new("owner_id", "clients.owner_id", Kind::Uuid).nullable(),
         Field::new("tag", "clients.tags", Kind::Tag),
         Field::new("phone", "clients.phones", Kind::Phone),
         Field::new("email", "lower_all(clients.emails)", Kind::Email),
@@ -260,6 +266,39 @@ pub(crate) fn all_meant(unit: &mut Unit<'_>, ids: Vec<Uuid>) -> Result<BTreeMap<
         .sql(") ORDER BY id FOR KEY SHARE")
         .load(unit.tenant.conn)?;
     Ok(rows.into_iter().filter_map(|(id, survivor)| Some((id, survivor?))).collect())
+}
+
+/// Whoever is to look after a client has to be a user in use.
+pub fn check_owner(unit: &mut Unit<'_>, owner_id: Option<Uuid>) -> Result<()> {
+    let Some(id) = owner_id else { return Ok(()) };
+    match users::get(&mut unit.tenant, id) {
+        Ok(user) if user.active => Ok(()),
+        Ok(_) | Err(Error::NotFound(_)) => Err(Error::unknown_reference("/owner_id", "user")),
+        Err(error) => Err(error),
+    }
+}
+
+/// Gives clients that the unit holds to somebody else to look after.
+pub(crate) fn reassign(unit: &mut Unit<'_>, ids: &[Uuid], to_id: Uuid) -> Result<()> {
+    for ids in ids.chunks(ROWS_A_STATEMENT) {
+        let given: Vec<Client> = diesel::update(
+            clients::table
+                .filter(clients::workspace_id.eq(unit.tenant.workspace_id))
+                .filter(clients::id.eq_any(ids)),
+        )
+        .set((
+            clients::owner_id.eq(to_id),
+            clients::version.eq(clients::version + 1),
+            clients::updated_at.eq(unit.now),
+        ))
+        .returning(Client::as_returning())
+        .get_results(unit.tenant.conn)?;
+        for client in &given {
+            unit.happened("client.updated", client.id, client.version, client)?;
+        }
+        unit.flush()?;
+    }
+    Ok(())
 }
 
 /// The clients that some mean, themselves or others that they have become part of, without those out of use.

@@ -3,6 +3,7 @@
 mod command;
 mod list;
 mod planned;
+mod reassign;
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -13,6 +14,7 @@ use voronka_domain::access::Actor;
 pub use command::{Done, NewTask, TaskPatch, change, create, transition};
 pub use list::{Counters, LIST, List, bars, counters, list, read};
 pub(crate) use planned::carry_out;
+pub(crate) use reassign::reassign;
 
 use crate::{noun::noun, schema::tasks};
 
@@ -54,6 +56,10 @@ pub fn person(actor: Actor) -> Option<Uuid> {
     match actor {
         Actor::User { id } => Some(id),
         Actor::Import { user_id, .. } => user_id,
-        Actor::ApiKey { .. } | Actor::Operator | Actor::Process { .. } | Actor::Rule { .. } => None,
+        Actor::ApiKey { .. }
+        | Actor::Operator
+        | Actor::HandOver { .. }
+        | Actor::Process { .. }
+        | Actor::Rule { .. } => None,
     }
 }

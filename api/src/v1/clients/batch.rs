@@ -10,7 +10,7 @@ use voronka_domain::fault::Faults;
 use voronka_persistence::{Error, Unit, clients, clients::Client};
 
 use super::{
-    NewClient,
+    NewClient, applied,
     body::{ClientBody, ClientPatch},
     changed, created,
 };
@@ -70,7 +70,7 @@ fn put_one(
         external_id: Some(id),
         ..Client::new(String::new(), unit.now)
     };
-    let row = patch.apply(new, unit.caller.settings.country)?;
+    let row = applied(unit, new, patch)?;
     clients::insert(unit, &row)?;
     let (location, version) = (format!("/v1/clients/{}", row.id), row.version);
     Ok(Reply::created(location, ClientBody::from(row), version))

@@ -49,6 +49,8 @@ pub struct ClientBody {
     #[schema(example = "NL123456789B01")]
     pub tax_id: Option<String>,
     pub external_id: Option<ExternalIdBody>,
+    /// The user who looks after it; null where nobody does.
+    pub owner_id: Option<Uuid>,
     /// Values of custom fields, by key.
     #[schema(value_type = Object)]
     pub custom: Json,
@@ -76,6 +78,7 @@ impl From<Client> for ClientBody {
             emails: row.emails,
             tax_id: row.tax_id,
             external_id: external_id.map(|(source, id)| ExternalIdBody { source, id }),
+            owner_id: row.owner_id,
             custom: row.custom,
             archived: row.archived,
             merged_into: row.merged_into,
@@ -118,6 +121,8 @@ pub struct NewClient {
     pub tax_id: Option<String>,
     /// Unique in the workspace.
     pub external_id: Option<ExternalIdBody>,
+    /// The user who looks after it: nobody by default.
+    pub owner_id: Option<Uuid>,
     /// Values of custom fields, by key.
     #[serde(default)]
     #[schema(value_type = Object)]
@@ -139,6 +144,7 @@ impl NewClient {
             emails: Some(self.emails),
             tax_id: self.tax_id.map_or(Patch::Absent, Patch::Set),
             external_id: self.external_id.map_or(Patch::Absent, Patch::Set),
+            owner_id: self.owner_id.map_or(Patch::Absent, Patch::Set),
             custom: self.custom,
             archived: None,
         };
@@ -188,6 +194,10 @@ pub struct ClientPatch {
     #[serde(default)]
     #[schema(value_type = Option<ExternalIdBody>)]
     pub external_id: Patch<ExternalIdBody>,
+    /// The user who looks after it.
+    #[serde(default)]
+    #[schema(value_type = Option<Uuid>)]
+    pub owner_id: Patch<Uuid>,
     /// Values of custom fields, by key: those that are absent stay, null clears.
     #[serde(default)]
     #[schema(value_type = Object)]
@@ -233,6 +243,7 @@ impl ClientPatch {
         self.class.apply(&mut row.class);
         self.region.apply(&mut row.region);
         self.consent.apply(&mut row.consent);
+        self.owner_id.apply(&mut row.owner_id);
         row.archived = self.archived.unwrap_or(row.archived);
         Ok(row)
     }

@@ -10,7 +10,10 @@ use voronka_domain::{
 };
 use voronka_persistence::{
     Error, Tenant,
-    clients::duplicates::{self, Duplicate, Pair},
+    clients::{
+        self,
+        duplicates::{self, Duplicate, Pair},
+    },
     words::to_word,
 };
 
@@ -215,6 +218,7 @@ pub async fn duplicates_of_new(call: Call<ClientsWrite>, body: Body<NewClient>) 
     call.no_parameters()?;
     let new = body.value;
     call.write(body.digest, move |unit, _| {
+        clients::check_owner(unit, new.owner_id)?;
         let row = new.into_row(unit.caller.settings.country, unit.now)?;
         let found = duplicates::of_new(&mut unit.tenant, &row, CANDIDATE)?;
         Ok(Reply::ok(DuplicatesBody::from(found)))

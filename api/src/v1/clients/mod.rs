@@ -83,6 +83,7 @@ pub async fn create(call: Call<ClientsWrite>, body: Body<NewClient>) -> Responde
 }
 
 fn created(unit: &mut Unit<'_>, mut new: NewClient) -> Result<Reply<ClientBody>, Error> {
+    clients::check_owner(unit, new.owner_id)?;
     let custom = std::mem::take(&mut new.custom);
     let mut row = new.into_row(unit.caller.settings.country, unit.now)?;
     row.custom = clients::change_custom(unit, &row.custom, custom)?;
@@ -137,12 +138,19 @@ pub async fn update(call: Call<ClientsWrite>, id: Id, body: Body<ClientPatch>) -
 fn changed(
     unit: &mut Unit<'_>,
     before: Client,
-    mut patch: ClientPatch,
+    patch: ClientPatch,
 ) -> Result<Reply<ClientBody>, Error> {
-    let custom = std::mem::take(&mut patch.custom);
-    let mut row = patch.apply(before.clone(), unit.caller.settings.country)?;
-    row.custom = clients::change_custom(unit, &row.custom, custom)?;
+    let row = applied(unit, before.clone(), patch)?;
     let row = clients::save(unit, &before, row)?;
     let version = row.version;
     Ok(Reply::versioned(ClientBody::from(row), version))
+}
+
+/// The row after a change, with what the database knows of its fields.
+fn applied(unit: &mut Unit<'_>, before: Client, mut patch: ClientPatch) -> Result<Client, Error> {
+    clients::check_owner(unit, patch.owner_id.as_set().copied())?;
+    let custom = std::mem::take(&mut patch.custom);
+    let mut row = patch.apply(before, unit.caller.settings.country)?;
+    row.custom = clients::change_custom(unit, &row.custom, custom)?;
+    Ok(row)
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use voronka_api::openapi;
 use voronka_integration_tests::{Api, Reply, TestServer};
 
-use super::world::{World, a_payment, an_activity, operations};
+use super::world::{World, a_hand_over, a_payment, an_activity, operations};
 
 /// Sends the body to the operation that has the field.
 type Send = fn(World, Value) -> std::pin::Pin<Box<dyn Future<Output = Reply>>>;
@@ -83,6 +83,16 @@ fn losing(reason: &Value) -> Value {
     json!([{ "key": "lose", "on": "deal.updated", "then": [{ "do": "lose", "loss_reason_id": reason }] }])
 }
 
+async fn hand_over(from: &str, to: &str, own: &World) -> Reply {
+    own.admin.post("/v1/hand-overs", a_hand_over(from, to, true)).await
+}
+
+async fn put_client(own: &World, owner: Value) -> Reply {
+    let path = format!("/v1/clients/by-external-id/shop/{}", uuid::Uuid::now_v7());
+    let body = json!({ "name": "New", "owner_id": owner });
+    own.admin.send(reqwest::Method::PUT, &path, &[], Some(body.to_string().into_bytes())).await
+}
+
 async fn new_user(api: &Api, department: Value) -> Reply {
     let body = json!({ "name": "New", "role": "seller", "department_id": department });
     api.post("/v1/users", body).await
@@ -108,6 +118,28 @@ const REFERENCES: &[Reference] = &[
     reference!("updateDepartment", "/head_id", user, |own, id| {
         let path = format!("/v1/departments/{}", department(&own).await);
         own.admin.patch(&path, json!({ "head_id": id })).await
+    }),
+    reference!("createHandOver", "/from_id", user, |own, id| {
+        hand_over(id.as_str().unwrap(), &own.admin.user_id.to_string(), &own).await
+    }),
+    reference!("createHandOver", "/to_id", user, |own, id| {
+        hand_over(&own.admin.user_id.to_string(), id.as_str().unwrap(), &own).await
+    }),
+    reference!("createClient", "/owner_id", user, |own, id| {
+        own.admin.post("/v1/clients", json!({ "name": "New", "owner_id": id })).await
+    }),
+    reference!("updateClient", "/owner_id", user, |own, id| {
+        let path = format!("/v1/clients/{}", own.client);
+        own.admin.patch(&path, json!({ "owner_id": id })).await
+    }),
+    reference!("upsertClient", "/owner_id", user, |own, id| put_client(&own, id).await),
+    reference!("batchClients", "/items/0/owner_id", user, |own, id| {
+        let item = json!({ "op": "create", "name": "New", "owner_id": id });
+        own.admin.post("/v1/clients/batch", json!({ "items": [item], "atomic": true })).await
+    }),
+    reference!("checkClientDuplicates", "/owner_id", user, |own, id| {
+        let body = json!({ "name": "New", "owner_id": id });
+        own.admin.post("/v1/clients/duplicates/check", body).await
     }),
     reference!("createContact", "/client_id", client, |own, id| {
         own.admin.post("/v1/contacts", json!({ "name": "New", "client_id": id })).await

@@ -5,7 +5,7 @@ use voronka_integration_tests::{Api, TestServer};
 
 use super::world::{World, call, carried_out, cases};
 
-const HEAD_AND_SELLER: &[&str] = &[
+const SELLER: &[&str] = &[
     "workspace:read",
     "users:read",
     "clients:read",
@@ -21,6 +21,7 @@ const HEAD_AND_SELLER: &[&str] = &[
     "documents:read",
     "documents:write",
     "reports:read",
+    "hand_overs:read",
 ];
 const ANALYST: &[&str] = &[
     "workspace:read",
@@ -35,6 +36,7 @@ const ANALYST: &[&str] = &[
     "reports:read",
     "imports:read",
     "events:read",
+    "hand_overs:read",
 ];
 
 #[tokio::test]
@@ -43,9 +45,8 @@ async fn a_role_does_what_is_its_own_and_nothing_else() {
     let admin = &server.admin;
     let world = World::furnish(&server, admin).await;
     admin.patch("/v1/workspace", json!({ "deal_visibility": "everyone" })).await.expect(200);
-    for (role, granted) in
-        [("analyst", ANALYST), ("seller", HEAD_AND_SELLER), ("head", HEAD_AND_SELLER)]
-    {
+    let head = [SELLER, &["hand_overs:write"]].concat();
+    for (role, granted) in [("analyst", ANALYST), ("seller", SELLER), ("head", &*head)] {
         let api = admin.colleague(role, None).await;
         for case in &cases() {
             let (id, may) = (&case.0.id, granted.contains(&case.0.scope()));

@@ -121,6 +121,7 @@ pub struct World {
     pub segment: String,
     pub client_segment: String,
     pub task: String,
+    pub hand_over: String,
 }
 
 impl World {
@@ -167,6 +168,9 @@ impl World {
         let client_segment = new("/v1/segments", a_segment("client")).await;
         let task = json!({ "title": name, "deal_id": deal, "responsible_id": user });
         let task = new("/v1/tasks", task).await;
+        // The user looks after no client, so nothing changes hands.
+        let hand_over = a_hand_over(&user, &admin.user_id.to_string(), false);
+        let hand_over = new("/v1/hand-overs", hand_over).await;
         let world = Self {
             admin: admin.clone(),
             user,
@@ -190,6 +194,7 @@ impl World {
             segment,
             client_segment,
             task,
+            hand_over,
         };
         let import = world.send_import(admin).await.expect(202).id();
         let done = server.finished(admin, &import).await;
@@ -228,6 +233,7 @@ impl World {
             &self.segment,
             &self.client_segment,
             &self.task,
+            &self.hand_over,
         ];
         let own = [self.admin.workspace_id.to_string(), self.admin.user_id.to_string()];
         things.into_iter().cloned().chain(own).collect()
@@ -321,6 +327,11 @@ pub fn a_payment(field: &str, id: &str) -> Value {
 
 pub fn an_activity(field: &str, id: &str) -> Value {
     json!({ "kind": "call", "title": "Call", field: id })
+}
+
+pub fn a_hand_over(from: &str, to: &str, dry_run: bool) -> Value {
+    json!({ "from_id": from, "to_id": to, "what": ["clients"], "reason": "holiday",
+        "dry_run": dry_run })
 }
 
 fn a_segment(entity: &str) -> Value {
@@ -454,6 +465,10 @@ const CASES: &[Case] = &[
     read("getTask", |a| &a.task),
     change("updateTask", |a| &a.task, |_| json!({ "title": Uuid::now_v7().to_string() })),
     change("transitionTask", |a| &a.task, |_| json!({ "to": "deferred" })),
+    list("listHandOvers"),
+    new("createHandOver", |own| a_hand_over(&own.user, &own.admin.user_id.to_string(), true)),
+    read("getHandOver", |a| &a.hand_over),
+    change("returnHandOver", |a| &a.hand_over, |_| json!({ "dry_run": true })),
     list("listImports"),
     case("createImport", Whose::New, Send::Import),
     case("previewImport", Whose::Own, Send::Preview),

@@ -1,4 +1,4 @@
-//! Malformed documents, payments and activities.
+//! Malformed documents, payments, activities and hand-overs.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -39,6 +39,15 @@ pub fn all(world: &World) -> Vec<Bad> {
         Bad::send(Method::PUT, path, json!({ "lines": [line] }), at)
     };
     let draft = format!("/v1/deal-types/{}/draft", world.deal_type);
+    let hand_over = |field: &str, value: Value| {
+        let mut body = json!({ "from_id": world.user, "to_id": world.api.user_id,
+            "reason": "holiday" });
+        body[field] = value;
+        body
+    };
+    let give =
+        |field: &str, value: Value, at| Bad::post("/v1/hand-overs", hand_over(field, value), at);
+    let back = format!("/v1/hand-overs/{}/return", world.hand_over);
     vec![
         Bad::send(Method::PUT, &draft, json!({ "stages": 7 }), "/stages"),
         Bad::send(Method::PUT, &draft, json!({ "stages": [], "colour": "red" }), "/colour"),
@@ -54,6 +63,29 @@ pub fn all(world: &World) -> Vec<Bad> {
         demand("colour", json!("red"), "/lines/0/colour"),
         Bad::get("/v1/reports/primary-demand?group_by=stage", "/group_by"),
         Bad::get("/v1/reports/primary-demand/deals?figure=won", "/figure"),
+        give("from_id", json!(NOBODY), "/from_id"),
+        give("from_id", json!("Anna"), "/from_id"),
+        give("from_id", json!(world.api.user_id), "/to_id"),
+        give("to_id", json!(NOBODY), "/to_id"),
+        give("to_id", json!(world.deal), "/to_id"),
+        give("to_id", json!(null), "/to_id"),
+        give("what", json!([]), "/what"),
+        give("what", json!(["deals", "deals"]), "/what"),
+        give("what", json!(["documents"]), "/what/0"),
+        give("what", json!(null), "/what"),
+        give("reason", json!("boredom"), "/reason"),
+        give("reason", json!(null), "/reason"),
+        give("note", json!("n".repeat(4_001)), "/note"),
+        give("until", json!("2020-01-01"), "/until"),
+        give("until", json!("9999-12-31"), "/until"),
+        give("until", json!("2027-02-29"), "/until"),
+        give("dry_run", json!("yes"), "/dry_run"),
+        Bad::post("/v1/hand-overs", json!({ "to_id": world.user, "reason": "other" }), "/from_id"),
+        Bad::post(&back, json!({ "dry_run": 1 }), "/dry_run"),
+        Bad::post(&back, json!({ "dry_run": null }), "/dry_run"),
+        Bad::post(&back, json!({ "dry_run": true }), "/if-match")
+            .header("if-match", "\"99\"")
+            .gives(412, "version_mismatch"),
         call("kind", json!("dance"), "/kind"),
         call("title", json!("  "), "/title"),
         call("direction", json!("up"), "/direction"),

@@ -30,6 +30,7 @@ pub struct World {
     pub product: String,
     pub segment: String,
     pub task: String,
+    pub hand_over: String,
 }
 
 #[derive(QueryableByName)]
@@ -78,6 +79,8 @@ impl World {
         let segment = json!({ "name": "Some", "entity": "deal", "condition": condition });
         let segment = make("/v1/segments", segment).await;
         let task = make("/v1/tasks", json!({ "title": "Call", "deal_id": deal })).await;
+        let hand_over = json!({ "from_id": user, "to_id": api.user_id, "reason": "holiday" });
+        let hand_over = make("/v1/hand-overs", hand_over).await;
         let spec = json!({ "kind": "deals", "deal_type_id": deal_type,
             "mapping": { "external_id": { "column": "id" } } });
         let import = api.import("id\n1\n", spec).await.expect(202).id();
@@ -105,6 +108,7 @@ impl World {
             product,
             segment,
             task,
+            hand_over,
         }
     }
 
@@ -130,6 +134,7 @@ impl World {
             "products" => &self.product,
             "segments" => &self.segment,
             "tasks" => &self.task,
+            "hand-overs" => &self.hand_over,
             "workspace" => "2026-12-25",
             other => panic!("nothing of {other}"),
         }

@@ -44,6 +44,22 @@ async fn an_upsert_creates_then_changes_then_changes_nothing() {
 }
 
 #[tokio::test]
+async fn an_upsert_that_creates_takes_custom_fields_too() {
+    let server = TestServer::start().await;
+    let api = &server.admin;
+    let field = json!({ "entity": "client", "key": "seats", "name": "Seats", "type": "number" });
+    api.post("/v1/custom-fields", field).await.expect(201);
+    let body = json!({ "name": "Isdom", "custom": { "seats": "12" } });
+    let made = put(api, "erp/1", &[], body).await.expect(201).json;
+    assert_eq!(made["custom"], json!({ "seats": "12" }));
+    let found = api.get("/v1/clients?custom.seats=12").await.expect(200).json;
+    assert_eq!(found["items"][0]["id"], made["id"]);
+    let bad = json!({ "name": "B", "custom": { "seats": "many" } });
+    let bad = put(api, "erp/2", &[], bad).await.problem(422, "validation_failed");
+    assert_eq!(bad.faults()[0].0, "/custom/seats");
+}
+
+#[tokio::test]
 async fn any_text_is_an_id_in_a_path() {
     let server = TestServer::start().await;
     let api = &server.admin;
