@@ -20,7 +20,10 @@ use voronka_persistence::{
     workspaces,
 };
 
-use super::generator::{self, Company, LOST_PREFIX, WON};
+use super::{
+    generator::{self, Company, LOST_PREFIX, WON},
+    led,
+};
 use crate::{
     Failure,
     auth::password,
@@ -94,10 +97,12 @@ pub fn load(store: &Store, data_dir: &Path) -> Result<Loaded, Failure> {
     };
     // The worker of a server that runs on this database may be faster; then it has done it.
     while import_worker::run_one(store, &|| false)? {}
+    let led = led::play(store, workspace_id)?;
     let deal_type_id = deal_type(store, workspace_id)?;
     let summary = generator::summary(&company);
     let counts = format!(
-        "{} employees in {} departments, {} deals ({} won, {} lost, {} open), {} {} won",
+        "{} employees in {} departments, {} deals ({} won, {} lost, {} open), {} {} won, and {led} deals that \
+         a process leads",
         company.users.len(),
         company.departments.len(),
         summary.deals,

@@ -1,9 +1,11 @@
-//! The demo company: made by a seeded generator, written as CSV files, loaded through the real import.
+//! The demo company: made by a seeded generator, written as CSV files, loaded through the real import; and
+//! deals that a process led through a quarter.
 
 mod calendar;
 mod clients;
 mod deals;
 pub mod generator;
+mod led;
 mod load;
 mod names;
 mod outline;

@@ -69,6 +69,32 @@ async fn the_demo_company_is_what_its_generator_made() {
     );
     assert_eq!(skips, summary.skips);
 
+    // A quarter of deals that a process led: far or not, but never past a gate.
+    let led = types.as_array().unwrap().iter().find(|row| row["mode"] == "automatic").unwrap();
+    let led = led["id"].as_str().unwrap();
+    let path = format!(
+        "/v1/reports/funnel/closed?deal_type_id={led}&basis=created&from=2026-08-01&to=2026-10-31"
+    );
+    let totals = api.get(&path).await.expect(200).json["totals"].clone();
+    assert_eq!(totals["deals"], 60);
+    for outcome in ["open", "won", "lost"] {
+        assert!(totals[outcome].as_i64().unwrap() >= 5, "{totals}");
+    }
+    let wrong: Value = sql::json(
+        &mut server.connection(),
+        &format!(
+            "SELECT json_build_object('overrides', sum(overrides), 'unexplained', (SELECT count(*) \
+             FROM stage_visits v WHERE v.deal_type_id = '{led}' AND v.visit > 1 AND v.sequence = v.visit \
+             AND v.cause ->> 'kind' <> 'process'))::text FROM deals WHERE deal_type_id = '{led}'"
+        ),
+    );
+    assert_eq!(wrong, json!({ "overrides": 0, "unexplained": 0 }));
+    let demand =
+        api.get("/v1/reports/primary-demand?group_by=reason&from=2026-08-01&to=2026-10-31");
+    let demand = demand.await.expect(200).json;
+    assert_eq!(demand["totals"]["deals"], 60);
+    assert!(demand["groups"].as_array().unwrap().len() > 1, "{demand}");
+
     // A second start finds it there and changes nothing.
     let loaded = sql::fingerprint(&mut server.connection());
     let second = load().await;

@@ -32,6 +32,14 @@ pub struct DealTypePresets {
     pub items: Vec<DealTypePreset>,
 }
 
+/// The deal type that a preset makes.
+pub fn preset(language: &str, key: &str) -> Option<NewDealType> {
+    let text = if language == "ru" { RUSSIAN } else { ENGLISH };
+    let all: Vec<DealTypePreset> = serde_json::from_str(text).ok()?;
+    let found = all.into_iter().find(|preset| preset.key == key)?;
+    serde_json::from_value(found.deal_type).ok()
+}
+
 /// List processes to begin with
 ///
 /// Each is the body of a new deal type, to be sent as it is or changed before.
