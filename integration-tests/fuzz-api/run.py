@@ -76,6 +76,7 @@ def furnish(api):
     loss = make("loss-reasons", name="Price")
     make("custom-fields", entity="deal", key="delivery", name="Delivery", type="date")
     make("exchange-rates", currency="USD", day="2020-01-01", rate="0.9")
+    make("products", name="Rack server")
     make("segments", name="Open", entity="deal",
          condition={"field": "deal.status", "op": "eq", "value": "open"})
     deal_type = make("deal-types", name="Sale", mode="manual",
@@ -83,6 +84,11 @@ def furnish(api):
     for title in ("Open", "Won", "Lost"):
         deal = api.post("/v1/deals", title=title, deal_type_id=deal_type, client_id=client)["id"]
         things.setdefault("deals", []).append(deal)
+    deal = things["deals"][0]
+    make("tasks", title="Call", deal_id=deal)
+    make("activities", kind="call", title="Call", deal_id=deal)
+    invoice = make("documents", deal_id=deal, kind="invoice", number="1")
+    make("payments", invoice_id=invoice, amount={"amount": "1", "currency": "EUR"})
     spec = {"kind": "deals", "deal_type_id": deal_type, "mapping": {"external_id": {"column": "id"}}}
     parts = {"spec": json.dumps(spec), "file": "id\n1\n"}
     form = "".join(f'--b\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{text}\r\n'
@@ -97,7 +103,8 @@ def furnish(api):
 FIELDS = {
     "deal_type_id": "deal-types", "client_id": "clients", "owner_id": "users", "department_id": "departments",
     "source_id": "sources", "loss_reason_id": "loss-reasons", "competitor_id": "competitors",
-    "head_id": "users", "parent_id": "departments", "segment_id": "segments",
+    "head_id": "users", "parent_id": "departments", "segment_id": "segments", "deal_id": "deals",
+    "invoice_id": "documents", "product_id": "products", "responsible_id": "users", "user_id": "users",
 }
 
 
