@@ -143,6 +143,7 @@ const found = ok(
     },
   }),
 );
+if (typeof found === "string") throw new Error("A search is JSON unless somebody asks for a sheet.");
 equal(found.items.map((item) => [item.id, item.custom[field.key]]), [[planned.id, "2027-03-01"]], "the search");
 
 const funnel = ok(

@@ -75,14 +75,19 @@ async fn the_day_begins_where_the_workspace_is() {
     let deal_type = admin.deal_type(&["one"]).await;
     let deal = anna.deal(&deal_type, "10").await;
     let day = day_after_tomorrow(&server);
-    hand_over(admin, &anna, &ben, json!({ "until": day })).await.expect(201);
-    let zone = json!({ "time_zone": "America/New_York" });
-    admin.patch("/v1/workspace", zone).await.expect(200);
-    strike(&server, &instant(&server, &day, "Europe/Amsterdam", 0));
-    strike(&server, &instant(&server, &day, "America/New_York", -1));
-    assert_eq!(owner(admin, &deal).await, json!(ben.user_id));
-    strike(&server, &instant(&server, &day, "America/New_York", 0));
-    assert_eq!(owner(admin, &deal).await, json!(anna.user_id));
+    let live_in = async |zone: &str| {
+        admin.patch("/v1/workspace", json!({ "time_zone": zone })).await.expect(200);
+    };
+    // Later than in Amsterdam, and earlier.
+    for zone in ["America/New_York", "Asia/Tokyo"] {
+        live_in("Europe/Amsterdam").await;
+        hand_over(admin, &anna, &ben, json!({ "until": day })).await.expect(201);
+        live_in(zone).await;
+        strike(&server, &instant(&server, &day, zone, -1));
+        assert_eq!(owner(admin, &deal).await, json!(ben.user_id), "{zone}");
+        strike(&server, &instant(&server, &day, zone, 0));
+        assert_eq!(owner(admin, &deal).await, json!(anna.user_id), "{zone}");
+    }
 }
 
 #[tokio::test]
