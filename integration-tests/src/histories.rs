@@ -175,7 +175,7 @@ impl Folded {
                 self.title = text(&change["current"]["title"]).expect("a title");
             }
             "deal.amount_changed" => assert_ne!(change["previous"], change["current"]),
-            "deal.held" | "deal.resumed" => {}
+            "deal.held" | "deal.resumed" | "deal.rule_fired" | "deal.rule_refused" => {}
             other => panic!("{other} is not known"),
         }
         self

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use voronka_api::demo::{self, generator};
-use voronka_integration_tests::{Api, TestServer, postgres, sql};
+use voronka_integration_tests::{Api, TestServer, histories, postgres, sql};
 use voronka_persistence::Store;
 
 #[tokio::test]
@@ -94,6 +94,8 @@ async fn the_demo_company_is_what_its_generator_made() {
     let demand = demand.await.expect(200).json;
     assert_eq!(demand["totals"]["deals"], 60);
     assert!(demand["groups"].as_array().unwrap().len() > 1, "{demand}");
+
+    histories::check(&mut server.connection());
 
     // A second start finds it there and changes nothing.
     let loaded = sql::fingerprint(&mut server.connection());

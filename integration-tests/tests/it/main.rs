@@ -36,6 +36,7 @@ mod node;
 mod one_gate;
 mod openapi;
 mod process_drafts;
+mod random_processes;
 mod real_data;
 mod report_figures;
 mod report_segments;

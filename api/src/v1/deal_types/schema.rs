@@ -205,6 +205,7 @@ pub enum RuleAction {
 #[allow(dead_code)]
 pub struct ProcessRule {
     /// Made at publishing.
+    #[schema(nullable = false)]
     id: Option<Uuid>,
     /// Unique in the version.
     #[schema(pattern = "^[a-z0-9_]{1,64}$", example = "hot_leads")]
