@@ -7,6 +7,7 @@ pub mod demo;
 pub mod embedded;
 pub mod founding;
 pub mod funnel_svg;
+pub mod gantt_svg;
 pub mod http;
 pub mod import_file;
 pub mod import_worker;

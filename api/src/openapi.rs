@@ -8,7 +8,7 @@ use actix_web::App as Actix;
 use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
 use utoipa_actix_web::AppExt;
-use voronka_persistence::reports::behind;
+use voronka_persistence::{reports::behind, tasks};
 
 use crate::{
     http::{Problem, ProblemBody, problem::CODES},
@@ -195,6 +195,10 @@ fn complete_operation(path: &str, method: &str, operation: &mut Map<String, Valu
         // The list behind a figure is paged and sorted, and not filtered further.
         parameters.extend(lists::parameters(&behind::LIST).into_iter().take(3));
     }
+    if id == "getTaskGantt" {
+        // Filtered as the list is, and neither paged nor sorted like it.
+        parameters.extend(lists::parameters(&tasks::LIST).into_iter().skip(3));
+    }
     let searches = id.starts_with("search");
     if method == "post" && !searches {
         parameters.push(idempotency_key(is_login));
@@ -337,7 +341,8 @@ fn own_codes(id: &str) -> &'static [&'static str] {
         | "listClosedFunnelDeals"
         | "listOpenFunnelDeals"
         | "listLossesDeals"
-        | "listStageDurationsDeals" => &["not_acceptable"],
+        | "listStageDurationsDeals"
+        | "getTaskGantt" => &["not_acceptable"],
         _ => &[],
     }
 }

@@ -5,10 +5,10 @@ mod chart;
 mod closed_funnel;
 mod open_funnel;
 mod page;
-mod svg;
+pub(crate) mod svg;
 #[cfg(test)]
-mod tests;
-mod text;
+pub(crate) mod tests;
+pub(crate) mod text;
 
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;

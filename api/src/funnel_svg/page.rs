@@ -1,15 +1,8 @@
 //! Draws whole pages: headings, totals, the legend, the stages' names and their charts.
 
-use std::fmt::Write as _;
-
 use super::chart::{Grid, Paint, Panel, Shape, draw_panel};
-use super::svg::{Anchor, INK, QUIET, Svg, font, n};
-use super::text::{escape, two_lines, width};
-
-const HAIRLINE: &str = "#d9dfe5";
-
-/// The faces the systems of this world set their own windows in; nothing is downloaded.
-const FONTS: &str = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'Noto Sans', Arial, 'DejaVu Sans', sans-serif";
+use super::svg::{Anchor, HAIRLINE, INK, QUIET, Svg, document, font};
+use super::text::{two_lines, width};
 
 const PAGE_WIDTH: f64 = 1200.0;
 const MARGIN: f64 = 40.0;
@@ -213,19 +206,5 @@ pub(super) fn draw(id: &str, title: &str, sections: &[Section], description: &st
         let quiet = font(13.0, false, QUIET, Anchor::Start);
         body.text(MARGIN, y, quiet, "Nothing to show", "");
     }
-    let (width, height) = (n(PAGE_WIDTH), n((y + MARGIN).ceil()));
-    let mut out = String::with_capacity(body.out.len() + description.len() + 1024);
-    // Writing to a String cannot fail.
-    let _ = write!(
-        out,
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" \
-         viewBox=\"0 0 {width} {height}\" role=\"img\" \
-         aria-labelledby=\"{id}-title {id}-desc\" font-family=\"{FONTS}\">\n\
-         <title id=\"{id}-title\">{}</title>\n<desc id=\"{id}-desc\">{}</desc>\n\
-         <rect width=\"{width}\" height=\"{height}\" fill=\"#ffffff\"/>\n{}</svg>\n",
-        escape(title),
-        escape(description),
-        body.out
-    );
-    out
+    document(id, title, description, (PAGE_WIDTH, (y + MARGIN).ceil()), &body)
 }

@@ -5,30 +5,34 @@ use std::fmt::Write as _;
 
 use super::text::{ellipsis, escape};
 
-pub(super) const INK: &str = "#1c2733";
-pub(super) const QUIET: &str = "#5f6b76";
+pub(crate) const INK: &str = "#1c2733";
+pub(crate) const QUIET: &str = "#5f6b76";
+pub(crate) const HAIRLINE: &str = "#d9dfe5";
+
+/// The faces the systems of this world set their own windows in; nothing is downloaded.
+const FONTS: &str = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'Noto Sans', Arial, 'DejaVu Sans', sans-serif";
 
 #[derive(Clone, Copy)]
-pub(super) enum Anchor {
+pub(crate) enum Anchor {
     Start,
     Middle,
     End,
 }
 
 #[derive(Clone, Copy)]
-pub(super) struct Font {
+pub(crate) struct Font {
     pub size: f64,
     pub bold: bool,
     pub ink: &'static str,
     pub anchor: Anchor,
 }
 
-pub(super) const fn font(size: f64, bold: bool, ink: &'static str, anchor: Anchor) -> Font {
+pub(crate) const fn font(size: f64, bold: bool, ink: &'static str, anchor: Anchor) -> Font {
     Font { size, bold, ink, anchor }
 }
 
 /// A coordinate with one decimal; never NaN or infinite, which would break the whole picture.
-pub(super) fn n(value: f64) -> String {
+pub(crate) fn n(value: f64) -> String {
     if !value.is_finite() {
         return "0".to_owned();
     }
@@ -38,7 +42,7 @@ pub(super) fn n(value: f64) -> String {
 }
 
 #[derive(Default)]
-pub(super) struct Svg {
+pub(crate) struct Svg {
     pub out: String,
 }
 
@@ -92,4 +96,29 @@ impl Svg {
             n(height.max(0.0))
         ));
     }
+}
+
+/// A whole picture of a size. `id` keeps apart the ids of two pictures in one web page.
+pub(crate) fn document(
+    id: &str,
+    title: &str,
+    description: &str,
+    (width, height): (f64, f64),
+    body: &Svg,
+) -> String {
+    let (width, height) = (n(width), n(height));
+    let mut out = String::with_capacity(body.out.len() + description.len() + 1024);
+    // Writing to a String cannot fail.
+    let _ = write!(
+        out,
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" \
+         viewBox=\"0 0 {width} {height}\" role=\"img\" \
+         aria-labelledby=\"{id}-title {id}-desc\" font-family=\"{FONTS}\">\n\
+         <title id=\"{id}-title\">{}</title>\n<desc id=\"{id}-desc\">{}</desc>\n\
+         <rect width=\"{width}\" height=\"{height}\" fill=\"#ffffff\"/>\n{}</svg>\n",
+        escape(title),
+        escape(description),
+        body.out
+    );
+    out
 }

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
-mod xml;
+pub(crate) mod xml;
 
 use super::text::{compact, ellipsis, escape, exact, percent, short_count, two_lines, width};
 use super::*;
@@ -75,7 +75,7 @@ fn open_funnel<'a>(stages: Vec<OpenStage<'a>>) -> OpenFunnel<'a> {
 
 /// Reads a picture and checks what holds for every one: well formed, no number that is none, and
 /// everything inside the page, with figures estimated by the same table the layout uses.
-fn checked(svg: &str) -> Vec<Element> {
+pub(crate) fn checked(svg: &str) -> Vec<Element> {
     let elements = match read(svg) {
         Ok(elements) => elements,
         Err(error) => panic!("{error} in {svg}"),

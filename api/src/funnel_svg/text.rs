@@ -5,10 +5,10 @@ use std::fmt::Write as _;
 use rust_decimal::Decimal;
 
 /// A space that neither breaks nor collapses, for "63 %" and "10.0 M".
-pub(super) const NBSP: char = '\u{a0}';
+pub(crate) const NBSP: char = '\u{a0}';
 const MINUS: char = '\u{2212}';
 /// What stands for a figure that does not exist, such as the win rate of nothing.
-pub(super) const NONE: &str = "\u{2013}";
+pub(crate) const NONE: &str = "\u{2013}";
 
 /// Advance widths of ASCII 32..=126 in hundredths of an em: the wider of DejaVu Sans and Arial.
 /// DejaVu is about the widest face a reader will have, so real text is rarely wider than this.
@@ -48,13 +48,13 @@ fn char_width(c: char) -> u32 {
 }
 
 /// A cautious estimate, in pixels, of the room a text needs.
-pub(super) fn width(text: &str, size: f64, bold: bool) -> f64 {
+pub(crate) fn width(text: &str, size: f64, bold: bool) -> f64 {
     let hundredths: u32 = text.chars().map(char_width).fold(0, u32::saturating_add);
     f64::from(hundredths) / 100.0 * size * if bold { 1.12 } else { 1.0 }
 }
 
 /// The text itself, or as much of its beginning as fits in `room` with an ellipsis after it.
-pub(super) fn ellipsis(text: &str, size: f64, bold: bool, room: f64) -> String {
+pub(crate) fn ellipsis(text: &str, size: f64, bold: bool, room: f64) -> String {
     if width(text, size, bold) <= room {
         return text.to_owned();
     }
@@ -73,7 +73,7 @@ pub(super) fn ellipsis(text: &str, size: f64, bold: bool, room: f64) -> String {
 
 /// The text on one line where it fits, else on two, broken between words where that is possible
 /// (it is not in Chinese or Japanese), with an ellipsis when two lines are not enough.
-pub(super) fn two_lines(text: &str, size: f64, bold: bool, room: f64) -> (String, Option<String>) {
+pub(crate) fn two_lines(text: &str, size: f64, bold: bool, room: f64) -> (String, Option<String>) {
     let text = text.trim();
     if width(text, size, bold) <= room {
         return (text.to_owned(), None);
@@ -101,7 +101,7 @@ pub(super) fn two_lines(text: &str, size: f64, bold: bool, room: f64) -> (String
 
 /// Text made safe for XML: line breaks become spaces; characters XML forbids, other control
 /// characters and those that reverse the reading order of what follows are left out.
-pub(super) fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
@@ -133,18 +133,18 @@ fn group(digits: &str) -> String {
 }
 
 /// A whole number in full: "6,711".
-pub(super) fn count(value: u64) -> String {
+pub(crate) fn count(value: u64) -> String {
     group(&value.to_string())
 }
 
 /// "1 deal", "6,711 deals".
-pub(super) fn deals(value: u64) -> String {
+pub(crate) fn deals(value: u64) -> String {
     let noun = if value == 1 { "deal" } else { "deals" };
     format!("{}{NBSP}{noun}", short_count(value))
 }
 
 /// A whole number for a bar: in full while that is short, else as "12.3 M".
-pub(super) fn short_count(value: u64) -> String {
+pub(crate) fn short_count(value: u64) -> String {
     if value < 10_000_000 {
         count(value)
     } else {
@@ -155,7 +155,7 @@ pub(super) fn short_count(value: u64) -> String {
 }
 
 /// Three significant digits with a K, M, B or T: "10.0 M"; small numbers as they are.
-pub(super) fn compact(value: f64) -> String {
+pub(crate) fn compact(value: f64) -> String {
     if !value.is_finite() {
         return NONE.to_owned();
     }
@@ -205,7 +205,7 @@ fn three_digits(value: f64) -> String {
 }
 
 /// An amount in full with its currency: "10,005,534.50 USD".
-pub(super) fn exact(amount: Decimal, currency: &str) -> String {
+pub(crate) fn exact(amount: Decimal, currency: &str) -> String {
     let digits = amount.abs().normalize().to_string();
     let (whole, fraction) = digits.split_once('.').unwrap_or((&digits, ""));
     let mut text = String::new();
@@ -223,7 +223,7 @@ pub(super) fn exact(amount: Decimal, currency: &str) -> String {
 }
 
 /// A share as "63 %". What is not quite nothing or not quite all never rounds to 0 or 100.
-pub(super) fn percent(share: Option<f64>) -> String {
+pub(crate) fn percent(share: Option<f64>) -> String {
     let Some(share) = share.filter(|share| share.is_finite() && *share >= 0.0) else {
         return NONE.to_owned();
     };

@@ -131,6 +131,7 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
         .service(tasks::list)
         .service(tasks::create)
         .service(tasks::counters)
+        .service(tasks::gantt_chart)
         .service(tasks::read)
         .service(tasks::update)
         .service(tasks::transition)

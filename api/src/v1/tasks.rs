@@ -1,5 +1,9 @@
 //! Tasks: what somebody is to do by when.
 
+mod gantt;
+
+pub use gantt::*;
+
 use actix_web::{get, patch, post};
 use chrono::{DateTime, Days, Utc};
 use serde::{Deserialize, Serialize};

@@ -1,5 +1,7 @@
 //! Deals: opened, moved, explained.
 
+mod task_gantt;
+
 use serde_json::json;
 use voronka_integration_tests::TestServer;
 

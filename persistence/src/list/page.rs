@@ -133,18 +133,9 @@ impl Tenant<'_> {
 
 /// Adds the conditions, the cursor and the order, up to the limit.
 fn complete<S>(mut statement: Narrow<S>, spec: &Spec, query: &Query, place: Place) -> Narrow<S> {
-    let Query { sort, descending, cursor, conditions, trees, .. } = query;
+    let Query { sort, descending, cursor, .. } = query;
     let (table, column) = (spec.table, sort.column);
-    for (sql, value, after) in conditions {
-        statement = statement.sql(format!(" AND {sql}"));
-        if let Some(value) = value {
-            statement = statement.bind(value.clone()).sql(*after);
-        }
-    }
-    for (tree, moment) in trees {
-        let over = spec.entity().unwrap_or(Entity::Deal);
-        statement = conditions::narrow(statement, over, tree, moment);
-    }
+    statement = query.narrow(statement, spec);
     let (than, order) = if *descending { ("<", "DESC") } else { (">", "ASC") };
     if place == Place::WithoutValue {
         if let Some(Cursor { key: None, id }) = cursor {
@@ -199,6 +190,21 @@ fn cut<Row>(
 }
 
 impl Query {
+    /// Adds the filters, and neither the cursor nor the order.
+    pub(crate) fn narrow<S>(&self, mut statement: Statement<S>, spec: &Spec) -> Statement<S> {
+        for (sql, value, after) in &self.conditions {
+            statement = statement.sql(format!(" AND {sql}"));
+            if let Some(value) = value {
+                statement = statement.bind(value.clone()).sql(*after);
+            }
+        }
+        let over = spec.entity().unwrap_or(Entity::Deal);
+        for (tree, moment) in &self.trees {
+            statement = conditions::narrow(statement, over, tree, moment);
+        }
+        statement
+    }
+
     /// The same list from where a page of it ended.
     pub fn after(&self, spec: &Spec, cursor: &str) -> Option<Self> {
         let descending = if self.descending { "-" } else { "" };

@@ -19,7 +19,7 @@ use crate::{
     unit::raw,
 };
 
-const OPEN: &str = "tasks.status IN ('new', 'in_progress', 'deferred')";
+pub(super) const OPEN: &str = "tasks.status IN ('new', 'in_progress', 'deferred')";
 /// Conditions that end before the id of a user, in parentheses that they leave open.
 const HELPS: &str = "EXISTS (SELECT FROM task_people p WHERE p.workspace_id = tasks.workspace_id \
                      AND p.task_id = tasks.id AND p.part = 'helper' AND p.user_id = ";
@@ -134,35 +134,6 @@ pub fn read(tenant: &mut Tenant<'_>, caller: &Caller, id: Uuid) -> Result<List> 
     let task: Option<Task> = seen_by(rows, caller).get_result(tenant.conn).optional()?;
     let task = task.ok_or(Error::NotFound("task"))?;
     with_people(tenant, vec![task])?.into_iter().next().ok_or(Error::NotFound("task"))
-}
-
-/// Tasks that are under way between two instants, for a chart: by their beginning.
-pub fn bars(
-    tenant: &mut Tenant<'_>,
-    caller: &Caller,
-    (from, to): (DateTime<Utc>, DateTime<Utc>),
-    (deal_id, responsible_id): (Option<Uuid>, Option<Uuid>),
-    limit: i64,
-) -> Result<Vec<Task>> {
-    let rows = tenant
-        .rows(Task::as_select(), "tasks")
-        .sql(" AND tasks.status <> 'cancelled' AND coalesce(tasks.starts_at, tasks.created_at) < ")
-        .bind(to)
-        .sql(" AND greatest(coalesce(tasks.done_at, tasks.due_at), tasks.starts_at, tasks.created_at) >= ")
-        .bind(from);
-    let rows = match deal_id {
-        Some(id) => rows.sql(" AND tasks.deal_id = ").bind(id),
-        None => rows,
-    };
-    let rows = match responsible_id {
-        Some(id) => rows.sql(" AND tasks.responsible_id = ").bind(id),
-        None => rows,
-    };
-    let bars = seen_by(rows, caller)
-        .sql(" ORDER BY coalesce(tasks.starts_at, tasks.created_at), tasks.id LIMIT ")
-        .bind(limit)
-        .load(tenant.conn)?;
-    Ok(bars)
 }
 
 /// How many open tasks somebody has to do with, by the part that they take.

@@ -1,6 +1,7 @@
 //! Tasks: a row each, and those who take part beside its responsible.
 
 mod command;
+mod gantt;
 mod list;
 mod planned;
 mod reassign;
@@ -12,7 +13,8 @@ use uuid::Uuid;
 use voronka_domain::access::Actor;
 
 pub use command::{Done, NewTask, TaskPatch, change, create, transition};
-pub use list::{Counters, LIST, List, bars, counters, list, read};
+pub use gantt::{Bar, Bars, GroupBy, bars};
+pub use list::{Counters, LIST, List, counters, list, read};
 pub(crate) use planned::carry_out;
 pub(crate) use reassign::reassign;
 

@@ -1,6 +1,6 @@
 //! A strict reader of as much XML as the pictures use.
 
-pub(super) struct Element {
+pub(crate) struct Element {
     pub name: String,
     pub attributes: Vec<(String, String)>,
     /// All text inside, of children as well but without tool tips.
@@ -19,7 +19,7 @@ impl Element {
 }
 
 /// All elements in their order; an error says what is wrong.
-pub(super) fn read(svg: &str) -> Result<Vec<Element>, String> {
+pub(crate) fn read(svg: &str) -> Result<Vec<Element>, String> {
     for c in svg.chars() {
         if (c.is_control() && c != '\n') || matches!(c, '\u{fffe}' | '\u{ffff}') {
             return Err(format!("{c:?} is not allowed"));

@@ -23,6 +23,8 @@ pub struct Workbook(#[allow(dead_code)] Vec<u8>);
 pub const TABLES: &[Format] = &[Format::Json, Format::Csv, Format::Xlsx];
 /// Funnels are pictures as well.
 pub const FUNNELS: &[Format] = &[Format::Json, Format::Csv, Format::Xlsx, Format::Svg];
+/// What is a picture and no table.
+pub const CHARTS: &[Format] = &[Format::Json, Format::Svg];
 
 impl Format {
     fn word(self) -> &'static str {

@@ -9,7 +9,7 @@ pub mod format;
 mod losses;
 mod open;
 mod open_body;
-mod parameters;
+pub mod parameters;
 pub mod table;
 
 pub use closed::*;

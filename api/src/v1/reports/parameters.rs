@@ -33,6 +33,20 @@ impl Parameters {
         Self { pairs, faults }
     }
 
+    /// Of what is filtered as a list is, and neither paged nor sorted like one.
+    pub fn filtered(
+        pairs: Vec<(String, String)>,
+        known: &[&str],
+        spec: &list::Spec,
+    ) -> (Self, Option<list::Query>) {
+        let is_own = |name: &str| known.contains(&name) || LIST_PARAMETERS.contains(&name);
+        let (own, filters): (Vec<_>, Vec<_>) =
+            pairs.into_iter().partition(|(name, _)| is_own(name));
+        let mut parameters = Self::new(own, known);
+        let query = spec.parse(&filters).map_err(|faults| parameters.faults.extend(faults)).ok();
+        (parameters, query)
+    }
+
     pub fn get(&self, name: &str) -> Option<&str> {
         self.pairs.iter().find(|(given, _)| given == name).map(|(_, value)| value.as_str())
     }
@@ -88,20 +102,21 @@ impl Parameters {
 
     /// The days `from` and `to`: by default the year up to today.
     pub fn days(&mut self, caller: &Caller) -> (NaiveDate, NaiveDate) {
-        let day = |text: &str| {
-            let day = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
-            let (first, last) =
-                (NaiveDate::from_ymd_opt(1970, 1, 1)?, NaiveDate::from_ymd_opt(9998, 12, 31)?);
-            (first..=last).contains(&day).then_some(day)
-        };
-        let to = self.read("to", "a day such as 2017-12-31", day);
-        let to = to.unwrap_or_else(|| caller.settings.day(now()));
-        let from = self.read("from", "a day such as 2017-01-01", day);
-        let from = from.unwrap_or_else(|| year_before(to));
+        let to = self.day("to").unwrap_or_else(|| caller.settings.day(now()));
+        let from = self.day("from").unwrap_or_else(|| year_before(to));
         if from > to {
             self.fault("from", "out_of_range", "Must not be after `to`.");
         }
         (from, to)
+    }
+
+    pub fn day(&mut self, name: &str) -> Option<NaiveDate> {
+        self.read(name, "a day such as 2017-12-31", |text| {
+            let day = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
+            let (first, last) =
+                (NaiveDate::from_ymd_opt(1970, 1, 1)?, NaiveDate::from_ymd_opt(9998, 12, 31)?);
+            (first..=last).contains(&day).then_some(day)
+        })
     }
 
     /// The segments that a report looks at.

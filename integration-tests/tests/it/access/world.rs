@@ -462,6 +462,7 @@ const CASES: &[Case] = &[
     list("listTasks"),
     new("createTask", |own| json!({ "title": "New", "responsible_id": own.user })),
     case("countTasks", Whose::Own, Send::Nothing),
+    case("getTaskGantt", Whose::Own, Send::Nothing),
     read("getTask", |a| &a.task),
     change("updateTask", |a| &a.task, |_| json!({ "title": Uuid::now_v7().to_string() })),
     change("transitionTask", |a| &a.task, |_| json!({ "to": "deferred" })),

@@ -9,6 +9,7 @@ pub async fn all(world: &World) -> Vec<Bad> {
     let mut table = lists(world);
     table.extend(cursors(world).await);
     table.extend(reports(world));
+    table.extend(gantt());
     table.extend(headers(world));
     table.extend(imports(world));
     table
@@ -224,6 +225,30 @@ fn reports(world: &World) -> Vec<Bad> {
         Bad::get(format!("{none}/closed?deal_type_id=7"), "/deal_type_id"),
         Bad::any(Method::GET, format!("{none}/open?deal_type_id={NOBODY}"), 404, "not_found"),
         closed("", "").gives(406, "not_acceptable").header("accept", "image/png").anywhere(),
+    ]
+}
+
+fn gantt() -> Vec<Bad> {
+    let chart = |rest: &str, pointer| Bad::get(format!("/v1/tasks/gantt?{rest}"), pointer);
+    vec![
+        chart("from=2026-02-30", "/from"),
+        chart("from=2026-02-02&from=2026-02-03", "/from"),
+        chart("to=tomorrow", "/to"),
+        chart("to=9999-12-31", "/to"),
+        chart("from=2026-02-02&to=2026-02-01", "/from"),
+        chart("from=2025-01-01&to=2026-01-02", "/from"),
+        chart("group_by=moon", "/group_by"),
+        chart("limit=0", "/limit"),
+        chart("limit=201", "/limit"),
+        chart("format=csv", "/format"),
+        // Filtered like the list of tasks, and neither paged nor sorted like it.
+        chart("status=moon", "/status"),
+        chart("responsible_id=me", "/responsible_id"),
+        chart("due_at[like]=x", "/due_at[like]"),
+        chart("sort=title", "/sort"),
+        chart("cursor=00", "/cursor"),
+        chart("colour=red", "/colour"),
+        chart("", "").gives(406, "not_acceptable").header("accept", "text/csv").anywhere(),
     ]
 }
 

@@ -1,0 +1,125 @@
+//! Tasks over a period, as bars: those that are under way in it.
+
+use chrono::{DateTime, Utc};
+use diesel::{
+    Queryable, RunQueryDsl,
+    sql_types::{BigInt, Nullable, Text, Timestamptz, Uuid as SqlUuid},
+};
+use uuid::Uuid;
+
+use super::{
+    LIST,
+    list::{OPEN, seen_by},
+};
+use crate::{Caller, Result, Statement, Tenant, deals::owned_by, list::Query, unit::raw};
+
+/// What the bars are put together by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GroupBy {
+    Responsible,
+    Deal,
+}
+
+/// A task from its beginning on.
+#[derive(Debug, Clone, Queryable)]
+pub struct Bar {
+    pub id: Uuid,
+    pub title: String,
+    pub status: String,
+    pub priority: String,
+    pub responsible: (Uuid, String),
+    /// The title only of a deal that the caller sees.
+    pub deal: (Option<Uuid>, Option<String>),
+    pub begins_at: DateTime<Utc>,
+    pub due_at: Option<DateTime<Utc>>,
+    pub done_at: Option<DateTime<Utc>>,
+}
+
+/// The first bars, and how many there are.
+#[derive(Debug, Clone, Default)]
+pub struct Bars {
+    pub bars: Vec<Bar>,
+    pub total: i64,
+    pub done: i64,
+    pub overdue: i64,
+}
+
+type BarTypes = (
+    SqlUuid,
+    Text,
+    Text,
+    Text,
+    (SqlUuid, Text),
+    (Nullable<SqlUuid>, Nullable<Text>),
+    Timestamptz,
+    Nullable<Timestamptz>,
+    Nullable<Timestamptz>,
+);
+type Counts = (BigInt, BigInt, BigInt);
+
+/// A task begins when it is planned to, or else when it was written down; or earlier, when somebody did.
+macro_rules! begins {
+    () => {
+        "least(coalesce(tasks.starts_at, tasks.created_at), tasks.started_at, tasks.done_at)"
+    };
+}
+
+/// Tasks that are under way between two instants: done ones up to then, open ones up to their due and at
+/// least to `now`. Cancelled ones only where the query asks for a status.
+pub fn bars(
+    tenant: &mut Tenant<'_>,
+    caller: &Caller,
+    query: &Query,
+    (from, until): (DateTime<Utc>, DateTime<Utc>),
+    now: DateTime<Utc>,
+    (group_by, limit): (GroupBy, i64),
+) -> Result<Bars> {
+    let selection = (
+        raw::<BarTypes>(concat!(
+            "tasks.id, tasks.title, tasks.status, tasks.priority, users.id, users.name, \
+             tasks.deal_id, deals.title, ",
+            begins!(),
+            ", tasks.due_at, tasks.done_at"
+        )),
+        raw::<Counts>(
+            "count(*) OVER (), count(*) FILTER (WHERE tasks.status = 'done') OVER (), \
+             count(*) FILTER (WHERE tasks.status IN ('new', 'in_progress', 'deferred') \
+             AND tasks.due_at < ",
+        ),
+    );
+    let statement = Statement::select(selection).bind(now).sql(
+        ") OVER () FROM tasks \
+         JOIN users ON users.workspace_id = tasks.workspace_id AND users.id = tasks.responsible_id \
+         LEFT JOIN deals ON deals.workspace_id = tasks.workspace_id AND deals.id = tasks.deal_id",
+    );
+    let statement = owned_by(statement, &caller.visibility, "deals")
+        .sql(" WHERE tasks.workspace_id = ")
+        .bind(tenant.workspace_id)
+        .sql(concat!(" AND ", begins!(), " < "))
+        .bind(until)
+        .sql(" AND (tasks.done_at >= ")
+        .bind(from)
+        .sql(format!(" OR {OPEN}"));
+    // Whatever is open has come as far as now.
+    let statement = match from <= now {
+        true => statement,
+        false => statement.sql(" AND tasks.due_at >= ").bind(from),
+    };
+    let statement = match query.filters_by("tasks.status") {
+        true => statement
+            .sql(" OR tasks.status = 'cancelled' AND coalesce(tasks.due_at, tasks.updated_at) >= ")
+            .bind(from),
+        false => statement,
+    };
+    let order = match group_by {
+        GroupBy::Responsible => "users.name, users.id",
+        GroupBy::Deal => "deals.title, tasks.deal_id",
+    };
+    let rows: Vec<(Bar, (i64, i64, i64))> = query
+        .narrow(seen_by(statement.sql(")"), caller), &LIST)
+        .sql(format!(" ORDER BY {order}, {}, tasks.id LIMIT ", begins!()))
+        .bind(limit)
+        .load(tenant.conn)?;
+    let (total, done, overdue) = rows.first().map_or((0, 0, 0), |(_, counts)| *counts);
+    Ok(Bars { bars: rows.into_iter().map(|(bar, _)| bar).collect(), total, done, overdue })
+}
