@@ -298,9 +298,13 @@ fn own_codes(id: &str) -> &'static [&'static str] {
             "stage_gate_unmet",
         ],
         "updateTask" => &["not_a_participant"],
-        "transitionTask" => {
-            &["not_a_participant", "task_status_refused", "deal_closed", "external_id_taken"]
-        }
+        "transitionTask" => &[
+            "not_a_participant",
+            "task_status_refused",
+            "deal_closed",
+            "review_outdated",
+            "external_id_taken",
+        ],
         "createActivity" | "createDocument" => &["external_id_taken"],
         "transitionDocument" => &["document_state_refused"],
         "createPayment" => &["external_id_taken", "document_state_refused"],

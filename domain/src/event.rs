@@ -83,6 +83,9 @@ pub enum Change {
         stage: Option<StageRef>,
         direction: Direction,
         r#override: Option<Override>,
+        /// The task in which the loss was reviewed, if that brought the deal back.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        review_task_id: Option<Uuid>,
     },
     Held {
         reason: String,

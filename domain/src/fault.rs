@@ -54,6 +54,8 @@ pub enum Refusal {
     StageGateUnmet(Vec<Fault>),
     #[error("A lost deal needs a loss reason.")]
     LossReasonRequired,
+    #[error("The loss that the task reviews is over: the deal was reopened since.")]
+    ReviewOutdated,
     /// With the requirements that are not met.
     #[error("Only a head or an administrator may override a gate.")]
     OverrideNotAllowed(Vec<Fault>),
@@ -82,6 +84,7 @@ impl Refusal {
             Self::DealTypeDisabled => "deal_type_disabled",
             Self::StageGateUnmet(_) => "stage_gate_unmet",
             Self::LossReasonRequired => "loss_reason_required",
+            Self::ReviewOutdated => "review_outdated",
             Self::OverrideNotAllowed(_) => "override_not_allowed",
         }
     }
@@ -93,6 +96,7 @@ impl Refusal {
             Self::LossReasonRequired => "/loss_reason_id",
             Self::StageNotInProcess(_) | Self::AlreadyInStage(_) => "/stage_key",
             Self::DealTypeDisabled => "/deal_type_id",
+            Self::ReviewOutdated => "/reopen",
             Self::OverrideNotAllowed(_) => "/override_reason",
             _ => "/to",
         };

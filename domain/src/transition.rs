@@ -29,7 +29,7 @@ use crate::{
 };
 
 pub use available::{Available, available};
-pub use update::{finish, update};
+pub use update::{Review, finish, update};
 
 const LONGEST_NOTE: usize = 4_000;
 
@@ -288,8 +288,7 @@ fn reopen(
         return Err(Refusal::DealOpen);
     }
     let Some(key) = stage_key else {
-        let stage = deal.stage.clone();
-        return Ok(Change::Reopened { stage, direction: Direction::Reopen, r#override: None });
+        return Ok(reopened(deal, None));
     };
     let from = deal.stage_in(facts.process).ok_or(Refusal::DealHasNoStages)?;
     let to = facts.process.by_key(&key).ok_or_else(|| not_in_process(&key))?;
@@ -303,7 +302,13 @@ fn reopen(
     }
     let r#override = gates(deal, from.position, to.position, reason, facts)?;
     let direction = if to.position == from.position { Direction::Reopen } else { direction };
-    Ok(Change::Reopened { stage: Some(to.into()), direction, r#override })
+    Ok(Change::Reopened { stage: Some(to.into()), direction, r#override, review_task_id: None })
+}
+
+/// Open again where it was closed.
+fn reopened(deal: &Deal, review_task_id: Option<Uuid>) -> Change {
+    let (stage, direction) = (deal.stage.clone(), Direction::Reopen);
+    Change::Reopened { stage, direction, r#override: None, review_task_id }
 }
 
 fn not_in_process(key: &str) -> Refusal {

@@ -416,6 +416,7 @@ diesel::table! {
         version -> Int4,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+        reopened_at -> Nullable<Timestamptz>,
     }
 }
 

@@ -49,6 +49,7 @@ codes! {
     last_admin 409 "Last administrator" "The workspace would be left without an active administrator."
     name_taken 409 "Name taken" "Another entry has this name."
     no_next_stage 409 "No next stage" "The deal is in its last stage: it can be won or lost."
+    review_outdated 409 "Review outdated" "The loss that the task reviews is over: the deal was reopened since."
     skip_not_allowed 409 "Skipping not allowed" "The deal's type does not allow skipping stages."
     sku_taken 409 "SKU taken" "Another product has this SKU."
     stage_not_in_process 409 "Stage not in the process" "The deal's process has no such stage."

@@ -70,12 +70,23 @@ pub struct TaskBody {
     pub result_fields: serde_json::Value,
     /// What it has brought, in words.
     pub result: Option<String>,
-    /// Activities to look at.
-    #[schema(value_type = Vec<Uuid>)]
+    /// What to look at: of the review of a loss, up to five activities that happened last, the newest one first.
+    #[schema(value_type = Vec<TaskLink>)]
     pub links: serde_json::Value,
+    /// When this review of a loss brought its deal back.
+    pub reopened_at: Option<DateTime<Utc>>,
     pub version: i32,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
+}
+
+/// Something that a task is about.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct TaskLink {
+    /// `activity`.
+    #[schema(example = "activity")]
+    pub kind: String,
+    pub id: Uuid,
 }
 
 impl TaskBody {
@@ -107,6 +118,7 @@ impl TaskBody {
             result_fields: task.result_fields,
             result: task.result,
             links: task.links,
+            reopened_at: task.reopened_at,
             version: task.version,
             created_at: task.created_at,
             updated_at: task.updated_at,
@@ -232,22 +244,29 @@ pub struct TaskTransition {
     pub result: Option<String>,
     /// With `done`: what lands on its deal, as in a change of the deal.
     pub deal: Option<DealPatchBody>,
+    /// With `done`, of a `loss_review`: the deal is open again, in the stage where it was lost.
+    #[serde(default)]
+    pub reopen: bool,
 }
 
 impl TaskTransition {
     fn into_done(self) -> Result<(TaskStatus, Done), Error> {
-        let Self { to, result, deal } = self;
+        let Self { to, result, deal, reopen } = self;
         let mut faults = Faults::default();
-        for (pointer, given) in [("/result", result.is_some()), ("/deal", deal.is_some())] {
+        for (pointer, given) in
+            [("/result", result.is_some()), ("/deal", deal.is_some()), ("/reopen", reopen)]
+        {
             if given && to != TaskStatus::Done {
                 faults.add(pointer, "not_allowed", "Goes with \"to\": done.");
             }
         }
         faults.into_result()?;
-        let Some(deal) = deal else { return Ok((to, Done { result, ..Done::default() })) };
+        let Some(deal) = deal else {
+            return Ok((to, Done { result, reopen, ..Done::default() }));
+        };
         let (patch, references, custom) =
             deal.into_patch().map_err(|error| error.under("/deal"))?;
-        Ok((to, Done { result, patch, references, custom }))
+        Ok((to, Done { result, patch, references, custom, reopen }))
     }
 }
 
@@ -358,7 +377,7 @@ pub async fn update(call: Call<TasksWrite>, id: Id, body: Body<TaskPatch>) -> Re
 ///
 /// Begins it, puts it off, ends it, or takes it up again. A task that is done may have to fill fields of
 /// its deal; they come in `deal`, and all of it counts or none. If the deal's stage waited for the task,
-/// the process leads the deal on in the same moment.
+/// the process leads the deal on in the same moment. The review of a loss may bring the deal back: `reopen`.
 #[utoipa::path(tag = "Tasks", operation_id = "transitionTask", security(("bearer" = ["tasks:write"])),
     request_body = TaskTransition,
     params(("id" = Uuid, Path, description = "Id of the task.")),

@@ -1,11 +1,12 @@
 //! Changes of a deal's fields.
 
 use chrono::{DateTime, Utc};
+use uuid::Uuid;
 
-use super::{Facts, check_text, instant};
+use super::{Facts, check_text, instant, reopened};
 use crate::{
     automation::{self, Happening},
-    deal::DealPatch,
+    deal::{DealPatch, Status},
     event::Change,
     fault::{Faults, Refusal},
     gate::DealField,
@@ -26,16 +27,33 @@ pub fn update(
     Ok(())
 }
 
+/// The review of a loss that brings the deal back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Review {
+    pub task_id: Uuid,
+    /// The visit in which the deal was lost.
+    pub visit: Option<i32>,
+}
+
 /// A task of the deal is done: what it brought lands on the deal, and the process goes on. The facts know
-/// of the task already.
+/// of the task already. A review may reopen the deal before.
 pub fn finish(
     ledger: &mut Ledger,
     patch: DealPatch,
     required: &[DealField],
+    review: Option<Review>,
     happening: Happening,
     facts: &Facts<'_>,
 ) -> Result<(), Refusal> {
     let begun = ledger.events.len();
+    if let Some(review) = review {
+        let deal = &ledger.deal;
+        if deal.status != Status::Lost || review.visit != Some(deal.visit.number) {
+            return Err(Refusal::ReviewOutdated);
+        }
+        let at = instant(deal, None, facts)?;
+        ledger.push(at, reopened(deal, Some(review.task_id)));
+    }
     change(ledger, patch, None, facts)?;
     task::check_result(required, &ledger.deal)?;
     automation::follow(ledger, begun, Some(happening), facts);

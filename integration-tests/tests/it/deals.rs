@@ -1,5 +1,6 @@
 //! Deals: opened, moved, explained.
 
+mod loss_reviews;
 mod task_gantt;
 
 use serde_json::json;

@@ -3,8 +3,12 @@
 
 use uuid::Uuid;
 use voronka_domain::{
-    access::Visibility, automation::Happening, custom_field::Entity, deal::Deal, gate::DealField,
-    transition,
+    access::Visibility,
+    automation::Happening,
+    custom_field::Entity,
+    deal::Deal,
+    gate::DealField,
+    transition::{self, Review},
 };
 
 use super::{About, Locked, MOVES, Stored, check_references, command, found};
@@ -43,9 +47,10 @@ pub(crate) fn finish(
     held: Held,
     done: Done,
     required: Vec<DealField>,
+    review: Option<Review>,
     happening: Happening,
 ) -> Result<Stored> {
-    land(unit, held, done, required, happening).map_err(|error| error.under("/deal"))
+    land(unit, held, done, required, review, happening).map_err(|error| error.under("/deal"))
 }
 
 fn land(
@@ -53,6 +58,7 @@ fn land(
     held: Held,
     done: Done,
     required: Vec<DealField>,
+    review: Option<Review>,
     happening: Happening,
 ) -> Result<Stored> {
     let Done { mut patch, references, custom, .. } = done;
@@ -65,6 +71,6 @@ fn land(
     }
     let about = About { amount: patch.amount, ..About::default() };
     command(unit, held.0, about, |ledger, facts| {
-        transition::finish(ledger, patch, &required, happening, facts)
+        transition::finish(ledger, patch, &required, review, happening, facts)
     })
 }

@@ -1,4 +1,4 @@
-//! Lost deals by their reason, and by one thing more.
+//! Lost deals by their reason, and by one thing more; and what came of reviewing them.
 
 use diesel::{
     RunQueryDsl,
@@ -9,7 +9,7 @@ use uuid::Uuid;
 use voronka_domain::access::Visibility;
 
 use super::{Alignment, Group, GroupBy, Period, behind};
-use crate::{Raw, Result, Statement, Tenant, unit::raw};
+use crate::{Raw, Result, Statement, Tenant, deals::seen_by, unit::raw};
 
 /// Deals that were lost for one reason, of one group.
 #[derive(Debug, Clone, diesel::Queryable)]
@@ -17,8 +17,14 @@ pub struct LossCount {
     pub key: Option<String>,
     pub loss_reason_id: Uuid,
     pub deals: i64,
+    pub reviewed: i64,
     pub amount: Decimal,
 }
+
+/// The loss that a deal has now was reviewed.
+const REVIEWED: &str = "EXISTS (SELECT FROM tasks review WHERE review.kind = 'loss_review' \
+    AND review.status = 'done' AND review.workspace_id = deals.workspace_id \
+    AND review.deal_id = deals.id AND review.visit = deals.visit)";
 
 /// `FROM` the lost deals of the period that the caller sees.
 fn lost<S>(
@@ -55,15 +61,59 @@ pub fn counts(
     period: &Period,
     group_by: Option<GroupBy>,
 ) -> Result<Vec<LossCount>> {
-    type Types = (Nullable<Text>, SqlUuid, BigInt, Numeric);
-    let selection =
-        format!("{}, deals.loss_reason_id, count(*), sum(deals.base_amount)", period.key(group_by));
+    type Types = (Nullable<Text>, SqlUuid, BigInt, BigInt, Numeric);
+    let selection = format!(
+        "{}, deals.loss_reason_id, count(*), count(*) FILTER (WHERE {REVIEWED}), sum(deals.base_amount)",
+        period.key(group_by)
+    );
     let statement = Statement::select(Raw::<Types>::new(selection));
     let counts =
         lost(statement, tenant.workspace_id, visibility, (alignment, period), group_by, None)
             .sql(" GROUP BY 1, 2 ORDER BY 1, 3 DESC, 2")
             .load(tenant.conn)?;
     Ok(counts)
+}
+
+/// `FROM` the reviews that brought a deal back in the period, of the deals that the caller sees.
+fn reopenings<S>(
+    statement: Statement<S>,
+    workspace_id: Uuid,
+    visibility: &Visibility,
+    period: &Period,
+) -> Statement<S> {
+    let statement = statement.sql(
+        " FROM tasks review JOIN deals ON deals.workspace_id = review.workspace_id \
+         AND deals.id = review.deal_id",
+    );
+    let statement = statement
+        .sql(" WHERE review.workspace_id = ")
+        .bind(workspace_id)
+        .sql(" AND review.reopened_at >= ")
+        .bind(period.from)
+        .sql(" AND review.reopened_at < ")
+        .bind(period.until);
+    let statement = match period.deal_type_id {
+        Some(id) => statement.sql(" AND deals.deal_type_id = ").bind(id),
+        None => statement,
+    };
+    seen_by(period.segments.narrow(statement), visibility)
+}
+
+/// How often a review has brought a deal back in the period.
+pub fn reopened(tenant: &mut Tenant<'_>, visibility: &Visibility, period: &Period) -> Result<i64> {
+    let statement = Statement::select(raw::<BigInt>("count(*)"));
+    let statement = reopenings(statement, tenant.workspace_id, visibility, period);
+    Ok(statement.get_result(tenant.conn)?)
+}
+
+/// Which of the deals a number counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum What {
+    Deals,
+    /// Those whose loss was reviewed.
+    Reviewed,
+    /// Those that a review has brought back, as often as it has.
+    ReopenedFromReview,
 }
 
 /// A number of the report: of all reasons or of one, of all groups or of one.
@@ -73,6 +123,7 @@ pub struct Figure {
     pub period: Period,
     pub loss_reason_id: Option<Uuid>,
     pub group: Option<Group>,
+    pub what: What,
 }
 
 impl behind::Figure for Figure {
@@ -82,14 +133,23 @@ impl behind::Figure for Figure {
         workspace_id: Uuid,
         visibility: &Visibility,
     ) -> Statement<S> {
+        if self.what == What::ReopenedFromReview {
+            let statement = statement.sql("deals.id, count(*), deals.base_amount");
+            return reopenings(statement, workspace_id, visibility, &self.period)
+                .sql(" GROUP BY deals.id, deals.base_amount");
+        }
         let statement = statement.sql("deals.id, 1::bigint, deals.base_amount");
         let group = self.group.as_ref();
         let by = group.map(|group| group.by);
         let of = (self.alignment.as_ref(), &self.period);
         let statement = lost(statement, workspace_id, visibility, of, by, group);
-        match self.loss_reason_id {
+        let statement = match self.loss_reason_id {
             Some(id) => statement.sql(" AND deals.loss_reason_id = ").bind(id),
             None => statement,
+        };
+        match self.what {
+            What::Reviewed => statement.sql(format!(" AND {REVIEWED}")),
+            _ => statement,
         }
     }
 }

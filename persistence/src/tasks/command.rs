@@ -14,6 +14,7 @@ use voronka_domain::{
     fault::Faults,
     rule::On,
     task::{self, Priority, TaskKind, TaskStatus},
+    transition::Review,
 };
 
 use super::{List, Task, insert, lock, person, read, save};
@@ -60,6 +61,8 @@ pub struct Done {
     pub patch: DealPatch,
     pub references: References,
     pub custom: BTreeMap<String, serde_json::Value>,
+    /// The review of a loss brings the deal back.
+    pub reopen: bool,
 }
 
 const MOST_PEOPLE: usize = 100;
@@ -111,6 +114,7 @@ pub fn create(unit: &mut Unit<'_>, new: NewTask) -> Result<List> {
         version: 1,
         created_at: unit.now,
         updated_at: unit.now,
+        reopened_at: None,
     };
     insert(unit, &task)?;
     set_people(unit, task.id, "helper", &new.helper_ids)?;
@@ -189,13 +193,22 @@ pub fn transition(
     row.done_at = is_done.then_some(unit.now);
     row.done_by = person(unit.actor).filter(|_| is_done);
     row.result = if is_done { done.result.clone() } else { row.result };
+    if done.reopen {
+        if row.kind != to_word(&TaskKind::LossReview) {
+            let detail = "Only the review of a loss brings its deal back.";
+            return Err(Error::invalid("/reopen", "not_allowed", detail));
+        }
+        row.reopened_at = Some(unit.now);
+    }
     let row = save(unit, &before, row)?;
     if let Some(held) = held.filter(|_| is_done) {
         let required = serde_json::from_value(row.result_fields.clone())
             .map_err(|error| Error::Internal(error.to_string()))?;
         let cause = Cause { on: On::TaskDone, object_id: row.id, sequence: row.version };
         let happening = Happening { cause, what: What::Task { key: row.key.clone() } };
-        deals::finish(unit, held, done, required, happening)?;
+        let review = Review { task_id: row.id, visit: row.visit };
+        let review = Some(review).filter(|_| done.reopen);
+        deals::finish(unit, held, done, required, review, happening)?;
     }
     let List { helper_ids, watcher_ids, .. } = seen;
     Ok(List { task: row, helper_ids, watcher_ids })

@@ -49,6 +49,8 @@ pub struct Task {
     pub version: i32,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
+    /// When the review of a loss brought its deal back.
+    pub reopened_at: Option<DateTime<Utc>>,
 }
 
 noun!(tasks, Task, "task");

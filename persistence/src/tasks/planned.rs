@@ -1,9 +1,14 @@
 //! Tasks that processes plan and cancel.
 
-use diesel::prelude::*;
-use serde_json::json;
+use std::collections::HashMap;
+
+use diesel::{
+    prelude::*,
+    sql_types::{Jsonb, Uuid as SqlUuid},
+};
+use serde_json::{Value, json};
 use uuid::Uuid;
-use voronka_domain::task::{Effect, TaskPlan, TaskStatus};
+use voronka_domain::task::{Effect, TaskKind, TaskPlan, TaskStatus};
 
 use super::{Task, insert_all};
 use crate::{
@@ -13,9 +18,17 @@ use crate::{
     words::to_word,
 };
 
+/// Activities that the review of a loss is to look at.
+const LINKS: i64 = 5;
+
 impl Task {
     /// The task that a process plans for a deal.
-    fn planned(unit: &Unit<'_>, deal_id: Uuid, plan: TaskPlan) -> Result<Self> {
+    fn planned(
+        unit: &Unit<'_>,
+        deal_id: Uuid,
+        plan: TaskPlan,
+        links: Option<Value>,
+    ) -> Result<Self> {
         Ok(Self {
             id: Uuid::now_v7(),
             kind: to_word(&plan.kind),
@@ -38,10 +51,11 @@ impl Task {
             done_by: None,
             result_fields: to_json(&plan.result)?,
             result: None,
-            links: json!([]),
+            links: links.unwrap_or_else(|| json!([])),
             version: 1,
             created_at: unit.now,
             updated_at: unit.now,
+            reopened_at: None,
         })
     }
 }
@@ -49,9 +63,15 @@ impl Task {
 /// Does what commands on deals have planned for their tasks: each with the deal that it is for.
 pub(crate) fn carry_out(unit: &mut Unit<'_>, effects: Vec<(Uuid, Effect)>) -> Result<()> {
     let (mut fresh, mut left) = (Vec::new(), (Vec::new(), Vec::new()));
+    let is_review = |effect: &Effect| matches!(effect, Effect::Create(plan) if plan.kind == TaskKind::LossReview);
+    let lost = effects.iter().filter(|(_, effect)| is_review(effect)).map(|(id, _)| *id);
+    let last = last_activities(unit, lost.collect())?;
     for (deal_id, effect) in effects {
         match effect {
-            Effect::Create(plan) => fresh.push(Task::planned(unit, deal_id, plan)?),
+            Effect::Create(plan) => {
+                let links = last.get(&deal_id).filter(|_| plan.kind == TaskKind::LossReview);
+                fresh.push(Task::planned(unit, deal_id, plan, links.cloned())?);
+            }
             Effect::Cancel { visit } => {
                 left.0.push(deal_id);
                 left.1.push(visit);
@@ -63,6 +83,28 @@ pub(crate) fn carry_out(unit: &mut Unit<'_>, effects: Vec<(Uuid, Effect)>) -> Re
         insert_all(unit, fresh)?;
     }
     Ok(())
+}
+
+/// What last happened for some deals, as links: of each the newest activities, the newest one first.
+fn last_activities(unit: &mut Unit<'_>, deals: Vec<Uuid>) -> Result<HashMap<Uuid, Value>> {
+    if deals.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows: Vec<(Uuid, Value)> = Statement::select(raw::<(SqlUuid, Jsonb)>(
+        "lost.deal_id, jsonb_agg(jsonb_build_object('kind', 'activity', 'id', last.id) \
+         ORDER BY last.happened_at DESC, last.id DESC) FROM unnest(",
+    ))
+    .bind(deals)
+    .sql(
+        ") AS lost(deal_id), LATERAL (SELECT a.id, a.happened_at FROM activities a \
+         WHERE a.deal_id = lost.deal_id AND a.happened_at IS NOT NULL AND a.workspace_id = ",
+    )
+    .bind(unit.tenant.workspace_id)
+    .sql(" ORDER BY a.happened_at DESC, a.id DESC LIMIT ")
+    .bind(LINKS)
+    .sql(") AS last GROUP BY lost.deal_id")
+    .load(unit.tenant.conn)?;
+    Ok(rows.into_iter().collect())
 }
 
 /// Cancels the open tasks that a process made for visits that are over.

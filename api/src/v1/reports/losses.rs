@@ -17,7 +17,7 @@ use voronka_persistence::{
     Caller, Error, Tenant,
     reports::{
         Alignment, Basis, GroupBy, Period, Segments, Wanted,
-        losses::{self, Figure, LossCount},
+        losses::{self, Figure, LossCount, What},
     },
 };
 
@@ -44,6 +44,9 @@ pub struct ReasonLosses {
     pub name: String,
     #[schema(example = 12)]
     pub deals: i64,
+    /// Those of them whose loss was reviewed: its task is done.
+    #[schema(example = 9)]
+    pub reviewed: i64,
     #[schema(example = "48210.00")]
     pub amount: String,
     /// deals / deals of the whole, or of the group.
@@ -58,6 +61,10 @@ pub struct ReasonLosses {
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct LossTotals {
     pub deals: i64,
+    pub reviewed: i64,
+    /// How often the review of a loss has brought a deal back in the period, whatever has become of the deal
+    /// since.
+    pub reopened_from_review: i64,
     pub amount: String,
     pub drill_down: BTreeMap<String, String>,
 }
@@ -69,6 +76,7 @@ pub struct LossGroup {
     #[schema(example = "Anna Vermeer")]
     pub name: String,
     pub deals: i64,
+    pub reviewed: i64,
     pub amount: String,
     /// deals / deals of the whole.
     pub share: Option<f64>,
@@ -110,7 +118,13 @@ const GROUPS: &[(&str, GroupBy)] = &[
 ];
 
 /// The numbers of the report, by their field.
-const FIGURES: &[(&str, ())] = &[("deals", ())];
+const FIGURES: &[(&str, What)] = &[
+    ("deals", What::Deals),
+    ("reviewed", What::Reviewed),
+    ("reopened_from_review", What::ReopenedFromReview),
+];
+/// Of them those that reasons and groups have, too.
+const OF_REASONS: [&str; 2] = ["deals", "reviewed"];
 
 struct Request {
     deal_type_id: Option<Uuid>,
@@ -158,7 +172,9 @@ impl Request {
 ///
 /// The deals that were lost in the period, by reason: their number, amount and share; and with `group_by`
 /// the same within each group. `stage` is the stage that a deal was lost from, `deepest_stage` the furthest
-/// that it ever was in. A deal that was reopened counts once, by its last outcome. As JSON, CSV or XLSX.
+/// that it ever was in. A deal that was reopened counts once, by its last outcome. `reviewed` are the losses
+/// whose review is done, `reopened_from_review` how often a review has brought a deal back in the period. As JSON,
+/// CSV or XLSX.
 /// Callers see the deals that they may see. Of a report by `segment`, groups overlap: a deal is in that of each segment that holds for it or for its client.
 /// `drill_down` links each number to its deals.
 #[utoipa::path(tag = "Reports", operation_id = "getLosses", security(("bearer" = ["reports:read"])),
@@ -189,7 +205,7 @@ pub async fn losses_report(call: Call<ReportsRead>) -> Responded {
 ///
 /// The lost deals that a number of the report counts, with the report's parameters: of one reason with
 /// `loss_reason_id`, of a group with `group_by` and `group`; without `group`, of the deals that have none. CSV and
-/// XLSX have all deals, JSON a page of them.
+/// XLSX have all deals, JSON a page of them. `reopened_from_review` is of all reasons and groups.
 #[utoipa::path(tag = "Reports", operation_id = "listLossesDeals", security(("bearer" = ["deals:read"])),
     params(("deal_type_id" = Option<Uuid>, Query, description = "The deal type; all of them by default. Required with `group_by=stage` and `group_by=deepest_stage`."),
         ("from" = Option<NaiveDate>, Query, description = "First day; a year before `to` by default.", example = "2017-01-01"),
@@ -198,7 +214,7 @@ pub async fn losses_report(call: Call<ReportsRead>) -> Responded {
         ("group_by" = Option<String>, Query, description = "`stage`, `deepest_stage`, `owner`, `competitor`, `source`, `client_type`, `region`, `month` or `segment`.", example = "owner"),
         ("group" = Option<String>, Query, min_length = 1, description = "Key of the group; goes with `group_by`."),
         ("loss_reason_id" = Option<Uuid>, Query, description = "The reason."),
-        ("figure" = String, Query, description = "`deals`.", example = "deals"),
+        ("figure" = String, Query, description = "`deals`, `reviewed` or `reopened_from_review`.", example = "deals"),
         ("format" = Option<String>, Query, description = "`json`, `csv` or `xlsx`.", example = "json")),
     responses((status = 200, description = "The deals.", content(
         (behind::FigureDealPage = "application/json"), (String = "text/csv"),
@@ -211,14 +227,18 @@ pub async fn losses_deals(call: Call<DealsRead>) -> Responded {
     let (group, query) = (parameters.group(request.group_by), parameters.list());
     let loss_reason_id = parameters.id("loss_reason_id");
     parameters.require("figure");
-    parameters.word("figure", FIGURES);
+    let what = parameters.word("figure", FIGURES).unwrap_or(What::Deals);
+    let narrowed = if loss_reason_id.is_some() { "loss_reason_id" } else { "group_by" };
+    if what == What::ReopenedFromReview && (loss_reason_id.is_some() || group.is_some()) {
+        parameters.fault(narrowed, "not_allowed", "The figure is of all reasons and groups.");
+    }
     let format = parameters.format(TABLES, &call.accept)?;
     let query = parameters.finish_with(query)?;
     let caller = call.caller.clone();
     behind::answer(call, format, query, move |tenant, app| {
         let alignment = request.alignment(tenant, app)?;
         let period = request.period(&caller, request.segments.load(&app.store, tenant)?);
-        Ok(Figure { alignment, period, loss_reason_id, group })
+        Ok(Figure { alignment, period, loss_reason_id, group, what })
     })
     .await
 }
@@ -244,7 +264,9 @@ fn render(
         }
         None => None,
     };
-    let report = Report { request, currency: caller.settings.currency, reasons, all, groups };
+    let reopened = losses::reopened(tenant, &caller.visibility, &period)?;
+    let currency = caller.settings.currency;
+    let report = Report { request, currency, reasons, all, reopened, groups };
     match format {
         Format::Json => json(&report.body()),
         _ => report.table(format, caller.settings.time_zone),
@@ -286,7 +308,12 @@ struct Report<'a> {
     currency: Currency,
     reasons: Vec<(Uuid, String)>,
     all: Vec<LossCount>,
+    reopened: i64,
     groups: Option<Vec<Group>>,
+}
+
+fn reviewed(counts: &[LossCount]) -> i64 {
+    counts.iter().map(|count| count.reviewed).fold(0, i64::saturating_add)
 }
 
 fn sum(counts: &[LossCount]) -> (i64, Decimal) {
@@ -307,10 +334,11 @@ impl Report<'_> {
             loss_reason_id: count.loss_reason_id,
             name: self.name(count.loss_reason_id),
             deals: count.deals,
+            reviewed: count.reviewed,
             amount: format_amount(count.amount, self.currency),
             share: ratio(count.deals, deals),
             share_by_amount: decimal_ratio(count.amount, amount),
-            drill_down: links.clone().with("loss_reason_id", count.loss_reason_id).all(["deals"]),
+            drill_down: links.clone().with("loss_reason_id", count.loss_reason_id).all(OF_REASONS),
         };
         counts.iter().map(body).collect()
     }
@@ -326,10 +354,11 @@ impl Report<'_> {
                 key: key.clone(),
                 name: name.clone(),
                 deals: of_group,
+                reviewed: reviewed(counts),
                 amount: format_amount(group_amount, self.currency),
                 share: ratio(of_group, deals),
                 share_by_amount: decimal_ratio(group_amount, amount),
-                drill_down: links.all(["deals"]),
+                drill_down: links.all(OF_REASONS),
                 reasons: self.reasons(counts, &links),
             }
         };
@@ -340,8 +369,10 @@ impl Report<'_> {
             currency: self.currency.code().to_owned(),
             totals: LossTotals {
                 deals,
+                reviewed: reviewed(&self.all),
+                reopened_from_review: self.reopened,
                 amount: format_amount(amount, self.currency),
-                drill_down: links.all(["deals"]),
+                drill_down: links.all(FIGURES.iter().map(|(figure, _)| *figure)),
             },
             reasons: self.reasons(&self.all, &links),
             groups: self.groups.as_ref().map(|groups| groups.iter().map(group).collect()),
@@ -361,6 +392,7 @@ impl Report<'_> {
                     count.loss_reason_id.to_string().into(),
                     self.name(count.loss_reason_id).into(),
                     count.deals.into(),
+                    count.reviewed.into(),
                     self.currency.code().into(),
                     Cell::Money(count.amount, self.currency),
                     Cell::ratio(ratio(count.deals, deals)),
@@ -378,6 +410,7 @@ const HEADER: &[&str] = &[
     "loss_reason_id",
     "name",
     "deals",
+    "reviewed",
     "currency",
     "amount",
     "share",

@@ -219,6 +219,12 @@ fn reports(world: &World) -> Vec<Bad> {
         deals("funnel/open", "figure=held&as_of=2999-01-01T00:00:00Z", "/as_of"),
         deals("losses", "figure=won", "/figure"),
         deals("losses", "figure=deals&loss_reason_id=x", "/loss_reason_id"),
+        deals(
+            "losses",
+            &format!("figure=reopened_from_review&loss_reason_id={NOBODY}"),
+            "/loss_reason_id",
+        ),
+        deals("losses", "figure=reopened_from_review&group_by=owner", "/group_by"),
         deals("stage-durations", "figure=visits", "/stage_key"),
         deals("stage-durations", "figure=moon&stage_key=first", "/figure"),
         Bad::get(format!("{none}/open"), "/deal_type_id"),
