@@ -14,6 +14,7 @@ pub mod custom_field;
 pub mod deal;
 pub mod demand;
 pub mod document;
+pub mod due;
 pub mod event;
 pub mod exchange;
 pub mod fault;

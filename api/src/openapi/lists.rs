@@ -124,7 +124,7 @@ fn one(kind: Kind) -> Value {
             json!({"type": "string", "pattern": r"^-?[0-9]{1,15}(\.[0-9]{1,4})?$"})
         }
         Kind::Integer => json!({"type": "integer"}),
-        Kind::Bool => json!({"type": "boolean"}),
+        Kind::Bool | Kind::Asked => json!({"type": "boolean"}),
     }
 }
 
@@ -137,7 +137,7 @@ fn noun(kind: Kind) -> &'static str {
         Kind::Date => "day (YYYY-MM-DD)",
         Kind::Decimal => "amount in base currency",
         Kind::Integer => "number",
-        Kind::Bool => "value",
+        Kind::Bool | Kind::Asked => "value",
         Kind::Tag => "tag",
         Kind::Phone => "phone number (E.164)",
         Kind::Email => "email address",

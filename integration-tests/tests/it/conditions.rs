@@ -353,6 +353,7 @@ async fn in_memory_and_as_sql_a_condition_holds_for_the_same_deals() {
         })
         .unwrap();
     assert_eq!(settings.time_zone.name(), "Europe/Amsterdam");
+    let caller = server.store.user_caller(api.workspace_id, api.user_id).unwrap().unwrap();
     let schema = Schema { over: Entity::Deal, custom: &fields };
     let conditions = tree(client_ids);
     let (mut held, mut failed) = (0, 0);
@@ -373,7 +374,7 @@ async fn in_memory_and_as_sql_a_condition_holds_for_the_same_deals() {
         let query = query.with(condition.tree().clone(), moment);
         let page = server
             .store
-            .tenant(api.workspace_id, |tenant| server.store.deals(tenant, &Visibility::All, query))
+            .tenant(api.workspace_id, |tenant| server.store.deals(tenant, &caller, query))
             .unwrap();
         let in_sql: BTreeSet<Uuid> = page.items.iter().map(|stored| stored.deal.id).collect();
         assert_eq!(in_memory, in_sql, "{json}");

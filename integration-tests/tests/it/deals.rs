@@ -1,6 +1,7 @@
 //! Deals: opened, moved, explained.
 
 mod loss_reviews;
+mod overdue_deals;
 mod task_gantt;
 
 use serde_json::json;

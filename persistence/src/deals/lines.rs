@@ -8,11 +8,10 @@ use diesel::{
 use rust_decimal::Decimal;
 use serde_json::Value as Json;
 use uuid::Uuid;
-use voronka_domain::access::Visibility;
 
-use super::{LIST, seen_by};
+use super::{LIST, asked, narrowed};
 use crate::{
-    Raw, Result, Tenant,
+    Caller, Raw, Result, Tenant,
     list::{Page, Query},
 };
 
@@ -80,7 +79,8 @@ pub(crate) fn columns() -> String {
 }
 
 /// A page of the list of deals.
-pub fn lines(tenant: &mut Tenant<'_>, visibility: &Visibility, query: Query) -> Result<Page<Line>> {
-    let narrow = |list| seen_by(list, visibility);
+pub fn lines(tenant: &mut Tenant<'_>, caller: &Caller, query: Query) -> Result<Page<Line>> {
+    let asked = asked(tenant, caller, &query)?;
+    let narrow = |list| narrowed(list, caller, asked.as_ref());
     tenant.page(&LIST, query, Raw::<LineTypes>::new(columns()), narrow, |line: &Line| line.id)
 }

@@ -3,6 +3,7 @@
 mod answer;
 mod around;
 mod clock;
+mod due;
 mod external;
 mod follow;
 mod lines;
@@ -40,6 +41,7 @@ pub(crate) use answer::{Held, finish, held, react};
 pub use around::Around;
 pub use clock::AT_ONCE;
 pub(crate) use clock::{ring_for_activity, ring_for_all, ring_for_clients};
+pub use due::{Due, Overdue, dues};
 pub(crate) use external::lock_external;
 pub use external::{find_external, lock_external_ids};
 pub(crate) use follow::follow;
@@ -60,6 +62,7 @@ use crate::{
     deal_types::rules,
     demands,
     list::{Field, Kind, Page, Query, Spec},
+    now,
     unit::raw,
 };
 
@@ -88,6 +91,7 @@ pub const LIST: Spec = Spec {
         Field::new("opened_at", "deals.opened_at", Kind::Instant).sorted(),
         Field::new("closed_at", "deals.closed_at", Kind::Instant).nullable().sorted(),
         Field::new("stage_entered_at", "deals.visit_entered_at", Kind::Instant).sorted(),
+        Field::new("overdue", "", Kind::Asked),
         Field::new("created_at", "deals.created_at", Kind::Instant).sorted(),
         Field::new("updated_at", "deals.updated_at", Kind::Instant).sorted(),
     ],
@@ -132,6 +136,28 @@ pub(crate) fn owned_by<S>(
     }
 }
 
+/// The deals that are overdue, where a list asks for them or for the others.
+fn asked(
+    tenant: &mut Tenant<'_>,
+    caller: &Caller,
+    query: &Query,
+) -> Result<Option<(Overdue, bool)>> {
+    let Some(wanted) = query.asks("overdue") else { return Ok(None) };
+    Ok(Some((Overdue::load(tenant, &caller.calendar, now())?, wanted)))
+}
+
+fn narrowed<S>(
+    statement: Statement<S>,
+    caller: &Caller,
+    asked: Option<&(Overdue, bool)>,
+) -> Statement<S> {
+    let seen = seen_by(statement, &caller.visibility);
+    match asked {
+        Some((overdue, wanted)) => overdue.narrow(seen, *wanted),
+        None => seen,
+    }
+}
+
 impl Store {
     pub(crate) fn stored(&self, tenant: &mut Tenant<'_>, row: DealRow) -> Result<Stored> {
         let process = self.process(tenant, row.version_id)?;
@@ -153,10 +179,11 @@ impl Store {
     pub fn deals(
         &self,
         tenant: &mut Tenant<'_>,
-        visibility: &Visibility,
+        caller: &Caller,
         query: Query,
     ) -> Result<Page<Stored>> {
-        let narrow = |list| seen_by(list, visibility);
+        let asked = asked(tenant, caller, &query)?;
+        let narrow = |list| narrowed(list, caller, asked.as_ref());
         let page =
             tenant.page(&LIST, query, DealRow::as_select(), narrow, |row: &DealRow| row.id)?;
         let items = page

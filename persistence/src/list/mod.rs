@@ -36,6 +36,8 @@ pub enum Kind {
     Phone,
     /// A list of email addresses in lower case that holds the address, whatever its case.
     Email,
+    /// Yes or no, to what the noun itself narrows its list by: there is no column.
+    Asked,
     /// The id of one of several people or things: the column is a condition that ends before it, in
     /// parentheses that it leaves open.
     Member,
@@ -105,6 +107,8 @@ pub struct Query {
     conditions: Vec<(String, Option<Bind>, &'static str)>,
     /// Conditions of the language, as of a moment.
     trees: Vec<(Tree, Moment)>,
+    /// What the noun is asked.
+    asked: Vec<(String, bool)>,
 }
 
 impl Query {
@@ -153,6 +157,11 @@ impl<T> Page<T> {
 }
 
 impl Query {
+    /// The answer that it wants to what the noun is asked.
+    pub(crate) fn asks(&self, name: &str) -> Option<bool> {
+        self.asked.iter().find(|(asked, _)| asked == name).map(|(_, yes)| *yes)
+    }
+
     /// Whether it has a filter on this column.
     pub(crate) fn filters_by(&self, column: &str) -> bool {
         self.conditions.iter().any(|(sql, ..)| sql.starts_with(column))
@@ -220,7 +229,7 @@ impl Spec {
             faults.push(Fault::new(format!("/{name}"), code, detail));
         };
         let (mut limit, mut sort, mut cursor) = (DEFAULT_LIMIT, self.default_sort, None);
-        let (mut conditions, mut trees) = (Vec::new(), Vec::new());
+        let (mut conditions, mut trees, mut asked) = (Vec::new(), Vec::new(), Vec::new());
         let mut seen = Vec::new();
         for (name, value) in pairs {
             if seen.contains(&name) {
@@ -248,6 +257,12 @@ impl Spec {
                             Ok(tree) => trees.push((tree, customs.moment)),
                             Err(found) => fault(name, found.code, found.detail),
                         }
+                    }
+                }
+                _ if self.field(name).is_some_and(|field| field.kind == Kind::Asked) => {
+                    match bind(Kind::Asked, value) {
+                        Ok(Bind::Bool(yes)) => asked.push((name.clone(), yes)),
+                        _ => fault(name, "invalid_parameter", "Not true or false.".into()),
                     }
                 }
                 _ => match self.condition(name, value) {
@@ -281,7 +296,7 @@ impl Spec {
         if !faults.is_empty() {
             return Err(faults);
         }
-        Ok(Query { limit, sort: sort_field, descending, cursor, conditions, trees })
+        Ok(Query { limit, sort: sort_field, descending, cursor, conditions, trees, asked })
     }
 
     fn custom(&self, name: &str, value: &str, customs: Customs<'_>) -> Result<Tree, Fault> {
@@ -378,7 +393,7 @@ fn bind(kind: Kind, text: &str) -> std::result::Result<Bind, String> {
             .map(Bind::Date),
         Kind::Decimal => Decimal::from_str_exact(text).ok().map(Bind::Decimal),
         Kind::Integer => text.parse().ok().map(Bind::Integer),
-        Kind::Bool => text.parse().ok().map(Bind::Bool),
+        Kind::Bool | Kind::Asked => text.parse().ok().map(Bind::Bool),
         Kind::Choice(words) if words.contains(&text) => Some(Bind::Text(text.to_owned())),
         Kind::Choice(words) => return Err(format!("One of {}.", words.join(", "))),
     };
@@ -389,7 +404,7 @@ fn bind(kind: Kind, text: &str) -> std::result::Result<Bind, String> {
             Kind::Date => "a day such as 2026-11-21",
             Kind::Decimal => "a decimal number",
             Kind::Integer => "a whole number",
-            Kind::Bool => "true or false",
+            Kind::Bool | Kind::Asked => "true or false",
             Kind::Phone => "a phone number in E.164, such as %2B31201234567",
             Kind::Email => "an email address",
             Kind::Text | Kind::Tag | Kind::Choice(_) => "a text",

@@ -109,7 +109,7 @@ fn put_one(
             demands::put(unit, deal_id, None, "/demand", lines)?;
             let visibility = unit.caller.visibility.clone();
             let stored = unit.store.deal(&mut unit.tenant, &visibility, deal_id)?;
-            Ok(after(unit, stored))
+            after(unit, stored)
         }
     }
 }
@@ -127,7 +127,7 @@ fn read<T: DeserializeOwned + Validate>(fields: Value) -> Result<T, Error> {
 pub(super) fn created(unit: &mut Unit<'_>, new: NewDealBody) -> Result<Reply<DealBody>, Error> {
     let stored = deals::open(unit, new.into_opening()?)?;
     let (id, version) = (stored.deal.id, stored.deal.sequence);
-    let body = DealBody::new(stored, unit.caller.settings.currency);
+    let body = DealBody::one(&mut unit.tenant, unit.caller, unit.now, stored)?;
     Ok(Reply::created(format!("/v1/deals/{id}"), body, version))
 }
 
@@ -139,12 +139,13 @@ pub(super) fn changed(
 ) -> Result<Reply<DealBody>, Error> {
     let (patch, references, custom) = patch.into_patch()?;
     let stored = deals::update(unit, id, if_match, patch, references, custom)?;
-    Ok(after(unit, stored))
+    after(unit, stored)
 }
 
-pub(super) fn after(unit: &Unit<'_>, stored: Stored) -> Reply<DealBody> {
+pub(super) fn after(unit: &mut Unit<'_>, stored: Stored) -> Result<Reply<DealBody>, Error> {
     let version = stored.deal.sequence;
-    Reply::versioned(DealBody::new(stored, unit.caller.settings.currency), version)
+    let body = DealBody::one(&mut unit.tenant, unit.caller, unit.now, stored)?;
+    Ok(Reply::versioned(body, version))
 }
 
 /// A command of a batch: the fields of a new deal, of a change, or of a move.
@@ -223,7 +224,7 @@ fn one(unit: &mut Unit<'_>, mut item: Value) -> Result<Reply<DealBody>, Problem>
             let (id, version) = named(&mut item)?;
             let (to, validate_only) = parse_item::<TransitionBody>(&item)?.into_transition()?;
             let stored = deals::transition(unit, id, version, to, validate_only)?;
-            Ok(after(unit, stored))
+            Ok(after(unit, stored)?)
         }
         "upsert" => {
             let external = batch::take(&mut item, "external_id")?;

@@ -17,8 +17,8 @@ use voronka_domain::{
     transition::{Target, Transition},
 };
 use voronka_persistence::{
-    Error,
-    deals::{Opening, References, SourceName, Stored},
+    Caller, Error, Tenant,
+    deals::{self, Due, Opening, References, SourceName, Stored},
 };
 
 use super::demand::{NewDemandLine, read_lines};
@@ -142,6 +142,10 @@ pub struct DealBody {
     pub loss: Option<LossBody>,
     pub opened_at: DateTime<Utc>,
     pub stage_entered_at: DateTime<Utc>,
+    /// When the norm of its stage is used up, in working time; null without a norm, on hold and once it is closed.
+    pub stage_due_at: Option<DateTime<Utc>>,
+    /// Longer in its stage than the norm, in working time. Time changes it, and not the version.
+    pub overdue: bool,
     pub closed_at: Option<DateTime<Utc>>,
     /// How often it was reopened.
     pub reopened: i32,
@@ -157,7 +161,28 @@ page_of!(DealPage, DealBody);
 found_of!(DealsFound, DealBody);
 
 impl DealBody {
-    pub fn new(stored: Stored, base: Currency) -> Self {
+    /// The deals as they are at a moment.
+    pub fn all(
+        tenant: &mut Tenant<'_>,
+        caller: &Caller,
+        now: DateTime<Utc>,
+        deals: Vec<Stored>,
+    ) -> Result<Vec<Self>, Error> {
+        let dues = deals::dues(tenant, &caller.calendar, now, &deals)?;
+        let base = caller.settings.currency;
+        Ok(deals.into_iter().zip(dues).map(|(stored, due)| Self::new(stored, due, base)).collect())
+    }
+
+    pub fn one(
+        tenant: &mut Tenant<'_>,
+        caller: &Caller,
+        now: DateTime<Utc>,
+        stored: Stored,
+    ) -> Result<Self, Error> {
+        Self::all(tenant, caller, now, vec![stored])?.pop().ok_or(Error::NotFound("deal"))
+    }
+
+    fn new(stored: Stored, due: Due, base: Currency) -> Self {
         let Stored { deal, created_at, updated_at, .. } = stored;
         let word = |value: &LeadTemperature| voronka_persistence::words::to_word(value);
         let details = deal.details;
@@ -193,6 +218,8 @@ impl DealBody {
             }),
             opened_at: deal.opened_at,
             stage_entered_at: deal.visit.entered_at,
+            stage_due_at: due.at,
+            overdue: due.overdue,
             closed_at: deal.closed_at,
             reopened: deal.reopened,
             overrides: deal.overrides,

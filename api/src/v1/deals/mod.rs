@@ -18,6 +18,7 @@ use body::{NewDealBody, TransitionBody};
 use voronka_persistence::{
     Caller, Error, Tenant, deals,
     list::{Page, Query},
+    now,
 };
 
 use crate::{
@@ -66,9 +67,8 @@ fn page(
     caller: &Caller,
     query: Query,
 ) -> Result<Page<DealBody>, Error> {
-    let base = caller.settings.currency;
-    let deals = app.store.deals(tenant, &caller.visibility, query)?;
-    Ok(deals.map(|deal| DealBody::new(deal, base)))
+    let Page { items, next } = app.store.deals(tenant, caller, query)?;
+    Ok(Page { items: DealBody::all(tenant, caller, now(), items)?, next })
 }
 
 /// Open a deal
@@ -95,7 +95,7 @@ pub async fn read(call: Call<DealsRead>, id: Id) -> Responded {
     call.read(move |tenant, app, caller| {
         let stored = app.store.deal(tenant, &caller.visibility, id.0)?;
         let version = stored.deal.sequence;
-        Ok(Reply::versioned(DealBody::new(stored, caller.settings.currency), version))
+        Ok(Reply::versioned(DealBody::one(tenant, caller, now(), stored)?, version))
     })
     .await
 }
@@ -130,7 +130,7 @@ pub async fn transition(call: Call<DealsWrite>, id: Id, body: Body<TransitionBod
     let (to, validate_only) = body.value.into_transition()?;
     call.write_deal(body.digest, move |unit, if_match| {
         let stored = deals::transition(unit, id.0, if_match, to, validate_only)?;
-        Ok(batch::after(unit, stored))
+        batch::after(unit, stored)
     })
     .await
 }

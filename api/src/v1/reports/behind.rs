@@ -2,10 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use voronka_domain::{Currency, custom_field::Entity};
+use voronka_domain::custom_field::Entity;
 use voronka_persistence::{
-    Error, Tenant,
+    Caller, Error, Tenant,
     list::{self, Page},
+    now,
     reports::{
         Alignment,
         behind::{self, Counted, Figure},
@@ -43,12 +44,21 @@ pub struct FigureDealBody {
 page_of!(FigureDealPage, FigureDealBody);
 
 impl FigureDealBody {
-    fn new(counted: Counted, base: Currency) -> Self {
-        Self {
-            counted: counted.times,
-            counted_amount: MoneyBody::new(counted.amount, base),
-            deal: DealBody::new(counted.stored, base),
-        }
+    fn all(
+        tenant: &mut Tenant<'_>,
+        caller: &Caller,
+        items: Vec<Counted>,
+    ) -> Result<Vec<Self>, Error> {
+        let counts: Vec<_> = items.iter().map(|one| (one.times, one.amount)).collect();
+        let deals = items.into_iter().map(|one| one.stored).collect();
+        let bodies = DealBody::all(tenant, caller, now(), deals)?;
+        let base = caller.settings.currency;
+        let body = |(deal, (counted, amount))| Self {
+            counted,
+            counted_amount: MoneyBody::new(amount, base),
+            deal,
+        };
+        Ok(bodies.into_iter().zip(counts).map(body).collect())
     }
 }
 
@@ -71,9 +81,7 @@ pub async fn answer<F: Figure + Send + 'static>(
                 let figure = figure(tenant, app)?;
                 let Page { items, next } =
                     app.store.deals_behind(tenant, &caller.visibility, &figure, query)?;
-                let base = caller.settings.currency;
-                let body = |counted| FigureDealBody::new(counted, base);
-                Ok(Page { items: items.into_iter().map(body).collect(), next })
+                Ok(Page { items: FigureDealBody::all(tenant, caller, items)?, next })
             })
             .await;
     }

@@ -370,6 +370,10 @@ fn tasks(world: &World) -> Vec<Bad> {
         new("due_at", json!("tomorrow"), "/due_at"),
         new("status", json!("done"), "/status"),
         Bad::post(&transition, json!({ "to": "heaven" }), "/to"),
+        Bad::post(&transition, json!({ "to": "deferred", "reopen": true }), "/reopen"),
+        // It is no review of a loss.
+        Bad::post(&transition, json!({ "to": "done", "reopen": true }), "/reopen"),
+        Bad::post(&transition, json!({ "to": "done", "reopen": "yes" }), "/reopen"),
         Bad::post(&transition, json!({ "to": "deferred", "result": "Nothing" }), "/result"),
         Bad::post(
             &transition,
