@@ -10,9 +10,9 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use voronka_domain::{Currency, funnel::decimal_ratio, money::format_amount};
 use voronka_persistence::{
-    Caller, Error, Tenant, deal_types,
+    Caller, Error, Tenant,
     reports::{
-        Basis, GroupBy, Period, Wanted,
+        Basis, GroupBy,
         demand::{self, DemandCount, Figure, What},
     },
 };
@@ -22,6 +22,7 @@ use super::{
     closed::word,
     format::{Format, TABLES, Workbook},
     parameters::{LIST_PARAMETERS, Links, NO_GROUP, Parameters, json, name_groups},
+    stretch::{KNOWN, Stretch},
     table::{self, Cell},
 };
 use crate::{
@@ -94,47 +95,11 @@ const GROUPS: &[(&str, GroupBy)] = &[
     ("segment", GroupBy::Segment),
 ];
 
+/// Where the deals behind its numbers are listed.
+const LIST: &str = "/v1/reports/primary-demand/deals";
+
 /// The numbers of the report, by their field.
 const FIGURES: &[(&str, What)] = &[("deals", What::Deals), ("unmet", What::Unmet)];
-
-const KNOWN: &[&str] = &["deal_type_id", "from", "to", "segment_id", "group_by", "format"];
-
-struct Request {
-    deal_type_id: Option<Uuid>,
-    from: NaiveDate,
-    to: NaiveDate,
-    group_by: Option<GroupBy>,
-    segments: Wanted,
-}
-
-impl Request {
-    fn read(parameters: &mut Parameters, caller: &Caller) -> Self {
-        let (from, to) = parameters.days(caller);
-        let group_by = parameters.word("group_by", GROUPS);
-        let segments = parameters.segments(caller, group_by);
-        Self { deal_type_id: parameters.id("deal_type_id"), from, to, group_by, segments }
-    }
-
-    fn period(&self, tenant: &mut Tenant<'_>, app: &App, caller: &Caller) -> Result<Period, Error> {
-        if let Some(id) = self.deal_type_id {
-            deal_types::get(tenant, id)?;
-        }
-        let segments = self.segments.load(&app.store, tenant)?;
-        let (from, until) = caller.settings.days(self.from, self.to);
-        let (basis, time_zone) = (Basis::Created, caller.settings.time_zone);
-        let deal_type_id = self.deal_type_id;
-        Ok(Period { deal_type_id, from, until, basis, time_zone, segments })
-    }
-
-    fn links(&self) -> Links {
-        let links = Links::new("/v1/reports/primary-demand/deals");
-        let links = match self.deal_type_id {
-            Some(id) => links.with("deal_type_id", id),
-            None => links,
-        };
-        links.with("from", self.from).with("to", self.to).segment(self.segments)
-    }
-}
 
 /// Read what clients first wanted, and what of it was not met
 ///
@@ -155,7 +120,7 @@ impl Request {
 #[get("/v1/reports/primary-demand")]
 pub async fn demand_report(call: Call<ReportsRead>) -> Responded {
     let mut parameters = Parameters::new(call.pairs()?, KNOWN);
-    let request = Request::read(&mut parameters, &call.caller);
+    let request = Stretch::read(&mut parameters, &call.caller, GROUPS);
     let format = parameters.format(TABLES, &call.accept)?;
     parameters.finish()?;
     let (app, caller) = (call.app.clone(), call.caller.clone());
@@ -186,7 +151,7 @@ pub async fn demand_report(call: Call<ReportsRead>) -> Responded {
 pub async fn demand_deals(call: Call<DealsRead>) -> Responded {
     let known = [KNOWN, &["group", "figure"], LIST_PARAMETERS].concat();
     let mut parameters = Parameters::new(call.pairs()?, &known);
-    let request = Request::read(&mut parameters, &call.caller);
+    let request = Stretch::read(&mut parameters, &call.caller, GROUPS);
     let (group, query) = (parameters.group(request.group_by), parameters.list());
     parameters.require("figure");
     let what = parameters.word("figure", FIGURES).unwrap_or(What::Deals);
@@ -194,7 +159,7 @@ pub async fn demand_deals(call: Call<DealsRead>) -> Responded {
     let query = parameters.finish_with(query)?;
     let caller = call.caller.clone();
     behind::answer(call, format, query, move |tenant, app| {
-        let period = request.period(tenant, app, &caller)?;
+        let period = request.period(tenant, app, &caller, Basis::Created)?;
         Ok(Figure { period, group, what })
     })
     .await
@@ -204,10 +169,10 @@ fn render(
     tenant: &mut Tenant<'_>,
     app: &App,
     caller: &Caller,
-    request: &Request,
+    request: &Stretch,
     format: Format,
 ) -> Result<Vec<u8>, Error> {
-    let period = request.period(tenant, app, caller)?;
+    let period = request.period(tenant, app, caller, Basis::Created)?;
     let all = demand::counts(tenant, &caller.visibility, &period, None)?;
     let groups = match request.group_by {
         Some(by) => {
@@ -227,7 +192,7 @@ fn render(
 }
 
 struct Report<'a> {
-    request: &'a Request,
+    request: &'a Stretch,
     currency: Currency,
     all: DemandCount,
     groups: Option<Vec<(DemandCount, String)>>,
@@ -259,7 +224,7 @@ impl Report<'_> {
     }
 
     fn body(&self) -> DemandReportBody {
-        let (request, links) = (self.request, self.request.links());
+        let (request, links) = (self.request, self.request.links(LIST));
         let by = request.group_by.map_or("", |by| word(GROUPS, by));
         let group = |(count, named): &(DemandCount, String)| DemandGroup {
             key: count.key.clone(),

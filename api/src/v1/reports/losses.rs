@@ -16,7 +16,7 @@ use voronka_domain::{
 use voronka_persistence::{
     Caller, Error, Tenant,
     reports::{
-        Alignment, Basis, GroupBy, Period, Segments, Wanted,
+        Alignment, Basis, GroupBy,
         losses::{self, Figure, LossCount, What},
     },
 };
@@ -26,6 +26,7 @@ use super::{
     closed::word,
     format::{Format, TABLES, Workbook},
     parameters::{LIST_PARAMETERS, Links, NO_GROUP, Parameters, json, name_groups},
+    stretch::{KNOWN, Stretch},
     table::{self, Cell},
 };
 use crate::{
@@ -117,6 +118,9 @@ const GROUPS: &[(&str, GroupBy)] = &[
     ("segment", GroupBy::Segment),
 ];
 
+/// Where the deals behind its numbers are listed.
+const LIST: &str = "/v1/reports/losses/deals";
+
 /// The numbers of the report, by their field.
 const FIGURES: &[(&str, What)] = &[
     ("deals", What::Deals),
@@ -126,46 +130,13 @@ const FIGURES: &[(&str, What)] = &[
 /// Of them those that reasons and groups have, too.
 const OF_REASONS: [&str; 2] = ["deals", "reviewed"];
 
-struct Request {
+/// The stages by which groups are told apart, of one deal type.
+fn alignment(
+    tenant: &mut Tenant<'_>,
+    app: &App,
     deal_type_id: Option<Uuid>,
-    from: NaiveDate,
-    to: NaiveDate,
-    group_by: Option<GroupBy>,
-    segments: Wanted,
-}
-
-const KNOWN: &[&str] = &["deal_type_id", "from", "to", "segment_id", "group_by", "format"];
-
-impl Request {
-    fn read(parameters: &mut Parameters, caller: &Caller) -> Self {
-        let (from, to) = parameters.days(caller);
-        let group_by = parameters.word("group_by", GROUPS);
-        if matches!(group_by, Some(GroupBy::Stage | GroupBy::DeepestStage)) {
-            // Stages of different types are not the same stages.
-            parameters.require("deal_type_id");
-        }
-        let segments = parameters.segments(caller, group_by);
-        Self { deal_type_id: parameters.id("deal_type_id"), from, to, group_by, segments }
-    }
-
-    fn period(&self, caller: &Caller, segments: Segments) -> Period {
-        let (from, until) = caller.settings.days(self.from, self.to);
-        let (basis, time_zone) = (Basis::Closed, caller.settings.time_zone);
-        Period { deal_type_id: self.deal_type_id, from, until, basis, time_zone, segments }
-    }
-
-    fn alignment(&self, tenant: &mut Tenant<'_>, app: &App) -> Result<Option<Alignment>, Error> {
-        self.deal_type_id.map(|id| Alignment::load(&app.store, tenant, id)).transpose()
-    }
-
-    fn links(&self) -> Links {
-        let links = Links::new("/v1/reports/losses/deals");
-        let links = match self.deal_type_id {
-            Some(id) => links.with("deal_type_id", id),
-            None => links,
-        };
-        links.with("from", self.from).with("to", self.to).segment(self.segments)
-    }
+) -> Result<Option<Alignment>, Error> {
+    deal_type_id.map(|id| Alignment::load(&app.store, tenant, id)).transpose()
 }
 
 /// Read why deals were lost
@@ -190,7 +161,7 @@ impl Request {
 #[get("/v1/reports/losses")]
 pub async fn losses_report(call: Call<ReportsRead>) -> Responded {
     let mut parameters = Parameters::new(call.pairs()?, KNOWN);
-    let request = Request::read(&mut parameters, &call.caller);
+    let request = Stretch::read(&mut parameters, &call.caller, GROUPS);
     let format = parameters.format(TABLES, &call.accept)?;
     parameters.finish()?;
     let (app, caller) = (call.app.clone(), call.caller.clone());
@@ -223,7 +194,7 @@ pub async fn losses_report(call: Call<ReportsRead>) -> Responded {
 pub async fn losses_deals(call: Call<DealsRead>) -> Responded {
     let known = [KNOWN, &["group", "loss_reason_id", "figure"], LIST_PARAMETERS].concat();
     let mut parameters = Parameters::new(call.pairs()?, &known);
-    let request = Request::read(&mut parameters, &call.caller);
+    let request = Stretch::read(&mut parameters, &call.caller, GROUPS);
     let (group, query) = (parameters.group(request.group_by), parameters.list());
     let loss_reason_id = parameters.id("loss_reason_id");
     parameters.require("figure");
@@ -236,8 +207,8 @@ pub async fn losses_deals(call: Call<DealsRead>) -> Responded {
     let query = parameters.finish_with(query)?;
     let caller = call.caller.clone();
     behind::answer(call, format, query, move |tenant, app| {
-        let alignment = request.alignment(tenant, app)?;
-        let period = request.period(&caller, request.segments.load(&app.store, tenant)?);
+        let alignment = alignment(tenant, app, request.deal_type_id)?;
+        let period = request.period(tenant, app, &caller, Basis::Closed)?;
         Ok(Figure { alignment, period, loss_reason_id, group, what })
     })
     .await
@@ -247,11 +218,11 @@ fn render(
     tenant: &mut Tenant<'_>,
     app: &App,
     caller: &Caller,
-    request: &Request,
+    request: &Stretch,
     format: Format,
 ) -> Result<Vec<u8>, Error> {
-    let alignment = request.alignment(tenant, app)?;
-    let period = request.period(caller, request.segments.load(&app.store, tenant)?);
+    let alignment = alignment(tenant, app, request.deal_type_id)?;
+    let period = request.period(tenant, app, caller, Basis::Closed)?;
     let counts = |tenant: &mut Tenant<'_>, group_by| {
         losses::counts(tenant, &caller.visibility, alignment.as_ref(), &period, group_by)
     };
@@ -304,7 +275,7 @@ fn groups(
 }
 
 struct Report<'a> {
-    request: &'a Request,
+    request: &'a Stretch,
     currency: Currency,
     reasons: Vec<(Uuid, String)>,
     all: Vec<LossCount>,
@@ -344,7 +315,7 @@ impl Report<'_> {
     }
 
     fn body(&self) -> LossesBody {
-        let (request, links) = (self.request, self.request.links());
+        let (request, links) = (self.request, self.request.links(LIST));
         let (deals, amount) = sum(&self.all);
         let by = request.group_by.map_or("", |by| word(GROUPS, by));
         let group = |(key, name, counts): &Group| {
