@@ -5,7 +5,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::funnel::VisitCount;
+use crate::{
+    event::Direction,
+    funnel::VisitCount,
+    segment::{End, Segment},
+};
 
 /// A visit to a stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +29,39 @@ pub fn stays(trail: &str) -> impl Iterator<Item = Stay> {
         let milliseconds = if length.is_empty() { None } else { Some(length.parse().ok()?) };
         Some(Stay { position: position.parse().ok()?, back, milliseconds })
     })
+}
+
+/// The trail of a deal all of whose segments are at hand.
+pub fn of(segments: &[Segment]) -> String {
+    let mut stays: BTreeMap<i32, Stay> = BTreeMap::new();
+    for segment in segments {
+        let Some(stage) = &segment.stage else { continue };
+        let new = Stay { position: stage.position, back: false, milliseconds: None };
+        let stay = stays.entry(segment.visit).or_insert(new);
+        stay.back |= segment.direction == Some(Direction::Back);
+        stay.milliseconds = stay.milliseconds.max(length(segment));
+    }
+    let words = stays.values().map(|stay| {
+        let sign = if stay.back { '-' } else { '+' };
+        let length = stay.milliseconds.map(|length| length.to_string()).unwrap_or_default();
+        format!("{}{sign}{length}", stay.position)
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// The length of the visit that ended with a segment, without time on hold.
+fn length(segment: &Segment) -> Option<i64> {
+    let left = segment.left.filter(|left| left.end != End::Split)?;
+    let mut length = left.at.signed_duration_since(segment.visit_entered_at);
+    if segment.held {
+        length -= left.at.signed_duration_since(segment.entered_at);
+    }
+    let held = segment.visit_held_seconds.checked_mul(1_000_000)?;
+    let micros = length.num_microseconds()?.checked_sub(held)?;
+    // Half a millisecond is rounded to the even one, as by Postgres.
+    let (whole, rest) = (micros.div_euclid(1_000), micros.rem_euclid(1_000));
+    let up = rest > 500 || rest == 500 && whole % 2 != 0;
+    whole.checked_add(i64::from(up))
 }
 
 /// Visits of many deals, counted by stage.

@@ -3,7 +3,7 @@
 use actix_web::{HttpResponse, http::header};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use voronka_domain::condition::Moment;
+use voronka_domain::{condition::Moment, custom_field::CustomField};
 use voronka_persistence::{Caller, Error, Tenant, list, now};
 
 use super::{
@@ -96,10 +96,15 @@ pub fn with_customs(
     spec: &list::Spec,
     pairs: &[(String, String)],
 ) -> Result<list::Query, Error> {
-    let fields = app.store.load_custom_fields(tenant)?;
     let moment = Moment { now: now(), settings: caller.settings };
-    spec.parse_with(pairs, Some(list::Customs { fields: &fields, moment }))
-        .map_err(Error::Parameters)
+    let parse =
+        |fields: &[CustomField]| spec.parse_with(pairs, Some(list::Customs { fields, moment }));
+    let query = match parse(&app.store.custom_fields(tenant)?) {
+        // What is not known may be new.
+        Err(_) => parse(&app.store.load_custom_fields(tenant)?),
+        read => read,
+    };
+    query.map_err(Error::Parameters)
 }
 
 /// A concrete page of a noun, for the specification.

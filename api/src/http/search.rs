@@ -9,7 +9,7 @@ use validator::Validate;
 use voronka_domain::{
     Fault, Refusal,
     condition::{Condition, Moment, Schema},
-    custom_field::Entity,
+    custom_field::{CustomField, Entity},
 };
 use voronka_persistence::{Caller, Error, Tenant, list, now, segments};
 
@@ -70,6 +70,28 @@ struct FoundBody<T> {
 }
 
 impl Search {
+    /// The page that it asks for, and its condition.
+    fn read(
+        &self,
+        fields: &[CustomField],
+        moment: Moment,
+        spec: &list::Spec,
+    ) -> Result<(list::Query, Option<Condition>), Refusal> {
+        let mut pairs = Vec::new();
+        let mut pair = |name: &str, value: Option<String>| {
+            pairs.extend(value.map(|value| (name.to_owned(), value)));
+        };
+        pair("limit", self.limit.map(|limit| limit.to_string()));
+        pair("sort", self.sort.clone());
+        pair("cursor", self.cursor.clone());
+        let customs = Some(list::Customs { fields, moment });
+        let query = spec.parse_with(&pairs, customs).map_err(Refusal::Invalid)?;
+        let schema = Schema { over: spec.entity().unwrap_or(Entity::Deal), custom: fields };
+        let own = self.condition.as_ref();
+        let own = own.map(|json| Condition::read("/condition", json, &schema)).transpose();
+        Ok((query, own.map_err(Refusal::Invalid)?))
+    }
+
     /// The list that it asks for, and how many there are in all where it wants that counted.
     pub fn query(
         &self,
@@ -79,23 +101,13 @@ impl Search {
         spec: &list::Spec,
     ) -> Result<(list::Query, Option<i64>), Error> {
         let over = spec.entity().unwrap_or(Entity::Deal);
-        let fields = app.store.load_custom_fields(tenant)?;
         let moment = Moment { now: now(), settings: caller.settings };
-        let mut pairs = Vec::new();
-        let mut pair = |name: &str, value: Option<String>| {
-            pairs.extend(value.map(|value| (name.to_owned(), value)));
+        let (mut query, own) = match self.read(&app.store.custom_fields(tenant)?, moment, spec) {
+            // What is not known may be new.
+            Err(_) => self.read(&app.store.load_custom_fields(tenant)?, moment, spec)?,
+            Ok(read) => read,
         };
-        pair("limit", self.limit.map(|limit| limit.to_string()));
-        pair("sort", self.sort.clone());
-        pair("cursor", self.cursor.clone());
-        let customs = Some(list::Customs { fields: &fields, moment });
-        let mut query = spec.parse_with(&pairs, customs).map_err(Refusal::Invalid)?;
-        let mut conditions = Vec::new();
-        if let Some(json) = &self.condition {
-            let schema = Schema { over, custom: &fields };
-            let condition = Condition::read("/condition", json, &schema);
-            conditions.push(condition.map_err(Refusal::Invalid)?);
-        }
+        let mut conditions: Vec<_> = own.into_iter().collect();
         if let Some(id) = self.segment_id {
             let segment = segments::get(tenant, id);
             let segment = segment.map_err(|error| error.or_unknown("/segment_id", "segment"))?;

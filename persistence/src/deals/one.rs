@@ -37,7 +37,7 @@ columns! { DealRow, deals {
     hold_reason, hold_resume_on, hold_since, loss_reason_id, loss_note, competitor_id, opened_at, closed_at,
     visit, visit_entered_at, visit_held_seconds, segment, segment_entered_at, reopened, sequence,
     last_occurred_at, updated_at, overrides, fired, alarm_at,
-} but workspace_id, created_at }
+} but workspace_id, created_at, trail }
 
 impl QueryFragment<Pg> for One {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {

@@ -14,6 +14,7 @@ use voronka_domain::{
     process::Process,
     segment::{Left, Segment},
     task::Effect,
+    trail as domain_trail,
 };
 
 use super::{
@@ -168,15 +169,17 @@ fn many(unit: &mut Unit<'_>, deals: Vec<Recordable>) -> Result<()> {
     let (now, workspace_id) = (unit.now, unit.tenant.workspace_id);
     let (mut fresh, mut changed) = (Vec::new(), Vec::new());
     let (mut visits, mut ended, mut effects) = (Vec::new(), Vec::new(), Vec::new());
-    let closed = deals.iter().filter_map(Recordable::closes).collect();
+    let there = deals.iter().filter(|deal| deal.ledger.before.is_some());
+    let closed = there.filter_map(Recordable::closes).collect();
     index_custom_fields(unit, &deals)?;
     for deal in deals {
         note(unit, &deal.ledger, &deal.actors)?;
         visits.extend(deal.visits(workspace_id)?);
         effects.extend(deal.effects());
-        let Ledger { deal, before, left, alarm, .. } = deal.ledger;
+        let Ledger { deal, before, left, alarm, entered, .. } = deal.ledger;
+        let trail = (before.is_none() && !deal.is_open()).then(|| domain_trail::of(&entered));
         ended.extend(left.map(|(sequence, left)| (deal.id, sequence, left)));
-        let row = DealRow::of(workspace_id, deal, alarm, now);
+        let row = DealRow { trail, ..DealRow::of(workspace_id, deal, alarm, now) };
         if before.is_some() { changed.push(row) } else { fresh.push(row) }
     }
     leave(unit, ended)?;
@@ -307,7 +310,7 @@ fn update(unit: &mut Unit<'_>, rows: Vec<DealRow>) -> Result<()> {
         .set(excluded_columns!(
             deals,
             DealRow,
-            [workspace_id, id, created_at],
+            [workspace_id, id, created_at, trail],
             [
                 deal_type_id,
                 version_id,

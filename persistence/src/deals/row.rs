@@ -65,6 +65,9 @@ pub struct DealRow {
     pub overrides: i32,
     pub fired: Vec<Uuid>,
     pub alarm_at: Option<DateTime<Utc>>,
+    /// Of a deal that was closed when its row was made. Later it is kept from the visits.
+    #[diesel(skip_update)]
+    pub trail: Option<String>,
 }
 
 fn broken(what: &str) -> Error {
@@ -141,6 +144,7 @@ impl DealRow {
             overrides: deal.overrides,
             fired: deal.fired,
             alarm_at,
+            trail: None,
         }
     }
 
