@@ -165,8 +165,9 @@ impl Play<'_> {
         }
         if lives < 9 && self.rng.chance(600) && self.later(unit, 2, 9) {
             self.lose(unit)?;
-        } else if lives == 9 && self.rng.chance(250) {
-            self.half_met(unit, lines)?;
+            self.unmet(unit, lines)?;
+        } else if lives == 9 {
+            self.met(unit, lines)?;
         }
         unit.actor = before;
         Ok(())
@@ -345,12 +346,21 @@ impl Play<'_> {
         deals::transition(unit, self.deal_id, None, Transition::to(to), false).map(drop)
     }
 
-    /// The client got most of it, and of the first item less.
-    fn half_met(&mut self, unit: &mut Unit<'_>, mut lines: Vec<demand::Line>) -> Result<(), Error> {
-        let reason = self.rng.pick(&REASONS);
+    /// The client got nothing; for some lines it is known why.
+    fn unmet(&mut self, unit: &mut Unit<'_>, mut lines: Vec<demand::Line>) -> Result<(), Error> {
+        for line in &mut lines {
+            let reason = self.rng.pick(&REASONS).to_owned();
+            line.unmet_reason = Some(reason).filter(|_| self.rng.chance(700));
+        }
+        demands::put(unit, self.deal_id, None, "/demand", lines).map(drop)
+    }
+
+    /// The client got it; at times less of the first item.
+    fn met(&mut self, unit: &mut Unit<'_>, mut lines: Vec<demand::Line>) -> Result<(), Error> {
+        let (reason, less) = (self.rng.pick(&REASONS), self.rng.chance(300));
         for (index, line) in lines.iter_mut().enumerate() {
             line.met_quantity = line.quantity;
-            if index == 0 {
+            if index == 0 && less {
                 line.met_quantity = (line.quantity / Decimal::TWO).trunc();
                 line.unmet_reason = Some(reason.to_owned());
             }

@@ -164,8 +164,19 @@ async fn what_was_not_met_is_counted_by_reason_owner_and_item() {
     ] {
         let body =
             json!({ "title": "D", "deal_type_id": deal_type, "owner_id": owner, "demand": lines });
-        api.post("/v1/deals", body).await.expect(201);
+        let deal = api.post("/v1/deals", body).await.expect(201).id();
+        if *owner == seller.user_id {
+            api.transition(&deal, json!({ "to": "won" })).await.expect(200);
+        }
     }
+    // What may be met yet is not unmet.
+    let open = json!({ "title": "D", "deal_type_id": deal_type, "opened_at": "2020-01-01T10:00:00Z",
+        "demand": [wanted("Server", "4", "1000", "0", None)] });
+    api.post("/v1/deals", open).await.expect(201);
+    let path = "/v1/reports/primary-demand?from=2020-01-01&to=2020-01-01&group_by=reason";
+    let early = api.get(path).await.expect(200).json;
+    assert_eq!((&early["totals"]["deals"], &early["totals"]["unmet"]), (&json!(1), &json!(0)));
+    assert_eq!(early["groups"], json!([]));
     // A deal without one is in no number.
     api.deal(&deal_type, "5").await;
     let report = async |by: &str| {

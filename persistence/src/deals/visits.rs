@@ -3,7 +3,9 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::{
     RunQueryDsl,
-    sql_types::{Array, BigInt, Integer, Nullable, SmallInt, Text, Timestamptz, Uuid as SqlUuid},
+    sql_types::{
+        Array, BigInt, Integer, Jsonb, Nullable, SmallInt, Text, Timestamptz, Uuid as SqlUuid,
+    },
 };
 use uuid::Uuid;
 use voronka_domain::calendar::Calendar;
@@ -16,6 +18,7 @@ type VisitTypes = (
     Nullable<Timestamptz>,
     Nullable<Text>,
     BigInt,
+    Jsonb,
     (Nullable<Array<Timestamptz>>, Nullable<Array<Timestamptz>>),
 );
 
@@ -29,6 +32,8 @@ pub struct DealVisit {
     pub left_at: Option<DateTime<Utc>>,
     pub direction: Option<String>,
     pub held_seconds: i64,
+    /// Who or what brought the deal there.
+    pub cause: serde_json::Value,
     /// The parts of it that were not on hold: when they began, and when they ended or now.
     parts: (Instants, Instants),
 }
@@ -57,7 +62,7 @@ pub fn visits(
         .bind(now)
         .sql(
             ") - entered_at)) FILTER (WHERE held), 0)::bigint, \
-             array_agg(entered_at ORDER BY sequence) FILTER (WHERE NOT held), \
+             (array_agg(cause ORDER BY sequence))[1], array_agg(entered_at ORDER BY sequence) FILTER (WHERE NOT held), \
              array_agg(coalesce(left_at, ",
         )
         .bind(now)

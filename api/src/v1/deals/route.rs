@@ -160,6 +160,10 @@ pub struct RouteVisit {
     /// `forward`, `skip`, `back` or `reopen`.
     #[schema(example = "forward")]
     pub direction: Option<String>,
+    /// Who or what brought the deal there, as the `actor` of an event. Of a `process` or a `rule` it names the
+    /// event that it answered to: the task, document, payment or activity.
+    #[schema(value_type = Object, example = json!({"kind": "process", "on": "document.changed", "object_id": "0199c2f0-7a35-7d0e-9d5a-3f0a5f1c2b11", "sequence": 3}))]
+    pub cause: serde_json::Value,
     /// Seconds in the stage up to now, those on hold left out.
     pub seconds: i64,
     /// Working seconds among them, by the workspace's calendar.
@@ -273,6 +277,7 @@ fn route_stage(
             entered_at: visit.entered_at,
             left_at: visit.left_at,
             direction: visit.direction.clone(),
+            cause: visit.cause.clone(),
             seconds: (visit.left_at.unwrap_or(facts.now) - visit.entered_at).num_seconds()
                 - visit.held_seconds,
             working_seconds: visit.working_time(calendar).num_seconds(),

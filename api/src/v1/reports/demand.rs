@@ -42,7 +42,7 @@ pub struct DemandFigures {
     /// What all that they wanted would cost.
     #[schema(example = "96000.00")]
     pub amount: String,
-    /// Deals that did not get all of it.
+    /// Deals that did not get all of it: closed ones, and open ones where it is said why not.
     #[schema(example = 7)]
     pub unmet: i64,
     /// What the part that they did not get would cost, line by line: amount × (quantity − met) / quantity.
