@@ -186,7 +186,7 @@ impl Script {
                     format!("ARRAY[{}]", ids.into_iter().map(made).collect::<Vec<_>>().join(", "))
                 } else if changes && is_fresh(value) {
                     made(value)
-                } else if changes && value.len() < 40 && value.contains(':') {
+                } else if changes && value.len() < 40 && value.contains(':') && list.is_none() {
                     "now()".to_owned()
                 } else {
                     script.value(value)
@@ -205,7 +205,23 @@ impl Script {
         if known.is_none() {
             self.values.push((name.clone(), value.to_owned()));
         }
-        // Of a list, pgbench does not say what it is.
+        // Of what stands in an expression or a list, pgbench does not say what it is.
+        let scalar = if value.parse::<Uuid>().is_ok() && !value.starts_with('{') {
+            "::uuid"
+        } else if value.parse::<i32>().is_ok() {
+            "::int"
+        } else if value.starts_with("{\"") && !value.starts_with("{\"{") && value.contains("\":")
+            || value.starts_with('[')
+        {
+            "::jsonb"
+        } else if chrono::DateTime::parse_from_str(value, "%Y-%m-%d %H:%M:%S%.f%#z").is_ok() {
+            "::timestamptz"
+        } else {
+            ""
+        };
+        if !scalar.is_empty() {
+            return format!(":{name}{scalar}");
+        }
         let cast = match value.strip_prefix('{').and_then(|list| list.split([',', '}']).next()) {
             Some(first) if first.parse::<Uuid>().is_ok() => "::uuid[]",
             Some(first) if first.parse::<i64>().is_ok() => "::int[]",
