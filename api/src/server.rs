@@ -23,7 +23,7 @@ use crate::{
     },
     openapi,
     state::App,
-    v1::{self, deals},
+    v1::{self, deals, tasks},
 };
 
 /// Longer than clients and proxies keep an idle connection, so that it is they who close it: a request
@@ -40,8 +40,12 @@ pub fn build(app: web::Data<App>, config: &ServeConfig) -> std::io::Result<(Serv
             // Routes are tried one after the other: these are asked for most.
             .service(deals::list)
             .service(deals::create)
+            .service(deals::search)
             .service(deals::read)
+            .service(deals::update)
             .service(deals::transition)
+            .service(tasks::list)
+            .service(tasks::transition)
             .into_utoipa_app()
             .map(|actix| actix.app_data(app.clone()))
             .configure(v1::configure)

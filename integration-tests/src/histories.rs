@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use diesel::{
     PgConnection, QueryableByName, RunQueryDsl, sql_query,
-    sql_types::{BigInt, Integer, Jsonb, Nullable, SmallInt, Text, Uuid as SqlUuid},
+    sql_types::{BigInt, Integer, Json, Nullable, SmallInt, Text, Uuid as SqlUuid},
 };
 use serde_json::Value;
 use uuid::Uuid;
@@ -23,7 +23,7 @@ struct Happened {
     sequence: i32,
     #[diesel(sql_type = Text)]
     event_type: String,
-    #[diesel(sql_type = Jsonb)]
+    #[diesel(sql_type = Json)]
     change: Value,
 }
 

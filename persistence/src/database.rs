@@ -149,6 +149,11 @@ impl Store {
         connection.watch(answer.map(|_| ()))
     }
 
+    /// Connections that the pool may open.
+    pub fn most_connections(&self) -> u32 {
+        self.pool.max_size()
+    }
+
     /// Connections in the pool, and those of them that are idle.
     pub fn pool_state(&self) -> (u32, u32) {
         let state = self.pool.state();

@@ -5,16 +5,12 @@
 use chrono::{DateTime, Utc};
 use diesel::{
     ExecuteCopyFromDsl, Insertable, RunQueryDsl,
-    sql_types::{BigInt, Integer, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid},
+    sql_types::{BigInt, Integer, Json, Nullable, Text, Timestamptz, Uuid as SqlUuid},
 };
 use uuid::Uuid;
 use voronka_domain::access::Actor;
 
-use crate::{
-    Result, Statement, Tenant,
-    schema::events,
-    unit::{raw, to_json},
-};
+use crate::{JsonText, Result, Statement, Tenant, schema::events, unit::raw};
 
 /// What is to be recorded.
 #[derive(Debug, Clone)]
@@ -24,8 +20,8 @@ pub(crate) struct NewEvent {
     pub sequence: i32,
     pub occurred_at: DateTime<Utc>,
     pub actor: Actor,
-    pub change: serde_json::Value,
-    pub object: serde_json::Value,
+    pub change: JsonText,
+    pub object: JsonText,
 }
 
 /// An event as it was recorded.
@@ -38,13 +34,13 @@ pub struct Event {
     pub sequence: i32,
     pub occurred_at: DateTime<Utc>,
     pub recorded_at: DateTime<Utc>,
-    pub actor: serde_json::Value,
-    pub change: serde_json::Value,
-    pub object: serde_json::Value,
+    pub actor: JsonText,
+    pub change: JsonText,
+    pub object: JsonText,
 }
 
 type EventTypes =
-    (SqlUuid, BigInt, Text, SqlUuid, Integer, Timestamptz, Timestamptz, Jsonb, Jsonb, Jsonb);
+    (SqlUuid, BigInt, Text, SqlUuid, Integer, Timestamptz, Timestamptz, Json, Json, Json);
 const EVENT: &str = "id, position, event_type, object_id, sequence, occurred_at, recorded_at, \
                      actor, change, object";
 
@@ -80,7 +76,7 @@ pub(crate) fn record(
         objects.push(event.object_id);
         sequences.push(event.sequence);
         times.push(event.occurred_at);
-        actors.push(to_json(&event.actor)?);
+        actors.push(JsonText::of(&event.actor)?);
         changes.push(event.change);
         bodies.push(event.object);
     }
@@ -106,11 +102,11 @@ pub(crate) fn record(
         .bind(times)
         .sql("::timestamptz[], ")
         .bind(actors)
-        .sql("::jsonb[], ")
+        .sql("::json[], ")
         .bind(changes)
-        .sql("::jsonb[], ")
+        .sql("::json[], ")
         .bind(bodies)
-        .sql("::jsonb[]) AS event")
+        .sql("::json[]) AS event")
         .execute(tenant.conn)?;
     Ok(())
 }
@@ -125,9 +121,9 @@ pub(crate) struct EventRow {
     pub sequence: i32,
     pub occurred_at: DateTime<Utc>,
     pub recorded_at: DateTime<Utc>,
-    pub actor: serde_json::Value,
-    pub change: serde_json::Value,
-    pub object: serde_json::Value,
+    pub actor: JsonText,
+    pub change: JsonText,
+    pub object: JsonText,
 }
 
 impl NewEvent {
@@ -140,7 +136,7 @@ impl NewEvent {
             sequence: self.sequence,
             occurred_at: self.occurred_at,
             recorded_at: now,
-            actor: to_json(&self.actor)?,
+            actor: JsonText::of(&self.actor)?,
             change: self.change,
             object: self.object,
         })

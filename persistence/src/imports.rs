@@ -251,7 +251,7 @@ fn superseded() -> Error {
     Error::Unavailable("another server carries the import out".to_owned())
 }
 
-/// Stops an import after the batch in progress; what was taken stays.
+/// Stops an import: batches in progress are undone, what was counted stays.
 pub fn cancel(unit: &mut Unit<'_>, id: Uuid) -> Result<Import> {
     let before = lock(unit, id, None)?;
     if !before.is_unfinished() {

@@ -293,7 +293,7 @@ diesel::table! {
         owner_id -> Uuid,
         base_amount -> Numeric,
         probability -> Nullable<Numeric>,
-        cause -> Jsonb,
+        cause -> Json,
     }
 }
 
@@ -307,9 +307,9 @@ diesel::table! {
         sequence -> Int4,
         occurred_at -> Timestamptz,
         recorded_at -> Timestamptz,
-        actor -> Jsonb,
-        change -> Jsonb,
-        object -> Jsonb,
+        actor -> Json,
+        change -> Json,
+        object -> Json,
     }
 }
 

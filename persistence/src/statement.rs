@@ -10,12 +10,14 @@ use diesel::{
     pg::Pg,
     query_builder::{AstPass, Query, QueryFragment, QueryId},
     sql_types::{
-        Array, BigInt, Bool, Bytea, Date, Integer, Jsonb, Numeric, SmallInt, Text, Timestamptz,
-        Uuid as SqlUuid,
+        Array, BigInt, Bool, Bytea, Date, Integer, Json, Jsonb, Numeric, SmallInt, Text,
+        Timestamptz, Uuid as SqlUuid,
     },
 };
 use rust_decimal::Decimal;
 use uuid::Uuid;
+
+use crate::JsonText;
 
 /// A value of a statement.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,7 +38,7 @@ pub enum Bind {
     Integers(Vec<i32>),
     SmallInts(Vec<i16>),
     Instants(Vec<DateTime<Utc>>),
-    Jsons(Vec<serde_json::Value>),
+    Jsons(Vec<JsonText>),
 }
 
 macro_rules! bind_from {
@@ -50,7 +52,7 @@ bind_from! {
     Uuid => Uuid, String => Text, i16 => SmallInt, i32 => Integer, i64 => BigInt, bool => Bool,
     Decimal => Decimal, DateTime<Utc> => Instant, NaiveDate => Date, Vec<u8> => Bytes,
     serde_json::Value => Json, Vec<Uuid> => Uuids, Vec<String> => Texts, Vec<i32> => Integers,
-    Vec<i16> => SmallInts, Vec<DateTime<Utc>> => Instants, Vec<serde_json::Value> => Jsons,
+    Vec<i16> => SmallInts, Vec<DateTime<Utc>> => Instants, Vec<JsonText> => Jsons,
 }
 impl From<&str> for Bind {
     fn from(value: &str) -> Self {
@@ -165,7 +167,7 @@ fn push<'b>(bind: &'b Bind, out: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         Bind::Integers(value) => out.push_bind_param::<Array<Integer>, _>(value),
         Bind::SmallInts(value) => out.push_bind_param::<Array<SmallInt>, _>(value),
         Bind::Instants(value) => out.push_bind_param::<Array<Timestamptz>, _>(value),
-        Bind::Jsons(value) => out.push_bind_param::<Array<Jsonb>, _>(value),
+        Bind::Jsons(value) => out.push_bind_param::<Array<Json>, _>(value),
     }
 }
 

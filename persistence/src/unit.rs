@@ -8,7 +8,7 @@ use serde::Serialize;
 use uuid::Uuid;
 use voronka_domain::{access::Actor, process::Process};
 
-use crate::{Caller, Error, Raw, Result, Statement, Store, events, idempotency};
+use crate::{Caller, Error, JsonText, Raw, Result, Statement, Store, events, idempotency};
 
 /// A connection that speaks for one workspace. Queries begin here, so none can leave the tenant out.
 pub struct Tenant<'c> {
@@ -106,14 +106,14 @@ impl<'c> Unit<'c> {
         version: i32,
         object: &impl Serialize,
     ) -> Result<()> {
-        let object = to_json(object)?;
+        let object = JsonText::of(object)?;
         self.events.push(events::NewEvent {
             event_type,
             object_id,
             sequence: version,
             occurred_at: self.now,
             actor: self.actor,
-            change: serde_json::Value::Object(serde_json::Map::new()),
+            change: JsonText::of(&serde_json::Map::new())?,
             object,
         });
         Ok(())

@@ -1,8 +1,12 @@
-//! One import: its rows are read by one thread while another takes the batch before.
+//! One import: its rows are read by one thread while others take the batches before.
 
 use std::{
     io,
-    sync::{Arc, mpsc},
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+        mpsc,
+    },
 };
 
 use uuid::Uuid;
@@ -15,12 +19,13 @@ use voronka_persistence::{
     Error, Store,
     import_names::Names,
     import_rows,
-    import_run::{Batch, Read},
+    import_run::{Batch, Read, Turn},
     imports::{Claim, Import},
 };
 
 use super::{
     file::{Newlines, Pieces, delimiter, reader},
+    line::{Line, Source},
     plan,
 };
 
@@ -28,6 +33,8 @@ use super::{
 const BATCH: usize = 2_000;
 /// How often a batch is tried that others get in the way of, before it is taken in halves.
 const ATTEMPTS: usize = 3;
+/// With so many connections, an import may take two for writing.
+const AMPLE: u32 = 8;
 /// Rows after which the statistics of the tables are brought up to date; then after four times as many.
 const ANALYZE_AFTER: i64 = 20_000;
 
@@ -37,7 +44,7 @@ pub(super) struct Job<'a> {
     import: Import,
     names: Names,
     reading: Arc<Reading>,
-    analyze_at: i64,
+    analyze_at: AtomicI64,
 }
 
 /// What the reading of rows depends on.
@@ -64,12 +71,12 @@ impl<'a> Job<'a> {
             import,
             names: Names::default(),
             reading,
-            analyze_at: ANALYZE_AFTER,
+            analyze_at: AtomicI64::new(ANALYZE_AFTER),
         })
     }
 
     /// True when it has ended, false when it was told to stop.
-    pub fn run(mut self, stopping: &dyn Fn() -> bool) -> Result<bool, Error> {
+    pub fn run(mut self, stopping: &(dyn Fn() -> bool + Sync)) -> Result<bool, Error> {
         let rows = match self.import.rows_total {
             Some(rows) => rows,
             None => i64::try_from(self.records().byte_records().count()).unwrap_or(i64::MAX),
@@ -98,7 +105,7 @@ impl<'a> Job<'a> {
     }
 
     /// Takes the rows of the file after the first `done`.
-    fn file(&mut self, done: i64, stopping: &dyn Fn() -> bool) -> Result<bool, Error> {
+    fn file(&mut self, done: i64, stopping: &(dyn Fn() -> bool + Sync)) -> Result<bool, Error> {
         let (sender, receiver) = mpsc::sync_channel(1);
         let mut records = self.records();
         let reading = self.reading.clone();
@@ -114,49 +121,86 @@ impl<'a> Job<'a> {
                 }
             }
         });
-        let mut ended = true;
-        for rows in &receiver {
-            if stopping() {
-                ended = false;
-                break;
-            }
-            if !self.take(Batch::Rows(rows?))? {
-                break;
-            }
-        }
-        drop(receiver);
+        let mut batches = receiver.into_iter();
+        let ended = self.all(stopping, &mut || Ok(batches.next().transpose()?.map(Batch::Rows)));
+        drop(batches);
         reader.join().map_err(|_| Error::Internal("the reader of a file panicked".to_owned()))?;
-        Ok(ended)
+        ended
     }
 
     /// Takes the cases that were put together, in order of their ids.
-    fn cases(&mut self, stopping: &dyn Fn() -> bool) -> Result<bool, Error> {
-        if self.import.rows_read >= ANALYZE_AFTER && self.import.last_case.is_none() {
+    fn cases(&mut self, stopping: &(dyn Fn() -> bool + Sync)) -> Result<bool, Error> {
+        let mut last = self.import.last_case.clone();
+        if self.import.rows_read >= ANALYZE_AFTER && last.is_none() {
             self.store.analyze_imported()?;
         }
-        loop {
-            if stopping() {
-                return Ok(false);
-            }
-            let (id, last) = (self.import.id, self.import.last_case.clone());
-            let rows = self.store.tenant(self.workspace_id, |tenant| {
+        let (store, workspace_id, id) = (self.store, self.workspace_id, self.import.id);
+        let reading = self.reading.clone();
+        self.all(stopping, &mut || {
+            let rows = store.tenant(workspace_id, |tenant| {
                 import_rows::after(tenant, id, last.as_deref(), BATCH)
             })?;
-            if rows.is_empty() {
-                return Ok(true);
-            }
             let mut cases: Vec<(String, Vec<Read>)> = Vec::new();
             for row in rows {
                 let line = u64::try_from(row.line).unwrap_or_default();
-                let read = self.reading.row(line, row.cells);
+                let read = reading.row(line, row.cells);
                 match cases.last_mut() {
                     Some((case_id, rows)) if *case_id == row.case_id => rows.push(read),
                     _ => cases.push((row.case_id, vec![read])),
                 }
             }
-            if !self.take(Batch::Cases(cases))? {
+            last = cases.last().map(|(id, _)| id.clone()).or(last.take());
+            Ok((!cases.is_empty()).then_some(Batch::Cases(cases)))
+        })
+    }
+
+    /// Takes all batches: in line as long as that goes well, those that others are in the way of one by one.
+    /// False if it was told to stop.
+    fn all(
+        &mut self,
+        stopping: &(dyn Fn() -> bool + Sync),
+        source: &mut Source<'_>,
+    ) -> Result<bool, Error> {
+        loop {
+            let reading = self.reading.clone();
+            let (place, at) = ((self.store, self.workspace_id), self.import.clone());
+            let begun = (at, std::mem::take(&mut self.names));
+            let line = Line::new(place, &reading.plan, begun, stopping, source);
+            let (mut done, names) =
+                line.run(self.abreast(), &|import| self.bring_up_to_date(import))?;
+            (self.import, self.names) = (done.import.clone(), names);
+            if done.cancelled {
                 return Ok(true);
             }
+            let failed = done.failed();
+            if failed.is_empty() {
+                return Ok(!done.stopped);
+            }
+            self.names.forget();
+            for batch in failed {
+                if !self.take(batch)? {
+                    return Ok(true);
+                }
+            }
+        }
+    }
+
+    /// Batches in progress at a time. Rows of other kinds than deals may be about what the batch before makes.
+    fn abreast(&self) -> usize {
+        let Spec { kind, dry_run, .. } = &self.reading.plan.spec;
+        let apart = matches!(kind, Kind::Deals | Kind::StageEvents) && !dry_run;
+        if apart && self.store.most_connections() >= AMPLE { 2 } else { 1 }
+    }
+
+    /// Brings the statistics of the tables up to date from time to time.
+    fn bring_up_to_date(&self, import: &Import) -> Result<(), Error> {
+        let done = import.rows_done;
+        let due = |at: i64| {
+            (done >= at && !self.reading.plan.spec.dry_run).then_some(done.saturating_mul(4))
+        };
+        match self.analyze_at.fetch_update(Ordering::Relaxed, Ordering::Relaxed, due) {
+            Ok(_) => self.store.analyze_imported(),
+            Err(_) => Ok(()),
         }
     }
 
@@ -187,16 +231,16 @@ impl<'a> Job<'a> {
                 Err(error) => return Err(error),
             }
         }
-        if self.import.rows_done >= self.analyze_at && !self.reading.plan.spec.dry_run {
-            self.analyze_at = self.import.rows_done.saturating_mul(4);
-            self.store.analyze_imported()?;
-        }
+        self.bring_up_to_date(&self.import)?;
         Ok(true)
     }
 
     fn try_take(&mut self, batch: &Batch) -> Result<bool, Error> {
         let Self { store, workspace_id, import, names, reading, .. } = self;
-        let after = store.import_batch(*workspace_id, import, &reading.plan, names, batch)?;
+        let turn = Turn::new(import.clone(), None);
+        let after = store.import_batch(*workspace_id, turn, &reading.plan, &mut *names, batch);
+        // What was made is not there after all.
+        let after = after.inspect_err(|_| names.forget())?;
         let there = after.is_some();
         if let Some(after) = after {
             *import = after;

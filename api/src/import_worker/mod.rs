@@ -2,6 +2,7 @@
 
 mod file;
 mod job;
+mod line;
 
 use std::{
     sync::{Arc, Condvar, Mutex},
@@ -84,7 +85,7 @@ pub fn run(store: &Store, wake: &Wake) {
 }
 
 /// Carries out the oldest import that waits. False when none does.
-pub fn run_one(store: &Store, stopping: &dyn Fn() -> bool) -> Result<bool, Error> {
+pub fn run_one(store: &Store, stopping: &(dyn Fn() -> bool + Sync)) -> Result<bool, Error> {
     let Some(claim) = store.claim_import()? else { return Ok(false) };
     match carry_out(store, &claim, stopping) {
         Ok(true) => store.finish_import(claim, now(), None)?,
@@ -97,7 +98,11 @@ pub fn run_one(store: &Store, stopping: &dyn Fn() -> bool) -> Result<bool, Error
     Ok(true)
 }
 
-fn carry_out(store: &Store, claim: &Claim, stopping: &dyn Fn() -> bool) -> Result<bool, Error> {
+fn carry_out(
+    store: &Store,
+    claim: &Claim,
+    stopping: &(dyn Fn() -> bool + Sync),
+) -> Result<bool, Error> {
     Job::new(store, claim)?.run(stopping)
 }
 

@@ -6,7 +6,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 use voronka_domain::Fault;
-use voronka_persistence::events::{self, Event};
+use voronka_persistence::{
+    JsonText,
+    events::{self, Event},
+};
 
 use crate::http::{
     Call, Problem, Reply, Responded,
@@ -32,13 +35,13 @@ pub struct EventBody {
     pub recorded_at: DateTime<Utc>,
     /// Who did it: `kind` is `user`, `api_key`, `import`, `operator`, `process`, `rule` or `hand_over`, with ids.
     #[schema(value_type = Object, example = json!({"kind": "user", "id": "0199c2f0-7a35-7d0e-9d5a-3f0a5f1c2b11"}))]
-    pub actor: serde_json::Value,
+    pub actor: JsonText,
     /// What changed, with previous and current values.
     #[schema(value_type = Object, example = json!({"type": "stage_changed", "from": {"stage_key": "prospecting"}, "to": {"stage_key": "engaging"}, "direction": "forward"}))]
-    pub change: serde_json::Value,
+    pub change: JsonText,
     /// The object right after the event.
     #[schema(value_type = Object, example = json!({"title": "Servers for the new plant", "status": "open"}))]
-    pub object: serde_json::Value,
+    pub object: JsonText,
 }
 
 impl From<Event> for EventBody {

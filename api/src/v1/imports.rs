@@ -313,7 +313,7 @@ pub async fn read(call: Call<ImportsRead>, id: Id) -> Responded {
 
 /// Cancel an import
 ///
-/// One that waits does not begin, and one that runs stops after the batch in progress. What was taken
+/// One that waits does not begin, and one that runs stops and undoes the rows in progress. What `rows_done` counts
 /// stays; to go on, import the file again: what is there already is no change.
 #[utoipa::path(tag = "Imports", operation_id = "cancelImport", security(("bearer" = ["imports:write"])),
     params(("id" = Uuid, Path, description = "Id of the import.")),

@@ -31,6 +31,7 @@ mod import_files;
 mod import_kinds;
 mod imports;
 mod imports_at_scale;
+mod imports_in_line;
 mod imports_over_time;
 mod node;
 mod one_gate;

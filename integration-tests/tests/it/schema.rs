@@ -160,6 +160,7 @@ fn declared() -> Vec<Column> {
             "Int4" => "int4",
             "Int8" => "int8",
             "Date" => "date",
+            "Json" => "json",
             "Jsonb" => "jsonb",
             "Numeric" => "numeric",
             "Timestamptz" => "timestamptz",

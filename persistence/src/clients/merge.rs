@@ -7,7 +7,7 @@ use voronka_domain::client::merge::{Keep, Profile, merge as merged};
 
 use super::{Client, custom, not_merged, save};
 use crate::{
-    Error, Result, Statement, Tenant, Unit,
+    Error, JsonText, Result, Statement, Tenant, Unit,
     catalogues::check_version,
     contacts::Contact,
     deals,
@@ -56,9 +56,11 @@ pub fn merge(
         sequence: row.version,
         occurred_at: unit.now,
         actor: unit.actor,
-        change: json!({ "type": "merged", "duplicate_id": duplicate_id, "deals": deals,
+        change: JsonText::of(
+            &json!({ "type": "merged", "duplicate_id": duplicate_id, "deals": deals,
             "contacts": contacts, "previous": to_json(&this)?, "duplicate": to_json(&duplicate)? }),
-        object: to_json(&row)?,
+        )?,
+        object: JsonText::of(&row)?,
     });
     let part = Client { merged_into: Some(id), ..duplicate.clone() };
     save(unit, &duplicate, part)?;

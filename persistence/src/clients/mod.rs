@@ -256,7 +256,7 @@ pub fn meant(unit: &mut Unit<'_>, pointer: &str, id: Uuid) -> Result<Uuid> {
         .ok_or_else(|| Error::unknown_reference(pointer, "client"))
 }
 
-/// The same for many that are there: those that have become part of others, with these.
+/// The same for many: those that are there, with what they mean.
 pub(crate) fn all_meant(unit: &mut Unit<'_>, ids: Vec<Uuid>) -> Result<BTreeMap<Uuid, Uuid>> {
     let rows: Vec<(Uuid, Option<Uuid>)> = unit
         .tenant
@@ -265,7 +265,7 @@ pub(crate) fn all_meant(unit: &mut Unit<'_>, ids: Vec<Uuid>) -> Result<BTreeMap<
         .bind(ids)
         .sql(") ORDER BY id FOR KEY SHARE")
         .load(unit.tenant.conn)?;
-    Ok(rows.into_iter().filter_map(|(id, survivor)| Some((id, survivor?))).collect())
+    Ok(rows.into_iter().map(|(id, survivor)| (id, survivor.unwrap_or(id))).collect())
 }
 
 /// Whoever is to look after a client has to be a user in use.

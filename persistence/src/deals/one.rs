@@ -6,7 +6,7 @@ use diesel::{
     PgConnection, QueryResult, RunQueryDsl,
     pg::Pg,
     query_builder::{AstPass, QueryFragment, QueryId},
-    sql_types::{Integer, Jsonb, Text, Timestamptz, Uuid as SqlUuid},
+    sql_types::{Integer, Json, Text, Timestamptz, Uuid as SqlUuid},
 };
 
 use super::{record::VisitRow, row::DealRow};
@@ -130,7 +130,7 @@ impl One {
         out.push_bind_param::<Timestamptz, _>(&event.occurred_at)?;
         for json in [&event.actor, &event.change, &event.object] {
             out.push_sql(", ");
-            out.push_bind_param::<Jsonb, _>(json)?;
+            out.push_bind_param::<Json, _>(json)?;
         }
         Ok(())
     }

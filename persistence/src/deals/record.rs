@@ -23,12 +23,11 @@ use super::{
     trail,
 };
 use crate::{
-    Error, Result, Statement, Unit, custom_fields,
+    Error, JsonText, Result, Statement, Unit, custom_fields,
     events::NewEvent,
     noun::excluded_columns,
     schema::{deals, stage_visits},
     tasks,
-    unit::to_json,
     words::to_word,
 };
 
@@ -58,7 +57,7 @@ pub(super) struct VisitRow {
     pub owner_id: Uuid,
     pub base_amount: Decimal,
     pub probability: Option<Decimal>,
-    pub cause: serde_json::Value,
+    pub cause: JsonText,
 }
 
 /// A deal with what has happened to it, and by whom.
@@ -109,7 +108,7 @@ impl Recordable {
         let row = |segment: &Segment| {
             let mut began = events.iter().zip(&self.actors);
             let by = began.find(|(event, _)| event.sequence == segment.sequence);
-            let cause = to_json(&by.map(|(_, actor)| actor))?;
+            let cause = JsonText::of(&by.map(|(_, actor)| actor))?;
             Ok(visit_row(workspace_id, deal, segment.clone(), &self.process, cause))
         };
         entered.iter().map(row).collect()
@@ -199,8 +198,8 @@ pub(super) fn note(unit: &mut Unit<'_>, ledger: &Ledger, actors: &[Actor]) -> Re
             sequence: event.sequence,
             occurred_at: event.occurred_at,
             actor: *actor,
-            change: to_json(&event.change)?,
-            object: object(&deal, base),
+            change: JsonText::of(&event.change)?,
+            object: object(&deal, base)?,
         });
     }
     Ok(())
@@ -243,7 +242,7 @@ fn visit_row(
     deal: &Deal,
     segment: Segment,
     process: &Process,
-    cause: serde_json::Value,
+    cause: JsonText,
 ) -> VisitRow {
     let position = segment.stage.as_ref().map_or(0, |stage| stage.position);
     VisitRow {

@@ -3,18 +3,20 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
 use rust_decimal::Decimal;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 use uuid::Uuid;
 use voronka_domain::{
     Currency, Money,
-    deal::{Deal, ExternalId, Hold, Loss, StageRef, Status, Visit},
+    custom_field::Custom,
+    deal::{Deal, ExternalId, Hold, LeadTemperature, Loss, StageRef, Status, Visit},
     event::Details,
     money::format_amount,
     process::Process,
 };
 
 use crate::{
-    Error, Result,
+    Error, JsonText, Result,
     schema::deals,
     words::{from_word, to_word},
 };
@@ -209,33 +211,73 @@ impl DealRow {
 }
 
 /// A deal as it stands in the feed: the fields of the API's deal.
-pub(crate) fn object(deal: &Deal, base: Currency) -> Value {
-    let money = |amount: Decimal, currency: Currency| json!({ "amount": format_amount(amount, currency), "currency": currency });
-    json!({
-        "id": deal.id,
-        "title": deal.title,
-        "deal_type_id": deal.deal_type_id,
-        "process_version_id": deal.version_id,
-        "client_id": deal.client_id,
-        "owner_id": deal.owner_id,
-        "amount": money(deal.amount.amount, deal.amount.currency),
-        "base_amount": money(deal.base_amount, base),
-        "source_id": deal.source_id,
-        "lead_temperature": deal.lead_temperature,
-        "expected_close_on": deal.expected_close_on,
-        "external_id": deal.external_id,
-        "custom": deal.custom,
-        "status": deal.status,
-        "stage_id": deal.stage.as_ref().map(|stage| stage.stage_id),
-        "stage_key": deal.stage.as_ref().map(|stage| &stage.stage_key),
-        "depth": deal.depth,
-        "hold": deal.hold,
-        "loss": deal.loss,
-        "opened_at": deal.opened_at,
-        "stage_entered_at": deal.visit.entered_at,
-        "closed_at": deal.closed_at,
-        "reopened": deal.reopened,
-        "overrides": deal.overrides,
-        "version": deal.sequence,
+#[derive(Serialize)]
+struct Object<'d> {
+    id: Uuid,
+    title: &'d str,
+    deal_type_id: Uuid,
+    process_version_id: Uuid,
+    client_id: Option<Uuid>,
+    owner_id: Uuid,
+    amount: Sum,
+    base_amount: Sum,
+    source_id: Option<Uuid>,
+    lead_temperature: Option<LeadTemperature>,
+    expected_close_on: Option<NaiveDate>,
+    external_id: Option<&'d ExternalId>,
+    custom: &'d Custom,
+    status: Status,
+    stage_id: Option<Uuid>,
+    stage_key: Option<&'d str>,
+    depth: i16,
+    hold: Option<&'d Hold>,
+    loss: Option<&'d Loss>,
+    opened_at: DateTime<Utc>,
+    stage_entered_at: DateTime<Utc>,
+    closed_at: Option<DateTime<Utc>>,
+    reopened: i32,
+    overrides: i32,
+    version: i32,
+}
+
+#[derive(Serialize)]
+struct Sum {
+    amount: String,
+    currency: Currency,
+}
+
+impl Sum {
+    fn of(amount: Decimal, currency: Currency) -> Self {
+        Self { amount: format_amount(amount, currency), currency }
+    }
+}
+
+pub(crate) fn object(deal: &Deal, base: Currency) -> Result<JsonText> {
+    JsonText::of(&Object {
+        id: deal.id,
+        title: &deal.title,
+        deal_type_id: deal.deal_type_id,
+        process_version_id: deal.version_id,
+        client_id: deal.client_id,
+        owner_id: deal.owner_id,
+        amount: Sum::of(deal.amount.amount, deal.amount.currency),
+        base_amount: Sum::of(deal.base_amount, base),
+        source_id: deal.source_id,
+        lead_temperature: deal.lead_temperature,
+        expected_close_on: deal.expected_close_on,
+        external_id: deal.external_id.as_ref(),
+        custom: &deal.custom,
+        status: deal.status,
+        stage_id: deal.stage.as_ref().map(|stage| stage.stage_id),
+        stage_key: deal.stage.as_ref().map(|stage| stage.stage_key.as_str()),
+        depth: deal.depth,
+        hold: deal.hold.as_ref(),
+        loss: deal.loss.as_ref(),
+        opened_at: deal.opened_at,
+        stage_entered_at: deal.visit.entered_at,
+        closed_at: deal.closed_at,
+        reopened: deal.reopened,
+        overrides: deal.overrides,
+        version: deal.sequence,
     })
 }

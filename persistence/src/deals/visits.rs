@@ -4,13 +4,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 use diesel::{
     RunQueryDsl,
     sql_types::{
-        Array, BigInt, Integer, Jsonb, Nullable, SmallInt, Text, Timestamptz, Uuid as SqlUuid,
+        Array, BigInt, Integer, Json, Nullable, SmallInt, Text, Timestamptz, Uuid as SqlUuid,
     },
 };
 use uuid::Uuid;
 use voronka_domain::calendar::Calendar;
 
-use crate::{Result, Statement, Tenant, unit::raw};
+use crate::{JsonText, Result, Statement, Tenant, unit::raw};
 
 type VisitTypes = (
     (Nullable<SqlUuid>, SmallInt, Integer),
@@ -18,7 +18,7 @@ type VisitTypes = (
     Nullable<Timestamptz>,
     Nullable<Text>,
     BigInt,
-    Jsonb,
+    Json,
     (Nullable<Array<Timestamptz>>, Nullable<Array<Timestamptz>>),
 );
 
@@ -33,7 +33,7 @@ pub struct DealVisit {
     pub direction: Option<String>,
     pub held_seconds: i64,
     /// Who or what brought the deal there.
-    pub cause: serde_json::Value,
+    pub cause: JsonText,
     /// The parts of it that were not on hold: when they began, and when they ended or now.
     parts: (Instants, Instants),
 }

@@ -5,18 +5,18 @@ use std::collections::HashMap;
 use voronka_domain::import::{EventRow, Outcome, Target, apply_event, arrange};
 
 use super::{Read, Run, Tally, event};
-use crate::{
-    Result,
-    deals::{self, Recordable},
-    import_names::Wanted,
-};
+use crate::{Result, deals::Recordable, import_names::Wanted};
 
 impl Run<'_, '_> {
-    pub fn cases(&mut self, cases: &[(String, Vec<Read>)], tally: &mut Tally) -> Result<()> {
+    pub fn cases(
+        &mut self,
+        cases: &[(String, Vec<Read>)],
+        tally: &mut Tally,
+    ) -> Result<Vec<Recordable>> {
         let mut wanted = Wanted::default();
         let rows = cases.iter().flat_map(|(_, rows)| rows);
         rows.filter_map(|read| event(read.row.as_ref().ok()?)).for_each(|row| wanted.event(row));
-        self.names.resolve(self.unit, &wanted, self.plan.spec.create_missing)?;
+        self.resolve(&wanted)?;
         let ids = cases.iter().map(|(id, _)| id.clone()).collect();
         let mut known = self.known(ids, &wanted)?;
         let mut deals = Vec::new();
@@ -25,7 +25,7 @@ impl Run<'_, '_> {
         }
         tally.last_case = cases.last().map(|(id, _)| id.clone());
         self.make_names(tally)?;
-        deals::record(self.unit, deals)
+        Ok(deals)
     }
 
     /// One case: its events in order, each taken or refused by itself.

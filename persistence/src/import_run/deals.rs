@@ -8,21 +8,17 @@ use voronka_domain::{
 };
 
 use super::{Read, Run, Tally};
-use crate::{
-    Result,
-    deals::{self, Recordable},
-    import_names::Wanted,
-};
+use crate::{Result, deals::Recordable, import_names::Wanted};
 
 impl Run<'_, '_> {
-    pub fn deals(&mut self, rows: &[Read], tally: &mut Tally) -> Result<()> {
+    pub fn deals(&mut self, rows: &[Read], tally: &mut Tally) -> Result<Vec<Recordable>> {
         let rows = tally.sift(rows, |row| match row {
             Row::Deal(row) => Some(row),
             _ => None,
         });
         let mut wanted = Wanted::default();
         rows.iter().for_each(|(row, _)| wanted.deal(row));
-        self.names.resolve(self.unit, &wanted, self.plan.spec.create_missing)?;
+        self.resolve(&wanted)?;
         let ids = rows.iter().map(|(row, _)| row.external_id.clone()).collect();
         let mut known = self.known(ids, &wanted)?;
         // In order of the file, whatever is known already.
@@ -37,7 +33,7 @@ impl Run<'_, '_> {
             }
         }
         self.make_names(tally)?;
-        deals::record(self.unit, deals.into_iter().flatten().collect())
+        Ok(deals.into_iter().flatten().collect())
     }
 
     fn deal(

@@ -7,22 +7,25 @@ mod contacts;
 mod deals;
 mod products;
 mod rates;
+mod tally;
+mod turn;
 mod users;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{HashMap, HashSet},
+    ops::DerefMut,
     sync::Arc,
 };
 
 use diesel::connection::SimpleConnection;
 use uuid::Uuid;
 use voronka_domain::{
-    Fault, Refusal,
+    Fault,
     access::Actor,
     client::ClientFacts,
     custom_field::{CustomField, Entity},
     exchange::Rates,
-    import::{Defaults, EventRow, Kind, Outcome, Plan, Rejection, Row},
+    import::{Defaults, EventRow, Kind, Plan, Rejection, Row},
     ledger::Ledger,
     process::{Process, Rules},
     staff::Staff,
@@ -32,14 +35,18 @@ use voronka_domain::{
 
 use crate::{
     Answer, Error, Result, Store, Unit,
-    clients::facts,
+    clients::{self as all_clients, facts},
     custom_fields, deal_types,
-    deals::{Recordable, Stored, lock_external, work},
+    deals::{self as all_deals, Recordable, Stored, lock_external, work},
     exchange_rates,
     import_names::{Names, Wanted},
     import_rows,
     imports::{self, Import},
 };
+
+pub use tally::NOTES;
+use tally::{Tally, progress};
+pub use turn::{Before, Turn};
 
 /// A row, or what is wrong with it; with the cells that it was read from.
 #[derive(Debug, Clone)]
@@ -70,6 +77,16 @@ impl Batch {
         self.len() == 0
     }
 
+    /// External ids of the deals that its rows are about, where they stand in the file as they come.
+    pub fn deals(&self) -> HashSet<String> {
+        let Self::Rows(rows) = self else { return HashSet::new() };
+        let ids = rows.iter().filter_map(|read| match &read.row {
+            Ok(Row::Deal(row)) => Some(row.external_id.clone()),
+            _ => None,
+        });
+        ids.collect()
+    }
+
     /// Its first `count` parts, and the others.
     pub fn split(mut self, count: usize) -> (Self, Self) {
         let count = count.min(self.len());
@@ -94,120 +111,35 @@ impl Batch {
     }
 }
 
-/// What a batch came to.
-#[derive(Debug, Default)]
-struct Tally {
-    created: i64,
-    updated: i64,
-    unchanged: i64,
-    /// Rows that were put aside, to be taken with their cases.
-    read: i64,
-    last_case: Option<String>,
-    notes: BTreeMap<&'static str, i64>,
-    rejected: Vec<(Vec<Rejection>, Vec<String>)>,
-}
-
-impl Tally {
-    fn count(&mut self, outcome: Outcome) {
-        match outcome {
-            Outcome::Created => self.created += 1,
-            Outcome::Updated => self.updated += 1,
-            Outcome::Unchanged => self.unchanged += 1,
-        }
-    }
-
-    fn note(&mut self, code: &'static str) {
-        *self.notes.entry(code).or_default() += 1;
-    }
-
-    fn reject(&mut self, faults: &[Rejection], cells: &[String]) {
-        self.rejected.push((faults.to_vec(), cells.to_vec()));
-    }
-
-    /// The rows that could be read, with their cells; the others are noted.
-    fn sift<'r, T>(
-        &mut self,
-        rows: &'r [Read],
-        pick: impl Fn(&'r Row) -> Option<&'r T>,
-    ) -> Vec<(&'r T, &'r [String])> {
-        let mut taken = Vec::new();
-        for Read { row, cells } in rows {
-            match row {
-                Ok(row) => taken.extend(pick(row).map(|row| (row, cells.as_slice()))),
-                Err(faults) => self.reject(faults, cells),
-            }
-        }
-        taken
-    }
-
-    fn refuse(
-        &mut self,
-        cells: &[String],
-        refusal: &Refusal,
-        rejection: impl Fn(&Fault) -> Rejection,
-    ) {
-        let faults = refusal.faults();
-        self.rejected.push((faults.iter().map(rejection).collect(), cells.to_vec()));
-    }
-}
-
-/// The sentences of the notes, by code.
-pub const NOTES: &[(&str, &str)] = &[
-    ("without_client", "rows have no client"),
-    ("without_amount", "rows have no amount: 0 is taken"),
-    ("opened_at_import", "rows have no date: the deal is opened at the time of the import"),
-    (
-        "closed_at_import",
-        "closed rows have no closing date: they are closed at the time of the import",
-    ),
-    ("overruled_outcome", "outcomes were overruled by a later one of the same case"),
-    ("known_event", "events were not later than what the deal's history has already"),
-    ("ignored_event", "events are of activities that the map ignores"),
-    ("created_user", "users were created"),
-    ("created_client", "clients were created"),
-    ("created_source", "sources were created"),
-    ("created_loss_reason", "loss reasons were created"),
-    ("created_competitor", "competitors were created"),
-];
-
 impl Store {
     /// Takes a batch of an import in one transaction, and answers the import after it; none if it was
-    /// cancelled meanwhile. A trial's batch is undone, but for its counts.
+    /// cancelled meanwhile. A trial's batch is undone, but for its counts. The names are let go as soon as it
+    /// is decided what becomes of the rows: then the next batch may begin.
     pub fn import_batch(
         &self,
         workspace_id: Uuid,
-        import: &Import,
+        mut turn: Turn,
         plan: &Plan,
-        names: &mut Names,
+        names: impl DerefMut<Target = Names>,
         batch: &Batch,
     ) -> Result<Option<Import>> {
-        let caller = self.import_caller(workspace_id, None, import)?;
-        let mut after = None;
+        let caller = self.import_caller(workspace_id, None, &turn.import)?;
+        let id = turn.import.id;
+        let (mut after, mut cancelled) = (None, false);
         let written = self.write(&caller, crate::now(), None, |unit| {
-            let before = imports::lock(unit, import.id, None)?;
-            if before.is_cancelled() {
-                return Ok(Answer::default());
-            }
-            before.check_at(import)?;
-            let mut tally = Tally::default();
-            let kind = plan.spec.kind;
-            if let (Kind::StageEvents, Batch::Rows(rows)) = (kind, batch) {
-                put_aside(unit, import.id, rows, &mut tally)?;
-            } else if plan.spec.dry_run {
-                unit.tenant.conn.batch_execute("SAVEPOINT trial")?;
-                take(unit, plan, import.id, names, batch, &mut tally)?;
-                unit.tenant.conn.batch_execute("ROLLBACK TO SAVEPOINT trial")?;
-                unit.events.clear();
-                names.forget();
-            } else {
-                take(unit, plan, import.id, names, batch, &mut tally)?;
-            }
+            let (tally, unheld) = take(unit, &mut turn, plan, names, batch)?;
+            turn.settle()?;
+            check_unmerged(unit, unheld)?;
+            let before = imports::lock(unit, id, None)?;
+            cancelled = before.is_cancelled();
+            before.check_at(&turn.import)?;
             after = Some(progress(unit, before, tally)?);
             Ok(Answer::default())
         });
-        if written.is_err() {
-            names.forget();
-        } else if plan.spec.kind == Kind::Users {
+        if cancelled {
+            return Ok(None);
+        }
+        if plan.spec.kind == Kind::Users {
             // Callers are kept for some seconds, and this may change what one may do or see.
             self.forget_callers();
         }
@@ -239,27 +171,70 @@ impl Store {
     }
 }
 
+/// Decides what becomes of the rows and records it, all but the progress; with the clients that could not be
+/// held, as the batch before has only just made them.
 fn take(
     unit: &mut Unit<'_>,
+    turn: &mut Turn,
     plan: &Plan,
-    import_id: Uuid,
+    mut names: impl DerefMut<Target = Names>,
+    batch: &Batch,
+) -> Result<(Tally, Vec<Uuid>)> {
+    let (mut tally, id) = (Tally::default(), turn.import.id);
+    if let (Kind::StageEvents, Batch::Rows(rows)) = (plan.spec.kind, batch) {
+        drop(names);
+        put_aside(unit, id, rows, &mut tally)?;
+        return Ok((tally, Vec::new()));
+    }
+    if plan.spec.dry_run {
+        unit.tenant.conn.batch_execute("SAVEPOINT trial")?;
+        let deals = decide(unit, turn, plan, &mut names, batch, &mut tally)?;
+        all_deals::record(unit, deals)?;
+        unit.tenant.conn.batch_execute("ROLLBACK TO SAVEPOINT trial")?;
+        unit.events.clear();
+        names.forget();
+        return Ok((tally, Vec::new()));
+    }
+    let deals = decide(unit, turn, plan, &mut names, batch, &mut tally)?;
+    let unheld = names.unheld();
+    drop(names);
+    all_deals::record(unit, deals)?;
+    Ok((tally, unheld))
+}
+
+/// What becomes of the rows: the deals that are to be recorded. Other things are recorded at once.
+fn decide(
+    unit: &mut Unit<'_>,
+    turn: &mut Turn,
+    plan: &Plan,
     names: &mut Names,
     batch: &Batch,
     tally: &mut Tally,
-) -> Result<()> {
+) -> Result<Vec<Recordable>> {
     let rows = match batch {
-        Batch::Cases(cases) => return Run::new(unit, plan, import_id, names)?.cases(cases, tally),
+        Batch::Cases(cases) => return Run::new(unit, turn, plan, names)?.cases(cases, tally),
         Batch::Rows(rows) => rows,
     };
     match plan.spec.kind {
-        Kind::Deals => Run::new(unit, plan, import_id, names)?.deals(rows, tally),
+        Kind::Deals => return Run::new(unit, turn, plan, names)?.deals(rows, tally),
         Kind::ExchangeRates => rates::take(unit, rows, tally),
         Kind::Clients => clients::take(unit, plan, names, rows, tally),
         Kind::Contacts => contacts::take(unit, plan, names, rows, tally),
         Kind::Users => users::take(unit, names, rows, tally),
         Kind::Products => products::take(unit, rows, tally),
         Kind::StageEvents => Err(Error::Internal("events are put aside first".to_owned())),
+    }?;
+    Ok(Vec::new())
+}
+
+/// Holds clients that were not there to be held when the batch began. It is decided anew if one of them has
+/// become part of another since.
+fn check_unmerged(unit: &mut Unit<'_>, ids: Vec<Uuid>) -> Result<()> {
+    if ids.is_empty() {
+        return Ok(());
     }
+    let meant = all_clients::all_meant(unit, ids)?;
+    if meant.iter().all(|(id, meant)| id == meant) { Ok(()) } else { Err(Error::Busy) }
 }
 
 /// Pairs of what was and what is: those that are new, and those that were there.
@@ -289,45 +264,6 @@ fn event(row: &Row) -> Option<&EventRow> {
     }
 }
 
-/// Adds a batch to the import's figures.
-fn progress(unit: &mut Unit<'_>, before: Import, tally: Tally) -> Result<Import> {
-    let Tally { created, updated, unchanged, read, last_case, notes, rejected } = tally;
-    let refused = i64::try_from(rejected.len()).unwrap_or(i64::MAX);
-    imports::reject(&mut unit.tenant, before.id, rejected)?;
-    let done = created + updated + unchanged + refused;
-    let after = Import {
-        rows_done: before.rows_done + done,
-        created: before.created + created,
-        updated: before.updated + updated,
-        unchanged: before.unchanged + unchanged,
-        rejected: before.rejected + refused,
-        rows_read: before.rows_read + read,
-        last_case: last_case.or_else(|| before.last_case.clone()),
-        notes: add_notes(&before.notes, &notes),
-        ..before.clone()
-    };
-    // The feed tells of an import's beginning and end, and not of every batch.
-    let events = unit.events.len();
-    let after = imports::save(unit, &before, after)?;
-    unit.events.truncate(events);
-    Ok(after)
-}
-
-fn add_notes(before: &serde_json::Value, more: &BTreeMap<&'static str, i64>) -> serde_json::Value {
-    let counted = |code: &str| {
-        let notes = before.as_array().into_iter().flatten();
-        let mut same = notes.filter(|note| note["code"] == code);
-        same.next().and_then(|note| note["count"].as_i64()).unwrap_or(0)
-    };
-    let notes = NOTES.iter().filter_map(|(code, sentence)| {
-        let count = counted(code) + more.get(code).copied().unwrap_or(0);
-        (count > 0).then(|| {
-            serde_json::json!({ "code": code, "count": count, "detail": format!("{count} {sentence}.") })
-        })
-    });
-    notes.collect()
-}
-
 /// The custom fields that rows may fill, as they are now: one may have been archived since the import began.
 fn current_fields(unit: &mut Unit<'_>, plan: &Plan) -> Result<Vec<CustomField>> {
     let Some(entity) = plan.spec.kind.entity().filter(|_| plan.maps_custom()) else {
@@ -341,7 +277,7 @@ struct Run<'r, 'c> {
     unit: &'r mut Unit<'c>,
     plan: &'r Plan,
     names: &'r mut Names,
-    import_id: Uuid,
+    turn: &'r mut Turn,
     user_id: Option<Uuid>,
     process: Arc<Process>,
     rules: Rules,
@@ -359,8 +295,8 @@ struct Run<'r, 'c> {
 impl<'r, 'c> Run<'r, 'c> {
     fn new(
         unit: &'r mut Unit<'c>,
+        turn: &'r mut Turn,
         plan: &'r Plan,
-        import_id: Uuid,
         names: &'r mut Names,
     ) -> Result<Self> {
         let deal_type_id = plan.spec.deal_type_id;
@@ -377,7 +313,7 @@ impl<'r, 'c> Run<'r, 'c> {
             unit,
             plan,
             names,
-            import_id,
+            turn,
             user_id,
             process,
             rules,
@@ -419,7 +355,16 @@ impl<'r, 'c> Run<'r, 'c> {
     }
 
     fn actor(&self, user_id: Option<Uuid>, line: u64) -> Actor {
-        Actor::Import { id: self.import_id, user_id: user_id.or(self.user_id), line }
+        Actor::Import { id: self.turn.import.id, user_id: user_id.or(self.user_id), line }
+    }
+
+    /// Finds the names of the rows.
+    fn resolve(&mut self, wanted: &Wanted<'_>) -> Result<()> {
+        if self.names.are_old() {
+            // Nobody else knows yet what the batch before has made.
+            self.turn.settle()?;
+        }
+        self.names.resolve(self.unit, wanted, self.plan.spec.create_missing)
     }
 
     /// Rates of the currencies at hand, and the clients where gates look at them.
@@ -431,6 +376,10 @@ impl<'r, 'c> Run<'r, 'c> {
         let processes = || stored.iter().map(|one| &*one.process).chain([&*self.process]);
         let activities = |entity| processes().any(|one| one.looks_at_activities(entity));
         let (of_deals, of_clients) = (activities(Entity::Deal), activities(Entity::Client));
+        if processes().any(|one| one.looks_at_client() || one.looks_at_staff()) {
+            // The batch before may have made them.
+            self.turn.settle()?;
+        }
         if processes().any(Process::looks_at_client) {
             let there = stored.iter().filter_map(|stored| stored.deal.client_id);
             let ids = self.names.clients(wanted).into_iter().chain(there).collect();
@@ -453,6 +402,7 @@ impl<'r, 'c> Run<'r, 'c> {
         ids: Vec<String>,
         wanted: &Wanted<'_>,
     ) -> Result<HashMap<String, Recordable>> {
+        self.turn.settle_for(&ids)?;
         let stored = lock_external(self.unit, &self.plan.spec.external_source, ids)?;
         self.load_facts(&stored, wanted)?;
         let actor = self.actor(None, 0);

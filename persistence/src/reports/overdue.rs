@@ -111,6 +111,6 @@ impl Overdue {
         self.late(statement, "LEFT JOIN")
             .sql(" LEFT JOIN unnest(")
             .bind(self.paused.clone())
-            .sql(") AS paused(deal_id) ON paused.deal_id = v.deal_id")
+            .sql("::uuid[]) AS paused(deal_id) ON paused.deal_id = v.deal_id")
     }
 }

@@ -13,6 +13,7 @@ use voronka_domain::{
     transition::{self, Available, Facts},
 };
 use voronka_persistence::{
+    JsonText,
     deals::{self, DealVisit, Stored},
     events, now,
     words::to_word,
@@ -163,7 +164,7 @@ pub struct RouteVisit {
     /// Who or what brought the deal there, as the `actor` of an event. Of a `process` or a `rule` it names the
     /// event that it answered to: the task, document, payment or activity.
     #[schema(value_type = Object, example = json!({"kind": "process", "on": "document.changed", "object_id": "0199c2f0-7a35-7d0e-9d5a-3f0a5f1c2b11", "sequence": 3}))]
-    pub cause: serde_json::Value,
+    pub cause: JsonText,
     /// Seconds in the stage up to now, those on hold left out.
     pub seconds: i64,
     /// Working seconds among them, by the workspace's calendar.

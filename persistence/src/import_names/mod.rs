@@ -2,6 +2,8 @@
 //! whole batch at once, remembered for the next ones, and created where the import may. The database says
 //! which spellings are one name, as it is the database that keeps names apart.
 
+mod wanted;
+
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     hash::{DefaultHasher, Hash, Hasher},
@@ -15,9 +17,8 @@ use diesel::{
 use serde_json::Value as Json;
 use uuid::Uuid;
 use voronka_domain::{
-    Currency, Money,
     client::ClientFacts,
-    import::{ContactRow, CustomCells, DealRow, EventRow, Named, Rejection, Target, UserRow},
+    import::{ContactRow, CustomCells, DealRow, EventRow, Named, Rejection, UserRow},
 };
 
 use crate::{
@@ -27,6 +28,9 @@ use crate::{
     unit::raw,
     users,
 };
+
+pub(crate) use wanted::Wanted;
+use wanted::reason_of;
 
 /// How long it may go unnoticed that somebody or something was put out of use.
 const LIFE: Duration = Duration::from_secs(5);
@@ -63,6 +67,8 @@ pub struct Names {
     reasons: Book,
     departments: Book,
     since: Instant,
+    /// Clients of the batch that are not in the database as far as one can see.
+    unheld: Vec<Uuid>,
     /// Hashes of the names that a trial has made and undone.
     counted: HashSet<u64>,
 }
@@ -77,6 +83,7 @@ impl Default for Names {
             reasons: Book::default(),
             departments: Book::default(),
             since: Instant::now(),
+            unheld: Vec::new(),
             counted: HashSet::new(),
         }
     }
@@ -90,70 +97,24 @@ pub(crate) struct CustomValues {
     clients: Vec<Uuid>,
 }
 
-/// The names that some rows want, by kind.
-#[derive(Default)]
-pub(crate) struct Wanted<'r> {
-    users: BTreeSet<&'r str>,
-    clients: BTreeSet<&'r str>,
-    sources: BTreeSet<&'r str>,
-    competitors: BTreeSet<&'r str>,
-    reasons: BTreeSet<&'r str>,
-    departments: BTreeSet<&'r str>,
-    /// Of the amounts of the rows.
-    pub currencies: Vec<Currency>,
-}
-
-impl<'r> Wanted<'r> {
-    pub fn deal(&mut self, row: &'r DealRow) {
-        self.users.extend(row.owner.as_deref());
-        self.clients.extend(row.client.as_deref());
-        self.sources.extend(row.source.as_deref());
-        self.competitors.extend(row.competitor.as_deref());
-        self.reasons.extend(reason_of(row.target.as_ref()));
-        self.custom(&row.custom);
-        self.amount(row.amount);
-    }
-
-    pub fn event(&mut self, row: &'r EventRow) {
-        self.users.extend(row.user.as_deref());
-        self.users.extend(row.owner.as_deref());
-        self.clients.extend(row.client.as_deref());
-        self.sources.extend(row.source.as_deref());
-        self.competitors.extend(row.competitor.as_deref());
-        self.reasons.extend(reason_of(Some(&row.target)));
-        self.amount(row.amount);
-    }
-
-    pub fn custom(&mut self, cells: &'r CustomCells) {
-        self.users.extend(cells.users.values().map(String::as_str));
-        self.clients.extend(cells.clients.values().map(String::as_str));
-    }
-
-    pub fn contact(&mut self, row: &'r ContactRow) {
-        let by_name = row.client.as_deref().filter(|_| row.client_external_id.is_none());
-        self.clients.extend(by_name);
-    }
-
-    pub fn user(&mut self, row: &'r UserRow) {
-        self.departments.extend(row.department.as_deref());
-    }
-
-    fn amount(&mut self, amount: Option<Money>) {
-        let new = amount.filter(|amount| !self.currencies.contains(&amount.currency));
-        self.currencies.extend(new.map(|amount| amount.currency));
-    }
-}
-
 impl Names {
     /// What was made is not there after all: a transaction was undone.
-    pub(crate) fn forget(&mut self) {
+    pub fn forget(&mut self) {
         let counted = std::mem::take(&mut self.counted);
         *self = Self { counted, ..Self::default() };
     }
 
-    fn books(&mut self) -> [&mut Book; 6] {
+    /// They are to be looked up anew.
+    pub(crate) fn are_old(&self) -> bool {
         let Self { users, clients, sources, competitors, reasons, departments, .. } = self;
-        [users, clients, sources, competitors, reasons, departments]
+        let books = [users, clients, sources, competitors, reasons, departments];
+        let kept: usize = books.iter().map(|book| book.ids.len()).sum();
+        self.since.elapsed() > LIFE || kept > KEPT
+    }
+
+    /// Clients of the batch that could not be held: whoever made them has not ended yet.
+    pub(crate) fn unheld(&mut self) -> Vec<Uuid> {
+        std::mem::take(&mut self.unheld)
     }
 
     /// Finds the ids. What nobody has gets one for the case that it is made.
@@ -163,8 +124,7 @@ impl Names {
         wanted: &Wanted<'_>,
         create: bool,
     ) -> Result<()> {
-        let kept: usize = self.books().iter().map(|book| book.ids.len()).sum();
-        if self.since.elapsed() > LIFE || kept > KEPT {
+        if self.are_old() {
             self.forget();
         }
         // Somebody may be called by email in one row and by name in another.
@@ -173,7 +133,7 @@ impl Names {
         look_up(unit, &mut self.users, &wanted.users, people, create)?;
         let firms: &[Column] = &[("clients", "name", "archived AND merged_into IS NULL")];
         look_up(unit, &mut self.clients, &wanted.clients, firms, create)?;
-        hold_clients(unit, &mut self.clients, &wanted.clients)?;
+        self.unheld = hold_clients(unit, &mut self.clients, &wanted.clients)?;
         for (book, wanted, table) in [
             (&mut self.sources, &wanted.sources, "sources"),
             (&mut self.competitors, &wanted.competitors, "competitors"),
@@ -362,13 +322,6 @@ fn to_make(book: &mut Book) -> Vec<(Uuid, New)> {
     names
 }
 
-fn reason_of(target: Option<&Target>) -> Option<&str> {
-    match target {
-        Some(Target::Lost { reason, .. }) => reason.as_deref(),
-        _ => None,
-    }
-}
-
 fn find(
     book: &Book,
     field: &str,
@@ -465,17 +418,24 @@ fn find_rows(
 }
 
 /// Keeps the clients from becoming part of others until the batch is done; those that just have are these.
-fn hold_clients(unit: &mut Unit<'_>, book: &mut Book, wanted: &BTreeSet<&str>) -> Result<()> {
+/// Answers those that are not there to be kept.
+fn hold_clients(
+    unit: &mut Unit<'_>,
+    book: &mut Book,
+    wanted: &BTreeSet<&str>,
+) -> Result<Vec<Uuid>> {
     let ids = wanted.iter().filter_map(|name| book.ids.get(*name).copied().flatten());
     let ids: BTreeSet<Uuid> = ids.filter(|id| !book.new.contains_key(id)).collect();
     if ids.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
-    let survivors = clients::all_meant(unit, ids.into_iter().collect())?;
-    for id in book.ids.values_mut().flatten() {
-        *id = survivors.get(id).copied().unwrap_or(*id);
+    let meant = clients::all_meant(unit, ids.iter().copied().collect())?;
+    if meant.iter().any(|(id, meant)| id != meant) {
+        for id in book.ids.values_mut().flatten() {
+            *id = meant.get(id).copied().unwrap_or(*id);
+        }
     }
-    Ok(())
+    Ok(ids.into_iter().filter(|id| !meant.contains_key(id)).collect())
 }
 
 fn user(now: chrono::DateTime<chrono::Utc>, (id, new): (Uuid, New)) -> users::User {
