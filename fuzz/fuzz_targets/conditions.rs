@@ -9,6 +9,7 @@ use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, json};
 use uuid::Uuid;
 use voronka_domain::{
+    Currency,
     activity::Touches,
     client::ClientFacts,
     condition::{Condition, Moment, Schema, Subject, Tree, read_parameter},
@@ -74,9 +75,9 @@ static CLIENT: LazyLock<ClientFacts> = LazyLock::new(|| {
 
 fn look_at(tree: &Tree) {
     let settings = Settings {
-        currency: "EUR".parse().expect("a currency"),
+        currency: Currency::parse("EUR").expect("a currency"),
         time_zone: chrono_tz::Europe::Amsterdam,
-        deal_visibility: DealVisibility::All,
+        deal_visibility: DealVisibility::ByRole,
         country: None,
         require_primary_demand: false,
     };
