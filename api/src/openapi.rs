@@ -79,7 +79,7 @@ pub fn document() -> &'static Value {
     static DOCUMENT: OnceLock<Value> = OnceLock::new();
     DOCUMENT.get_or_init(|| {
         let app = Actix::new().into_utoipa_app().openapi(Api::openapi());
-        let (_, api) = app.configure(v1::configure).split_for_parts();
+        let (_, api) = app.configure(v1::describe).split_for_parts();
         let mut document = serde_json::to_value(api).unwrap_or_default();
         complete(&mut document);
         document

@@ -12,7 +12,6 @@ use actix_web::{
     middleware::{Compress, Condition, from_fn},
     web,
 };
-use utoipa_actix_web::AppExt;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::{
@@ -23,7 +22,7 @@ use crate::{
     },
     openapi,
     state::App,
-    v1::{self, deals, tasks},
+    v1,
 };
 
 /// Longer than clients and proxies keep an idle connection, so that it is they who close it: a request
@@ -36,21 +35,9 @@ pub fn build(app: web::Data<App>, config: &ServeConfig) -> std::io::Result<(Serv
     let address = listener.local_addr()?;
     let origins = config.cors_origins.clone();
     let mut server = HttpServer::new(move || {
-        let (actix, _) = Actix::new()
-            // Routes are tried one after the other: these are asked for most.
-            .service(deals::list)
-            .service(deals::create)
-            .service(deals::search)
-            .service(deals::read)
-            .service(deals::update)
-            .service(deals::transition)
-            .service(tasks::list)
-            .service(tasks::transition)
-            .into_utoipa_app()
-            .map(|actix| actix.app_data(app.clone()))
-            .configure(v1::configure)
-            .split_for_parts();
-        actix
+        Actix::new()
+            .app_data(app.clone())
+            .configure(v1::serve)
             .configure(v1::health::configure)
             .service(
                 SwaggerUi::new("/docs/{_:.*}")

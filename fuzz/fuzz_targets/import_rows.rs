@@ -14,7 +14,7 @@ use voronka_domain::{
     condition::Schema,
     custom_field::Entity,
     import::{Plan, Row, Spec},
-    process::{Mode, Process, StageDraft, publish},
+    process::{Mode, Process, Published, StageDraft, publish},
     workspace::{DealVisibility, Settings},
 };
 
@@ -31,9 +31,11 @@ const USERS: &str = "email,name,role,position,department";
 static PROCESS: LazyLock<Process> = LazyLock::new(|| {
     let stage = |name: &str| StageDraft { name: name.to_owned(), ..StageDraft::default() };
     let fields = Schema { over: Entity::Deal, custom: &[] };
-    let stages = publish(Mode::Manual, vec![stage("First"), stage("Second")], &fields, Uuid::nil);
+    let stages = vec![stage("First"), stage("Second")];
+    let published = publish(Mode::Manual, stages, Vec::new(), &fields, Uuid::nil).expect("stages");
     let (version_id, deal_type_id) = (Uuid::nil(), Uuid::nil());
-    Process { version_id, deal_type_id, number: 1, stages: stages.expect("stages") }
+    let Published { stages, rules } = published;
+    Process { version_id, deal_type_id, number: 1, stages, rules }
 });
 
 static PLANS: LazyLock<Vec<Plan>> = LazyLock::new(|| {
@@ -55,6 +57,7 @@ static PLANS: LazyLock<Vec<Plan>> = LazyLock::new(|| {
             time_zone: chrono_tz::Europe::Amsterdam,
             deal_visibility: DealVisibility::ByRole,
             country: voronka_domain::reach::Country::parse("NL"),
+            require_primary_demand: false,
         };
         spec.plan(&header, &["first", "second"], &[], settings).expect("a plan")
     };

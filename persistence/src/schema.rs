@@ -506,7 +506,7 @@ diesel::table! {
         workspace_id -> Uuid,
         id -> Uuid,
         deal_type_id -> Uuid,
-        process -> Jsonb,
+        process -> Json,
         version -> Int4,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,

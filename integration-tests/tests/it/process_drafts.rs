@@ -33,12 +33,18 @@ async fn a_draft_is_worked_on_until_it_is_sound_and_then_published() {
     let kept = put(api, &deal_type, &[], unsound.clone()).await.expect(200).json;
     assert_eq!((&kept["stages"], &kept["version"]), (&unsound["stages"], &json!(1)));
     assert_eq!(obstacles(&kept), [("/stages/1/colour", "unknown_field")]);
+    // To the letter: also what no process has, and what only just is a number.
+    let largest =
+        json!({ "stages": [{ "name": "First", "weight": [f64::MAX, f64::MIN_POSITIVE, -0.0] }] });
+    let kept = put(api, &deal_type, &[], largest.clone()).await.expect(200).json;
+    assert_eq!(kept["stages"], largest["stages"]);
+    assert_eq!(api.get(&path).await.expect(200).json, kept);
     publish().await.problem(422, "validation_failed");
     let unsound = json!({ "stages": [
         { "name": "First", "key": "first", "gate": [{ "kind": "field", "field": "custom.budget" }] },
         { "name": "Second", "key": "first" },
     ] });
-    let kept = put(api, &deal_type, &[("If-Match", "\"1\"")], unsound).await.expect(200).json;
+    let kept = put(api, &deal_type, &[("If-Match", "\"2\"")], unsound).await.expect(200).json;
     let told = [("/stages/0/gate/0/field", "unknown_field"), ("/stages/1/key", "duplicate")];
     assert_eq!(obstacles(&kept), told);
     let refused = publish().await.problem(422, "validation_failed").faults();

@@ -118,7 +118,8 @@ pub enum ActivityOutcome {
 
 /// Who is to have a deal or a task: people of a role, of a position, or of both; without either the deal's
 /// owner. Where nobody fits, the owner.
-#[derive(Deserialize, ToSchema)]
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 #[schema(example = json!({"position": "Lawyer", "assign": "least_loaded"}))]
 #[allow(dead_code)]
 pub struct Performer {
@@ -129,12 +130,14 @@ pub struct Performer {
     position: Option<String>,
     /// `keep`: the owner if they fit, else who has least to do; `round_robin`: who was given a task the
     /// longest ago; `least_loaded`: who has the fewest open tasks. `keep` by default.
+    #[serde(default)]
     #[schema(pattern = "^(keep|round_robin|least_loaded)$", example = "keep")]
-    assign: Option<String>,
+    assign: String,
 }
 
 /// A task that a stage or a rule creates.
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 #[schema(example = json!({"key": "evaluate_client", "title": "Evaluate {client.name}", "due_days": 2, "result": ["custom.budget"]}))]
 #[allow(dead_code)]
 pub struct TaskTemplate {
@@ -147,16 +150,19 @@ pub struct TaskTemplate {
     #[schema(max_length = 4_000)]
     description: Option<String>,
     /// The deal's owner by default.
-    performer: Option<Performer>,
+    #[serde(default)]
+    performer: Performer,
     /// Working days from its creation.
     #[schema(minimum = 0, maximum = 3_650, example = 2)]
     due_days: Option<f64>,
     /// `normal` by default.
+    #[serde(default)]
     #[schema(pattern = "^(low|normal|high)$", example = "normal")]
-    priority: Option<String>,
+    priority: String,
     /// Fields of the deal that must be filled when it is done: the result of the step.
+    #[serde(default)]
     #[schema(max_items = 50, example = json!(["custom.budget"]))]
-    result: Option<Vec<String>>,
+    result: Vec<String>,
 }
 
 /// Something that a rule does.
