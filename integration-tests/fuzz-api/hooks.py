@@ -41,8 +41,9 @@ def before_call(context, case, kwargs):
     if case.path.endswith("/gantt") and isinstance(query.get("to"), str) and isinstance(query.get("from"), str):
         query["from"] = max(query["from"], query["to"][:4] + "-01-01")
     # A figure of all reasons and groups is of no one of them.
-    if "/losses/" in case.path and query.get("figure") in ("reviewed", "reopened_from_review"):
-        query.pop("loss_reason_id", None), query.pop("group", None)
+    if "/losses/" in case.path and query.get("figure") == "reopened_from_review":
+        for narrowed in ("loss_reason_id", "group_by", "group"):
+            query.pop(narrowed, None)
     if query.get("group_by") in ("stage", "deepest_stage") and not query.get("deal_type_id"):
         del query["group_by"]
     if not query.get("group_by"):

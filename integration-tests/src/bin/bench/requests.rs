@@ -50,15 +50,8 @@ pub fn all<'m>(
     let kinds: Vec<(&'static str, Kind<'m>)> = vec![
         ("/healthz", Box::new(|making| making.nothing())),
         (LIST, Box::new(move |making| making.get(LIST, list, None))),
-        (SEARCH, {
-            let condition = json!({ "all": [
-                { "field": "deal.status", "op": "eq", "value": "open" },
-                { "field": "deal.amount", "op": "gte", "value": "20000" },
-                { "field": "client.class", "op": "eq", "value": "A" },
-            ] });
-            let search = json!({ "condition": condition, "sort": "-amount" });
-            Box::new(move |making| making.post(SEARCH, "/v1/deals/search", &search))
-        }),
+        (SEARCH, Box::new(move |making| making.search(Some(1)))),
+        (SEARCH, Box::new(move |making| making.search(None))),
         ("create a deal", Box::new(|making| making.create())),
         ("move a deal", Box::new(|making| making.transition())),
         ("finish a task that a deal waits for", Box::new(|making| making.finish())),
@@ -126,8 +119,15 @@ impl<'m> Making<'m> {
         Request { connections, ..self.same(name, "", request) }
     }
 
-    fn post(&self, name: &'static str, path: &str, body: &Value) -> Request<'m> {
-        self.same(name, "", http::request("POST", path, &self.token, &body.to_string()))
+    fn search(&self, connections: Option<usize>) -> Request<'m> {
+        let condition = json!({ "all": [
+            { "field": "deal.status", "op": "eq", "value": "open" },
+            { "field": "deal.amount", "op": "gte", "value": "20000" },
+            { "field": "client.class", "op": "eq", "value": "A" },
+        ] });
+        let search = json!({ "condition": condition, "sort": "-amount" });
+        let search = http::request("POST", "/v1/deals/search", &self.token, &search.to_string());
+        Request { connections, ..self.same(SEARCH, "", search) }
     }
 
     /// The same request again and again.
