@@ -11,7 +11,7 @@ use voronka_domain::{access::Visibility, funnel::OpenCount};
 
 use super::{
     Alignment, Group, GroupBy, Segments, behind,
-    overdue::{OVERDUE, Overdue},
+    overdue::{OVERDUE, Overdue, present},
 };
 use crate::{Raw, Result, Statement, Tenant, deals::owned_by};
 
@@ -49,9 +49,8 @@ fn segments<S>(
     group_by: Option<GroupBy>,
 ) -> Statement<S> {
     let &Moment { deal_type_id, as_of, ref segments, ref overdue } = moment;
-    let statement = statement.sql(
-        " FROM stage_visits v JOIN deals ON deals.workspace_id = v.workspace_id AND deals.id = v.deal_id",
-    );
+    let statement = present(statement, workspace_id, deal_type_id, as_of)
+        .sql(" JOIN deals ON deals.workspace_id = v.workspace_id AND deals.id = v.deal_id");
     // A deal of an untracked type is in no stage; it is open all the same.
     let statement = alignment.join(statement, "LEFT JOIN", "v.version_id", "v.position");
     let statement = overdue.join(segments.join(statement, group_by));
@@ -60,15 +59,7 @@ fn segments<S>(
         .bind(as_of)
         .sql(" - v.visit_entered_at)::float8 - v.visit_held_seconds - CASE WHEN v.held THEN extract(epoch FROM ")
         .bind(as_of)
-        .sql(" - v.entered_at)::float8 ELSE 0 END AS seconds) AS age WHERE v.workspace_id = ")
-        .bind(workspace_id)
-        .sql(" AND v.deal_type_id = ")
-        .bind(deal_type_id)
-        .sql(" AND v.entered_at <= ")
-        .bind(as_of)
-        .sql(" AND (v.left_at IS NULL OR v.left_at > ")
-        .bind(as_of)
-        .sql(")");
+        .sql(" - v.entered_at)::float8 ELSE 0 END AS seconds) AS age WHERE true");
     owned_by(segments.narrow(statement), visibility, "v")
 }
 

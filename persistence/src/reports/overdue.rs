@@ -67,25 +67,16 @@ impl Overdue {
         as_of: DateTime<Utc>,
     ) -> Result<Vec<Part>> {
         let statement = Statement::select(raw::<PartTypes>(
-            "v.deal_id, v.version_id, v.position, part.entered_at, part.left_at \
-             FROM stage_visits v",
+            "v.deal_id, v.version_id, v.position, part.entered_at, part.left_at",
         ));
+        let statement = present(statement, tenant.workspace_id, deal_type_id, as_of);
         let parts = self
             .late(statement, "JOIN")
             .sql(
                 " JOIN stage_visits part ON part.workspace_id = v.workspace_id \
                  AND part.deal_id = v.deal_id AND part.visit = v.visit AND NOT part.held \
-                 AND part.sequence <= v.sequence WHERE v.workspace_id = ",
-            )
-            .bind(tenant.workspace_id)
-            .sql(" AND v.deal_type_id = ")
-            .bind(deal_type_id)
-            .sql(" AND v.entered_at <= ")
-            .bind(as_of)
-            .sql(" AND (v.left_at IS NULL OR v.left_at > ")
-            .bind(as_of)
-            .sql(
-                ") AND (v.held OR v.visit_held_seconds > 0) AND v.visit_entered_at < late.since \
+                 AND part.sequence <= v.sequence \
+                 WHERE (v.held OR v.visit_held_seconds > 0) AND v.visit_entered_at < late.since \
                  ORDER BY v.deal_id",
             )
             .load(tenant.conn)?;
@@ -113,4 +104,25 @@ impl Overdue {
             .bind(self.paused.clone())
             .sql("::uuid[]) AS paused(deal_id) ON paused.deal_id = v.deal_id")
     }
+}
+
+/// `FROM` the segments `v` of a deal type's visits that held at an instant: those that still do, and those that
+/// ended after it. Said in one condition, Postgres would read all segments that there ever were.
+pub(super) fn present<S>(
+    statement: Statement<S>,
+    workspace_id: Uuid,
+    deal_type_id: Uuid,
+    as_of: DateTime<Utc>,
+) -> Statement<S> {
+    let begun = |statement: Statement<S>| {
+        statement
+            .sql("SELECT * FROM stage_visits WHERE workspace_id = ")
+            .bind(workspace_id)
+            .sql(" AND deal_type_id = ")
+            .bind(deal_type_id)
+            .sql(" AND entered_at <= ")
+            .bind(as_of)
+    };
+    let still = begun(statement.sql(" FROM (")).sql(" AND left_at IS NULL UNION ALL ");
+    begun(still).sql(" AND left_at > ").bind(as_of).sql(") v")
 }

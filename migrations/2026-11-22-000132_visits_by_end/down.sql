@@ -1,0 +1,1 @@
+DROP INDEX stage_visits_by_end;
