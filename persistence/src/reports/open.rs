@@ -49,8 +49,9 @@ fn segments<S>(
     group_by: Option<GroupBy>,
 ) -> Statement<S> {
     let &Moment { deal_type_id, as_of, ref segments, ref overdue } = moment;
+    // Every visit has its deal: Postgres leaves the join out where nobody looks at the deals.
     let statement = present(statement, workspace_id, deal_type_id, as_of)
-        .sql(" JOIN deals ON deals.workspace_id = v.workspace_id AND deals.id = v.deal_id");
+        .sql(" LEFT JOIN deals ON deals.workspace_id = v.workspace_id AND deals.id = v.deal_id");
     // A deal of an untracked type is in no stage; it is open all the same.
     let statement = alignment.join(statement, "LEFT JOIN", "v.version_id", "v.position");
     let statement = overdue.join(segments.join(statement, group_by));
