@@ -104,12 +104,18 @@ impl Names {
         *self = Self { counted, ..Self::default() };
     }
 
-    /// They are to be looked up anew.
+    /// They are to be forgotten, and looked up anew.
     pub(crate) fn are_old(&self) -> bool {
         let Self { users, clients, sources, competitors, reasons, departments, .. } = self;
         let books = [users, clients, sources, competitors, reasons, departments];
         let kept: usize = books.iter().map(|book| book.ids.len()).sum();
         self.since.elapsed() > LIFE || kept > KEPT
+    }
+
+    pub(crate) fn refresh(&mut self) {
+        if self.are_old() {
+            self.forget();
+        }
     }
 
     /// Clients of the batch that could not be held: whoever made them has not ended yet.
@@ -124,9 +130,6 @@ impl Names {
         wanted: &Wanted<'_>,
         create: bool,
     ) -> Result<()> {
-        if self.are_old() {
-            self.forget();
-        }
         // Somebody may be called by email in one row and by name in another.
         let people: &[Column] =
             &[("users", "email", "NOT active"), ("users", "name", "NOT active")];

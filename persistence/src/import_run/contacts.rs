@@ -38,6 +38,7 @@ pub fn take(
     });
     let mut wanted = Wanted::default();
     rows.iter().for_each(|(row, _)| wanted.contact(row));
+    names.refresh();
     names.resolve(unit, &wanted, plan.spec.create_missing)?;
     let external = external_clients(unit, plan, rows.iter().map(|(row, _)| *row))?;
     let mut found = Vec::new();

@@ -363,6 +363,7 @@ impl<'r, 'c> Run<'r, 'c> {
         if self.names.are_old() {
             // Nobody else knows yet what the batch before has made.
             self.turn.settle()?;
+            self.names.forget();
         }
         self.names.resolve(self.unit, wanted, self.plan.spec.create_missing)
     }

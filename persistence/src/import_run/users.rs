@@ -38,6 +38,7 @@ pub fn take(
     });
     let mut wanted = Wanted::default();
     rows.iter().for_each(|(row, _)| wanted.user(row));
+    names.refresh();
     names.resolve(unit, &wanted, false)?;
     let mut known = Known::load(unit, rows.iter().map(|(row, _)| *row))?;
     for (row, cells) in rows {
