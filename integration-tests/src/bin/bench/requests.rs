@@ -5,7 +5,7 @@ use std::{
     rc::Rc,
 };
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::{
     Options, http,
