@@ -57,7 +57,12 @@ pub async fn import(
     spec: Value,
 ) -> Value {
     let id = api.import(file, spec).await.expect(202).id();
-    let done = server.finished(api, &id).await;
+    done(server, api, &id).await
+}
+
+/// The import once it is done, every row counted once.
+pub async fn done(server: &TestServer, api: &Api, id: &str) -> Value {
+    let done = server.finished(api, id).await;
     assert_eq!(done["state"], "done", "{done}");
     let count = |field: &str| done[field].as_i64().unwrap();
     let sum = count("created") + count("updated") + count("unchanged") + count("rejected");

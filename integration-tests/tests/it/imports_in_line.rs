@@ -1,26 +1,19 @@
 //! Batches of an import that are in progress at the same time.
 
 use diesel::{PgConnection, RunQueryDsl, sql_query};
-use serde_json::{Value, json};
+use serde_json::json;
 use voronka_integration_tests::{
-    Api, TestServer,
+    TestServer,
     histories::{self, count},
     import_load::{self, STAGES, totals, write},
     process::{import_until, until_so},
 };
 
-use crate::imports::counts;
+use crate::imports::{counts, done, import};
 
 /// Of a file that is imported at once.
 const BATCH: usize = 2_000;
 const WAITING: &str = "SELECT count(DISTINCT pid) AS number FROM pg_locks WHERE NOT granted";
-
-async fn ended(api: &Api, import: &str) -> Value {
-    let ended = |import: &Value| import["state"] != "queued" && import["state"] != "running";
-    let done = import_until(api, import, ended).await;
-    assert_eq!(done["state"], "done", "{done}");
-    done
-}
 
 /// Holds what a batch writes last: it waits, and the next one decides meanwhile.
 fn hold_visits(connection: &mut PgConnection) {
@@ -48,8 +41,7 @@ async fn rows_of_one_deal_and_new_names_may_stand_in_different_batches() {
     }
     let spec = json!({ "kind": "deals", "deal_type_id": deal_type, "create_missing": true,
         "mapping": { "external_id": {"column": "no"}, "client": {"column": "client"}, "amount": {"column": "amount"} } });
-    let import = api.import(file, spec).await.expect(202).id();
-    let done = ended(api, &import).await;
+    let done = import(&server, api, file, spec).await;
     assert_eq!(counts(&done), [BATCH as i64, 2 * BATCH as i64, 0, 0]);
     let mut connection = server.connection();
     assert_eq!(histories::check(&mut connection), BATCH);
@@ -75,7 +67,7 @@ async fn a_batch_that_fails_takes_the_next_one_with_it() {
                (SELECT pid FROM pg_locks WHERE NOT granted ORDER BY waitstart LIMIT 1) AS first";
     assert_eq!(count(&mut watcher, end), 1);
     sql_query("COMMIT").execute(&mut holder).unwrap();
-    let done = ended(api, &import).await;
+    let done = done(&server, api, &import).await;
     assert_eq!(counts(&done), [7_000, 0, 0, 0]);
     assert_eq!(totals(&mut watcher), expected);
     assert_eq!(histories::check(&mut watcher), 7_000);
@@ -114,7 +106,7 @@ async fn a_client_that_is_merged_behind_a_batch_is_the_survivor_in_the_next_one(
     let merge = json!({ "duplicate_id": duplicate });
     api.post(&format!("/v1/clients/{this}/merge"), merge).await.expect(200);
     sql_query("COMMIT").execute(&mut other).unwrap();
-    let done = ended(api, &import).await;
+    let done = done(&server, api, &import).await;
     assert_eq!(counts(&done), [2 * BATCH as i64 - 1, 1, 0, 0]);
     let of = format!("SELECT count(*) AS number FROM deals WHERE client_id = '{this}'");
     assert_eq!(count(&mut watcher, &of), 2 * BATCH as i64);

@@ -32,12 +32,18 @@ pub enum What {
 }
 
 /// What an open deal wants may be met yet, unless somebody has said why not.
-const UNMET: &str =
-    "(l.met_quantity < l.quantity AND (deals.status <> 'open' OR l.unmet_reason IS NOT NULL))";
+macro_rules! unmet {
+    () => {
+        "(l.met_quantity < l.quantity AND (deals.status <> 'open' OR l.unmet_reason IS NOT NULL))"
+    };
+}
+const UNMET: &str = unmet!();
 /// Of a line, in the base currency.
-const UNMET_AMOUNT: &str = "CASE WHEN l.met_quantity < l.quantity \
-    AND (deals.status <> 'open' OR l.unmet_reason IS NOT NULL) \
-    THEN round(l.base_amount * (l.quantity - l.met_quantity) / l.quantity, 4) ELSE 0 END";
+const UNMET_AMOUNT: &str = concat!(
+    "CASE WHEN ",
+    unmet!(),
+    " THEN round(l.base_amount * (l.quantity - l.met_quantity) / l.quantity, 4) ELSE 0 END"
+);
 
 /// `FROM` the lines of the period's deals that the caller sees.
 fn lines<S>(
