@@ -53,6 +53,15 @@ pub enum Command {
         #[arg(long)]
         workspace: Option<uuid::Uuid>,
     },
+    /// List deals that rest though their process would take them on: an earlier release may have left some.
+    Resting {
+        /// Id of the workspace; all by default.
+        #[arg(long)]
+        workspace: Option<uuid::Uuid>,
+        /// Have the server take them on.
+        #[arg(long)]
+        wake: bool,
+    },
     /// Print the OpenAPI specification.
     Openapi {
         #[arg(long, value_parser = ["yaml", "json"], default_value = "yaml")]

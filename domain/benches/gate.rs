@@ -1,7 +1,7 @@
 //! A gate of ten requirements, all of them met, so that each is looked at: `make bench` has it.
 #![allow(clippy::unwrap_used)]
 
-use std::hint::black_box;
+use std::{collections::HashMap, hint::black_box};
 
 use chrono::{DateTime, Utc};
 use criterion::{Criterion, criterion_group, criterion_main};
@@ -141,9 +141,12 @@ fn gate(criterion: &mut Criterion) {
         now,
         may_override: false,
         rates: &rates,
-        client: Some(&client),
+        clients: &HashMap::from([(client.id, client.clone())]),
         work: &work,
         staff: &staff,
+        head_id: None,
+        parts: &[],
+        reviewed: true,
         calendar: &calendar,
     };
     let mut custom = Custom::default();

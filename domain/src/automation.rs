@@ -16,6 +16,7 @@ use crate::{
     activity::{ActivityKind, Outcome},
     deal::Deal,
     document::{DocumentKind, DocumentState},
+    due::Due,
     event::{Change, Event},
     fault::Refusal,
     ledger::Ledger,
@@ -90,7 +91,7 @@ pub fn tick(ledger: &mut Ledger, facts: &Facts<'_>) -> bool {
     for rule in facts.process.rules.iter().filter(|rule| rule.on.is_of_the_clock()) {
         // A rule before this one may have moved the deal.
         let same = ledger.deal.visit.number == visit;
-        if same && due_at(rule, &ledger.deal, facts).is_some_and(|due| due <= facts.now) {
+        if same && due_at(rule, ledger, facts).is_some_and(|due| due <= facts.now) {
             chain.cause = by_the_clock(&ledger.deal, rule.on);
             let by = Actor::Rule { id: rule.id, cause: chain.cause };
             let fired = Change::RuleFired { rule_id: rule.id, rule_key: rule.key.clone() };
@@ -105,14 +106,22 @@ pub fn tick(ledger: &mut Ledger, facts: &Facts<'_>) -> bool {
 }
 
 /// When the clock has to look at the deal again, if ever.
-pub fn alarm(deal: &Deal, facts: &Facts<'_>) -> Option<DateTime<Utc>> {
+pub fn alarm(ledger: &Ledger, facts: &Facts<'_>) -> Option<DateTime<Utc>> {
     let rules = facts.process.rules.iter().filter(|rule| rule.on.is_of_the_clock());
-    rules.filter_map(|rule| due_at(rule, deal, facts)).min()
+    rules.filter_map(|rule| due_at(rule, ledger, facts)).min()
 }
 
-/// When a rule of the clock is due for a deal, if it is to be carried out in this visit at all. Time on
-/// hold moves it on.
-fn due_at(rule: &Rule, deal: &Deal, facts: &Facts<'_>) -> Option<DateTime<Utc>> {
+/// The process would take the deal on by itself: it leads it, and the gate of its stage is met.
+pub fn may_advance(deal: &Deal, facts: &Facts<'_>) -> bool {
+    let leads = facts.rules.mode == Mode::Automatic && deal.is_open() && deal.hold.is_none();
+    let Some(stage) = deal.stage_in(facts.process).filter(|_| leads) else { return false };
+    let evidence = facts.evidence(deal);
+    stage.gate.iter().all(|requirement| requirement.is_met(&evidence))
+}
+
+/// When a rule of the clock is due for a deal, if it is to be carried out in this visit at all.
+fn due_at(rule: &Rule, ledger: &Ledger, facts: &Facts<'_>) -> Option<DateTime<Utc>> {
+    let deal = &ledger.deal;
     let stage = deal.stage_in(facts.process)?;
     let here = rule.stage.as_ref().is_none_or(|key| *key == stage.key);
     if !deal.is_open() || deal.hold.is_some() || !here || deal.fired.contains(&rule.id) {
@@ -120,11 +129,9 @@ fn due_at(rule: &Rule, deal: &Deal, facts: &Facts<'_>) -> Option<DateTime<Utc>> 
     }
     match rule.on {
         On::StageOverdue => {
-            let held = chrono::TimeDelta::try_seconds(deal.visit.held_seconds)?;
             // Overdue is what has been there for longer than the norm.
-            let moment = chrono::TimeDelta::seconds(1);
-            let entered = deal.visit.entered_at.checked_add_signed(held)?;
-            Some(facts.due(entered, stage.norm_days?)?.checked_add_signed(moment)?)
+            let longer = stage.norm_seconds(facts.calendar)?.checked_add(1)?;
+            Due::of(&ledger.parts(facts.parts), longer, facts.calendar, facts.now).at
         }
         On::DealStuck => {
             facts.due(facts.work.last_at().max(Some(deal.last_occurred_at))?, rule.after_days?)
@@ -208,7 +215,7 @@ impl Chain<'_> {
                 break;
             }
         }
-        ledger.alarm = alarm(&ledger.deal, self.facts);
+        ledger.alarm = alarm(ledger, self.facts);
     }
 
     /// Takes up what is new, and does what every stage and every end asks for.
@@ -222,7 +229,7 @@ impl Chain<'_> {
                     On::StageEntered => self.enter(ledger, cause),
                     On::DealMigrated => self.complete(ledger),
                     On::DealWon => self.cancel(ledger, ledger.deal.visit.number),
-                    On::DealLost => self.lost(ledger),
+                    On::DealLost => self.lost(ledger, event.actor.is_some()),
                     _ => {}
                 }
                 self.queue.push_back(Happening { cause, what: What::Plain });
@@ -245,13 +252,11 @@ impl Chain<'_> {
     /// Into the next stage, or to the deal's end, if the process leads it and its gate is met.
     fn advance(&mut self, ledger: &mut Ledger, cause: Cause) -> bool {
         let (deal, facts) = (&ledger.deal, self.facts);
-        let leads = facts.rules.mode == Mode::Automatic && deal.is_open() && deal.hold.is_none();
-        let Some(stage) = deal.stage_in(facts.process).filter(|_| leads) else { return false };
-        let evidence = facts.evidence(deal);
-        if !stage.gate.iter().all(|requirement| requirement.is_met(&evidence)) {
+        if !may_advance(deal, facts) {
             return false;
         }
-        let last = stage.position == facts.process.last_position();
+        let here = deal.stage.as_ref().map(|stage| stage.position);
+        let last = here == Some(facts.process.last_position());
         let to = if last { Target::Won } else { Target::Next };
         let by = Actor::Process { cause };
         let moved = carry_out(ledger, Transition::to(to), Some(by), facts);
@@ -295,9 +300,10 @@ impl Chain<'_> {
         }
     }
 
-    fn lost(&mut self, ledger: &mut Ledger) {
+    fn lost(&mut self, ledger: &mut Ledger, by_itself: bool) {
         let deal = &ledger.deal;
-        let review = self.facts.staff.head_id.map(|head_id| TaskPlan {
+        let head_id = self.facts.head_id.filter(|_| by_itself || self.facts.reviewed);
+        let review = head_id.map(|head_id| TaskPlan {
             kind: TaskKind::LossReview,
             key: None,
             title: format!("Why was it lost? {}", deal.title).chars().take(200).collect(),
@@ -369,7 +375,7 @@ impl Chain<'_> {
     fn assign(&mut self, ledger: &mut Ledger, performer: &Performer, by: Actor) {
         let (deal, facts) = (&ledger.deal, self.facts);
         let previous = deal.owner_id;
-        let current = performer.choose(previous, facts.staff, &self.given);
+        let current = performer.choose(previous, facts.head_id, facts.staff, &self.given);
         if current != previous && deal.is_open() {
             ledger.push_by(
                 Some(by),
@@ -381,13 +387,14 @@ impl Chain<'_> {
 
     fn create_task(&mut self, ledger: &mut Ledger, template: &TaskTemplate, stage: Option<&Stage>) {
         let (deal, facts) = (&ledger.deal, self.facts);
-        let responsible_id = template.performer.choose(deal.owner_id, facts.staff, &self.given);
+        let responsible_id =
+            template.performer.choose(deal.owner_id, facts.head_id, facts.staff, &self.given);
         let given = self.given.entry(responsible_id).or_default();
         *given = given.saturating_add(1);
         let plan = TaskPlan {
             kind: TaskKind::Work,
             key: Some(template.key.clone()),
-            title: template.title(deal, stage, facts.client),
+            title: template.title(deal, stage, facts.client(deal)),
             description: template.description.clone(),
             priority: template.priority,
             responsible_id,

@@ -248,6 +248,22 @@ impl Deal {
         self.visit.held_seconds.saturating_add(running)
     }
 
+    /// Whether the other one has come as far, in every respect but what is said of it and its last event.
+    pub fn stands_as(&self, other: &Self) -> bool {
+        let Self { version_id, status, stage, depth, hold, loss, closed_at, visit, .. } = self;
+        *version_id == other.version_id
+            && *status == other.status
+            && *stage == other.stage
+            && *depth == other.depth
+            && *hold == other.hold
+            && *loss == other.loss
+            && *closed_at == other.closed_at
+            && *visit == other.visit
+            && self.reopened == other.reopened
+            && self.overrides == other.overrides
+            && self.fired == other.fired
+    }
+
     pub fn is_open(&self) -> bool {
         self.status == Status::Open
     }

@@ -6,6 +6,7 @@ use uuid::Uuid;
 use crate::{
     access::Actor,
     deal::Deal,
+    due::Part,
     event::{Change, Direction, Event},
     segment::{self, Left, Segment},
     task::{Effect, TaskPlan},
@@ -25,6 +26,8 @@ pub struct Ledger {
     pub effects: Vec<Effect>,
     /// When the clock has to look at the deal again.
     pub alarm: Option<DateTime<Utc>>,
+    /// When it was to, as the deal came from the database.
+    pub rung: Option<DateTime<Utc>>,
 }
 
 impl Ledger {
@@ -38,7 +41,13 @@ impl Ledger {
             entered: Vec::new(),
             effects: Vec::new(),
             alarm: None,
+            rung: None,
         }
+    }
+
+    /// The same of one for which the clock may be set.
+    pub fn found(deal: Deal, alarm: Option<DateTime<Utc>>) -> Self {
+        Self { alarm, rung: alarm, ..Self::stored(deal) }
     }
 
     /// A new deal. None unless the event is an opening.
@@ -53,6 +62,7 @@ impl Ledger {
             entered,
             effects: vec![],
             alarm: None,
+            rung: None,
         })
     }
 
@@ -66,6 +76,26 @@ impl Ledger {
             }
             Some((event, deal.clone()?))
         })
+    }
+
+    /// The parts of the present visit that were not on hold. `stored` are those of the visit that the deal was
+    /// found in, where it had been on hold.
+    pub fn parts(&self, stored: &[Part]) -> Vec<Part> {
+        let visit = self.deal.visit.number;
+        let found = self.before.as_ref().filter(|before| before.visit.number == visit);
+        let mut parts = match found {
+            Some(before) if stored.is_empty() && before.hold.is_none() => {
+                vec![(before.visit.entered_at, None)]
+            }
+            Some(_) => stored.to_vec(),
+            None => Vec::new(),
+        };
+        if let (Some((_, left)), Some((_, until @ None))) = (&self.left, parts.last_mut()) {
+            *until = Some(left.at);
+        }
+        let entered = self.entered.iter().filter(|one| one.visit == visit && !one.held);
+        parts.extend(entered.map(|one| (one.entered_at, one.left.map(|left| left.at))));
+        parts
     }
 
     /// Nothing has happened: there is nothing to record.

@@ -141,6 +141,21 @@ impl Process {
             || self.rules.iter().any(|rule| rule.looks_at_activities(entity))
     }
 
+    /// Whether the clock looks at how long deals are in their stages.
+    pub fn looks_at_norms(&self) -> bool {
+        self.rules.iter().any(|rule| rule.on == On::StageOverdue)
+    }
+
+    /// Whether a decision depends on more than the deal itself, its type and rates: on what may change without
+    /// the deal. It is made under lock.
+    pub fn looks_around(&self) -> bool {
+        self.looks_at_work()
+            || self.looks_at_client()
+            || self.looks_at_staff()
+            || self.loses()
+            || self.rules.iter().any(|rule| rule.on.is_of_the_clock())
+    }
+
     /// Whether a rule may lose a deal.
     pub fn loses(&self) -> bool {
         let mut actions = self.rules.iter().flat_map(|rule| &rule.then);
@@ -164,6 +179,11 @@ impl Process {
     /// Whether somebody other than the deal's owner may have to be chosen.
     pub fn looks_at_staff(&self) -> bool {
         self.performers().any(Performer::is_somebody_else)
+    }
+
+    /// Whether the head of a deal's owner may have to be known: to do something, or to review a loss.
+    pub fn looks_at_heads(&self) -> bool {
+        self.loses() || self.performers().any(Performer::is_head)
     }
 
     pub fn last_position(&self) -> i16 {

@@ -49,8 +49,6 @@ pub struct Member {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Staff {
     pub members: Vec<Member>,
-    /// The head of the deal's owner: of the department, or of one above.
-    pub head_id: Option<Uuid>,
 }
 
 /// Tasks that were given out in the same breath, by person.
@@ -62,13 +60,23 @@ impl Performer {
         self.role.is_some() || self.position.is_some() || self.assign != Assignment::Keep
     }
 
+    /// Whether the head of the deal's owner is meant.
+    pub fn is_head(&self) -> bool {
+        self.role == Some(Role::Head) && self.position.is_none()
+    }
+
     /// Who it is to be: the owner, where nobody else could do it.
-    pub fn choose(&self, owner_id: Uuid, staff: &Staff, given: &Given) -> Uuid {
+    pub fn choose(
+        &self,
+        owner_id: Uuid,
+        head_id: Option<Uuid>,
+        staff: &Staff,
+        given: &Given,
+    ) -> Uuid {
         if !self.is_somebody_else() {
             return owner_id;
         }
-        let head =
-            staff.head_id.filter(|_| self.role == Some(Role::Head) && self.position.is_none());
+        let head = head_id.filter(|_| self.is_head());
         let could = staff.members.iter().filter(|member| self.fits(member));
         let could = could.filter(|member| head.is_none_or(|head| member.id == head));
         let given = |member: &Member| given.get(&member.id).copied().unwrap_or_default();
@@ -117,11 +125,11 @@ mod tests {
             member(3, "Seller", 0, 0),
             member(4, "Lawyer", 2, 20),
         ];
-        let staff = Staff { members, head_id: None };
+        let staff = Staff { members };
         let lawyer = |assign| Performer { role: None, position: Some("lawyer".into()), assign };
         let mut given = Given::new();
         let chosen = |performer: Performer, owner: u128, given: &Given| {
-            performer.choose(Uuid::from_u128(owner), &staff, given).as_u128()
+            performer.choose(Uuid::from_u128(owner), None, &staff, given).as_u128()
         };
         assert_eq!(chosen(lawyer(Assignment::Keep), 1, &given), 1);
         assert_eq!(chosen(lawyer(Assignment::Keep), 3, &given), 2);

@@ -4,6 +4,8 @@ mod available;
 mod opening;
 mod update;
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, NaiveDate, SubsecRound, TimeDelta, Utc};
 use rust_decimal::Decimal;
 use uuid::Uuid;
@@ -16,6 +18,7 @@ use crate::{
     client::ClientFacts,
     condition::Moment,
     deal::{Deal, Loss, Status},
+    due::Part,
     event::{Change, Direction, Override},
     exchange::Rates,
     fault::{Fault, Faults, Refusal},
@@ -84,12 +87,19 @@ pub struct Facts<'a> {
     pub may_override: bool,
     /// Rates of the currencies that the command is about.
     pub rates: &'a Rates,
-    /// The deal's client, if a gate looks at it.
-    pub client: Option<&'a ClientFacts>,
+    /// The clients that the deal has or may get, if a gate looks at them.
+    pub clients: &'a HashMap<Uuid, ClientFacts>,
     /// What has been done for the deal, if a gate looks at it.
     pub work: &'a Work,
     /// Who could be given tasks and deals, if the process gives them.
     pub staff: &'a Staff,
+    /// The head of the deal's owner, of the department or of one above, if it may come to that.
+    pub head_id: Option<Uuid>,
+    /// The parts of the visit that the deal was found in that were not on hold, if the clock looks at them
+    /// and it had been on hold.
+    pub parts: &'a [Part],
+    /// A head looks at what people lose; what rules lose is reviewed always.
+    pub reviewed: bool,
     /// When people work: norms and dues are in working time.
     pub calendar: &'a Calendar,
 }
@@ -98,7 +108,12 @@ impl<'a> Facts<'a> {
     /// What gates look at.
     pub fn evidence(self, deal: &'a Deal) -> Evidence<'a> {
         let moment = Moment { now: self.now, settings: self.settings };
-        Evidence { deal, client: self.client, work: self.work, moment }
+        Evidence { deal, client: self.client(deal), work: self.work, moment }
+    }
+
+    /// The client that the deal has by now.
+    pub(crate) fn client(self, deal: &Deal) -> Option<&'a ClientFacts> {
+        deal.client_id.and_then(|id| self.clients.get(&id))
     }
 
     /// When what follows for a deal happens: now, or with its last event if that is later.

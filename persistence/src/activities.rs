@@ -149,6 +149,7 @@ pub fn read(tenant: &mut Tenant<'_>, caller: &Caller, id: Uuid) -> Result<Activi
 
 /// Writes an activity down: one that is planned, or else one that has happened.
 pub fn create(unit: &mut Unit<'_>, new: NewActivity) -> Result<Activity> {
+    let named = client_of(unit, &new)?;
     let visibility = unit.caller.visibility.clone();
     let held = match new.deal_id {
         Some(id) => Some(
@@ -157,19 +158,7 @@ pub fn create(unit: &mut Unit<'_>, new: NewActivity) -> Result<Activity> {
         ),
         None => None,
     };
-    let contact = match new.contact_id {
-        Some(id) => Some(
-            contacts::get(&mut unit.tenant, id)
-                .map_err(|error| error.or_unknown("/contact_id", "contact"))?,
-        ),
-        None => None,
-    };
-    let client_id = match new.client_id {
-        Some(id) => Some(clients::meant(unit, "/client_id", id)?),
-        None => contact
-            .map(|contact| contact.client_id)
-            .or_else(|| held.as_ref().and_then(|held| held.deal().client_id)),
-    };
+    let client_id = named.or_else(|| held.as_ref().and_then(|held| held.deal().client_id));
     if let Some(id) = new.user_id {
         check_user(unit, id)?;
     }
@@ -207,9 +196,25 @@ pub fn create(unit: &mut Unit<'_>, new: NewActivity) -> Result<Activity> {
     let visit = held.as_ref().map(|held| held.deal().visit.number);
     let row = said(&blank, says, visit, unit.now)?;
     insert(unit, &row)?;
-    deals::ring_for_activity(unit, row.client_id)?;
     react(unit, held, &blank, &row)?;
     Ok(row)
+}
+
+/// The client that is named, itself or by its contact; held, and before the deal.
+fn client_of(unit: &mut Unit<'_>, new: &NewActivity) -> Result<Option<Uuid>> {
+    let contact = match new.contact_id {
+        Some(id) => Some(
+            contacts::get(&mut unit.tenant, id)
+                .map_err(|error| error.or_unknown("/contact_id", "contact"))?,
+        ),
+        None => None,
+    };
+    if let Some(id) = new.client_id {
+        return clients::meant(unit, "/client_id", id).map(Some);
+    }
+    let Some(contact) = contact else { return Ok(None) };
+    let meant = clients::all_meant(unit, vec![contact.client_id])?;
+    Ok(meant.into_values().next())
 }
 
 /// Changes what is said of an activity; a planned one happens so.
@@ -228,9 +233,6 @@ pub fn change(
     let before = lock(unit, id, if_match)?;
     let visit = held.as_ref().map(|held| held.deal().visit.number);
     let row = save(unit, &before, said(&before, patch, visit, unit.now)?)?;
-    if row != before {
-        deals::ring_for_activity(unit, row.client_id)?;
-    }
     react(unit, held, &before, &row)?;
     Ok(row)
 }
@@ -280,7 +282,16 @@ fn react(
     before: &Activity,
     row: &Activity,
 ) -> Result<()> {
-    let Some(held) = held.filter(|_| is_news(before, row)) else { return Ok(()) };
+    if row == before {
+        return Ok(());
+    }
+    if let Some(id) = row.client_id {
+        deals::ring(&mut unit.tenant, unit.now, deals::Ring::Clients(vec![id]))?;
+    }
+    let Some(held) = held else { return Ok(()) };
+    if !is_news(before, row) {
+        return held.look_again(unit);
+    }
     let bad = || Error::Internal("activity has a bad kind or outcome".into());
     let kind = from_word(&row.kind).ok_or_else(bad)?;
     let outcome = match &row.outcome {

@@ -13,7 +13,7 @@ use voronka_domain::{
 };
 
 use crate::{
-    Error, Result, Statement, Store, Tenant, Unit,
+    Error, Result, Statement, Store, Tenant, Unit, deals,
     list::{Field, Kind, Page, Query, Spec},
     schema::holidays,
     unit::raw,
@@ -165,7 +165,7 @@ fn replace(unit: &mut Unit<'_>, rows: &[Holiday], mut gone: Vec<NaiveDate>) -> R
 
 /// Whoever keeps the calendar by its version reads it anew.
 fn raise_version(unit: &mut Unit<'_>) -> Result<()> {
-    crate::deals::ring_for_all(&mut unit.tenant, unit.now)?;
+    deals::ring(&mut unit.tenant, unit.now, deals::Ring::Calendar)?;
     Statement::command(
         "UPDATE workspaces SET calendar_version = calendar_version + 1 WHERE workspace_id = ",
     )

@@ -90,6 +90,11 @@ impl Error {
         }
     }
 
+    /// Nothing is wrong with the request: another time it may well be carried out.
+    pub fn passes(&self) -> bool {
+        matches!(self, Self::Busy | Self::Overtaken | Self::Unavailable(_))
+    }
+
     /// The connection is of no further use.
     pub(crate) fn is_lost_connection(&self) -> bool {
         match self {

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use voronka_domain::{Currency, exchange::Rates};
 
 use crate::{
-    Error, Result, Statement, Tenant, Unit,
+    Error, Result, Statement, Tenant, Unit, deals,
     list::{Field, Kind, Page, Query, Spec},
     noun::noun,
     schema::exchange_rates,
@@ -106,6 +106,12 @@ pub fn put(unit: &mut Unit<'_>, given: &[Given]) -> Result<Put> {
         unit.happened(what, row.id, row.version, &row)?;
         known.insert(key.clone(), row);
         changed.insert(key);
+    }
+    if !changed.is_empty() {
+        // A deal whose gate is met may have waited for a rate.
+        let codes: BTreeSet<_> = changed.iter().map(|(code, _)| code.clone()).collect();
+        let ring = deals::Ring::Currencies(codes.into_iter().collect());
+        deals::ring(&mut unit.tenant, unit.now, ring)?;
     }
     let rows = changed.iter().filter_map(|key| known.remove(key));
     let rows: Vec<_> =

@@ -36,6 +36,7 @@ pub enum Bind {
     Uuids(Vec<Uuid>),
     Texts(Vec<String>),
     Integers(Vec<i32>),
+    BigInts(Vec<i64>),
     SmallInts(Vec<i16>),
     Instants(Vec<DateTime<Utc>>),
     Jsons(Vec<JsonText>),
@@ -52,7 +53,7 @@ bind_from! {
     Uuid => Uuid, String => Text, i16 => SmallInt, i32 => Integer, i64 => BigInt, bool => Bool,
     Decimal => Decimal, DateTime<Utc> => Instant, NaiveDate => Date, Vec<u8> => Bytes,
     serde_json::Value => Json, Vec<Uuid> => Uuids, Vec<String> => Texts, Vec<i32> => Integers,
-    Vec<i16> => SmallInts, Vec<DateTime<Utc>> => Instants, Vec<JsonText> => Jsons,
+    Vec<i64> => BigInts, Vec<i16> => SmallInts, Vec<DateTime<Utc>> => Instants, Vec<JsonText> => Jsons,
 }
 impl From<&str> for Bind {
     fn from(value: &str) -> Self {
@@ -165,6 +166,7 @@ fn push<'b>(bind: &'b Bind, out: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         Bind::Uuids(value) => out.push_bind_param::<Array<SqlUuid>, _>(value),
         Bind::Texts(value) => out.push_bind_param::<Array<Text>, _>(value),
         Bind::Integers(value) => out.push_bind_param::<Array<Integer>, _>(value),
+        Bind::BigInts(value) => out.push_bind_param::<Array<BigInt>, _>(value),
         Bind::SmallInts(value) => out.push_bind_param::<Array<SmallInt>, _>(value),
         Bind::Instants(value) => out.push_bind_param::<Array<Timestamptz>, _>(value),
         Bind::Jsons(value) => out.push_bind_param::<Array<Json>, _>(value),

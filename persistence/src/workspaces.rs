@@ -12,8 +12,8 @@ use voronka_domain::{
 };
 
 use crate::{
-    Error, Result, Statement, Store, Tenant, Unit, catalogues::check_version, schema::workspaces,
-    words::from_word,
+    Error, Result, Statement, Store, Tenant, Unit, catalogues::check_version, deals,
+    schema::workspaces, words::from_word,
 };
 
 #[derive(Debug, Clone, PartialEq, Serialize, Queryable, Selectable, Insertable, AsChangeset)]
@@ -90,7 +90,7 @@ pub fn save(unit: &mut Unit<'_>, before: &Workspace, mut row: Workspace) -> Resu
     row.updated_at = unit.now;
     if row.working_hours != before.working_hours || row.time_zone != before.time_zone {
         row.calendar_version = before.calendar_version.saturating_add(1);
-        crate::deals::ring_for_all(&mut unit.tenant, unit.now)?;
+        deals::ring(&mut unit.tenant, unit.now, deals::Ring::Calendar)?;
         crate::hand_overs::ring(&mut unit.tenant, unit.now)?;
     }
     diesel::update(workspaces::table.find(row.workspace_id)).set(&row).execute(unit.tenant.conn)?;

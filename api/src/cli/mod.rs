@@ -38,6 +38,7 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
         Some(Command::Workspace(command)) => operator::workspace(database, command),
         Some(Command::User(command)) => operator::user(database, command),
         Some(Command::Token { email, workspace }) => operator::token(database, &email, workspace),
+        Some(Command::Resting { workspace, wake }) => operator::resting(database, workspace, wake),
         Some(Command::Openapi { format }) => {
             let text = if format == "json" { openapi::json() } else { openapi::yaml() };
             print!("{text}");

@@ -5,7 +5,9 @@ use std::io::Read;
 use uuid::Uuid;
 use voronka_domain::access::Role;
 use voronka_persistence::{
-    Answer, now, users,
+    Answer,
+    deals::Why,
+    now, users,
     workspaces::{self, Workspace},
 };
 
@@ -91,6 +93,35 @@ pub fn token(config: &DatabaseConfig, email: &str, workspace: Option<Uuid>) -> R
     };
     let tokens = tokens(&database.store, std::env::var("VORONKA_JWT_SECRET").ok(), 900, 0)?;
     println!("{}", tokens.issue(*workspace_id, user.id, now())?);
+    Ok(())
+}
+
+pub fn resting(
+    config: &DatabaseConfig,
+    workspace: Option<Uuid>,
+    wake: bool,
+) -> Result<(), Failure> {
+    let Database { store, .. } = &Database::open(config, Mode::Beside)?;
+    let mut resting = 0_usize;
+    for one in workspaces::all(store)? {
+        if workspace.is_some_and(|wanted| wanted != one.workspace_id) {
+            continue;
+        }
+        let operator = store.operator(&one)?;
+        let found = store.resting(&operator, now(), wake, |deal| {
+            let why = match deal.why {
+                Why::Gate => "gate met",
+                Why::Clock => "clock rule",
+            };
+            println!("{}  {}  {why}  {}  {}", one.name, deal.id, deal.stage_key, deal.title);
+        })?;
+        resting = resting.saturating_add(found);
+    }
+    match (resting, wake) {
+        (0, _) => println!("No deal rests that would go on."),
+        (_, true) => println!("{resting} deals go on as soon as a server looks at them."),
+        (_, false) => println!("{resting} deals rest. With --wake they go on."),
+    }
     Ok(())
 }
 

@@ -1,11 +1,8 @@
-//! Two clients that are one: what the survivor is like, and how deals follow.
+//! Two clients that are one: what the survivor is like.
 
-use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
 use super::{ClientKind, ClientType};
-use crate::{event::Change, ledger::Ledger};
 
 /// Whose value of a field the survivor has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,18 +88,6 @@ fn union(mut this: Vec<String>, duplicate: Vec<String>) -> Vec<String> {
         }
     }
     this
-}
-
-/// A deal of the duplicate becomes one of the survivor, be it open or closed: who the client was is the same
-/// as before, under another id.
-pub fn follow(ledger: &mut Ledger, survivor: Uuid, now: DateTime<Utc>) {
-    let previous = ledger.deal.details.clone();
-    if previous.client_id == Some(survivor) {
-        return;
-    }
-    let mut current = previous.clone();
-    current.client_id = Some(survivor);
-    ledger.push(now.max(ledger.deal.last_occurred_at), Change::Updated { previous, current });
 }
 
 #[cfg(test)]

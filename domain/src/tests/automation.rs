@@ -10,7 +10,7 @@ use rust_decimal::Decimal;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::world::{ALWAYS, DEAL, NO_FIELDS, NO_RATES, TOLERANCE};
+use super::world::{ALWAYS, DEAL, NO_CLIENTS, NO_FIELDS, NO_RATES, TOLERANCE};
 use crate::{
     access::{Actor, Cause, Role},
     activity::{ActivityKind, Outcome},

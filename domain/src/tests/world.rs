@@ -1,6 +1,6 @@
 //! Random processes, and random histories of commands given to a deal of one of them.
 
-use std::sync::LazyLock;
+use std::{collections::HashMap, sync::LazyLock};
 
 use chrono::{DateTime, Days, NaiveDate, SubsecRound, TimeDelta, Utc};
 use proptest::{collection::vec, option, prelude::*, sample::select};
@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::{
     calendar::{Calendar, Week},
+    client::ClientFacts,
     condition::Schema,
     custom_field::{Custom, Entity},
     deal::{DealPatch, ExternalId, LeadTemperature, NewDeal},
@@ -38,6 +39,7 @@ pub const FIELDS: [DealField; 6] = [
 ];
 
 pub static NO_RATES: LazyLock<Rates> = LazyLock::new(Rates::default);
+pub static NO_CLIENTS: LazyLock<HashMap<Uuid, ClientFacts>> = LazyLock::new(HashMap::new);
 pub static NO_WORK: LazyLock<Work> = LazyLock::new(Work::default);
 pub static NO_STAFF: LazyLock<Staff> = LazyLock::new(Staff::default);
 pub static ALWAYS: LazyLock<Calendar> =
@@ -62,9 +64,12 @@ impl World {
             now,
             may_override,
             rates: &NO_RATES,
-            client: None,
+            clients: &NO_CLIENTS,
             work: &NO_WORK,
             staff: &NO_STAFF,
+            head_id: None,
+            parts: &[],
+            reviewed: true,
             calendar: &ALWAYS,
         }
     }

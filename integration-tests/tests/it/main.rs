@@ -20,6 +20,7 @@ mod demo;
 mod docs_page;
 mod drill_down;
 mod exports;
+mod facts;
 mod feed;
 mod funnel_deck;
 mod funnel_forms;

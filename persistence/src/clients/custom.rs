@@ -12,7 +12,12 @@ use voronka_domain::{
 };
 
 use super::Client;
-use crate::{Error, Result, Tenant, Unit, custom_fields, touches, unit::to_json};
+use crate::{
+    Error, Result, Tenant, Unit, custom_fields,
+    deals::{self, Ring},
+    touches,
+    unit::to_json,
+};
 
 /// Values of custom fields after a change.
 pub fn change_custom(
@@ -42,7 +47,10 @@ pub(super) fn union(this: &Client, duplicate: &Client) -> Result<Json> {
 pub(super) fn index(unit: &mut Unit<'_>, rows: &[(Option<&Client>, &Client)]) -> Result<()> {
     // Gates may look at a deal's client.
     let known = rows.iter().filter(|(before, _)| before.is_some());
-    crate::deals::ring_for_clients(unit, known.map(|(_, row)| row.id).collect())?;
+    let known: Vec<Uuid> = known.map(|(_, row)| row.id).collect();
+    if !known.is_empty() {
+        deals::ring(&mut unit.tenant, unit.now, Ring::Clients(known))?;
+    }
     let (mut fresh, mut changed) = (Vec::new(), Vec::new());
     for (before, row) in rows {
         let custom = custom_of(row)?;

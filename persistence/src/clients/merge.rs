@@ -34,8 +34,9 @@ pub fn merge(
     let (this, duplicate) = lock_both(unit, id, duplicate_id, if_match)?;
     pass_on(unit, duplicate_id, id)?;
     let contacts = move_contacts(unit, duplicate_id, id)?;
+    // Deals are held before what belongs to them, and decided on when everything else is as it will be.
+    let followed = deals::hold_all_of(unit, duplicate_id)?;
     move_work(unit, duplicate_id, id)?;
-    let deals = deals::follow(unit, duplicate_id, id)?;
     let profile = merged(profile(&this)?, profile(&duplicate)?, keep);
     let mut row = with(this.clone(), profile);
     row.custom = custom::union(&this, &duplicate)?;
@@ -50,6 +51,8 @@ pub fn merge(
     .set(&row)
     .execute(unit.tenant.conn)?;
     custom::index(unit, &[(Some(&this), &row)])?;
+    deals::follow(unit, &followed, id)?;
+    let deals = followed.len();
     unit.events.push(NewEvent {
         event_type: "client.merged",
         object_id: id,

@@ -11,7 +11,7 @@ use voronka_domain::{
     transition::{self, Review},
 };
 
-use super::{About, Locked, MOVES, Stored, check_references, command, found};
+use super::{About, Locked, MOVES, Stored, check_references, clock::set_alarm, command, found};
 use crate::{Result, Unit, custom_fields, tasks::Done};
 
 /// A deal under lock. What belongs to it is written while it is held, and then its process answers.
@@ -20,6 +20,15 @@ pub(crate) struct Held(Locked);
 impl Held {
     pub fn deal(&self) -> &Deal {
         &self.0.stored.deal
+    }
+
+    /// Has the clock look at it: something has changed that is no event, but that its process may look at.
+    pub fn look_again(&self, unit: &mut Unit<'_>) -> Result<()> {
+        if !self.0.stored.process.looks_at_activities(Entity::Deal) {
+            return Ok(());
+        }
+        let now = unit.now;
+        set_alarm(unit, self.deal().id, Some(now))
     }
 
     /// Whether its type wants a primary demand of every deal.
@@ -41,7 +50,17 @@ pub(crate) fn react(unit: &mut Unit<'_>, held: Held, happening: Happening) -> Re
     })
 }
 
-/// Lets what a task has brought land on the deal, and the process answer. Faults point into `/deal`.
+/// Checks what a task has brought, and holds the client that it names: before the deal. Faults point into `/deal`.
+pub(crate) fn check_done(unit: &mut Unit<'_>, mut done: Done) -> Result<Done> {
+    let checked = check_references(unit, &done.references);
+    let (client_id, source_id) = checked.map_err(|error| error.under("/deal"))?;
+    done.patch.client_id = client_id.map(Some).or(done.patch.client_id);
+    done.patch.source_id = source_id.map(Some).or(done.patch.source_id);
+    Ok(done)
+}
+
+/// Lets what a task has brought land on the deal, and the process answer. Faults point into `/deal`. What the
+/// task names has been checked.
 pub(crate) fn finish(
     unit: &mut Unit<'_>,
     held: Held,
@@ -61,16 +80,12 @@ fn land(
     review: Option<Review>,
     happening: Happening,
 ) -> Result<Stored> {
-    let Done { mut patch, references, custom, .. } = done;
-    let (client_id, source_id) = check_references(unit, &references)?;
-    patch.client_id = client_id.map(Some).or(patch.client_id);
-    patch.source_id = source_id.map(Some).or(patch.source_id);
+    let Done { mut patch, custom, .. } = done;
     if !custom.is_empty() {
         let current = &held.0.stored.deal.custom;
         patch.custom = Some(custom_fields::change(unit, Entity::Deal, current, custom)?);
     }
-    let about = About { amount: patch.amount, ..About::default() };
-    command(unit, held.0, about, |ledger, facts| {
+    command(unit, held.0, About::patch(&patch), |ledger, facts| {
         transition::finish(ledger, patch, &required, review, happening, facts)
     })
 }

@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::{RunQueryDsl, sql_types::Uuid as SqlUuid};
 use uuid::Uuid;
-use voronka_domain::{access::Visibility, automation, custom_field::Entity, ledger::Ledger};
+use voronka_domain::{access::Visibility, automation};
 
-use super::{Around, Locked, Recordable, found, record};
-use crate::{Answer, Caller, Error, Result, Statement, Store, Tenant, Unit, unit::raw, workspaces};
+use super::{Around, Locked, Recordable, Scope, Subject, found, record};
+use crate::{Answer, Caller, Error, Result, Statement, Store, Unit, unit::raw, workspaces};
 
 /// Deals that are looked at in one go.
 pub const AT_ONCE: usize = 500;
@@ -18,8 +18,12 @@ const AGAIN: TimeDelta = TimeDelta::minutes(10);
 impl Store {
     /// Lets the rules of the clock do what is due by `now`, and looks at the gates of deals for which
     /// something has changed beside them. Answers how many deals were looked at: if [`AT_ONCE`], there
-    /// may be more. A deal that another server looks at is left to it.
+    /// may be more. A deal that somebody holds is left until the next time.
     pub fn tick(&self, now: DateTime<Utc>) -> Result<usize> {
+        for workspace_id in self.rung(now)? {
+            let workspace = self.tenant(workspace_id, workspaces::get)?;
+            self.hear(&self.operator(&workspace)?, now)?;
+        }
         let mut connection = self.connection()?;
         let due: Result<Vec<(Uuid, Uuid)>> = Statement::select(raw::<(SqlUuid, SqlUuid)>(
             "deals.workspace_id, deals.id FROM deals WHERE deals.alarm_at <= ",
@@ -39,12 +43,17 @@ impl Store {
                 callers.insert(*workspace_id, self.operator(&workspace)?);
             }
             let Some(caller) = callers.get(workspace_id) else { continue };
-            let looked = self.write(caller, now, None, |unit| {
-                look(unit, *deal_id)?;
+            let mut looked = false;
+            let written = self.write(caller, now, None, |unit| {
+                looked = look(unit, *deal_id)?;
                 Ok(Answer::default())
             });
-            match looked {
-                Ok(_) => done = done.saturating_add(1),
+            match written {
+                Ok(_) => done = done.saturating_add(usize::from(looked)),
+                // Others were in the way: at the next tick.
+                Err(error) if error.passes() => {
+                    tracing::debug!(%deal_id, %error, "the clock looks at a deal another time");
+                }
                 // What one deal has is not to keep the clock from the others.
                 Err(error) => {
                     tracing::warn!(%deal_id, %error, "the clock could not look at a deal");
@@ -59,30 +68,36 @@ impl Store {
     }
 }
 
-fn look(unit: &mut Unit<'_>, id: Uuid) -> Result<()> {
+/// Answers whether it has looked, and not left the deal to whoever holds it.
+fn look(unit: &mut Unit<'_>, id: Uuid) -> Result<bool> {
     let all = Visibility::All;
     let locked = match found(unit, id, None, &all, "false", " FOR UPDATE OF deals SKIP LOCKED") {
-        Err(Error::NotFound(_)) => return Ok(()),
+        Err(Error::NotFound(_)) => return Ok(false),
         locked => locked?,
     };
     let Locked { stored, rules, .. } = locked;
-    let (deal, process) = (stored.deal, stored.process);
-    let settings = unit.caller.settings;
-    let mut around = Around::of(&mut unit.tenant, settings, unit.now, &process, &deal, None, None)?;
-    if process.loses() {
-        around = around.reviewed(&mut unit.tenant, deal.owner_id)?;
-    }
-    let facts = around.facts(unit, &process, rules);
-    let mut ledger = Ledger::stored(deal);
+    let mut ledger = stored.ledger();
+    let (deal, process) = (&stored.deal, &stored.process);
+    let now = unit.now.max(deal.last_occurred_at);
+    let scope = Scope {
+        instants: Some(vec![now]),
+        rules: HashMap::from([(deal.deal_type_id, rules)]),
+        ..Scope::default()
+    };
+    let subject = Subject { process, deal: Some(deal) };
+    let around = Around::load(&mut unit.tenant, unit.caller.settings, &[subject], scope)?;
+    let facts = around.facts_of(unit.caller, unit.now, deal, process)?;
     if automation::tick(&mut ledger, &facts) {
         let actor = unit.actor;
-        return record(unit, vec![Recordable::by(actor, ledger, process.clone())]);
+        record(unit, vec![Recordable::by(actor, ledger, process.clone())])?;
+    } else {
+        let alarm = automation::alarm(&ledger, &facts);
+        set_alarm(unit, id, alarm)?;
     }
-    let alarm = automation::alarm(&ledger.deal, &facts);
-    set_alarm(unit, id, alarm)
+    Ok(true)
 }
 
-fn set_alarm(unit: &mut Unit<'_>, id: Uuid, alarm: Option<DateTime<Utc>>) -> Result<()> {
+pub(super) fn set_alarm(unit: &mut Unit<'_>, id: Uuid, alarm: Option<DateTime<Utc>>) -> Result<()> {
     let set = match alarm {
         Some(at) => Statement::command("UPDATE deals SET alarm_at = ").bind(at),
         None => Statement::command("UPDATE deals SET alarm_at = NULL"),
@@ -92,64 +107,5 @@ fn set_alarm(unit: &mut Unit<'_>, id: Uuid, alarm: Option<DateTime<Utc>>) -> Res
         .sql(" AND id = ")
         .bind(id)
         .execute(unit.tenant.conn)?;
-    Ok(())
-}
-
-/// Has the clock look at the open deals of some clients at once, where a process leads them.
-pub(crate) fn ring_for_clients(unit: &mut Unit<'_>, clients: Vec<Uuid>) -> Result<()> {
-    if clients.is_empty() {
-        return Ok(());
-    }
-    Statement::command("UPDATE deals SET alarm_at = ")
-        .bind(unit.now)
-        .sql(
-            " FROM deal_types WHERE deal_types.workspace_id = deals.workspace_id \
-             AND deal_types.id = deals.deal_type_id AND deal_types.mode = 'automatic' \
-             AND deals.status = 'open' AND deals.client_id = ANY(",
-        )
-        .bind(clients)
-        .sql(") AND deals.workspace_id = ")
-        .bind(unit.tenant.workspace_id)
-        .execute(unit.tenant.conn)?;
-    Ok(())
-}
-
-/// The same for those whose process looks at the activities with their client.
-pub(crate) fn ring_for_activity(unit: &mut Unit<'_>, client_id: Option<Uuid>) -> Result<()> {
-    let Some(client_id) = client_id else { return Ok(()) };
-    let led: Vec<(Uuid, Uuid)> = unit
-        .tenant
-        .rows(raw::<(SqlUuid, SqlUuid)>("deals.id, deals.version_id"), "deals")
-        .sql(" AND deals.status = 'open' AND deals.client_id = ")
-        .bind(client_id)
-        .sql(" ORDER BY deals.id")
-        .load(unit.tenant.conn)?;
-    let mut looking = Vec::new();
-    for (id, version_id) in led {
-        if unit.process(version_id)?.looks_at_activities(Entity::Client) {
-            looking.push(id);
-        }
-    }
-    if looking.is_empty() {
-        return Ok(());
-    }
-    Statement::command("UPDATE deals SET alarm_at = ")
-        .bind(unit.now)
-        .sql(" WHERE workspace_id = ")
-        .bind(unit.tenant.workspace_id)
-        .sql(" AND id = ANY(")
-        .bind(looking)
-        .sql(")")
-        .execute(unit.tenant.conn)?;
-    Ok(())
-}
-
-/// The same for all deals for which the clock is set: working time is another one now.
-pub(crate) fn ring_for_all(tenant: &mut Tenant<'_>, now: DateTime<Utc>) -> Result<()> {
-    Statement::command("UPDATE deals SET alarm_at = ")
-        .bind(now)
-        .sql(" WHERE alarm_at IS NOT NULL AND workspace_id = ")
-        .bind(tenant.workspace_id)
-        .execute(tenant.conn)?;
     Ok(())
 }

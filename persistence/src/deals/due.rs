@@ -16,7 +16,7 @@ use super::Stored;
 use crate::{Result, Statement, Tenant, unit::raw};
 
 /// A deal's present visit has been on hold.
-fn was_held(deal: &Deal) -> bool {
+pub(super) fn was_held(deal: &Deal) -> bool {
     deal.hold.is_some() || deal.visit.held_seconds > 0
 }
 
@@ -58,7 +58,7 @@ type PartTypes = (SqlUuid, Timestamptz, Nullable<Timestamptz>);
 type PartRow = (Uuid, DateTime<Utc>, Option<DateTime<Utc>>);
 
 /// The parts of their present visits that were not on hold.
-fn parts<'d>(
+pub(super) fn parts<'d>(
     tenant: &mut Tenant<'_>,
     deals: impl Iterator<Item = &'d Deal>,
 ) -> Result<HashMap<Uuid, Vec<Part>>> {

@@ -7,7 +7,7 @@ use diesel::{
 use uuid::Uuid;
 
 use super::{DealRow, Stored, seen_by};
-use crate::{Result, Statement, Unit, unit::raw};
+use crate::{Result, Statement, Unit, clients, unit::raw};
 
 /// Deals by their ids in another system, locked: an import's own.
 pub(crate) fn lock_external(
@@ -28,7 +28,7 @@ pub(crate) fn lock_external(
 }
 
 /// Locks ids in other systems, whether there are such deals or not, in one order.
-pub fn lock_external_ids(unit: &mut Unit<'_>, ids: Vec<(String, String)>) -> Result<()> {
+fn lock_external_ids(unit: &mut Unit<'_>, ids: Vec<(String, String)>) -> Result<()> {
     if ids.is_empty() {
         return Ok(());
     }
@@ -44,6 +44,49 @@ pub fn lock_external_ids(unit: &mut Unit<'_>, ids: Vec<(String, String)>) -> Res
     .bind(names)
     .sql(") AS name")
     .get_result::<i64>(unit.tenant.conn)?;
+    Ok(())
+}
+
+/// What the commands of a batch name.
+#[derive(Debug, Clone, Default)]
+pub struct Named {
+    /// Ids in other systems: the system, and the id there.
+    pub external: Vec<(String, String)>,
+    pub clients: Vec<Uuid>,
+    pub deals: Vec<Uuid>,
+}
+
+/// Holds it all before the first command, in the order in which every command holds things, so that no two
+/// batches wait for each other. What is not there or is not seen is left to the commands.
+pub fn hold_named(unit: &mut Unit<'_>, named: Named) -> Result<()> {
+    let Named { external, clients, deals } = named;
+    lock_external_ids(unit, external.clone())?;
+    if !clients.is_empty() {
+        clients::all_meant(unit, clients)?;
+    }
+    if external.is_empty() && deals.is_empty() {
+        return Ok(());
+    }
+    let (sources, ids): (Vec<String>, Vec<String>) = external.into_iter().unzip();
+    let workspace_id = unit.tenant.workspace_id;
+    let rows = unit
+        .tenant
+        .rows(raw::<SqlUuid>("deals.id"), "deals")
+        .sql(" AND deals.id IN (SELECT unnest(")
+        .bind(deals)
+        .sql(") UNION SELECT d.id FROM unnest(")
+        .bind(sources)
+        .sql(", ")
+        .bind(ids)
+        .sql(
+            ") AS named(source, id) JOIN deals d ON d.external_source = named.source \
+             AND d.external_id = named.id AND d.workspace_id = ",
+        )
+        .bind(workspace_id)
+        .sql(")");
+    seen_by(rows, &unit.caller.visibility)
+        .sql(" ORDER BY deals.id FOR UPDATE OF deals")
+        .load::<Uuid>(unit.tenant.conn)?;
     Ok(())
 }
 

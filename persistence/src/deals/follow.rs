@@ -1,51 +1,28 @@
 //! Deals that follow their client into another one.
 
-use chrono::{DateTime, Utc};
-use diesel::{RunQueryDsl, SelectableHelper};
+use diesel::{RunQueryDsl, sql_types::Uuid as SqlUuid};
 use uuid::Uuid;
-use voronka_domain::{client::merge, ledger::Ledger};
+use voronka_domain::deal::DealPatch;
 
-use super::{DealRow, record::note};
-use crate::{Result, Statement, Unit};
+use super::reassign::for_all;
+use crate::{Result, Unit, unit::raw};
 
-/// Makes every deal of a client one of another client, whoever sees the deals; answers how many. The caller
-/// holds both clients, so that no deal is added meanwhile.
-pub(crate) fn follow(unit: &mut Unit<'_>, from: Uuid, to: Uuid) -> Result<usize> {
-    let rows: Vec<DealRow> = unit
+/// Holds every deal of a client, whoever sees them. The caller holds the client, so that no deal is added
+/// meanwhile.
+pub(crate) fn hold_all_of(unit: &mut Unit<'_>, client_id: Uuid) -> Result<Vec<Uuid>> {
+    let ids = unit
         .tenant
-        .rows(DealRow::as_select(), "deals")
+        .rows(raw::<SqlUuid>("deals.id"), "deals")
         .sql(" AND client_id = ")
-        .bind(from)
+        .bind(client_id)
         .sql(" ORDER BY id FOR UPDATE")
         .load(unit.tenant.conn)?;
-    let (mut ids, mut sequences) = (Vec::new(), Vec::new());
-    let mut times: Vec<DateTime<Utc>> = Vec::new();
-    for row in rows {
-        let mut ledger = Ledger::stored(unit.store.stored(&mut unit.tenant, row)?.deal);
-        merge::follow(&mut ledger, to, unit.now);
-        let actors = vec![unit.actor; ledger.events.len()];
-        note(unit, &ledger, &actors)?;
-        ids.push(ledger.deal.id);
-        sequences.push(ledger.deal.sequence);
-        times.push(ledger.deal.last_occurred_at);
-    }
-    if ids.is_empty() {
-        return Ok(0);
-    }
-    // Nothing else of a deal changes with its client: no stay in a stage, no amount.
-    let moved = Statement::command("UPDATE deals SET sequence = followed.sequence, \
-        last_occurred_at = followed.last_occurred_at, client_id = ")
-        .bind(to)
-        .sql(", updated_at = ")
-        .bind(unit.now)
-        .sql(" FROM unnest(")
-        .bind(ids)
-        .sql(", ")
-        .bind(sequences)
-        .sql(", ")
-        .bind(times)
-        .sql(") AS followed(id, sequence, last_occurred_at) WHERE deals.id = followed.id AND deals.workspace_id = ")
-        .bind(unit.tenant.workspace_id)
-        .execute(unit.tenant.conn)?;
-    Ok(moved)
+    Ok(ids)
+}
+
+/// Makes deals that are held, be they open or closed, those of another client: by the command that changes a
+/// deal. Who the client was is the same as before, under another id; their processes answer all the same.
+pub(crate) fn follow(unit: &mut Unit<'_>, ids: &[Uuid], to: Uuid) -> Result<()> {
+    let patch = DealPatch { client_id: Some(Some(to)), ..DealPatch::default() };
+    for_all(unit, ids, &patch)
 }

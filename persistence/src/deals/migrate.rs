@@ -1,22 +1,17 @@
 //! Open deals taken to the current version of their type's process.
 
+use std::collections::HashMap;
+
 use diesel::{RunQueryDsl, SelectableHelper};
 use uuid::Uuid;
 use voronka_domain::{
     Fault,
-    client::ClientFacts,
-    custom_field::Entity,
-    exchange::Rates,
     fault::Faults,
-    ledger::Ledger,
     migration::{self, Mapping},
-    staff::Staff,
-    transition::Facts,
-    work::Work,
 };
 
-use super::{DealRow, Recordable, Stored, record, work};
-use crate::{Result, Unit, clients, deal_types::DealType, exchange_rates};
+use super::{Around, DealRow, Recordable, Scope, Stored, Subject, record};
+use crate::{Result, Unit, deal_types::DealType};
 
 /// Deals that are locked and decided at a time.
 const AT_A_TIME: i64 = 500;
@@ -51,12 +46,8 @@ pub fn migrate(
         faults.add(format!("/mapping/{from}"), "stage_not_in_process", detail);
     }
     faults.into_result()?;
-    let (rules, base) = (deal_type.rules()?, unit.caller.settings.currency);
-    let staff = match process.looks_at_staff() {
-        true => work::staff(&mut unit.tenant, &process)?,
-        false => Staff::default(),
-    };
-    let (mut told, mut after, no_work) = (Migrated::default(), Uuid::nil(), Work::default());
+    let rules = HashMap::from([(deal_type.id, deal_type.rules()?)]);
+    let (mut told, mut after) = (Migrated::default(), Uuid::nil());
     loop {
         let rows: Vec<DealRow> = unit
             .tenant
@@ -77,36 +68,20 @@ pub fn migrate(
             .into_iter()
             .map(|row| unit.store.stored(&mut unit.tenant, row))
             .collect::<Result<_>>()?;
-        let currencies = stored.iter().map(|one| one.deal.amount.currency);
-        let rates: Rates = exchange_rates::history(&mut unit.tenant, base, currencies)?;
-        let (mut works, mut known) = Default::default();
-        if process.looks_at_work() {
-            let ids = stored.iter().map(|one| one.deal.id).collect();
-            works = work::load(&mut unit.tenant, ids, process.looks_at_activities(Entity::Deal))?;
-        }
-        if process.looks_at_client() {
-            let ids = stored.iter().filter_map(|one| one.deal.client_id).collect();
-            let activities = process.looks_at_activities(Entity::Client);
-            known = clients::facts(&mut unit.tenant, ids, activities)?;
-        }
+        let subject = |one| {
+            let Stored { deal, .. }: &Stored = one;
+            Subject { process: &process, deal: Some(deal) }
+        };
+        let subjects: Vec<_> = stored.iter().map(subject).collect();
+        let scope = Scope { rules: rules.clone(), migrates: true, ..Scope::default() };
+        let around = Around::load(&mut unit.tenant, unit.caller.settings, &subjects, scope)?;
         let mut done = Vec::new();
-        for Stored { deal, process: old, .. } in stored {
-            let client: Option<&ClientFacts> = deal.client_id.and_then(|id| known.get(&id));
-            let facts = Facts {
-                process: &process,
-                rules,
-                settings: unit.caller.settings,
-                now: unit.now,
-                may_override: unit.caller.may_override(),
-                rates: &rates,
-                client,
-                work: works.get(&deal.id).unwrap_or(&no_work),
-                staff: &staff,
-                calendar: &unit.caller.calendar,
-            };
+        for one in &stored {
+            let (deal, old) = (&one.deal, &one.process);
+            let facts = around.facts_of(unit.caller, unit.now, deal, &process)?;
             let (id, stage) = (deal.id, deal.stage.as_ref().map(|stage| stage.stage_key.clone()));
-            let mut ledger = Ledger::stored(deal);
-            match migration::migrate(&mut ledger, &old, mapping, override_reason, &facts) {
+            let mut ledger = one.ledger();
+            match migration::migrate(&mut ledger, old, mapping, override_reason, &facts) {
                 Ok(()) => {
                     told.migrated += 1;
                     let now = ledger.deal.stage.as_ref().map(|stage| stage.stage_key.clone());

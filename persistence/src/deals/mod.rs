@@ -12,12 +12,17 @@ mod one;
 mod reassign;
 mod record;
 mod references;
+mod resting;
+mod rings;
 mod row;
 pub(crate) mod trail;
 mod visits;
 pub(crate) mod work;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::{
@@ -37,14 +42,14 @@ use voronka_domain::{
     transition::{self, Facts, Target, Transition},
 };
 
-pub(crate) use answer::{Held, finish, held, react};
+pub(crate) use answer::{Held, check_done, finish, held, react};
 pub use around::Around;
+pub(crate) use around::{Scope, Subject};
 pub use clock::AT_ONCE;
-pub(crate) use clock::{ring_for_activity, ring_for_all, ring_for_clients};
 pub use due::{Due, Overdue, dues};
 pub(crate) use external::lock_external;
-pub use external::{find_external, lock_external_ids};
-pub(crate) use follow::follow;
+pub use external::{Named, find_external, hold_named};
+pub(crate) use follow::{follow, hold_all_of};
 pub use lines::{Line, lines};
 pub(crate) use lines::{LineTypes, columns};
 pub use migrate::{Migrated, migrate};
@@ -52,6 +57,8 @@ pub(crate) use reassign::reassign;
 pub(crate) use record::{Recordable, record};
 pub use references::{References, SourceName};
 use references::{check, check_loss, check_references, source_is, source_pointer};
+pub use resting::{Resting, Why};
+pub(crate) use rings::{Ring, ring};
 pub use row::DealRow;
 pub use visits::{DealVisit, visits};
 
@@ -105,7 +112,20 @@ pub struct Stored {
     pub deal: Deal,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
+    /// When the clock is to look at it.
+    pub(crate) alarm_at: Option<DateTime<Utc>>,
     pub process: Arc<Process>,
+}
+
+impl Stored {
+    pub(crate) fn subject(&self) -> Subject<'_> {
+        Subject { process: &self.process, deal: Some(&self.deal) }
+    }
+
+    /// To be decided on.
+    pub(crate) fn ledger(&self) -> Ledger {
+        Ledger::found(self.deal.clone(), self.alarm_at)
+    }
 }
 
 /// Adds to a statement over `deals` whose deals the caller sees.
@@ -161,8 +181,8 @@ fn narrowed<S>(
 impl Store {
     pub(crate) fn stored(&self, tenant: &mut Tenant<'_>, row: DealRow) -> Result<Stored> {
         let process = self.process(tenant, row.version_id)?;
-        let (created_at, updated_at) = (row.created_at, row.updated_at);
-        Ok(Stored { deal: row.into_deal(&process)?, created_at, updated_at, process })
+        let (created_at, updated_at, alarm_at) = (row.created_at, row.updated_at, row.alarm_at);
+        Ok(Stored { deal: row.into_deal(&process)?, created_at, updated_at, alarm_at, process })
     }
 
     pub fn deal(
@@ -201,20 +221,19 @@ impl Store {
         caller: &Caller,
         stored: &Stored,
         now: DateTime<Utc>,
-    ) -> Result<(Around, Rules)> {
-        let rules = self.current_rules(tenant, stored.deal.deal_type_id)?;
-        let (deal, process) = (&stored.deal, &stored.process);
-        Ok((Around::of(tenant, caller.settings, now, process, deal, None, None)?, rules))
+    ) -> Result<Around> {
+        let at = now.max(stored.deal.last_occurred_at);
+        let scope = Scope { instants: Some(vec![at, now]), ..Scope::default() };
+        Around::load(tenant, caller.settings, &[stored.subject()], scope)
     }
+}
 
-    fn current_rules(&self, tenant: &mut Tenant<'_>, deal_type_id: Uuid) -> Result<Rules> {
-        let row: RuleRow = tenant
-            .rows(raw::<RuleTypes>(RULES), "deal_types")
-            .sql(" AND id = ")
-            .bind(deal_type_id)
-            .get_result(tenant.conn)?;
-        rules_of(row)
-    }
+/// The switches of some deal types.
+fn rules_of_types(tenant: &mut Tenant<'_>, ids: Vec<Uuid>) -> Result<HashMap<Uuid, Rules>> {
+    let selection = Raw::<(SqlUuid, RuleTypes)>::new(format!("deal_types.id, {RULES}"));
+    let statement = tenant.rows(selection, "deal_types").sql(" AND id = ANY(").bind(ids);
+    let rows: Vec<(Uuid, RuleRow)> = statement.sql(")").load(tenant.conn)?;
+    rows.into_iter().map(|(id, row)| Ok((id, rules_of(row)?))).collect()
 }
 
 type RuleTypes = (Text, Bool, Bool, Bool, Bool);
@@ -294,16 +313,18 @@ pub fn open(unit: &mut Unit<'_>, opening: Opening) -> Result<Stored> {
     let opened_at = opening.opened_at.unwrap_or(unit.now);
     let id = Uuid::now_v7();
     let demand = demands::of_new(unit, id, opening.demand)?;
-    let around = Around::load(
-        &mut unit.tenant,
-        unit.caller.settings,
-        &process,
-        client,
-        &[opening.amount],
-        &[opened_at],
-    )?;
+    let scope = Scope {
+        clients: client_id.into_iter().collect(),
+        currencies: opening.amount.into_iter().map(|amount| amount.currency).collect(),
+        owners: vec![owner_id],
+        instants: Some(vec![opened_at, unit.now]),
+        rules: HashMap::from([(opening.deal_type_id, rules_of(rules)?)]),
+        ..Scope::default()
+    };
+    let subject = Subject { process: &process, deal: None };
+    let around = Around::load(&mut unit.tenant, unit.caller.settings, &[subject], scope)?;
     let around = around.with_demand(demand.as_ref().map(|demand| demand.head.created_at));
-    let facts = around.facts(unit, &process, rules_of(rules)?);
+    let facts = around.facts(unit.caller, unit.now, (None, owner_id), &process)?;
     let new = NewDeal {
         id,
         title: opening.title,
@@ -320,13 +341,13 @@ pub fn open(unit: &mut Unit<'_>, opening: Opening) -> Result<Stored> {
         demand_id: demand.as_ref().map(|demand| demand.head.id),
     };
     let ledger = transition::open(new, &facts)?;
-    let deal = ledger.deal.clone();
+    let (deal, alarm_at) = (ledger.deal.clone(), ledger.alarm);
     let actor = unit.actor;
     record(unit, vec![Recordable::by(actor, ledger, process.clone())])?;
     if let Some(demand) = demand {
         demands::write(unit, &demand)?;
     }
-    Ok(Stored { deal, created_at: unit.now, updated_at: unit.now, process })
+    Ok(Stored { deal, created_at: unit.now, updated_at: unit.now, alarm_at, process })
 }
 
 /// A deal under lock, or as it was seen, with the rules of its type.
@@ -368,8 +389,9 @@ fn found(
     Ok(Locked { stored, rules, moved_meanwhile })
 }
 
-/// Changes a deal under lock. Where no transaction has begun, it is first tried without: what is recorded
-/// then is recorded only if the deal is still as it was seen.
+/// Changes a deal under lock. Where no transaction has begun and the decision depends on nothing but the deal,
+/// it is first tried without: what is recorded then is recorded only if the deal is still as it was seen. What
+/// else a process looks at may change without the deal, so that the deal could not tell.
 fn change(
     unit: &mut Unit<'_>,
     id: Uuid,
@@ -384,25 +406,37 @@ fn change(
     let visibility = unit.caller.visibility.clone();
     let seen = found(unit, id, if_match, &visibility, "false", "")?;
     let before = moves(&seen);
-    match carry_out(unit, seen) {
-        Err(Error::Overtaken) => unit.transaction(|unit| {
-            let mut locked = lock(unit, id, if_match)?;
-            locked.moved_meanwhile |= moves(&locked) != before;
-            carry_out(unit, locked)
-        }),
-        done => done,
+    if !seen.stored.process.looks_around() {
+        match carry_out(unit, seen) {
+            Err(Error::Overtaken) => {}
+            done => return done,
+        }
     }
+    unit.transaction(|unit| {
+        let mut locked = lock(unit, id, if_match)?;
+        locked.moved_meanwhile |= moves(&locked) != before;
+        carry_out(unit, locked)
+    })
 }
 
 /// What a command is about, as far as it is to be known before.
 #[derive(Debug, Clone, Copy, Default)]
 struct About {
     amount: Option<Money>,
+    /// The client that the deal may get.
+    client_id: Option<Uuid>,
     occurred_at: Option<DateTime<Utc>>,
     /// Nothing is recorded.
     validate_only: bool,
     /// A head will look at what comes of it.
     reviewed: bool,
+}
+
+impl About {
+    fn patch(patch: &DealPatch) -> Self {
+        let client_id = patch.client_id.flatten();
+        Self { amount: patch.amount, client_id, ..Self::default() }
+    }
 }
 
 /// Carries out a command on a deal under lock and records it.
@@ -412,30 +446,30 @@ fn command(
     about: About,
     decide: impl FnOnce(&mut Ledger, &Facts<'_>) -> Result<(), voronka_domain::Refusal>,
 ) -> Result<Stored> {
-    let Stored { deal, created_at, updated_at, process } = locked.stored;
-    let mut around = Around::of(
-        &mut unit.tenant,
-        unit.caller.settings,
-        unit.now,
-        &process,
-        &deal,
-        about.amount,
-        about.occurred_at,
-    )?;
-    if about.reviewed || process.loses() {
-        around = around.reviewed(&mut unit.tenant, deal.owner_id)?;
-    }
-    let facts = around.facts(unit, &process, locked.rules);
-    let mut ledger = Ledger::stored(deal);
+    let mut ledger = locked.stored.ledger();
+    let Stored { deal, created_at, updated_at, process, .. } = locked.stored;
+    // What follows happens now, whenever the command itself did.
+    let now = unit.now.max(deal.last_occurred_at);
+    let scope = Scope {
+        clients: about.client_id.into_iter().collect(),
+        currencies: about.amount.into_iter().map(|amount| amount.currency).collect(),
+        instants: Some(vec![about.occurred_at.unwrap_or(now), now]),
+        rules: HashMap::from([(deal.deal_type_id, locked.rules)]),
+        reviewed: about.reviewed,
+        ..Scope::default()
+    };
+    let subject = Subject { process: &process, deal: Some(&deal) };
+    let around = Around::load(&mut unit.tenant, unit.caller.settings, &[subject], scope)?;
+    let facts = around.facts_of(unit.caller, unit.now, &deal, &process)?;
     decide(&mut ledger, &facts)?;
-    let deal = ledger.deal.clone();
+    let (deal, alarm_at) = (ledger.deal.clone(), ledger.alarm);
     let changed = !ledger.is_unchanged();
     if changed && !about.validate_only {
         let actor = unit.actor;
         record(unit, vec![Recordable::by(actor, ledger, process.clone())])?;
     }
     let updated_at = if changed { unit.now } else { updated_at };
-    Ok(Stored { deal, created_at, updated_at, process })
+    Ok(Stored { deal, created_at, updated_at, alarm_at, process })
 }
 
 /// Moves a deal.
@@ -487,8 +521,7 @@ pub fn update(
                 let custom = custom.clone();
                 patch.custom = Some(custom_fields::change(unit, Entity::Deal, current, custom)?);
             }
-            let about = About { amount: patch.amount, ..About::default() };
-            command(unit, locked, about, |ledger, facts| {
+            command(unit, locked, About::patch(&patch), |ledger, facts| {
                 transition::update(ledger, patch, None, facts)
             })
         })

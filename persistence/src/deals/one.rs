@@ -11,7 +11,7 @@ use diesel::{
 
 use super::{record::VisitRow, row::DealRow};
 use crate::{
-    columns::{Columns, columns},
+    columns::{Columns, Part, columns, parts},
     events::{EventRow, FLOOR},
     schema::{deals, stage_visits},
 };
@@ -19,8 +19,8 @@ use crate::{
 /// What is to be recorded. It answers the number of events that it has recorded: all or none.
 pub(super) struct One {
     pub row: DealRow,
-    /// Number of the last event that the decision knew; none for a new deal.
-    pub seen: Option<i32>,
+    /// None for a new deal.
+    pub seen: Option<Seen>,
     /// The segment that ended: the event that began it, when it ended, and how.
     pub left: Option<(i32, DateTime<Utc>, String)>,
     pub visits: Vec<VisitRow>,
@@ -31,13 +31,45 @@ columns! { VisitRow, stage_visits {
     workspace_id, deal_id, sequence, visit, deal_type_id, version_id, stage_id, position, entered_at, left_at,
     ended_by, direction, visit_entered_at, visit_held_seconds, held, owner_id, base_amount, probability, cause,
 } }
-columns! { DealRow, deals {
-    id, custom, deal_type_id, version_id, title, client_id, owner_id, amount, currency, base_amount, source_id,
-    lead_temperature, expected_close_on, external_source, external_id, status, stage_id, position, depth,
-    hold_reason, hold_resume_on, hold_since, loss_reason_id, loss_note, competitor_id, opened_at, closed_at,
-    visit, visit_entered_at, visit_held_seconds, segment, segment_entered_at, reopened, sequence,
-    last_occurred_at, updated_at, overrides, fired, alarm_at,
+parts! { DealRow, deals {
+    Fixed { id, deal_type_id, opened_at }
+    Head { sequence, last_occurred_at, updated_at }
+    Details {
+        title, client_id, owner_id, amount, currency, base_amount, source_id, lead_temperature,
+        expected_close_on, external_source, external_id, custom,
+    }
+    Progress {
+        version_id, status, stage_id, position, depth, hold_reason, hold_resume_on, hold_since,
+        loss_reason_id, loss_note, competitor_id, closed_at, visit, visit_entered_at, visit_held_seconds,
+        segment, segment_entered_at, reopened, overrides, fired,
+    }
+    Alarm { alarm_at }
 } but workspace_id, created_at, trail }
+
+/// What a decision has changed of a deal that is there. What it has not changed is not written: somebody else
+/// may have, the clock's alarm above all.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Changed {
+    pub details: bool,
+    pub progress: bool,
+    pub alarm: bool,
+}
+
+/// The deal as the decision knew it: the number of its last event, and what has become of it.
+pub(super) struct Seen {
+    pub sequence: i32,
+    pub changed: Changed,
+}
+
+type Values = for<'b> fn(&'b DealRow, AstPass<'_, 'b, Pg>) -> QueryResult<()>;
+/// In the order of [`Changed`], after what never changes and what always does.
+const PARTS: [(&str, Values); 5] = [
+    (Fixed::NAMES, Fixed::values),
+    (Head::NAMES, Head::values),
+    (Details::NAMES, Details::values),
+    (Progress::NAMES, Progress::values),
+    (Alarm::NAMES, Alarm::values),
+];
 
 impl QueryFragment<Pg> for One {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
@@ -87,27 +119,41 @@ impl One {
         out.push_sql("WITH deal AS (");
         match &self.seen {
             None => {
-                out.push_sql("INSERT INTO deals (workspace_id, created_at, ");
-                out.push_sql(DealRow::NAMES);
+                out.push_sql("INSERT INTO deals (workspace_id, created_at");
+                for (names, _) in PARTS {
+                    out.push_sql(", ");
+                    out.push_sql(names);
+                }
                 out.push_sql(") VALUES (");
                 out.push_bind_param::<SqlUuid, _>(&self.row.workspace_id)?;
                 out.push_sql(", ");
                 out.push_bind_param::<Timestamptz, _>(&self.row.created_at)?;
-                out.push_sql(", ");
-                self.row.values(out.reborrow())?;
+                for (_, values) in PARTS {
+                    out.push_sql(", ");
+                    values(&self.row, out.reborrow())?;
+                }
                 out.push_sql(")");
             }
-            Some(seen) => {
+            Some(Seen { sequence, changed }) => {
                 out.push_sql("UPDATE deals SET (");
-                out.push_sql(DealRow::NAMES);
+                let Changed { details, progress, alarm } = *changed;
+                let written = [false, true, details, progress, alarm];
+                let written = || PARTS.iter().zip(written).filter(|(_, is)| *is).enumerate();
+                for (index, ((names, _), _)) in written() {
+                    out.push_sql(if index == 0 { "" } else { ", " });
+                    out.push_sql(names);
+                }
                 out.push_sql(") = ROW(");
-                self.row.values(out.reborrow())?;
+                for (index, ((_, values), _)) in written() {
+                    out.push_sql(if index == 0 { "" } else { ", " });
+                    values(&self.row, out.reborrow())?;
+                }
                 out.push_sql(") WHERE workspace_id = ");
                 out.push_bind_param::<SqlUuid, _>(&self.row.workspace_id)?;
                 out.push_sql(" AND id = ");
                 out.push_bind_param::<SqlUuid, _>(&self.row.id)?;
                 out.push_sql(" AND sequence = ");
-                out.push_bind_param::<Integer, _>(seen)?;
+                out.push_bind_param::<Integer, _>(sequence)?;
             }
         }
         out.push_sql(" RETURNING id)");

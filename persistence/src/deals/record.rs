@@ -18,7 +18,7 @@ use voronka_domain::{
 };
 
 use super::{
-    one::One,
+    one::{Changed, One, Seen},
     row::{DealRow, object},
     trail,
 };
@@ -153,10 +153,18 @@ fn one(unit: &mut Unit<'_>, deal: Recordable) -> Result<()> {
     let events = std::mem::take(&mut unit.events).into_iter();
     let events = events.map(|event| event.row(workspace_id, now)).collect::<Result<Vec<_>>>()?;
     let visits = deal.visits(workspace_id)?;
-    let Ledger { deal, before, left, alarm, .. } = deal.ledger;
+    let Ledger { deal, before, left, alarm, rung, .. } = deal.ledger;
+    let seen = before.map(|before| {
+        let changed = Changed {
+            details: before.details != deal.details,
+            progress: !before.stands_as(&deal),
+            alarm: rung != alarm,
+        };
+        Seen { sequence: before.sequence, changed }
+    });
     let one = One {
         row: DealRow::of(workspace_id, deal, alarm, now),
-        seen: before.map(|before| before.sequence),
+        seen,
         left: left.map(|(sequence, left)| (sequence, left.at, to_word(&left.end))),
         visits,
         events,

@@ -157,29 +157,31 @@ pub(crate) fn staff(tenant: &mut Tenant<'_>, process: &Process) -> Result<Staff>
         let role = from_word(&role)?;
         Some(Member { id, role, position, open_tasks, last_assigned_at })
     };
-    Ok(Staff { members: rows.into_iter().filter_map(member).collect(), head_id: None })
+    Ok(Staff { members: rows.into_iter().filter_map(member).collect() })
 }
 
-/// Who looks after somebody's deals: the head of the department, or of one above; else the first
+/// Who looks after the deals of some people: the head of the department, or of one above; else the first
 /// administrator.
-pub(crate) fn head_of(tenant: &mut Tenant<'_>, user_id: Uuid) -> Result<Option<Uuid>> {
-    let heads: Vec<Uuid> = Statement::with(
+pub(crate) fn heads_of(tenant: &mut Tenant<'_>, ids: Vec<Uuid>) -> Result<HashMap<Uuid, Uuid>> {
+    let heads: Vec<(Uuid, Uuid)> = Statement::with(
         "WITH RECURSIVE me AS (SELECT workspace_id, id, department_id FROM users WHERE workspace_id = ",
-        raw::<SqlUuid>(""),
+        raw::<(SqlUuid, SqlUuid)>(""),
     )
     .bind(tenant.workspace_id)
-    .sql(" AND id = ")
-    .bind(user_id)
+    .sql(" AND id = ANY(")
+    .bind(ids)
     .sql(
-        "), up AS (SELECT d.workspace_id, d.parent_id, d.head_id, 0 AS level FROM me \
+        ")), up AS (SELECT me.id AS of, d.workspace_id, d.parent_id, d.head_id, 0 AS level FROM me \
          JOIN departments d ON d.workspace_id = me.workspace_id AND d.id = me.department_id \
-         UNION ALL SELECT d.workspace_id, d.parent_id, d.head_id, up.level + 1 FROM up \
+         UNION ALL SELECT up.of, d.workspace_id, d.parent_id, d.head_id, up.level + 1 FROM up \
          JOIN departments d ON d.workspace_id = up.workspace_id AND d.id = up.parent_id \
          WHERE up.level < 50) \
-         SELECT u.id FROM me JOIN users u ON u.workspace_id = me.workspace_id AND u.id <> me.id AND u.active \
-         LEFT JOIN up ON up.head_id = u.id WHERE up.head_id IS NOT NULL OR u.role = 'admin' \
-         ORDER BY up.level NULLS LAST, u.created_at, u.id LIMIT 1",
+         SELECT DISTINCT ON (me.id) me.id, u.id FROM me \
+         JOIN users u ON u.workspace_id = me.workspace_id AND u.id <> me.id AND u.active \
+         LEFT JOIN up ON up.of = me.id AND up.head_id = u.id \
+         WHERE up.head_id IS NOT NULL OR u.role = 'admin' \
+         ORDER BY me.id, up.level NULLS LAST, u.created_at, u.id",
     )
     .load(tenant.conn)?;
-    Ok(heads.into_iter().next())
+    Ok(heads.into_iter().collect())
 }

@@ -72,7 +72,7 @@ pub fn create(unit: &mut Unit<'_>, new: NewHandOver) -> Result<HandOver> {
     for (place, ids) in &shares {
         place.note(unit, row.id, ids.clone())?;
     }
-    hand(unit, &shares, row.from_id, row.to_id)?;
+    hand(unit, &shares, row.to_id)?;
     Ok(row)
 }
 

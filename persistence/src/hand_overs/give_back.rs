@@ -47,7 +47,7 @@ pub(super) fn carry_out(unit: &mut Unit<'_>, before: &HandOver) -> Result<HandOv
         ..before.clone()
     };
     let row = save(unit, before, row)?;
-    hand(unit, &shares, before.to_id, before.from_id)?;
+    hand(unit, &shares, before.from_id)?;
     Ok(row)
 }
 

@@ -183,12 +183,7 @@ pub(super) type Share = (&'static Place, Vec<Uuid>);
 
 /// Gives things that are held from one person to another. Deals come last: their processes may end tasks and
 /// make new ones.
-pub(super) fn hand(
-    unit: &mut Unit<'_>,
-    shares: &[Share],
-    from_id: Uuid,
-    to_id: Uuid,
-) -> Result<()> {
+pub(super) fn hand(unit: &mut Unit<'_>, shares: &[Share], to_id: Uuid) -> Result<()> {
     for (place, ids) in shares {
         match place.what {
             What::Clients => clients::reassign(unit, ids, to_id)?,
@@ -197,7 +192,7 @@ pub(super) fn hand(
         }
     }
     for (_, ids) in shares.iter().filter(|(place, _)| place.what == What::Deals) {
-        deals::reassign(unit, ids, from_id, to_id)?;
+        deals::reassign(unit, ids, to_id)?;
     }
     Ok(())
 }

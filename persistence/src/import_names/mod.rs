@@ -155,6 +155,12 @@ impl Names {
         ids.copied().flatten().collect()
     }
 
+    /// The users that are wanted.
+    pub(crate) fn users(&self, wanted: &Wanted<'_>) -> Vec<Uuid> {
+        let ids = wanted.users.iter().filter_map(|name| self.users.ids.get(*name));
+        ids.copied().flatten().collect()
+    }
+
     /// What conditions look at in the clients that are to be made.
     pub(crate) fn new_clients(
         &self,

@@ -21,7 +21,7 @@ impl Run<'_, '_> {
         let mut known = self.known(ids, &wanted)?;
         let mut deals = Vec::new();
         for (id, rows) in cases {
-            deals.extend(self.case(rows, known.remove(id), tally));
+            deals.extend(self.case(rows, known.remove(id), tally)?);
         }
         tally.last_case = cases.last().map(|(id, _)| id.clone());
         self.make_names(tally)?;
@@ -34,7 +34,7 @@ impl Run<'_, '_> {
         case: &[Read],
         mut deal: Option<Recordable>,
         tally: &mut Tally,
-    ) -> Option<Recordable> {
+    ) -> Result<Option<Recordable>> {
         let history = deal.as_ref().map(|deal| deal.ledger.deal.last_occurred_at);
         let (mut rows, mut cells_of) = (Vec::new(), HashMap::new());
         for (row, cells) in tally.sift(case, event) {
@@ -58,9 +58,9 @@ impl Run<'_, '_> {
                 tally.count(Outcome::Unchanged);
                 continue;
             }
-            deal = self.event(&row, cells, deal, tally);
+            deal = self.event(&row, cells, deal, tally)?;
         }
-        deal
+        Ok(deal)
     }
 
     fn event(
@@ -69,23 +69,22 @@ impl Run<'_, '_> {
         cells: &[String],
         deal: Option<Recordable>,
         tally: &mut Tally,
-    ) -> Option<Recordable> {
+    ) -> Result<Option<Recordable>> {
         let (named, user_id) = match self.names.event(row, deal.is_none()) {
             Ok(found) => found,
             Err(faults) => {
                 tally.reject(&faults, cells);
-                return deal;
+                return Ok(deal);
             }
         };
         let process = deal.as_ref().map_or(&self.process, |deal| &deal.process).clone();
         let ledger = deal.as_ref().map(|deal| deal.ledger.clone());
-        let client = ledger.as_ref().and_then(|ledger| ledger.deal.client_id);
-        let deal_id = ledger.as_ref().map(|ledger| ledger.deal.id);
-        let facts = self.facts(&process, named.client_id.or(client), deal_id);
+        let of = ledger.as_ref().map(|ledger| &ledger.deal);
+        let facts = self.facts(&process, of, named.owner_id)?;
         match apply_event(row, &named, ledger, self.defaults(), &facts) {
             Err(refusal) => {
                 tally.refuse(cells, &refusal, |fault| row.rejection(fault));
-                deal
+                Ok(deal)
             }
             Ok((ledger, outcome)) => {
                 tally.count(outcome);
@@ -93,7 +92,7 @@ impl Run<'_, '_> {
                     self.names.took(&named, user_id);
                 }
                 let actor = self.actor(user_id, row.line);
-                ledger.map(|ledger| Recordable::then(deal, actor, ledger, process))
+                Ok(ledger.map(|ledger| Recordable::then(deal, actor, ledger, process)))
             }
         }
     }

@@ -29,7 +29,7 @@ impl Run<'_, '_> {
                 deals.len() - 1
             });
             if let Some(deal) = deals.get_mut(place) {
-                self.deal(row, cells, deal, tally);
+                self.deal(row, cells, deal, tally)?;
             }
         }
         self.make_names(tally)?;
@@ -42,16 +42,18 @@ impl Run<'_, '_> {
         cells: &[String],
         deal: &mut Option<Recordable>,
         tally: &mut Tally,
-    ) {
+    ) -> Result<()> {
         let (mut named, mut of_fields) = match self.names.deal(row) {
             Ok(named) => named,
-            Err(faults) => return tally.reject(&faults, cells),
+            Err(faults) => {
+                tally.reject(&faults, cells);
+                return Ok(());
+            }
         };
         let process = deal.as_ref().map_or(&self.process, |deal| &deal.process).clone();
         let ledger = deal.as_ref().map(|deal| deal.ledger.clone());
-        let client = ledger.as_ref().and_then(|ledger| ledger.deal.client_id);
-        let deal_id = ledger.as_ref().map(|ledger| ledger.deal.id);
-        let facts = self.facts(&process, named.client_id.or(client), deal_id);
+        let of = ledger.as_ref().map(|ledger| &ledger.deal);
+        let facts = self.facts(&process, of, named.owner_id)?;
         let custom = ledger.as_ref().map(|ledger| ledger.deal.custom.clone()).unwrap_or_default();
         let custom =
             custom_field::change(&self.fields, &custom, std::mem::take(&mut of_fields.values));
@@ -74,6 +76,7 @@ impl Run<'_, '_> {
                 *deal = Some(Recordable::then(deal.take(), actor, ledger, process));
             }
         }
+        Ok(())
     }
 }
 

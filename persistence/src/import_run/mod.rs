@@ -22,23 +22,16 @@ use uuid::Uuid;
 use voronka_domain::{
     Fault,
     access::Actor,
-    client::ClientFacts,
-    custom_field::{CustomField, Entity},
-    exchange::Rates,
+    custom_field::CustomField,
+    deal::Deal,
     import::{Defaults, EventRow, Kind, Plan, Rejection, Row},
-    ledger::Ledger,
-    process::{Process, Rules},
-    staff::Staff,
+    process::Process,
     transition::Facts,
-    work::Work,
 };
 
 use crate::{
-    Answer, Error, Result, Store, Unit,
-    clients::{self as all_clients, facts},
-    custom_fields, deal_types,
-    deals::{self as all_deals, Recordable, Stored, lock_external, work},
-    exchange_rates,
+    Answer, Error, Result, Store, Unit, clients as all_clients, custom_fields, deal_types,
+    deals::{self as all_deals, Around, Recordable, Scope, Stored, Subject, lock_external},
     import_names::{Names, Wanted},
     import_rows,
     imports::{self, Import},
@@ -280,16 +273,9 @@ struct Run<'r, 'c> {
     turn: &'r mut Turn,
     user_id: Option<Uuid>,
     process: Arc<Process>,
-    rules: Rules,
-    rates: Rates,
     /// Those of deals, where the rows have any.
     fields: Vec<CustomField>,
-    /// Those that gates look at.
-    clients: HashMap<Uuid, ClientFacts>,
-    works: HashMap<Uuid, Work>,
-    /// Of a new deal.
-    no_work: Work,
-    staff: Staff,
+    around: Around,
 }
 
 impl<'r, 'c> Run<'r, 'c> {
@@ -304,46 +290,23 @@ impl<'r, 'c> Run<'r, 'c> {
             deal_type_id.ok_or_else(|| Error::Internal("import without a deal type".to_owned()))?;
         let deal_type = deal_types::get(&mut unit.tenant, deal_type_id)?;
         let process = unit.process(deal_type.current_version_id)?;
-        let rules = deal_type.rules()?;
         let user_id = unit.caller.user_id();
         let fields = current_fields(unit, plan)?;
-        let (rates, clients) = (Rates::default(), HashMap::new());
-        let (works, no_work, staff) = (HashMap::new(), Work::default(), Staff::default());
-        Ok(Self {
-            unit,
-            plan,
-            names,
-            turn,
-            user_id,
-            process,
-            rules,
-            rates,
-            fields,
-            clients,
-            works,
-            no_work,
-            staff,
-        })
+        let around = Around::default();
+        Ok(Self { unit, plan, names, turn, user_id, process, fields, around })
     }
 
+    /// What the row of a deal, which may be there, is decided by. Nobody looks at the losses of a file.
     fn facts<'f>(
         &'f self,
         process: &'f Process,
-        client: Option<Uuid>,
-        deal_id: Option<Uuid>,
-    ) -> Facts<'f> {
-        Facts {
-            process,
-            rules: self.rules,
-            settings: self.unit.caller.settings,
-            now: self.unit.now,
-            may_override: false,
-            rates: &self.rates,
-            client: client.and_then(|id| self.clients.get(&id)),
-            work: deal_id.and_then(|id| self.works.get(&id)).unwrap_or(&self.no_work),
-            staff: &self.staff,
-            calendar: &self.unit.caller.calendar,
-        }
+        deal: Option<&Deal>,
+        owner_id: Option<Uuid>,
+    ) -> Result<Facts<'f>> {
+        let owner_id = deal.map(|deal| deal.owner_id).or(owner_id).or(self.user_id);
+        let of = (deal.map(|deal| deal.id), owner_id.unwrap_or_default());
+        let facts = self.around.facts(self.unit.caller, self.unit.now, of, process)?;
+        Ok(Facts { reviewed: false, ..facts })
     }
 
     fn defaults(&self) -> Defaults {
@@ -368,32 +331,25 @@ impl<'r, 'c> Run<'r, 'c> {
         self.names.resolve(self.unit, wanted, self.plan.spec.create_missing)
     }
 
-    /// Rates of the currencies at hand, and the clients where gates look at them.
+    /// What the rows are decided by: deals that are there by their own types and versions, new ones by that of
+    /// the import.
     fn load_facts(&mut self, stored: &[Stored], wanted: &Wanted<'_>) -> Result<()> {
-        let base = self.unit.caller.settings.currency;
-        let currencies = stored.iter().map(|stored| stored.deal.amount.currency);
-        let currencies = currencies.chain(wanted.currencies.iter().copied());
-        self.rates = exchange_rates::history(&mut self.unit.tenant, base, currencies)?;
         let processes = || stored.iter().map(|one| &*one.process).chain([&*self.process]);
-        let activities = |entity| processes().any(|one| one.looks_at_activities(entity));
-        let (of_deals, of_clients) = (activities(Entity::Deal), activities(Entity::Client));
         if processes().any(|one| one.looks_at_client() || one.looks_at_staff()) {
             // The batch before may have made them.
             self.turn.settle()?;
         }
-        if processes().any(Process::looks_at_client) {
-            let there = stored.iter().filter_map(|stored| stored.deal.client_id);
-            let ids = self.names.clients(wanted).into_iter().chain(there).collect();
-            self.clients = facts(&mut self.unit.tenant, ids, of_clients)?;
-            self.clients.extend(self.names.new_clients(self.unit.now)?);
-        }
-        if stored.iter().any(|stored| stored.process.looks_at_work()) {
-            let ids = stored.iter().map(|stored| stored.deal.id).collect();
-            self.works = work::load(&mut self.unit.tenant, ids, of_deals)?;
-        }
-        if self.process.looks_at_staff() {
-            self.staff = work::staff(&mut self.unit.tenant, &self.process)?;
-        }
+        let mut subjects: Vec<_> = stored.iter().map(Stored::subject).collect();
+        subjects.push(Subject { process: &self.process, deal: None });
+        let scope = Scope {
+            clients: self.names.clients(wanted),
+            currencies: wanted.currencies.clone(),
+            owners: self.names.users(wanted).into_iter().chain(self.user_id).collect(),
+            ..Scope::default()
+        };
+        let settings = self.unit.caller.settings;
+        self.around = Around::load(&mut self.unit.tenant, settings, &subjects, scope)?;
+        self.around.add_clients(self.names.new_clients(self.unit.now)?);
         Ok(())
     }
 
@@ -409,8 +365,7 @@ impl<'r, 'c> Run<'r, 'c> {
         let actor = self.actor(None, 0);
         let known = stored.into_iter().filter_map(|stored| {
             let id = stored.deal.external_id.as_ref()?.id.clone();
-            let ledger = Ledger::stored(stored.deal);
-            Some((id, Recordable::by(actor, ledger, stored.process)))
+            Some((id, Recordable::by(actor, stored.ledger(), stored.process)))
         });
         Ok(known.collect())
     }

@@ -75,16 +75,16 @@ pub fn create(unit: &mut Unit<'_>, new: NewTask) -> Result<List> {
         return Err(Error::invalid("/responsible_id", "required", detail));
     };
     check_people(unit, Some(responsible_id), &new.helper_ids, &new.watcher_ids)?;
+    let client_id = match new.client_id {
+        Some(id) => Some(clients::meant(unit, "/client_id", id)?),
+        None => None,
+    };
     let visibility = unit.caller.visibility.clone();
     let deal = match new.deal_id {
         Some(id) => Some(
             deals::held(unit, id, &visibility)
                 .map_err(|error| error.or_unknown("/deal_id", "deal"))?,
         ),
-        None => None,
-    };
-    let client_id = match new.client_id {
-        Some(id) => Some(clients::meant(unit, "/client_id", id)?),
         None => None,
     };
     let deal = deal.as_ref().map(|held| held.deal());
@@ -173,6 +173,8 @@ pub fn transition(
 ) -> Result<List> {
     let seen = read(&mut unit.tenant, unit.caller, id)?;
     require_part(unit, &seen)?;
+    let lands = seen.task.deal_id.is_some() && to == TaskStatus::Done;
+    let done = if lands { deals::check_done(unit, done)? } else { done };
     // Whoever has the task may bring its result, whoever has the deal.
     let everything = voronka_domain::access::Visibility::All;
     let held = match seen.task.deal_id {

@@ -194,18 +194,26 @@ pub async fn many(call: Call<DealsWrite>, body: Body<DealBatch>) -> Responded {
     let DealBatch { items, atomic } = body.value;
     call.write(body.digest, move |unit, _| {
         batch::check_length(&items)?;
-        lock_external(unit, &items)?;
+        deals::hold_named(unit, named(&items))?;
         batch::run(unit, atomic, items, one)
     })
     .await
 }
 
-/// In one order, so that two batches do not wait for each other.
-fn lock_external(unit: &mut Unit<'_>, items: &[Value]) -> Result<(), Error> {
+/// What the items name that there may be.
+fn named(items: &[Value]) -> deals::Named {
     let text =
         |item: &Value, pointer| item.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
     let external = |item| text(item, "/external_id/source").zip(text(item, "/external_id/id"));
-    deals::lock_external_ids(unit, items.iter().filter_map(external).collect())
+    let ids = |pointer| {
+        let id = move |item| Uuid::parse_str(&text(item, pointer)?).ok();
+        items.iter().filter_map(id).collect()
+    };
+    deals::Named {
+        external: items.iter().filter_map(external).collect(),
+        clients: ids("/client_id"),
+        deals: ids("/id"),
+    }
 }
 
 fn one(unit: &mut Unit<'_>, mut item: Value) -> Result<Reply<DealBody>, Problem> {

@@ -99,8 +99,8 @@ pub async fn available(call: Call<DealsRead>, id: Id) -> Responded {
     call.no_parameters()?;
     call.read(move |tenant, app, caller| {
         let stored = app.store.deal(tenant, &caller.visibility, id.0)?;
-        let (around, rules) = app.store.around(tenant, caller, &stored, now())?;
-        let facts = around.seen_by(caller, now(), &stored.process, rules);
+        let around = app.store.around(tenant, caller, &stored, now())?;
+        let facts = around.facts_of(caller, now(), &stored.deal, &stored.process)?;
         let moves = transition::available(&stored.deal, &facts);
         Ok(Reply::ok(AvailableTransitions { items: moves.into_iter().map(Into::into).collect() }))
     })
@@ -247,8 +247,8 @@ pub async fn route_map(call: Call<DealsRead>, id: Id) -> Responded {
         let stored = app.store.deal(tenant, &caller.visibility, id.0)?;
         let now = now();
         let visits = deals::visits(tenant, id.0, now)?;
-        let (around, rules) = app.store.around(tenant, caller, &stored, now)?;
-        let facts = around.seen_by(caller, now, &stored.process, rules);
+        let around = app.store.around(tenant, caller, &stored, now)?;
+        let facts = around.facts_of(caller, now, &stored.deal, &stored.process)?;
         let stages = stored.process.stages.iter();
         Ok(Reply::ok(RouteMap {
             deal_id: stored.deal.id,

@@ -25,8 +25,7 @@ impl Shop {
             open_tasks: 0,
             last_assigned_at: None,
         };
-        let staff =
-            Staff { members: vec![member(10), member(11)], head_id: Some(Uuid::from_u128(12)) };
+        let staff = Staff { members: vec![member(10), member(11)] };
         let now = DateTime::from_timestamp(1_774_728_000, 0).unwrap();
         Self { process, next, work: Work::default(), staff, now, id: 100 }
     }
@@ -51,9 +50,12 @@ impl Shop {
             now: self.now,
             may_override,
             rates: &NO_RATES,
-            client: None,
+            clients: &NO_CLIENTS,
             work,
             staff: &self.staff,
+            head_id: Some(Uuid::from_u128(12)),
+            parts: &[],
+            reviewed: true,
             calendar: &ALWAYS,
         }
     }
