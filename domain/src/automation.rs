@@ -19,6 +19,7 @@ use crate::{
     due::Due,
     event::{Change, Event},
     fault::Refusal,
+    gate::Requirement,
     ledger::Ledger,
     process::{Mode, Stage},
     rule::{Action, On, Rule, SetField},
@@ -108,13 +109,27 @@ pub fn tick(ledger: &mut Ledger, facts: &Facts<'_>) -> bool {
 /// When the clock has to look at the deal again, if ever.
 pub fn alarm(ledger: &Ledger, facts: &Facts<'_>) -> Option<DateTime<Utc>> {
     let rules = facts.process.rules.iter().filter(|rule| rule.on.is_of_the_clock());
-    rules.filter_map(|rule| due_at(rule, ledger, facts)).min()
+    let due = rules.filter_map(|rule| due_at(rule, ledger, facts));
+    due.chain(tomorrow(&ledger.deal, facts)).min()
+}
+
+/// When the next day begins, if that may meet the gate of the deal's stage.
+fn tomorrow(deal: &Deal, facts: &Facts<'_>) -> Option<DateTime<Utc>> {
+    let stage = deal.stage_in(facts.process).filter(|_| leads(deal, facts))?;
+    let turns = stage.gate.iter().any(Requirement::turns_with_the_day);
+    let day = facts.settings.day(facts.now).succ_opt().filter(|_| turns)?;
+    Some(facts.settings.day_start(day))
+}
+
+/// The process leads the deal, if it is not on hold.
+fn leads(deal: &Deal, facts: &Facts<'_>) -> bool {
+    facts.rules.mode == Mode::Automatic && deal.is_open() && deal.hold.is_none()
 }
 
 /// The process would take the deal on by itself: it leads it, and the gate of its stage is met.
 pub fn may_advance(deal: &Deal, facts: &Facts<'_>) -> bool {
-    let leads = facts.rules.mode == Mode::Automatic && deal.is_open() && deal.hold.is_none();
-    let Some(stage) = deal.stage_in(facts.process).filter(|_| leads) else { return false };
+    let stage = deal.stage_in(facts.process).filter(|_| leads(deal, facts));
+    let Some(stage) = stage else { return false };
     let evidence = facts.evidence(deal);
     stage.gate.iter().all(|requirement| requirement.is_met(&evidence))
 }

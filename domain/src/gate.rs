@@ -306,6 +306,11 @@ impl Requirement {
         }
     }
 
+    /// Whether a new day may meet it.
+    pub fn turns_with_the_day(&self) -> bool {
+        matches!(self, Self::Condition { condition, .. } if condition.tree().turns_with_the_day())
+    }
+
     /// Whether the deal's client has to be known.
     pub fn looks_at_client(&self) -> bool {
         match self {

@@ -5,7 +5,7 @@ CREATE TABLE rings (
     client_id uuid,
     currency text,
     rung_at timestamptz NOT NULL,
-    again_after xid8,
+    again_after bigint,
     PRIMARY KEY (workspace_id, id),
     CHECK (client_id IS NULL OR currency IS NULL)
 );

@@ -274,6 +274,17 @@ diesel::table! {
 }
 
 diesel::table! {
+    rings (workspace_id, id) {
+        workspace_id -> Uuid,
+        id -> Int8,
+        client_id -> Nullable<Uuid>,
+        currency -> Nullable<Text>,
+        rung_at -> Timestamptz,
+        again_after -> Nullable<Int8>,
+    }
+}
+
+diesel::table! {
     stage_visits (workspace_id, deal_id, sequence) {
         workspace_id -> Uuid,
         deal_id -> Uuid,

@@ -77,6 +77,21 @@ impl Tree {
         }
     }
 
+    /// Whether it may hold tomorrow though nothing happens: some test compares with a day from today.
+    pub fn turns_with_the_day(&self) -> bool {
+        match self {
+            Self::All(parts) | Self::Any(parts) => parts.iter().any(Self::turns_with_the_day),
+            Self::Not(part) => part.turns_with_the_day(),
+            Self::Test(Test { check, .. }) => match check {
+                Check::Compare(_, operand) => matches!(operand, Operand::DaysFromToday(_)),
+                Check::OneOf(operands) => {
+                    operands.iter().any(|operand| matches!(operand, Operand::DaysFromToday(_)))
+                }
+                _ => false,
+            },
+        }
+    }
+
     /// The names of the fields that are looked at, in order.
     pub fn fields(&self) -> Vec<String> {
         match self {

@@ -229,6 +229,26 @@ async fn a_gate_that_looks_at_what_is_planned_sees_that_it_is_cancelled() {
     assert_eq!(get(api, &deal).await["stage_key"], "last");
 }
 
+#[tokio::test]
+async fn a_gate_that_a_new_day_meets_is_met_then() {
+    let server = TestServer::start().await;
+    let api = &server.admin;
+    let soon = condition("deal.expected_close_on", "lte", json!({ "days": 3 }));
+    let led = json!([{ "key": "one", "name": "One", "gate": soon }, last()]);
+    let led = deal_type(api, "automatic", led, json!([])).await;
+    let zone = chrono_tz::Europe::Amsterdam;
+    let now = voronka_persistence::now();
+    let today = now.with_timezone(&zone).date_naive();
+    let day = |days| today + chrono::Days::new(days);
+    let deal = open(api, &led, json!({ "expected_close_on": day(5) })).await;
+    for (days, stage) in [(1, "one"), (2, "last")] {
+        // Some minutes past midnight.
+        let midnight = day(days).and_hms_opt(0, 5, 0).unwrap().and_local_timezone(zone).unwrap();
+        server.store.tick(midnight.to_utc()).unwrap();
+        assert_eq!(get(api, &deal).await["stage_key"], stage);
+    }
+}
+
 /// Thursday, nine in Amsterdam; three hours, then on hold until Tuesday at nine. Friday is a holiday in one case.
 #[tokio::test]
 async fn a_rule_hears_of_an_overdue_deal_when_lists_show_it() {

@@ -31,6 +31,8 @@ impl Store {
         .bind(now)
         .sql(" ORDER BY deals.alarm_at, deals.id LIMIT ")
         .bind(i64::try_from(AT_ONCE).unwrap_or(i64::MAX))
+        // Those that somebody holds are not to keep the clock from the others.
+        .sql(" FOR UPDATE SKIP LOCKED")
         .load(&mut *connection)
         .map_err(Error::from);
         let due = connection.watch(due)?;

@@ -9,6 +9,7 @@ mod follow;
 mod lines;
 mod migrate;
 mod one;
+mod opening;
 mod reassign;
 mod record;
 mod references;
@@ -24,19 +25,17 @@ use std::{
     sync::Arc,
 };
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Utc};
 use diesel::{
     OptionalExtension, RunQueryDsl, SelectableHelper,
-    sql_types::{Bool, Nullable, Text, Uuid as SqlUuid},
+    sql_types::{Bool, Text, Uuid as SqlUuid},
 };
 use uuid::Uuid;
 use voronka_domain::{
     Money,
     access::Visibility,
-    custom_field::{Custom, Entity},
-    deal::{Deal, DealPatch, ExternalId, LeadTemperature, NewDeal},
-    demand,
-    fault::Faults,
+    custom_field::Entity,
+    deal::{Deal, DealPatch},
     ledger::Ledger,
     process::{Process, Rules},
     transition::{self, Facts, Target, Transition},
@@ -53,10 +52,11 @@ pub(crate) use follow::{follow, hold_all_of};
 pub use lines::{Line, lines};
 pub(crate) use lines::{LineTypes, columns};
 pub use migrate::{Migrated, migrate};
+pub use opening::{Opening, open};
 pub(crate) use reassign::reassign;
 pub(crate) use record::{Recordable, record};
 pub use references::{References, SourceName};
-use references::{check, check_loss, check_references, source_is, source_pointer};
+use references::{check_loss, check_references};
 pub use resting::{Resting, Why};
 pub(crate) use rings::{Ring, ring};
 pub use row::DealRow;
@@ -65,9 +65,8 @@ pub use visits::{DealVisit, visits};
 use crate::{
     Caller, Error, Raw, Result, Statement, Store, Tenant, Unit,
     catalogues::check_version,
-    clients, custom_fields,
+    custom_fields,
     deal_types::rules,
-    demands,
     list::{Field, Kind, Page, Query, Spec},
     now,
     unit::raw,
@@ -246,110 +245,6 @@ fn rules_of((mode, skip, back, demand, enabled): RuleRow) -> Result<Rules> {
     rules(&mode, skip, back, demand, enabled)
 }
 
-/// A deal as a request asks for it.
-#[derive(Debug, Clone)]
-pub struct Opening {
-    pub title: String,
-    pub deal_type_id: Uuid,
-    pub references: References,
-    pub amount: Option<Money>,
-    pub lead_temperature: Option<LeadTemperature>,
-    pub expected_close_on: Option<NaiveDate>,
-    pub external_id: Option<ExternalId>,
-    /// Values of custom fields, not yet checked.
-    pub custom: BTreeMap<String, serde_json::Value>,
-    pub opened_at: Option<DateTime<Utc>>,
-    pub stage_key: Option<String>,
-    /// What the client first wanted, not yet checked.
-    pub demand: Vec<demand::Line>,
-}
-
-type OpeningTypes = ((SqlUuid, RuleTypes), Nullable<Bool>, Nullable<SqlUuid>, Nullable<SqlUuid>);
-type OpeningRow = ((Uuid, RuleRow), Option<bool>, Option<Uuid>, Option<Uuid>);
-
-/// Opens a deal.
-pub fn open(unit: &mut Unit<'_>, opening: Opening) -> Result<Stored> {
-    // A client is held until the deal is there; a demand comes with it.
-    let more = opening.references.client_id.is_some() || !opening.demand.is_empty();
-    if unit.alone && more {
-        return unit.transaction(|unit| open(unit, opening));
-    }
-    let owner_id = opening.references.owner_id.or(unit.caller.user_id());
-    let Some(owner_id) = owner_id else {
-        let detail = "A deal needs an owner; an API key has to name one.";
-        return Err(Error::invalid("/owner_id", "required", detail));
-    };
-    let client = opening.references.client_id;
-    let selection = Raw::<OpeningTypes>::new(format!("deal_types.current_version_id, {RULES}"));
-    // One round trip for the rules and every reference.
-    let statement = Statement::select(selection)
-        .sql(", (SELECT u.active FROM users u WHERE u.workspace_id = deal_types.workspace_id AND u.id = ")
-        .bind(owner_id)
-        .sql(format!("), (SELECT {} deal_types.workspace_id AND c.id = ", clients::MEANT))
-        .bind(client.unwrap_or_default())
-        .sql(clients::AGAINST_MERGING)
-        .sql(
-            "), (SELECT s.id FROM sources s \
-             WHERE s.workspace_id = deal_types.workspace_id AND NOT s.archived AND ",
-        );
-    let statement = source_is(statement, opening.references.source.as_ref())
-        .sql(") FROM deal_types WHERE deal_types.workspace_id = ")
-        .bind(unit.tenant.workspace_id)
-        .sql(" AND deal_types.id = ")
-        .bind(opening.deal_type_id);
-    let found: Option<OpeningRow> = statement.get_result(unit.tenant.conn).optional()?;
-    let Some(((version_id, rules), owner, client_id, source_id)) = found else {
-        return Err(Error::unknown_reference("/deal_type_id", "deal type"));
-    };
-    let mut faults = Faults::default();
-    check(&mut faults, "/owner_id", "user", owner == Some(true));
-    check(&mut faults, "/client_id", "client", client.is_none() || client_id.is_some());
-    let source = opening.references.source.as_ref();
-    check(&mut faults, source_pointer(source), "source", source.is_none() || source_id.is_some());
-    faults.into_result()?;
-    let process = unit.process(version_id)?;
-    let none = Custom::default();
-    let custom = custom_fields::change(unit, Entity::Deal, &none, opening.custom)?;
-    let opened_at = opening.opened_at.unwrap_or(unit.now);
-    let id = Uuid::now_v7();
-    let demand = demands::of_new(unit, id, opening.demand)?;
-    let scope = Scope {
-        clients: client_id.into_iter().collect(),
-        currencies: opening.amount.into_iter().map(|amount| amount.currency).collect(),
-        owners: vec![owner_id],
-        instants: Some(vec![opened_at, unit.now]),
-        rules: HashMap::from([(opening.deal_type_id, rules_of(rules)?)]),
-        ..Scope::default()
-    };
-    let subject = Subject { process: &process, deal: None };
-    let around = Around::load(&mut unit.tenant, unit.caller.settings, &[subject], scope)?;
-    let around = around.with_demand(demand.as_ref().map(|demand| demand.head.created_at));
-    let facts = around.facts(unit.caller, unit.now, (None, owner_id), &process)?;
-    let new = NewDeal {
-        id,
-        title: opening.title,
-        client_id,
-        owner_id,
-        amount: opening.amount,
-        source_id,
-        lead_temperature: opening.lead_temperature,
-        expected_close_on: opening.expected_close_on,
-        external_id: opening.external_id,
-        custom,
-        opened_at: opening.opened_at,
-        stage_key: opening.stage_key,
-        demand_id: demand.as_ref().map(|demand| demand.head.id),
-    };
-    let ledger = transition::open(new, &facts)?;
-    let (deal, alarm_at) = (ledger.deal.clone(), ledger.alarm);
-    let actor = unit.actor;
-    record(unit, vec![Recordable::by(actor, ledger, process.clone())])?;
-    if let Some(demand) = demand {
-        demands::write(unit, &demand)?;
-    }
-    Ok(Stored { deal, created_at: unit.now, updated_at: unit.now, alarm_at, process })
-}
-
 /// A deal under lock, or as it was seen, with the rules of its type.
 struct Locked {
     stored: Stored,
@@ -480,7 +375,7 @@ pub fn transition(
     to: Transition,
     validate_only: bool,
 ) -> Result<Stored> {
-    change(unit, id, if_match, |unit, locked| {
+    let carry_out = |unit: &mut Unit<'_>, locked: Locked| {
         if locked.moved_meanwhile {
             let detail = "Somebody else moved the deal at the same moment; look at it again.";
             return Err(Error::conflict("deal_moved_meanwhile", "/to", detail));
@@ -496,7 +391,14 @@ pub fn transition(
         };
         let to = to.clone();
         command(unit, locked, about, |ledger, facts| transition::transition(ledger, to, facts))
-    })
+    };
+    if validate_only && unit.alone {
+        // What records nothing holds nobody up.
+        let visibility = unit.caller.visibility.clone();
+        let seen = found(unit, id, if_match, &visibility, "false", "")?;
+        return carry_out(unit, seen);
+    }
+    change(unit, id, if_match, carry_out)
 }
 
 /// Changes a deal's fields. The references are those that the change names.

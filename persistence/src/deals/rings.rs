@@ -67,7 +67,8 @@ type RungTypes = (BigInt, Nullable<SqlUuid>, Nullable<Text>);
 type Rung = (i64, Option<Uuid>, Option<String>);
 
 /// Not heard yet, or to be heard again by now.
-const DUE: &str = "(again_after IS NULL OR again_after <= pg_snapshot_xmin(pg_current_snapshot()))";
+const DUE: &str =
+    "(again_after IS NULL OR again_after <= pg_snapshot_xmin(pg_current_snapshot())::text::bigint)";
 
 impl Store {
     /// The workspaces in which something has rung by `now`.
@@ -232,7 +233,7 @@ impl Marked {
 fn settle(tenant: &mut Tenant<'_>, heard: Vec<i64>) -> Result<()> {
     for sql in [
         "DELETE FROM rings WHERE again_after IS NOT NULL AND workspace_id = ",
-        "UPDATE rings SET again_after = pg_snapshot_xmax(pg_current_snapshot()) WHERE workspace_id = ",
+        "UPDATE rings SET again_after = pg_snapshot_xmax(pg_current_snapshot())::text::bigint WHERE workspace_id = ",
     ] {
         Statement::command(sql)
             .bind(tenant.workspace_id)
