@@ -23,6 +23,15 @@ const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../migrations");
 /// Any number that no other program on the database uses: "voronka".
 const MIGRATION_LOCK: i64 = 0x0076_6f72_6f6e_6b61;
 
+/// What every session begins with. Who has set another lock timeout, for the user or in the URL, keeps it.
+/// Errors are known by their English texts; only superusers, and who was granted it, may ask for them.
+const SESSION: &str = "SET TIME ZONE 'UTC';
+    SELECT set_config('lock_timeout', '10s', false) WHERE current_setting('lock_timeout') = '0';
+    DO $$ BEGIN
+        PERFORM set_config('lc_messages', 'C', false);
+    EXCEPTION WHEN insufficient_privilege THEN NULL;
+    END $$";
+
 /// Now, to the microsecond that Postgres keeps, so that what is stored equals what was answered.
 pub fn now() -> DateTime<Utc> {
     Utc::now().trunc_subsecs(6)
@@ -43,9 +52,7 @@ impl ManageConnection for Manager {
 
     fn connect(&self) -> Result<Link, Self::Error> {
         let mut connection = self.0.connect()?;
-        connection
-            .batch_execute("SET TIME ZONE 'UTC'; SET lock_timeout = '10s'")
-            .map_err(diesel::r2d2::Error::QueryError)?;
+        connection.batch_execute(SESSION).map_err(diesel::r2d2::Error::QueryError)?;
         Ok(Link { connection, lost: false })
     }
 
@@ -78,9 +85,9 @@ impl Connection {
     /// Looks at a result on its way out, so that a lost connection is not lent again.
     pub fn watch<T>(&mut self, result: Result<T>) -> Result<T> {
         match result {
-            Err(error) if error.is_lost_connection() => {
+            Err(Error::Unavailable(cause)) => {
                 self.0.lost = true;
-                Err(error.lost())
+                Err(Error::Unavailable(cause))
             }
             result => result,
         }

@@ -3,17 +3,9 @@
 use diesel::result::{DatabaseErrorKind, Error as Diesel};
 use voronka_domain::{Fault, Refusal};
 
-pub type Result<T, E = Error> = std::result::Result<T, E>;
+use crate::passing::{self, Passing};
 
-/// What libpq and Postgres say of a connection that is gone.
-const LOST: [&str; 6] = [
-    "server closed the connection",
-    "terminating connection",
-    "no connection",
-    "could not receive data",
-    "could not send data",
-    "connection has been closed",
-];
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -36,11 +28,19 @@ pub enum Error {
     Parameters(Vec<Fault>),
     #[error("Others hold what the request needs. Send it again.")]
     Busy,
+    /// A deadlock, or somebody was faster.
+    #[error("Others changed what the request needs at the same moment. Send it again.")]
+    Collision,
     /// Between a look at a deal and its record it changed.
     #[error("Somebody else changed the deal at the same moment; look at it again.")]
     Overtaken,
     #[error("The database cannot be reached.")]
     Unavailable(String),
+    #[error("The database has no room, or its disk fails.")]
+    Disk(String),
+    /// A claim is lost with its connection.
+    #[error("Another server carries the import out.")]
+    TakenOver,
     #[error("The database refused a statement.")]
     Database(Diesel),
     /// Something that cannot be, was: a bug of ours.
@@ -90,54 +90,34 @@ impl Error {
         }
     }
 
-    /// Nothing is wrong with the request: another time it may well be carried out.
-    pub fn passes(&self) -> bool {
-        matches!(self, Self::Busy | Self::Overtaken | Self::Unavailable(_))
-    }
-
-    /// The connection is of no further use.
-    pub(crate) fn is_lost_connection(&self) -> bool {
+    /// What has to pass before the same request may go well; none if it would fail again.
+    pub fn passing(&self) -> Option<Passing> {
         match self {
-            Self::Unavailable(_) => true,
-            Self::Database(Diesel::DatabaseError(kind, info)) => {
-                matches!(kind, DatabaseErrorKind::ClosedConnection)
-                    || LOST.iter().any(|text| info.message().contains(text))
-            }
-            Self::Database(Diesel::BrokenTransactionManager) => true,
-            _ => false,
-        }
-    }
-
-    /// The database went away in the middle: that is nobody's fault, and worth another try.
-    pub(crate) fn lost(self) -> Self {
-        match self {
-            Self::Database(cause) => Self::Unavailable(cause.to_string()),
-            other => other,
+            Self::Unavailable(_) => Some(Passing::Database),
+            Self::Disk(_) => Some(Passing::Disk),
+            Self::Collision | Self::Overtaken => Some(Passing::Collision),
+            Self::Busy => Some(Passing::Locks),
+            _ => None,
         }
     }
 }
 
 impl From<Diesel> for Error {
     fn from(error: Diesel) -> Self {
-        let Diesel::DatabaseError(kind, info) = &error else {
-            return match error {
-                Diesel::NotFound => Self::NotFound("thing"),
-                error => Self::Database(error),
-            };
-        };
-        match kind {
-            DatabaseErrorKind::UniqueViolation => taken(info.constraint_name()),
-            // A lock timeout or a deadlock: nothing is wrong with the request, it may be sent again.
-            DatabaseErrorKind::SerializationFailure => Some(Self::Busy),
-            _ if ["lock timeout", "deadlock detected"]
-                .iter()
-                .any(|t| info.message().contains(t)) =>
-            {
-                Some(Self::Busy)
-            }
-            _ => None,
+        match passing::of(&error) {
+            Some(Passing::Database) => return Self::Unavailable(error.to_string()),
+            Some(Passing::Disk) => return Self::Disk(error.to_string()),
+            Some(Passing::Collision) => return Self::Collision,
+            Some(Passing::Locks) => return Self::Busy,
+            None => {}
         }
-        .unwrap_or(Self::Database(error))
+        match &error {
+            Diesel::NotFound => Self::NotFound("thing"),
+            Diesel::DatabaseError(DatabaseErrorKind::UniqueViolation, info) => {
+                taken(info.constraint_name()).unwrap_or(Self::Database(error))
+            }
+            _ => Self::Database(error),
+        }
     }
 }
 

@@ -1,7 +1,10 @@
 //! Errors as RFC 9457 problems. One table gives each code its status, title and meaning; it is also
 //! where `docs/errors.md` comes from.
 
-use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError, http::StatusCode};
+use actix_web::{
+    HttpResponse, HttpResponseBuilder, ResponseError,
+    http::{StatusCode, header},
+};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use voronka_domain::Fault;
@@ -66,7 +69,7 @@ codes! {
     rate_limited 429 "Rate limited" "Too many requests from this caller. Retry-After says when to go on."
     too_many_login_attempts 429 "Too many login attempts" "Too many logins for this email or from this address. Retry-After says when to go on."
     internal_error 500 "Internal error" "A fault of the server. The request id helps to find it."
-    unavailable 503 "Unavailable" "The database cannot be reached, or others hold what the request needs. Try again."
+    unavailable 503 "Unavailable" "What the request needs is not there for the moment: the database is away or has no room, or others hold it. Retry-After says when to try again."
 }
 
 /// One fault of a request.
@@ -199,6 +202,9 @@ impl Problem {
     pub fn response(&self, request_id: &str) -> HttpResponse {
         let mut response = HttpResponseBuilder::new(self.status_code());
         response.content_type("application/problem+json");
+        if self.status_code() == StatusCode::SERVICE_UNAVAILABLE {
+            response.insert_header((header::RETRY_AFTER, "1"));
+        }
         for (name, value) in &self.headers {
             response.insert_header((*name, value.as_str()));
         }
@@ -239,13 +245,13 @@ impl From<Error> for Problem {
                 key_problem("idempotency_key_in_flight", &error).header("Retry-After", "1")
             }
             Error::KeyReused => key_problem("idempotency_key_reused", &error),
-            Error::Unavailable(cause) => {
+            Error::Unavailable(cause) | Error::Disk(cause) => {
                 tracing::warn!(cause, "database unavailable");
-                Self::of("unavailable").header("Retry-After", "1")
+                Self::new("unavailable", error.to_string())
             }
             Error::Parameters(faults) => Self::invalid_parameters(faults.clone()),
-            Error::Busy | Error::Overtaken => {
-                Self::new("unavailable", error.to_string()).header("Retry-After", "1")
+            Error::Busy | Error::Collision | Error::Overtaken | Error::TakenOver => {
+                Self::new("unavailable", error.to_string())
             }
             Error::Database(cause) => {
                 tracing::error!(%cause, "database error");

@@ -53,7 +53,7 @@ impl Store {
             match written {
                 Ok(_) => done = done.saturating_add(usize::from(looked)),
                 // Others were in the way: at the next tick.
-                Err(error) if error.passes() => {
+                Err(error) if error.passing().is_some() => {
                     tracing::debug!(%deal_id, %error, "the clock looks at a deal another time");
                 }
                 // What one deal has is not to keep the clock from the others.
