@@ -12,8 +12,8 @@ use crate::{
 
 const KEPT_HOURS: i64 = 24;
 
-type Kept = (Bytea, SmallInt, Nullable<Text>, Nullable<Text>, Nullable<Text>);
-type KeptRow = (Vec<u8>, i16, Option<String>, Option<String>, Option<String>);
+type Kept = (Bytea, SmallInt, Nullable<Text>, Nullable<Text>, Nullable<Text>, Bool);
+type KeptRow = (Vec<u8>, i16, Option<String>, Option<String>, Option<String>, bool);
 
 /// The first answer to the key, or none and the key is ours until the transaction ends.
 pub(crate) fn reserve(unit: &mut Unit<'_>, key: &Idempotency) -> Result<Option<Answer>> {
@@ -26,7 +26,10 @@ pub(crate) fn reserve(unit: &mut Unit<'_>, key: &Idempotency) -> Result<Option<A
     }
     let kept: Option<KeptRow> = unit
         .tenant
-        .rows(raw::<Kept>("request_hash, status, etag, location, body"), "idempotency_keys")
+        .rows(
+            raw::<Kept>("request_hash, status, etag, location, body, unfinished"),
+            "idempotency_keys",
+        )
         .sql(" AND caller_id = ")
         .bind(unit.caller.id)
         .sql(" AND key = ")
@@ -35,12 +38,12 @@ pub(crate) fn reserve(unit: &mut Unit<'_>, key: &Idempotency) -> Result<Option<A
         .bind(unit.now - TimeDelta::hours(KEPT_HOURS))
         .get_result(unit.tenant.conn)
         .optional()?;
-    let Some((hash, status, etag, location, body)) = kept else { return Ok(None) };
+    let Some((hash, status, etag, location, body, unfinished)) = kept else { return Ok(None) };
     if hash != key.request_hash {
         return Err(Error::KeyReused);
     }
     let status = u16::try_from(status).unwrap_or(200);
-    Ok(Some(Answer { status, etag, location, content_location: None, body }))
+    Ok(Some(Answer { status, etag, location, content_location: None, body, unfinished }))
 }
 
 pub(crate) fn keep(unit: &mut Unit<'_>, key: &Idempotency, answer: &Answer) -> Result<()> {
@@ -50,6 +53,7 @@ pub(crate) fn keep(unit: &mut Unit<'_>, key: &Idempotency, answer: &Answer) -> R
         idempotency_keys::etag.eq(&answer.etag),
         idempotency_keys::location.eq(&answer.location),
         idempotency_keys::body.eq(&answer.body),
+        idempotency_keys::unfinished.eq(answer.unfinished),
         idempotency_keys::created_at.eq(unit.now),
     );
     use diesel::ExpressionMethods;

@@ -335,6 +335,7 @@ diesel::table! {
         location -> Nullable<Text>,
         body -> Nullable<Text>,
         created_at -> Timestamptz,
+        unfinished -> Bool,
     }
 }
 
@@ -364,6 +365,7 @@ diesel::table! {
         updated_at -> Timestamptz,
         rows_read -> Int8,
         last_case -> Nullable<Text>,
+        waiting_for -> Nullable<Text>,
     }
 }
 

@@ -46,6 +46,8 @@ pub struct Answer {
     /// Of reads only: it is not kept.
     pub content_location: Option<String>,
     pub body: Option<String>,
+    /// A part of the command met what passes. A repetition by key carries that part out.
+    pub unfinished: bool,
 }
 
 #[derive(Debug)]
@@ -61,6 +63,8 @@ pub struct Unit<'c> {
     pub actor: Actor,
     pub now: DateTime<Utc>,
     pub store: &'c Store,
+    /// The kept answer to the same command, a part of which is still to be carried out.
+    pub unfinished: Option<Answer>,
     pub(crate) events: Vec<events::NewEvent>,
     /// No transaction has begun: what is recorded at once is one of its own.
     pub(crate) alone: bool,
@@ -74,7 +78,16 @@ impl<'c> Unit<'c> {
         now: DateTime<Utc>,
     ) -> Self {
         let tenant = Tenant { conn, workspace_id: caller.workspace_id };
-        Self { tenant, caller, actor: caller.actor, now, store, events: Vec::new(), alone: false }
+        Self {
+            tenant,
+            caller,
+            actor: caller.actor,
+            now,
+            store,
+            unfinished: None,
+            events: Vec::new(),
+            alone: false,
+        }
     }
 
     /// Does in a transaction what takes more than one statement.
@@ -150,7 +163,8 @@ pub(crate) fn to_json(value: &impl Serialize) -> Result<serde_json::Value> {
 
 impl Store {
     /// Carries out a command in a transaction; nothing of it remains if it fails. With a key, the
-    /// first answer is kept in the same transaction and given again to a repetition.
+    /// first answer is kept in the same transaction and given again to a repetition; one that is
+    /// unfinished is given to the command, and what comes of both is kept.
     pub fn write(
         &self,
         caller: &Caller,
@@ -161,10 +175,13 @@ impl Store {
         let mut connection = self.connection()?;
         let result = connection.transaction(|conn| {
             let mut unit = Unit::new(conn, self, caller, now);
-            if let Some(key) = key
-                && let Some(answer) = idempotency::reserve(&mut unit, key)?
-            {
-                return Ok(Written { answer, replayed: true });
+            if let Some(key) = key {
+                match idempotency::reserve(&mut unit, key)? {
+                    Some(answer) if !answer.unfinished => {
+                        return Ok(Written { answer, replayed: true });
+                    }
+                    unfinished => unit.unfinished = unfinished,
+                }
             }
             let answer = command(&mut unit)?;
             unit.flush()?;

@@ -1,10 +1,13 @@
 //! Many commands in one request: each stands or falls by itself, or all together.
 
+use std::{thread, time::Duration};
+
+use actix_web::http::StatusCode;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 use utoipa::ToSchema;
 use voronka_domain::{Fault, Refusal};
-use voronka_persistence::{Error, Unit};
+use voronka_persistence::{Answer, Error, Passing, Unit};
 
 use super::{
     call::Reply,
@@ -43,9 +46,15 @@ pub struct BatchItem {
     pub status: u16,
     /// What the operation itself would have answered; null where it was refused.
     #[schema(value_type = Option<Object>, example = json!({"id": "0199c2f0-7a35-7d0e-9d5a-3f0a5f1c2b11", "version": 1}))]
-    pub body: Option<Value>,
+    pub body: Option<Box<RawValue>>,
     /// Why it was refused; null where it was not.
     pub problem: Option<BatchProblem>,
+}
+
+impl BatchItem {
+    fn is_unfinished(&self) -> bool {
+        self.status == StatusCode::SERVICE_UNAVAILABLE
+    }
 }
 
 /// What became of each command, in their order.
@@ -63,34 +72,101 @@ pub fn check_length(items: &[Value]) -> Result<(), Error> {
     }
 }
 
+/// Why a command of a batch was not carried out.
+pub enum Failure {
+    Refused(Problem),
+    /// Not the command's own fault.
+    Failed(Error),
+}
+
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        Self::Refused(problem)
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Internal(_) | Error::Database(_) => Self::Failed(error),
+            error if error.passing().is_some() => Self::Failed(error),
+            error => Self::Refused(error.into()),
+        }
+    }
+}
+
 /// Carries out the commands one after the other. What is refused leaves nothing behind. `atomic`: a refusal
-/// of one refuses all, with the faults of every one.
+/// of one refuses all, with the faults of every one. What others were in the way of is answered with 503, and
+/// carried out where the same request comes again under its key.
 pub fn run<T: Serialize>(
     unit: &mut Unit<'_>,
     atomic: bool,
     items: Vec<Value>,
-    mut command: impl FnMut(&mut Unit<'_>, Value) -> Result<Reply<T>, Problem>,
+    mut command: impl FnMut(&mut Unit<'_>, Value) -> Result<Reply<T>, Failure>,
 ) -> Result<Reply<BatchResult>, Error> {
-    let mut faults = Vec::new();
+    let mut answered = answered(unit.unfinished.take())?.into_iter();
+    let (mut faults, mut patience) = (Vec::new(), PATIENCE);
     let mut results = Vec::with_capacity(items.len());
     for (index, item) in items.into_iter().enumerate() {
-        let outcome = unit.attempt(|unit| command(unit, item)?.into_item().map_err(Problem::from));
+        if let Some(before) = answered.next().filter(|before| !before.is_unfinished()) {
+            results.push(before);
+            continue;
+        }
+        let outcome = patiently(&mut patience, || {
+            unit.attempt(|unit| command(unit, item.clone())?.into_item().map_err(Failure::from))
+        });
         match outcome {
             Ok((status, body)) => {
                 results.push(BatchItem { index, status, body, problem: None });
             }
-            // Not the item's fault, and nothing to be read item by item.
-            Err(problem) if problem.code() == "internal_error" => {
-                return Err(Error::Internal(format!("item {index} of a batch failed")));
-            }
-            Err(problem) if atomic => faults.extend(faults_of(index, &problem)),
-            Err(problem) => results.push(refused(index, &problem)),
+            // Nobody else's fault, and nothing to be read item by item.
+            Err(Failure::Failed(error)) if atomic || !is_of_one(&error) => return Err(error),
+            Err(Failure::Failed(error)) => results.push(refused(index, &error.into())),
+            Err(Failure::Refused(problem)) if atomic => faults.extend(faults_of(index, &problem)),
+            Err(Failure::Refused(problem)) => results.push(refused(index, &problem)),
         }
     }
-    if faults.is_empty() {
-        return Ok(Reply::multi_status(BatchResult { items: results }));
+    if !faults.is_empty() {
+        return Err(Error::Refused(Refusal::Invalid(faults)));
     }
-    Err(Error::Refused(Refusal::Invalid(faults)))
+    let unfinished = results.iter().any(BatchItem::is_unfinished);
+    Ok(Reply::multi_status(BatchResult { items: results }, unfinished))
+}
+
+/// What the commands were answered when the request came before.
+fn answered(before: Option<Answer>) -> Result<Vec<BatchItem>, Error> {
+    let Some(body) = before.and_then(|answer| answer.body) else { return Ok(Vec::new()) };
+    let before: BatchResult =
+        serde_json::from_str(&body).map_err(|error| Error::Internal(error.to_string()))?;
+    Ok(before.items)
+}
+
+/// How often a command is tried, and how many more tries all commands of a batch have together: each may have
+/// waited for a lock for as long as one waits.
+const TRIES: u32 = 3;
+const PATIENCE: u32 = 12;
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Others are in the way of one command, and may not be in that of the next one.
+fn is_of_one(error: &Error) -> bool {
+    matches!(error.passing(), Some(Passing::Collision | Passing::Locks))
+}
+
+/// Tries a command again if others were in its way: what it had locked meanwhile was let go.
+fn patiently<T>(
+    patience: &mut u32,
+    mut attempt: impl FnMut() -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    for tried in 1..TRIES {
+        match attempt() {
+            Err(Failure::Failed(error)) if is_of_one(&error) && *patience > 0 => {
+                *patience -= 1;
+                thread::sleep(PAUSE * tried);
+            }
+            done => return done,
+        }
+    }
+    attempt()
 }
 
 fn faults_of(index: usize, problem: &Problem) -> Vec<Fault> {

@@ -11,10 +11,13 @@ use actix_web::{
 };
 use percent_encoding::percent_decode_str;
 use serde::Serialize;
+use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 use voronka_domain::{Fault, access::Permission, catalogue::NAME_LENGTH, fault::Faults};
-use voronka_persistence::{Answer, Caller, Error, Idempotency, Tenant, Unit, Written, list, now};
+use voronka_persistence::{
+    Answer, Caller, Error, Idempotency, Tenant, Unit, Written, again, list, now,
+};
 
 use super::problem::Problem;
 use crate::{openapi, state::App};
@@ -136,6 +139,7 @@ pub struct Reply<T> {
     version: Option<i32>,
     location: Option<String>,
     content_location: Option<String>,
+    unfinished: bool,
 }
 
 impl<T: Serialize> Reply<T> {
@@ -146,6 +150,7 @@ impl<T: Serialize> Reply<T> {
             version: None,
             location: None,
             content_location: None,
+            unfinished: false,
         }
     }
 
@@ -171,14 +176,14 @@ impl<T: Serialize> Reply<T> {
         Self { status: StatusCode::ACCEPTED, location: Some(location), ..Self::ok(body) }
     }
 
-    /// What became of each of many.
-    pub fn multi_status(body: T) -> Self {
-        Self { status: StatusCode::MULTI_STATUS, ..Self::ok(body) }
+    /// What became of each of many; unfinished if a part is to be carried out by a repetition.
+    pub fn multi_status(body: T, unfinished: bool) -> Self {
+        Self { status: StatusCode::MULTI_STATUS, unfinished, ..Self::ok(body) }
     }
 
     /// The answer as a part of another one.
-    pub fn into_item(self) -> Result<(u16, Option<serde_json::Value>), Error> {
-        let body = self.body.map(serde_json::to_value).transpose();
+    pub fn into_item(self) -> Result<(u16, Option<Box<RawValue>>), Error> {
+        let body = self.body.map(|body| serde_json::value::to_raw_value(&body)).transpose();
         let body = body.map_err(|error| Error::Internal(error.to_string()))?;
         Ok((self.status.as_u16(), body))
     }
@@ -191,18 +196,31 @@ impl<T: Serialize> Reply<T> {
             location: self.location,
             content_location: self.content_location,
             body: body.map_err(|error| Error::Internal(error.to_string()))?,
+            unfinished: self.unfinished,
         })
     }
 }
 
 pub type Responded = Result<HttpResponse, Problem>;
 
+/// What a write does, given the version that the caller saw. It is done anew, on a copy of what came with
+/// the request, where others were in its way.
+pub trait Command<T>:
+    FnOnce(&mut Unit<'_>, Option<i32>) -> Result<Reply<T>, Error> + Clone + Send + 'static
+{
+}
+
+impl<T, C> Command<T> for C where
+    C: FnOnce(&mut Unit<'_>, Option<i32>) -> Result<Reply<T>, Error> + Clone + Send + 'static
+{
+}
+
 impl<P: Needs> Call<P> {
     /// Carries out a write in one transaction, and answers it; a repetition by key is answered as before.
     pub async fn write<T: Serialize + 'static>(
         self,
         digest: Vec<u8>,
-        command: impl FnOnce(&mut Unit<'_>, Option<i32>) -> Result<Reply<T>, Error> + Send + 'static,
+        command: impl Command<T>,
     ) -> Responded {
         self.carry_out(digest, false, command).await
     }
@@ -211,7 +229,7 @@ impl<P: Needs> Call<P> {
     pub async fn write_deal<T: Serialize + 'static>(
         self,
         digest: Vec<u8>,
-        command: impl FnOnce(&mut Unit<'_>, Option<i32>) -> Result<Reply<T>, Error> + Send + 'static,
+        command: impl Command<T>,
     ) -> Responded {
         self.carry_out(digest, true, command).await
     }
@@ -220,7 +238,7 @@ impl<P: Needs> Call<P> {
         self,
         digest: Vec<u8>,
         one_deal: bool,
-        command: impl FnOnce(&mut Unit<'_>, Option<i32>) -> Result<Reply<T>, Error> + Send + 'static,
+        command: impl Command<T>,
     ) -> Responded {
         let Self { app, caller, method_and_path, key, if_match, .. } = self;
         let idempotency = key.map(|key| Idempotency {
@@ -233,13 +251,16 @@ impl<P: Needs> Call<P> {
                 .to_vec(),
         });
         let written = block(move || {
-            let command = |unit: &mut Unit<'_>| command(unit, if_match)?.into_answer();
             let key = idempotency.as_ref();
-            if one_deal {
-                app.store.write_deal(&caller, now(), key, command)
-            } else {
-                app.store.write(&caller, now(), key, command)
-            }
+            again(|| {
+                let command = command.clone();
+                let command = |unit: &mut Unit<'_>| command(unit, if_match)?.into_answer();
+                if one_deal {
+                    app.store.write_deal(&caller, now(), key, command)
+                } else {
+                    app.store.write(&caller, now(), key, command)
+                }
+            })
         })
         .await?;
         Ok(respond(written))

@@ -124,11 +124,11 @@ pub async fn receive(
 }
 
 /// The file in pieces, from its beginning.
-pub fn pieces(file: &mut File) -> Result<impl Iterator<Item = io::Result<Vec<u8>>>, Error> {
+pub fn pieces(mut file: &File) -> Result<impl Iterator<Item = io::Result<Vec<u8>>>, Error> {
     file.rewind().map_err(|error| Error::Internal(error.to_string()))?;
     Ok(std::iter::from_fn(move || {
         let mut piece = Vec::new();
-        let count = Read::by_ref(file).take(PIECE).read_to_end(&mut piece);
+        let count = Read::by_ref(&mut file).take(PIECE).read_to_end(&mut piece);
         count.map(|count| (count > 0).then_some(piece)).transpose()
     }))
 }

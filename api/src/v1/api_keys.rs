@@ -62,7 +62,7 @@ impl From<ApiKey> for ApiKeyBody {
 
 page_of!(ApiKeyPage, ApiKeyBody);
 
-#[derive(Deserialize, Validate, ToSchema)]
+#[derive(Clone, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"name": "Power BI", "scopes": ["deals:read", "reports:read"]}))]
 pub struct NewApiKey {

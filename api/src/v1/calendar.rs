@@ -52,7 +52,7 @@ fn bodies(spans: Vec<Span>) -> Vec<SpanBody> {
 }
 
 /// The working hours of each weekday; one that is left out, or has none, is free.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = WorkingWeek)]
 pub struct WeekBody {
@@ -164,7 +164,7 @@ impl TryFrom<Holiday> for HolidayBody {
 
 page_of!(HolidayPage, HolidayBody);
 
-#[derive(Deserialize, Validate, ToSchema)]
+#[derive(Clone, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"day": "2026-12-25", "name": "Christmas"}))]
 pub struct NewHoliday {
@@ -179,7 +179,7 @@ pub struct NewHoliday {
     pub hours: Vec<SpanBody>,
 }
 
-#[derive(Deserialize, Validate, ToSchema)]
+#[derive(Clone, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"from": "2026-01-01", "to": "2026-12-31", "holidays": [
     {"day": "2026-12-25", "name": "Christmas"},

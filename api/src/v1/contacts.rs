@@ -58,7 +58,7 @@ impl From<Contact> for ContactBody {
     }
 }
 
-#[derive(Deserialize, Validate, ToSchema)]
+#[derive(Clone, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"client_id": "0199c2f0-7a35-7d0e-9d5a-3f0a5f1c2b11", "name": "Joris de Wit", "phones": ["+31201234567"]}))]
 pub struct NewContact {
@@ -99,7 +99,7 @@ impl NewContact {
     }
 }
 
-#[derive(Deserialize, Validate, ToSchema)]
+#[derive(Clone, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"emails": ["joris@isdom.example"]}))]
 pub struct ContactPatch {

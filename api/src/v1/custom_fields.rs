@@ -97,7 +97,7 @@ impl From<CustomField> for CustomFieldBody {
 
 page_of!(CustomFieldPage, CustomFieldBody);
 
-#[derive(Deserialize, Validate, ToSchema)]
+#[derive(Clone, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"entity": "deal", "key": "delivery", "name": "Delivery", "type": "date"}))]
 pub struct NewCustomField {
@@ -160,7 +160,7 @@ impl NewCustomField {
     }
 }
 
-#[derive(Deserialize, Validate, ToSchema)]
+#[derive(Clone, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"name": "Delivery on", "archived": false}))]
 pub struct CustomFieldPatch {

@@ -45,7 +45,7 @@ impl From<Department> for DepartmentBody {
     }
 }
 
-#[derive(Deserialize, Validate, ToSchema)]
+#[derive(Clone, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"name": "Amsterdam office"}))]
 pub struct NewDepartment {
@@ -72,7 +72,7 @@ impl NewDepartment {
     }
 }
 
-#[derive(Deserialize, Validate, ToSchema)]
+#[derive(Clone, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"name": "Amsterdam office", "head_id": null}))]
 pub struct DepartmentPatch {

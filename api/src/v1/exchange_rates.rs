@@ -55,7 +55,7 @@ impl From<ExchangeRate> for ExchangeRateBody {
 
 page_of!(ExchangeRatePage, ExchangeRateBody);
 
-#[derive(Deserialize, Validate, ToSchema)]
+#[derive(Clone, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"currency": "USD", "day": "2026-11-01", "rate": "0.9213"}))]
 pub struct NewExchangeRate {
@@ -92,7 +92,7 @@ fn check_day(pointer: &str, day: NaiveDate, faults: &mut Faults) {
     }
 }
 
-#[derive(Deserialize, Validate, ToSchema)]
+#[derive(Clone, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"rates": [{"currency": "USD", "day": "2026-11-01", "rate": "0.9213"}, {"currency": "GBP", "day": "2026-11-01", "rate": "1.1402"}]}))]
 pub struct ExchangeRates {

@@ -1,5 +1,7 @@
 //! Imports of files.
 
+use std::sync::Arc;
+
 use actix_web::{HttpResponse, get, post, web};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
@@ -47,6 +49,10 @@ pub struct ImportBody {
     pub state: String,
     /// Why it failed.
     pub error: Option<String>,
+    /// What keeps it from going on: `database`, `disk` (the database has no room, or its disk fails) or
+    /// `locks` (others are in its way). It tries again by itself, and null says that nothing does.
+    #[schema(example = json!(null))]
+    pub waiting_for: Option<String>,
     pub dry_run: bool,
     #[schema(example = "sales_pipeline.csv")]
     pub file_name: Option<String>,
@@ -90,6 +96,7 @@ impl From<Import> for ImportBody {
             id: row.id,
             state: row.state,
             error: row.error,
+            waiting_for: row.waiting_for,
             dry_run: row.dry_run,
             file_name: row.file_name,
             file_size: row.file_size,
@@ -249,13 +256,14 @@ pub async fn create(
         return Err(Problem::new("forbidden", detail));
     }
     let (theirs, workspace_id) = (app.clone(), call.caller.workspace_id);
-    let (mut text, spec, named) =
+    let (text, spec, named) =
         block(move || Ok(fitted(&theirs, workspace_id, upload, spec))).await??;
+    let (header, file) = (text.header, Arc::new(text.file));
     let response = call
         .write(digest, move |unit, _| {
-            let row = Import::queued(spec, text.header, named, unit.actor, unit.now);
+            let row = Import::queued(spec, header, named, unit.actor, unit.now);
             imports::insert(unit, &row)?;
-            imports::keep_chunks(unit, row.id, pieces(&mut text.file)?)?;
+            imports::keep_chunks(unit, row.id, pieces(&file)?)?;
             Ok(Reply::accepted(format!("/v1/imports/{}", row.id), ImportBody::from(row)))
         })
         .await?;

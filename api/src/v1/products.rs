@@ -73,7 +73,7 @@ pub struct NewProduct {
     pub price: Option<MoneyBody>,
 }
 
-#[derive(Deserialize, Validate, ToSchema)]
+#[derive(Clone, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"price": {"amount": "2100.00", "currency": "EUR"}, "archived": false}))]
 pub struct ProductPatch {

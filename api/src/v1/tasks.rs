@@ -134,7 +134,7 @@ fn answer(one: List) -> Reply<TaskBody> {
 page_of!(TaskPage, TaskBody);
 
 /// A task to be. Only the title is required.
-#[derive(Deserialize, Validate, ToSchema)]
+#[derive(Clone, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"title": "Call back about the offer", "due_at": "2026-12-01T15:00:00Z", "priority": "high"}))]
 pub struct NewTask {
@@ -184,7 +184,7 @@ impl From<NewTask> for tasks::NewTask {
 }
 
 /// A change of a task: absent fields stay, null clears. The status changes by a transition.
-#[derive(Deserialize, Validate, ToSchema)]
+#[derive(Clone, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"due_at": "2026-12-02T15:00:00Z"}))]
 pub struct TaskPatch {

@@ -62,7 +62,7 @@ impl From<User> for UserBody {
     }
 }
 
-#[derive(Deserialize, Validate, ToSchema)]
+#[derive(Clone, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"name": "Anna Vermeer", "email": "anna.vermeer@demo.example", "role": "seller"}))]
 pub struct NewUser {
@@ -101,7 +101,7 @@ impl NewUser {
     }
 }
 
-#[derive(Deserialize, Validate, ToSchema)]
+#[derive(Clone, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"role": "head", "active": true}))]
 pub struct UserPatch {

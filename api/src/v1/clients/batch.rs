@@ -17,7 +17,7 @@ use super::{
 use crate::{
     http::{
         Body, Call, ExternalPath, Problem, Reply, Responded,
-        batch::{self, BatchResult},
+        batch::{self, BatchResult, Failure},
         body::parse_item,
         call::ClientsWrite,
     },
@@ -133,7 +133,7 @@ fn lock_all(unit: &mut Unit<'_>, items: &[Value]) -> Result<(), Error> {
     clients::lock_all(unit, ids, items.iter().filter_map(external).collect())
 }
 
-fn one(unit: &mut Unit<'_>, mut item: Value) -> Result<Reply<ClientBody>, Problem> {
+fn one(unit: &mut Unit<'_>, mut item: Value) -> Result<Reply<ClientBody>, Failure> {
     let op: String = batch::required(batch::take(&mut item, "op")?, "op")?;
     match op.as_str() {
         "create" => Ok(created(unit, parse_item::<NewClient>(&item)?)?),
@@ -150,6 +150,9 @@ fn one(unit: &mut Unit<'_>, mut item: Value) -> Result<Reply<ClientBody>, Proble
             let version = batch::take(&mut item, "version")?;
             Ok(put_one(unit, external, version, parse_item(&item)?)?)
         }
-        _ => Err(Problem::validation("/op", "invalid_value", "One of create, update, upsert.")),
+        _ => {
+            let detail = "One of create, update, upsert.";
+            Err(Problem::validation("/op", "invalid_value", detail).into())
+        }
     }
 }

@@ -89,7 +89,7 @@ impl From<Client> for ClientBody {
     }
 }
 
-#[derive(Deserialize, Validate, ToSchema)]
+#[derive(Clone, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"name": "Isdom Engineering", "class": "A", "region": "North", "phones": ["+31 20 123 4567"], "tax_id": "NL123456789B01"}))]
 pub struct NewClient {
@@ -152,7 +152,7 @@ impl NewClient {
     }
 }
 
-#[derive(Default, Deserialize, Validate, ToSchema)]
+#[derive(Clone, Default, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"type": "current", "class": null}))]
 pub struct ClientPatch {

@@ -173,7 +173,7 @@ pub struct ProcessVersions {
 }
 
 /// A stage to be. Only the name is required.
-#[derive(Deserialize, Validate, ToSchema)]
+#[derive(Clone, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewStage {
     #[schema(min_length = 1, max_length = 200, example = "Prospecting")]
@@ -213,7 +213,7 @@ impl From<NewStage> for StageDraft {
     }
 }
 
-#[derive(Deserialize, Validate, ToSchema)]
+#[derive(Clone, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"name": "Typical sale", "mode": "manual", "stages": [
     {"key": "prospecting", "name": "Prospecting", "probability": 0.1, "norm_days": 7},

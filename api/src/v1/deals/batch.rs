@@ -15,7 +15,7 @@ use super::{
 };
 use crate::http::{
     Body, Call, ExternalPath, Problem, Reply, Responded,
-    batch::{self, BatchResult},
+    batch::{self, BatchResult, Failure},
     body::parse_item,
     call::DealsWrite,
 };
@@ -216,7 +216,7 @@ fn named(items: &[Value]) -> deals::Named {
     }
 }
 
-fn one(unit: &mut Unit<'_>, mut item: Value) -> Result<Reply<DealBody>, Problem> {
+fn one(unit: &mut Unit<'_>, mut item: Value) -> Result<Reply<DealBody>, Failure> {
     let op: String = batch::required(batch::take(&mut item, "op")?, "op")?;
     let named = |item: &mut Value| {
         let id: Uuid = batch::required(batch::take(item, "id")?, "id")?;
@@ -242,7 +242,7 @@ fn one(unit: &mut Unit<'_>, mut item: Value) -> Result<Reply<DealBody>, Problem>
         }
         _ => {
             let detail = "One of create, update, transition, upsert.";
-            Err(Problem::validation("/op", "invalid_value", detail))
+            Err(Problem::validation("/op", "invalid_value", detail).into())
         }
     }
 }

@@ -87,7 +87,7 @@ impl DemandBody {
 }
 
 /// A thing that is wanted.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"item": "Rack server", "quantity": "4", "amount": {"amount": "9600.00", "currency": "EUR"},
     "met_quantity": "3", "unmet_reason": "Out of stock"}))]

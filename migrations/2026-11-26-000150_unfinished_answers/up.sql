@@ -1,0 +1,2 @@
+-- A part of the command met what passes: a repetition carries it out.
+ALTER TABLE idempotency_keys ADD COLUMN unfinished boolean NOT NULL DEFAULT false;
