@@ -13,7 +13,7 @@ use voronka_domain::{
 };
 
 use crate::{
-    Error, Result, Statement, Store, Tenant, Unit, import_rows,
+    Error, Passing, Result, Statement, Store, Tenant, Unit, import_rows,
     list::{Field, Kind, Page, Query, Spec},
     noun::noun,
     schema::{import_chunks, import_rejections, imports},
@@ -50,6 +50,8 @@ pub struct Import {
     /// The last case of an event log that was taken.
     #[serde(skip)]
     pub last_case: Option<String>,
+    /// What keeps it from going on.
+    pub waiting_for: Option<String>,
 }
 
 noun!(imports, Import, "import");
@@ -224,6 +226,7 @@ impl Import {
             updated_at: created_at,
             rows_read: 0,
             last_case: None,
+            waiting_for: None,
         }
     }
 
@@ -231,11 +234,11 @@ impl Import {
     /// connection, and another server may have taken the import over.
     pub(crate) fn check_at(&self, left: &Self) -> Result<()> {
         self.check_unfinished()?;
-        if self.version == left.version { Ok(()) } else { Err(superseded()) }
+        if self.version == left.version { Ok(()) } else { Err(Error::TakenOver) }
     }
 
     pub(crate) fn check_unfinished(&self) -> Result<()> {
-        if self.is_unfinished() { Ok(()) } else { Err(superseded()) }
+        if self.is_unfinished() { Ok(()) } else { Err(Error::TakenOver) }
     }
 
     fn is_unfinished(&self) -> bool {
@@ -247,10 +250,6 @@ impl Import {
     }
 }
 
-fn superseded() -> Error {
-    Error::Unavailable("another server carries the import out".to_owned())
-}
-
 /// Stops an import: batches in progress are undone, what was counted stays.
 pub fn cancel(unit: &mut Unit<'_>, id: Uuid) -> Result<Import> {
     let before = lock(unit, id, None)?;
@@ -258,8 +257,12 @@ pub fn cancel(unit: &mut Unit<'_>, id: Uuid) -> Result<Import> {
         let detail = format!("The import has ended: it is {}.", before.state);
         return Err(Error::conflict("import_finished", "", detail));
     }
-    let after =
-        Import { state: "cancelled".to_owned(), finished_at: Some(unit.now), ..before.clone() };
+    let after = Import {
+        state: "cancelled".to_owned(),
+        finished_at: Some(unit.now),
+        waiting_for: None,
+        ..before.clone()
+    };
     forget_file(unit, id)?;
     save(unit, &before, after)
 }
@@ -324,10 +327,29 @@ impl Store {
                 return Ok(crate::Answer::default());
             }
             before.check_unfinished()?;
-            let after =
-                Import { state: state.to_owned(), error, finished_at: Some(now), ..before.clone() };
+            let after = Import {
+                state: state.to_owned(),
+                error,
+                finished_at: Some(now),
+                waiting_for: None,
+                ..before.clone()
+            };
             save(unit, &before, after)?;
             forget_file(unit, id)?;
+            Ok(crate::Answer::default())
+        })?;
+        Ok(())
+    }
+
+    /// Notes what an import waits for, until it goes on. The feed does not tell of it.
+    pub fn hold_import(&self, claim: &Claim, now: DateTime<Utc>, wanted: Passing) -> Result<()> {
+        let caller = self.import_caller(claim.workspace_id, None, &claim.import)?;
+        self.write(&caller, now, None, |unit| {
+            let before = lock(unit, claim.import.id, None)?;
+            before.check_unfinished()?;
+            let waiting_for = Some(wanted.word().to_owned());
+            save(unit, &before, Import { waiting_for, ..before.clone() })?;
+            unit.events.clear();
             Ok(crate::Answer::default())
         })?;
         Ok(())

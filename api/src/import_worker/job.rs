@@ -16,7 +16,7 @@ use voronka_domain::{
     process::Process,
 };
 use voronka_persistence::{
-    Error, Store,
+    Error, Store, again,
     import_names::Names,
     import_rows,
     import_run::{Batch, Read, Turn},
@@ -79,7 +79,10 @@ impl<'a> Job<'a> {
     pub fn run(mut self, stopping: &(dyn Fn() -> bool + Sync)) -> Result<bool, Error> {
         let rows = match self.import.rows_total {
             Some(rows) => rows,
-            None => i64::try_from(self.records().byte_records().count()).unwrap_or(i64::MAX),
+            None => self.records().byte_records().try_fold(0_i64, |count, record| {
+                record.map_err(unread)?;
+                Ok::<_, Error>(count.saturating_add(1))
+            })?,
         };
         let Some(begun) = self.store.begin_import(self.workspace_id, self.import.id, rows)? else {
             return Ok(true);
@@ -111,7 +114,10 @@ impl<'a> Job<'a> {
         let reading = self.reading.clone();
         let done = usize::try_from(done).unwrap_or(usize::MAX);
         let reader = std::thread::spawn(move || {
-            let mut records = records.byte_records().skip(done).peekable();
+            // After an error there is nothing more: it may not be passed over with the rows.
+            let left = records.byte_records().enumerate();
+            let left = left.filter(|(place, record)| *place >= done || record.is_err());
+            let mut records = left.map(|(_, record)| record).peekable();
             while records.peek().is_some() {
                 let rows = records.by_ref().take(BATCH).map(|record| reading.read(record));
                 let rows: Result<Vec<_>, Error> = rows.collect();
@@ -211,7 +217,7 @@ impl<'a> Job<'a> {
         while let Some(mut batch) = waiting.pop() {
             let mut attempt = 1;
             let taken = loop {
-                match self.try_take(&batch) {
+                match again(|| self.try_take(&batch)) {
                     Err(Error::Conflict { .. }) if attempt < ATTEMPTS => attempt += 1,
                     taken => break taken,
                 }
@@ -252,7 +258,7 @@ impl<'a> Job<'a> {
 impl Reading {
     /// A record as a row, or its faults; with its cells.
     fn read(&self, record: Result<csv::ByteRecord, csv::Error>) -> Result<Read, Error> {
-        let record = record.map_err(|error| Error::Unavailable(error.to_string()))?;
+        let record = record.map_err(unread)?;
         let line = record.position().map_or(0, csv::Position::line);
         let whole = record.iter().all(|cell| std::str::from_utf8(cell).is_ok());
         let cells = record.iter().map(|cell| String::from_utf8_lossy(cell).into_owned()).collect();
@@ -274,6 +280,16 @@ impl Reading {
         };
         Read { row, cells: printable(cells) }
     }
+}
+
+/// A row could not be read: its piece of the file did not come.
+fn unread(error: csv::Error) -> Error {
+    let text = error.to_string();
+    let cause = match error.into_kind() {
+        csv::ErrorKind::Io(error) => error.downcast::<Error>().ok(),
+        _ => None,
+    };
+    cause.unwrap_or(Error::Unavailable(text))
 }
 
 /// Postgres keeps no NUL.

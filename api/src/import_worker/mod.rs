@@ -90,10 +90,18 @@ pub fn run_one(store: &Store, stopping: &(dyn Fn() -> bool + Sync)) -> Result<bo
     match carry_out(store, &claim, stopping) {
         Ok(true) => store.finish_import(claim, now(), None)?,
         Ok(false) => return Ok(false),
-        // The database is away, or somebody is in the way: it goes on later. Anything else would happen
-        // again, and would hold up every import behind this one.
-        Err(error @ (Error::Unavailable(_) | Error::Busy)) => return Err(error),
-        Err(error) => store.finish_import(claim, now(), Some(reason(&error)))?,
+        Err(error @ Error::TakenOver) => return Err(error),
+        // It goes on later, as after a crash. Anything else would happen again, and would hold up every
+        // import behind this one.
+        Err(error) => match error.passing() {
+            Some(wanted) => {
+                if let Err(error) = store.hold_import(&claim, now(), wanted) {
+                    tracing::warn!(%error, "nor can it be noted what an import waits for");
+                }
+                return Err(error);
+            }
+            None => store.finish_import(claim, now(), Some(reason(&error)))?,
+        },
     }
     Ok(true)
 }

@@ -6,7 +6,10 @@ use uuid::Uuid;
 use voronka_domain::access::Actor;
 
 use super::{HandOver, give_back::carry_out};
-use crate::{Answer, Error, Result, Statement, Store, Tenant, Unit, unit::raw, users, workspaces};
+use crate::{
+    Answer, Error, Passing, Result, Statement, Store, Tenant, Unit, again, unit::raw, users,
+    workspaces,
+};
 
 /// Hand-overs that are looked at in one go.
 const AT_ONCE: i64 = 100;
@@ -31,17 +34,26 @@ impl Store {
         for (workspace_id, id) in due {
             let workspace = self.tenant(workspace_id, workspaces::get)?;
             let caller = self.operator(&workspace)?;
-            let looked = self.write(&caller, now, None, |unit| {
-                unit.actor = Actor::HandOver { id };
-                look(unit, id)?;
-                Ok(Answer::default())
-            });
-            if let Err(error) = looked {
-                tracing::warn!(%id, %error, "the clock could not return a hand-over");
+            let returned = again(|| {
                 self.write(&caller, now, None, |unit| {
-                    set_alarm(unit, id, now.checked_add_signed(AGAIN))?;
+                    unit.actor = Actor::HandOver { id };
+                    look(unit, id)?;
                     Ok(Answer::default())
-                })?;
+                })
+            });
+            let Err(error) = returned else { continue };
+            tracing::warn!(%id, %error, "the clock could not return a hand-over");
+            match error.passing() {
+                // None of the others would fare better.
+                Some(Passing::Database | Passing::Disk) => return Err(error),
+                // The alarm stays as it is: the next tick tries again.
+                Some(Passing::Collision | Passing::Locks) => {}
+                None => {
+                    self.write(&caller, now, None, |unit| {
+                        set_alarm(unit, id, now.checked_add_signed(AGAIN))?;
+                        Ok(Answer::default())
+                    })?;
+                }
             }
         }
         Ok(())

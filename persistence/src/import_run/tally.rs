@@ -104,6 +104,7 @@ pub(super) fn progress(unit: &mut Unit<'_>, before: Import, tally: Tally) -> Res
         rows_read: before.rows_read + read,
         last_case: last_case.or_else(|| before.last_case.clone()),
         notes: add_notes(&before.notes, &notes),
+        waiting_for: None,
         ..before.clone()
     };
     // The feed tells of an import's beginning and end, and not of every batch.

@@ -1,0 +1,2 @@
+-- What an import waits for before it goes on: the database, its disk, or locks.
+ALTER TABLE imports ADD COLUMN waiting_for text;
