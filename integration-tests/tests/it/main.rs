@@ -37,6 +37,7 @@ mod imports_over_time;
 mod node;
 mod one_gate;
 mod openapi;
+mod passing;
 mod process_drafts;
 mod random_processes;
 mod real_data;
