@@ -184,6 +184,20 @@ impl Api {
         file: impl Into<Vec<u8>>,
         parts: &[(&str, &str)],
     ) -> Reply {
+        self.try_send_file(path, file, parts).await.expect("an answer")
+    }
+
+    /// None where there is no whole answer.
+    pub async fn try_import(&self, file: impl Into<Vec<u8>>, spec: &Value) -> Option<Reply> {
+        self.try_send_file("/v1/imports", file, &[("spec", &spec.to_string())]).await
+    }
+
+    async fn try_send_file(
+        &self,
+        path: &str,
+        file: impl Into<Vec<u8>>,
+        parts: &[(&str, &str)],
+    ) -> Option<Reply> {
         let mut form = reqwest::multipart::Form::new();
         for (name, text) in parts {
             form = form.text((*name).to_owned(), (*text).to_owned());
@@ -194,7 +208,7 @@ impl Api {
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
         }
-        Self::read(request.send().await.expect("an answer")).await
+        Self::try_read(request.send().await.ok()?).await
     }
 
     /// A user of the workspace with a role, logged in.

@@ -6,6 +6,8 @@ pub mod api;
 pub mod data;
 pub mod histories;
 pub mod import_load;
+pub mod invariants;
+pub mod operations;
 pub mod postgres;
 pub mod process;
 pub mod server;

@@ -38,6 +38,7 @@ mod node;
 mod one_gate;
 mod openapi;
 mod passing;
+mod pairs;
 mod process_drafts;
 mod random_processes;
 mod real_data;
