@@ -167,10 +167,14 @@ impl Process {
         self.kill_server();
     }
 
+    /// Where its database is.
+    pub fn url(&self) -> String {
+        Cluster::open(&self.directory, Mode::Beside).expect("the cluster").url("voronka")
+    }
+
     /// A connection for SQL of the test's own.
     pub fn connection(&self) -> PgConnection {
-        let cluster = Cluster::open(&self.directory, Mode::Beside).expect("the cluster");
-        PgConnection::establish(&cluster.url("voronka")).expect("connect")
+        PgConnection::establish(&self.url()).expect("connect")
     }
 }
 

@@ -65,12 +65,11 @@ pub const ALL: &[Operation] = &[
     }),
     by_hand("next", |deal| go(deal, json!({ "to": "next" }))),
     by_hand("win", |deal| go(deal, json!({ "to": "won" }))),
-    op("createDeal", "its external id", &[], &[], |deal| {
-        Request::post(
-            "/v1/deals",
-            json!({ "title": "Another", "deal_type_id": deal.deal_type,
-            "client_id": deal.client, "external_id": { "source": "pairs", "id": deal.external_id() } }),
-        )
+    // The new deal is one of those that a change of the client has to wake.
+    op("createDeal", "of its client", &[Kind::Client], &[], |deal| {
+        let body =
+            json!({ "title": "Another", "deal_type_id": deal.deal_type, "client_id": deal.client });
+        Request::post("/v1/deals", body)
     }),
     op("upsertDeal", "fill", &[Kind::Field], &[], |deal| {
         let path = format!("/v1/deals/by-external-id/pairs/{}", deal.external_id());
@@ -94,8 +93,4 @@ pub const ALL: &[Operation] = &[
         Request::put(format!("/v1/deals/{}/demand", deal.id), lines)
     }),
     op("createImport", "fill", &[Kind::Field], &[], |deal| deal.import()),
-    op("cancelImport", "cancel", &[], &[Need::Import], |deal| {
-        let path = format!("/v1/imports/{}/cancel", deal.thing(Need::Import));
-        Request { body: super::Body::Nothing, ..Request::post(path, Value::Null) }
-    }),
 ];

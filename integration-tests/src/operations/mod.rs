@@ -74,12 +74,6 @@ pub enum Need {
     Draft,
     Holiday,
     Rate,
-    /// An import of it that has just been sent.
-    Import,
-    Held,
-    Lost,
-    /// The review of its loss.
-    Review,
     /// The task that its gate may wait for.
     Work,
     /// The field is filled.
@@ -91,6 +85,10 @@ pub enum Need {
     Paid,
     PlannedCall,
     ReachedCall,
+    Held,
+    Lost,
+    /// The review of its loss.
+    Review,
 }
 
 impl Need {
@@ -205,6 +203,7 @@ const APART: &[(&str, &str)] = &[
     ("searchClients", "reads"),
     ("searchDeals", "reads"),
     ("previewImport", "reads"),
+    ("cancelImport", "what an import has written stays"),
     ("createContact", "no gate looks at contacts"),
     ("updateContact", "no gate looks at contacts"),
     ("createSource", "deals keep its id"),

@@ -124,6 +124,11 @@ impl World {
         Self { sellers, custom_field, rate, loss_reason, admin, types, deals }
     }
 
+    /// The same, asked by another one.
+    pub fn by(&self, api: &Api) -> Self {
+        Self { admin: api.clone(), ..self.clone() }
+    }
+
     fn process(&self, (gate, flavour): &Type) -> Value {
         let never = json!([{ "kind": "field", "field": "custom.never" }]);
         let gate: Value = match gate[..] {
@@ -136,6 +141,8 @@ impl World {
             { "key": "three", "name": "Three", "norm_days": 1, "gate": never },
         ]);
         if *flavour == Flavour::Manual {
+            // So that there is a way to win.
+            (stages[1]["gate"], stages[2]["gate"]) = (json!([]), json!([]));
             return json!({ "stages": stages });
         }
         let task = |key: &str| json!({ "key": key, "title": "{deal.title}", "due_days": 1 });
@@ -161,21 +168,21 @@ impl World {
         json!({ "stages": stages, "rules": rules })
     }
 
-    async fn deal_type(&mut self, wanted: &Type) -> (String, Value) {
+    async fn deal_type(&mut self, wanted: &Type) -> Option<(String, Value)> {
         if let Some(known) = self.types.get(wanted) {
-            return known.clone();
+            return Some(known.clone());
         }
         let process = self.process(wanted);
         let mut body = process.clone();
-        body["name"] = json!(format!("{wanted:?}"));
+        body["name"] = json!(format!("{wanted:?} {}", Uuid::now_v7()));
         body["mode"] = json!(if wanted.1 == Flavour::Manual { "manual" } else { "automatic" });
-        let id = self.admin.post("/v1/deal-types", body).await.expect(201).id();
+        let id = self.post("/v1/deal-types", body).await?;
         self.types.insert(wanted.clone(), (id.clone(), process.clone()));
-        (id, process)
+        Some((id, process))
     }
 
-    /// Deals of these types, each with two clients of its own.
-    pub async fn deals(&mut self, wanted: &[Type]) -> Vec<Deal> {
+    /// Deals of these types, each with two clients of its own. None where nobody answers.
+    pub async fn deals(&mut self, wanted: &[Type]) -> Option<Vec<Deal>> {
         let mut deals = Vec::new();
         for wanted in wanted.chunks(500) {
             let numbers: Vec<_> = (self.deals + 1..).take(wanted.len()).collect();
@@ -188,14 +195,17 @@ impl World {
                 ]
             };
             let clients: Vec<_> = numbers.iter().flat_map(client).collect();
-            let clients = self.batch("/v1/clients/batch", clients).await;
+            let clients = self.batch("/v1/clients/batch", clients).await?;
             let (mut items, mut here) = (Vec::new(), Vec::new());
             for ((wanted, number), clients) in wanted.iter().zip(numbers).zip(clients.chunks(2)) {
-                let (deal_type, process) = self.deal_type(wanted).await;
+                let (deal_type, process) = self.deal_type(wanted).await?;
+                let [owner, seller] = [0, 1].map(|next| {
+                    let number = usize::try_from(number).expect("small") + next;
+                    self.sellers[number % self.sellers.len()].clone()
+                });
                 items.push(json!({ "op": "create", "title": format!("Deal {number}"),
                     "deal_type_id": deal_type, "client_id": clients[0], "external_id": external(number),
-                    "amount": { "amount": "1000", "currency": "EUR" } }));
-                let seller = usize::try_from(number).expect("small") % self.sellers.len();
+                    "owner_id": owner, "amount": { "amount": "1000", "currency": "EUR" } }));
                 here.push(Deal {
                     id: String::new(),
                     number,
@@ -204,142 +214,137 @@ impl World {
                     process,
                     client: clients[0].clone(),
                     good_client: clients[1].clone(),
-                    seller: self.sellers[seller].clone(),
+                    seller,
                     loss_reason: self.loss_reason.clone(),
                     custom_field: self.custom_field.clone(),
                     things: BTreeMap::new(),
                 });
             }
-            let ids = self.batch("/v1/deals/batch", items).await;
+            let ids = self.batch("/v1/deals/batch", items).await?;
             let named = here.into_iter().zip(ids).map(|(deal, id)| Deal { id, ..deal });
             deals.extend(named);
         }
-        deals
+        Some(deals)
     }
 
-    async fn batch(&self, path: &str, items: Vec<Value>) -> Vec<String> {
-        let reply = self.admin.post(path, json!({ "items": items })).await.expect(207).json;
-        let items = reply["items"].as_array().expect("items");
-        let id = |item: &Value| {
-            assert_eq!(item["status"], 201, "{item}");
-            item["body"]["id"].as_str().expect("an id").to_owned()
-        };
-        items.iter().map(id).collect()
+    async fn batch(&self, path: &str, items: Vec<Value>) -> Option<Vec<String>> {
+        let reply = self.send(Method::POST, path, json!({ "items": items })).await?.json;
+        let items = reply["items"].as_array()?;
+        items.iter().map(|item| item["body"]["id"].as_str().map(str::to_owned)).collect()
     }
 
-    /// Makes what the operations need of a deal.
-    pub async fn prepare(&self, deal: &mut Deal, operations: &[Operation]) {
+    /// Makes what the operations need of a deal, as far as it is not there. None where that is refused.
+    pub async fn prepare(&self, deal: &mut Deal, operations: &[Operation]) -> Option<()> {
         let needs: BTreeSet<_> = operations.iter().flat_map(|one| one.needs).copied().collect();
         for need in needs {
-            let thing = self.make(deal, need).await;
-            deal.things.insert(need, thing);
+            if !deal.things.contains_key(&need) {
+                let thing = self.make(deal, need).await?;
+                deal.things.insert(need, thing);
+            }
         }
+        Some(())
     }
 
-    async fn make(&self, deal: &Deal, need: Need) -> String {
-        let path = format!("/v1/deals/{}", deal.id);
-        let go = async |body: Value| {
-            self.admin.transition(&deal.id, body).await.expect(200).id();
-        };
+    async fn make(&self, deal: &Deal, need: Need) -> Option<String> {
         match need {
             Need::Owner => self.owner(deal).await,
             Need::HandOver => {
                 let from = match deal.things.get(&Need::Owner) {
                     Some(owner) => owner.clone(),
-                    None => self.owner(deal).await,
+                    None => self.owner(deal).await?,
                 };
                 let body = json!({ "from_id": from, "to_id": deal.seller, "reason": "illness" });
-                self.new("/v1/hand-overs", body).await
+                self.post("/v1/hand-overs", body).await
             }
             Need::Version => {
                 let path = format!("/v1/deal-types/{}/versions", deal.deal_type);
-                self.new(&path, deal.process.clone()).await
+                self.post(&path, deal.process.clone()).await
             }
             Need::Draft => {
                 let path = format!("/v1/deal-types/{}/draft", deal.deal_type);
-                self.put(&path, deal.process.clone()).await;
-                String::new()
+                self.send(Method::PUT, &path, deal.process.clone()).await.map(|_| String::new())
             }
             Need::Holiday => {
                 let day = deal.day(2040);
-                self.put("/v1/workspace/holidays", a_holiday(&day)).await;
-                day
+                let put = self.send(Method::PUT, "/v1/workspace/holidays", a_holiday(&day)).await;
+                put.map(|_| day)
             }
-            Need::Rate => self.rate.clone(),
-            Need::Import => deal.import().send(&self.admin, &[]).await.expect("an answer").id(),
-            Need::Held => {
-                go(json!({ "to": "hold", "reason": "Summer" })).await;
-                String::new()
-            }
-            Need::Lost => {
-                go(json!({ "to": "lost", "loss_reason_id": deal.loss_reason })).await;
-                String::new()
-            }
-            Need::Review => {
-                if !deal.things.contains_key(&Need::Lost) {
-                    go(json!({ "to": "lost", "loss_reason_id": deal.loss_reason })).await;
-                }
-                self.task(deal, |task| task["kind"] == "loss_review").await
-            }
+            Need::Rate => Some(self.rate.clone()),
             Need::Work if deal.flavour == Flavour::Manual => {
                 let body = json!({ "title": "Work", "key": "work", "deal_id": deal.id });
-                self.new("/v1/tasks", body).await
+                self.post("/v1/tasks", body).await
             }
             Need::Work => self.task(deal, |task| task["key"] == "work").await,
-            Need::Filled => {
-                let body = json!({ "expected_close_on": "2031-02-01" });
-                self.admin.patch(&path, body).await.expect(200).id()
-            }
+            Need::Filled => self.change(deal, json!({ "expected_close_on": "2031-02-01" })).await,
             Need::Quote => self.document(deal, "quote", None).await,
             Need::SentQuote => self.document(deal, "quote", Some("sent")).await,
             Need::Invoice => self.document(deal, "invoice", Some("issued")).await,
             Need::Paid => {
                 let amount = json!({ "amount": "1000", "currency": "EUR" });
-                self.new("/v1/payments", json!({ "deal_id": deal.id, "amount": amount })).await
+                self.post("/v1/payments", json!({ "deal_id": deal.id, "amount": amount })).await
             }
             Need::PlannedCall => self.call(deal, "planned_at", "2031-01-01T10:00:00Z").await,
             Need::ReachedCall => self.call(deal, "outcome", "reached").await,
+            Need::Held => self.go(deal, json!({ "to": "hold", "reason": "Summer" })).await,
+            Need::Lost => self.lose(deal).await,
+            Need::Review => {
+                if !deal.things.contains_key(&Need::Lost) {
+                    self.lose(deal).await?;
+                }
+                self.task(deal, |task| task["kind"] == "loss_review").await
+            }
         }
     }
 
-    async fn new(&self, path: &str, body: Value) -> String {
-        self.admin.post(path, body).await.expect(201).id()
-    }
-
-    async fn put(&self, path: &str, body: Value) -> Reply {
+    async fn send(&self, method: Method, path: &str, body: Value) -> Option<Reply> {
         let body = body.to_string().into_bytes();
-        self.admin.send(Method::PUT, path, &[], Some(body)).await.expect(200)
+        let reply = self.admin.try_send(method, path, &[], Some(body)).await?;
+        (reply.status < 300).then_some(reply)
     }
 
-    async fn owner(&self, deal: &Deal) -> String {
-        let user = self.new("/v1/users", json!({ "name": "Owner", "role": "seller" })).await;
+    /// The id of what was made.
+    async fn post(&self, path: &str, body: Value) -> Option<String> {
+        self.send(Method::POST, path, body).await.map(|reply| reply.id())
+    }
+
+    async fn change(&self, deal: &Deal, body: Value) -> Option<String> {
         let path = format!("/v1/deals/{}", deal.id);
-        self.admin.patch(&path, json!({ "owner_id": user })).await.expect(200);
-        user
+        self.send(Method::PATCH, &path, body).await.map(|reply| reply.id())
     }
 
-    /// A task of the deal, open or not: a deal that is lost has none open but its review.
-    async fn task(&self, deal: &Deal, wanted: impl Fn(&Value) -> bool) -> String {
+    async fn go(&self, deal: &Deal, body: Value) -> Option<String> {
+        self.post(&format!("/v1/deals/{}/transition", deal.id), body).await
+    }
+
+    async fn lose(&self, deal: &Deal) -> Option<String> {
+        self.go(deal, json!({ "to": "lost", "loss_reason_id": deal.loss_reason })).await
+    }
+
+    async fn owner(&self, deal: &Deal) -> Option<String> {
+        let user = self.post("/v1/users", json!({ "name": "Owner", "role": "seller" })).await?;
+        self.change(deal, json!({ "owner_id": user })).await?;
+        Some(user)
+    }
+
+    async fn task(&self, deal: &Deal, wanted: impl Fn(&Value) -> bool) -> Option<String> {
         let path = format!("/v1/tasks?deal_id={}&limit=200", deal.id);
-        let tasks = self.admin.get(&path).await.expect(200).json;
-        let mut tasks = tasks["items"].as_array().expect("items").iter();
-        let found = tasks.find(|task| wanted(task)).unwrap_or_else(|| panic!("no task: {deal:?}"));
-        found["id"].as_str().expect("an id").to_owned()
+        let tasks = self.admin.try_get(&path).await?.json;
+        let found = tasks["items"].as_array()?.iter().find(|task| wanted(task))?;
+        found["id"].as_str().map(str::to_owned)
     }
 
-    async fn document(&self, deal: &Deal, kind: &str, state: Option<&str>) -> String {
+    async fn document(&self, deal: &Deal, kind: &str, state: Option<&str>) -> Option<String> {
         let body = json!({ "deal_id": deal.id, "kind": kind, "number": deal.unique() });
-        let id = self.new("/v1/documents", body).await;
+        let id = self.post("/v1/documents", body).await?;
         if let Some(to) = state {
-            let path = format!("/v1/documents/{id}/transition");
-            self.admin.post(&path, json!({ "to": to })).await.expect(200);
+            self.post(&format!("/v1/documents/{id}/transition"), json!({ "to": to })).await?;
         }
-        id
+        Some(id)
     }
 
-    async fn call(&self, deal: &Deal, field: &str, value: &str) -> String {
+    async fn call(&self, deal: &Deal, field: &str, value: &str) -> Option<String> {
         let body = json!({ "kind": "call", "title": "Call", "deal_id": deal.id, field: value });
-        self.new("/v1/activities", body).await
+        self.post("/v1/activities", body).await
     }
 }
 

@@ -68,10 +68,11 @@ impl Scene {
     async fn meet(&self, world: &mut World, pairs: &[Pair], round: usize) -> Vec<Met> {
         let types: Vec<Type> =
             pairs.iter().map(|pair| meeting(&pair.operations, pair.flavour)).collect();
-        let deals = world.deals(&types).await;
+        let deals = world.deals(&types).await.expect("deals");
         let world = &*world;
         let prepared = deals.into_iter().zip(pairs).map(|(mut deal, pair)| async move {
-            world.prepare(&mut deal, &pair.operations).await;
+            let done = world.prepare(&mut deal, &pair.operations).await;
+            done.unwrap_or_else(|| panic!("{}: not prepared", pair.name()));
             (deal, *pair)
         });
         let prepared: Vec<_> = stream::iter(prepared).buffered(AT_ONCE).collect().await;
@@ -169,7 +170,10 @@ fn wrong(met: &[Met], findings: &[Finding]) -> BTreeMap<String, usize> {
             }
         }
     }
-    let pairs: BTreeMap<_, _> = met.iter().map(|met| (met.deal.as_str(), met.pair)).collect();
+    let mut pairs: BTreeMap<_, _> = met.iter().map(|met| (met.deal.as_str(), met.pair)).collect();
+    for Met { pair, replies, .. } in met {
+        pairs.extend(replies.iter().filter_map(|reply| Some((reply.json["id"].as_str()?, *pair))));
+    }
     // What is broken before the clock and after it is broken once.
     let broken = findings.iter().flat_map(|one| one.broken.iter().map(|id| (one.invariant, id)));
     for (invariant, id) in broken.collect::<BTreeSet<_>>() {

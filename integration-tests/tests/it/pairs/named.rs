@@ -52,6 +52,12 @@ async fn a_deal_that_goes_on_and_a_document() {
     goes_well(("transitionDeal", "resume"), DOCUMENT, Flavour::Bare).await;
 }
 
+/// The gate is looked at with the client that the deal gets.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_client_and_a_title() {
+    goes_well(("updateDeal", "client"), ("updateDeal", "title"), Flavour::Bare).await;
+}
+
 /// A move sees what the feed tells before it: a gate that was unmet is not passed any more.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_move_and_a_refund() {
@@ -72,7 +78,8 @@ async fn a_move_and_a_call_that_was_in_vain() {
 async fn many_clients_and_the_titles_of_their_deals() {
     let scene = Scene::set().await;
     let mut world = scene.world().await;
-    let deals = world.deals(&vec![(vec![Kind::Client], Flavour::Bare); 320]).await;
+    let wanted = vec![(vec![Kind::Client], Flavour::Bare); 320];
+    let deals = world.deals(&wanted).await.expect("deals");
     let change = |client: &String| json!({ "op": "update", "id": client, "class": "A" });
     let items: Vec<_> = deals.iter().map(|deal| change(&deal.client)).collect();
     let told = AtomicBool::new(false);
