@@ -9,7 +9,7 @@ TARGET = $${CARGO_TARGET_DIR:-target}/$(if $(filter dev,$(PROFILE)),debug,$(PROF
 ENV = . .ci/env &&
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run demo test lint openapi fuzz fuzz-api bench audit
+.PHONY: help setup build run demo test lint openapi fuzz fuzz-api bench storm audit
 
 help: ## List the targets
 	@echo 'Voronka, a headless sales-process engine. To try it: make run'
@@ -71,6 +71,10 @@ bench: setup ## Measure the release server beside pgbench; ARGS="--quick" in a m
 	@$(ENV) cargo build --release --locked -p voronka-api -p voronka-integration-tests --bin voronka --bin bench
 	@$(ENV) "$${CARGO_TARGET_DIR:-target}/release/bench" $(ARGS)
 	@$(ENV) $(if $(ARGS),true,cargo bench -q --locked -p voronka-domain --bench gate)
+
+storm: setup ## Let a dozen clients at two servers that die, and look at what is left; ARGS="--seconds 300 --seed 7"
+	@$(ENV) cargo build --locked --profile $(PROFILE) -p voronka-integration-tests --bin storm --bin voronka-under-test
+	@$(ENV) "$(TARGET)/storm" $(ARGS)
 
 audit: ## Check the dependencies' licences, advisories and sources
 	@$(ENV) cargo deny --version >/dev/null 2>&1 || { echo 'cargo-deny is missing: cargo install --locked cargo-deny' >&2; exit 1; }

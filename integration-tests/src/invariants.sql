@@ -1,5 +1,5 @@
 -- What must hold of a database, from its tables alone. Each query has a name and answers what breaks it, a
--- text a row: none, where all is well. Those of `history` hold at any moment of any database, those of `rest`
+-- text a row that begins with the id of what is broken: none, where all is well. Those of `history` hold at any moment of any database, those of `rest`
 -- when everybody is done, and of processes whose gates these functions can read.
 
 -- prelude
@@ -147,7 +147,8 @@ WHERE ROW(d.status, d.stage_id::text, d.version_id::text, d.owner_id::text, d.cl
         (e.object ->> 'overrides')::int, coalesce((e.object -> 'custom')::jsonb, '{}'))
 
 -- rest: nobody rests in a stage whose gate is met
-SELECT d.id::text FROM deals d
+SELECT concat_ws(' ', d.id, t.name, (SELECT string_agg(event_type, ', ' ORDER BY sequence) FROM events e
+    WHERE e.workspace_id = d.workspace_id AND e.object_id = d.id)) FROM deals d
     JOIN deal_types t ON t.workspace_id = d.workspace_id AND t.id = d.deal_type_id AND t.mode = 'automatic'
     JOIN stages s ON s.workspace_id = d.workspace_id AND s.id = d.stage_id
 WHERE d.status = 'open' AND d.hold_since IS NULL AND (d.alarm_at IS NULL OR d.alarm_at > clock_timestamp())

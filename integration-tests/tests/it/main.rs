@@ -37,8 +37,9 @@ mod imports_over_time;
 mod node;
 mod one_gate;
 mod openapi;
-mod passing;
+
 mod pairs;
+mod passing;
 mod process_drafts;
 mod random_processes;
 mod real_data;

@@ -1,6 +1,7 @@
 //! Operations that meet on one deal: whatever they are, nobody rests where a gate is met, nothing that should
 //! wake a deal is lost, no gate is passed that is not met, and rows are what histories tell.
 
+mod broken;
 mod every;
 mod named;
 
@@ -176,8 +177,9 @@ fn wrong(met: &[Met], findings: &[Finding]) -> BTreeMap<String, usize> {
     }
     // What is broken before the clock and after it is broken once.
     let broken = findings.iter().flat_map(|one| one.broken.iter().map(|id| (one.invariant, id)));
-    for (invariant, id) in broken.collect::<BTreeSet<_>>() {
-        let whose = pairs.get(id.as_str()).map_or(id.clone(), Pair::name);
+    for (invariant, broken) in broken.collect::<BTreeSet<_>>() {
+        let id = broken.split(' ').next().unwrap_or_default();
+        let whose = pairs.get(id).map_or(broken.clone(), Pair::name);
         note(format!("not so: {invariant}; {whose}"));
     }
     wrong

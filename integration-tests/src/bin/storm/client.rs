@@ -2,7 +2,12 @@
 
 use std::sync::Arc;
 
+use futures_util::future::join_all;
 use reqwest::Method;
+use voronka_integration_tests::{
+    Reply,
+    operations::{Operation, Request},
+};
 
 use crate::{
     log::{Log, Sent},
@@ -50,35 +55,51 @@ impl Client {
         self.log.note(path.split('?').next().unwrap_or(path), reply.as_ref());
     }
 
+    /// One operation on a deal, or two at the same moment.
     async fn write(&mut self) {
-        let api = self.sea.api(&mut self.random);
-        let (operation, mut deal) = self.sea.choose(&mut self.random);
-        let world = self.sea.world.by(&api);
-        if world.prepare(&mut deal, &[operation]).await.is_none() {
+        let number = 1 + usize::from(self.random.percent(50));
+        let (operations, mut deal) = self.sea.choose(&mut self.random, number);
+        let world = self.sea.world.by(&self.sea.api(&mut self.random));
+        if world.prepare(&mut deal, &operations).await.is_none() {
             return self.log.unprepared();
         }
         self.sea.keep(&deal);
-        let request = (operation.request)(&deal);
-        let keyed = request.method == Method::POST
-            && request.path != "/v1/imports"
-            && self.random.percent(40);
-        if !keyed {
-            let reply = request.send(&api, &[]).await;
-            self.log.note(operation.id, reply.as_ref());
-            self.log.acknowledge(reply.as_ref());
-            return;
-        }
-        let mut sent = Sent { key: self.sea.key(), request, answer: None };
-        // Whoever gets no answer asks once more, perhaps elsewhere, and otherwise later.
-        for again in [false, true] {
-            let api = if again { self.sea.api(&mut self.random) } else { api.clone() };
-            let reply = sent.send(&api).await;
-            self.log.note(operation.id, reply.as_ref());
-            self.log.acknowledge(reply.as_ref());
-            if reply.is_some_and(|reply| reply.status != 503) || self.random.percent(50) {
-                break;
+        let sent = operations.iter().map(|operation| {
+            let random = Random::new(self.random.seed(), 0);
+            send(&self.sea, random, *operation, (operation.request)(&deal))
+        });
+        for (operation, replies, sent) in join_all(sent).await {
+            for reply in &replies {
+                self.log.note(operation.id, reply.as_ref());
+                self.log.acknowledge(reply.as_ref());
             }
+            self.log.sent.extend(sent);
         }
-        self.log.sent.push(sent);
     }
+}
+
+/// Sends a request, some of them with a key. Whoever gets no answer to a key asks once more, perhaps
+/// elsewhere, or leaves it for later.
+async fn send(
+    sea: &Sea,
+    mut random: Random,
+    operation: Operation,
+    request: Request,
+) -> (Operation, Vec<Option<Reply>>, Option<Sent>) {
+    let posts = request.method == Method::POST && request.path != "/v1/imports";
+    if !posts || random.percent(60) {
+        let reply = request.send(&sea.api(&mut random), &[]).await;
+        return (operation, vec![reply], None);
+    }
+    let mut sent = Sent { key: sea.key(), request, answer: None };
+    let mut replies = Vec::new();
+    for _ in 0..2 {
+        let reply = sent.send(&sea.api(&mut random)).await;
+        let answered = reply.as_ref().is_some_and(|reply| reply.status != 503);
+        replies.push(reply);
+        if answered || random.percent(50) {
+            break;
+        }
+    }
+    (operation, replies, Some(sent))
 }

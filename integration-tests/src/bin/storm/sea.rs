@@ -91,8 +91,8 @@ impl Sea {
         self.apis.write().unwrap()[server] = api;
     }
 
-    /// An operation and the deal for it: mostly one that matters to its gate.
-    pub fn choose(&self, random: &mut Random) -> (Operation, Deal) {
+    /// Operations and the deal for them: mostly such that matter to its gate.
+    pub fn choose(&self, random: &mut Random, operations: usize) -> (Vec<Operation>, Deal) {
         let mut places = self.places.lock().unwrap();
         let number = random.below(places.len());
         if places[number].turns >= TURNS
@@ -101,13 +101,16 @@ impl Sea {
             places[number] = Place { deal, kinds, turns: 0 };
         }
         let place = &mut places[number];
-        place.turns += 1;
+        place.turns += operations;
         let concerns = |one: &&Operation| one.gate.iter().any(|kind| place.kinds.contains(kind));
-        let some: Vec<_> = match random.percent(60) {
-            true => self.operations.iter().filter(concerns).collect(),
-            false => self.operations.iter().collect(),
-        };
-        (*some[random.below(some.len())], place.deal.clone())
+        let chosen = (0..operations).map(|_| {
+            let some: Vec<_> = match random.percent(60) {
+                true => self.operations.iter().filter(concerns).collect(),
+                false => self.operations.iter().collect(),
+            };
+            *some[random.below(some.len())]
+        });
+        (chosen.collect(), place.deal.clone())
     }
 
     /// What was made for a deal is there for everybody, until it is used up.
