@@ -23,7 +23,9 @@ async fn goes_well(first: (&str, &str), second: (&str, &str), flavour: Flavour) 
     let met = scene.meet(&mut world, &[pair; TIMES], 0).await;
     for met in &met {
         for reply in &met.replies {
-            assert!(reply.status < 300 || flavour == Flavour::Manual, "{}", reply.text);
+            // The one that names a version may come after the other.
+            let fine = reply.status < 300 || reply.status == 412 || flavour == Flavour::Manual;
+            assert!(fine, "{}", reply.text);
         }
     }
     assert_eq!(wrong(&met, &scene.findings().await), BTreeMap::new());
