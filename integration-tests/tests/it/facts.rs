@@ -1,8 +1,13 @@
 //! A decision sees all its facts, whatever the way in: those of the deal's own type and version, those of the
 //! client that it gets, those that change beside it; and what is overdue is so for lists and rules alike.
 
+use diesel::connection::SimpleConnection;
 use serde_json::{Value, json};
-use voronka_integration_tests::{Api, TestServer};
+use voronka_integration_tests::{
+    Api, TestServer,
+    histories::count,
+    process::{until, until_so},
+};
 
 use crate::imports::{counts, import};
 
@@ -247,6 +252,44 @@ async fn a_gate_that_a_new_day_meets_is_met_then() {
         server.store.tick(midnight.to_utc()).unwrap();
         assert_eq!(get(api, &deal).await["stage_key"], stage);
     }
+}
+
+/// The deal is being opened by what its client was; meanwhile the client changes, and the clock has heard of it
+/// before the deal is there.
+#[tokio::test]
+async fn a_change_is_heard_again_by_who_could_not_see_it() {
+    let server = TestServer::start().await;
+    let api = &server.admin;
+    let stages = json!([
+        { "key": "one", "name": "One", "gate": condition("client.type", "eq", json!("current")) }, last()]);
+    let led = deal_type(api, "automatic", stages, json!([])).await;
+    let firm = client(api, "Alder Mill", "new").await;
+    let mut holder = server.connection();
+    holder.batch_execute("BEGIN; LOCK TABLE stage_visits IN SHARE MODE").unwrap();
+    let opening = tokio::spawn({
+        let (api, body) = (api.clone(), json!({ "client_id": firm }));
+        async move { open(&api, &led, body).await }
+    });
+    let mut watcher = server.connection();
+    let waits = "SELECT count(*) AS number FROM pg_locks WHERE NOT granted AND relation = 'stage_visits'::regclass";
+    until_so("the opening waits", || count(&mut watcher, waits) == 1).await;
+    let current = json!({ "type": "current" });
+    api.patch(&format!("/v1/clients/{firm}"), current).await.expect(200);
+    tick_now(&server);
+    holder.batch_execute("COMMIT").unwrap();
+    let deal = opening.await.unwrap();
+    assert_eq!(get(api, &deal).await["stage_key"], "one");
+    until("the deal goes on", async || {
+        tick_now(&server);
+        get(api, &deal).await["stage_key"] == "last"
+    })
+    .await;
+    // Then it is over.
+    until("nothing rings", async || {
+        tick_now(&server);
+        count(&mut server.connection(), "SELECT count(*) AS number FROM rings") == 0
+    })
+    .await;
 }
 
 /// Thursday, nine in Amsterdam; three hours, then on hold until Tuesday at nine. Friday is a holiday in one case.
