@@ -10,6 +10,7 @@ use crate::{
     event::{Change, Details, Event},
     money::Money,
     process::{Process, Stage},
+    track::Track,
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,11 +59,15 @@ pub struct StageRef {
     pub stage_id: Uuid,
     pub stage_key: String,
     pub position: i16,
+    /// Of the stage; history does without.
+    #[serde(skip)]
+    pub number: i32,
 }
 
 impl From<&Stage> for StageRef {
     fn from(stage: &Stage) -> Self {
-        Self { stage_id: stage.id, stage_key: stage.key.clone(), position: stage.position }
+        let Stage { id, ref key, position, number, .. } = *stage;
+        Self { stage_id: id, stage_key: key.clone(), position, number }
     }
 }
 
@@ -88,8 +93,10 @@ pub struct Deal {
     pub status: Status,
     /// The stage it is in, or was closed in; none for an untracked type.
     pub stage: Option<StageRef>,
-    /// The highest position of any stage ever entered; 0 without stages. Never falls.
+    /// The furthest position in its version of any stage ever entered; 0 without stages.
     pub depth: i16,
+    /// None of a deal from before there were tracks, until it is worked out.
+    pub track: Option<Track>,
     pub hold: Option<Hold>,
     pub loss: Option<Loss>,
     pub opened_at: DateTime<Utc>,
@@ -127,6 +134,10 @@ impl Deal {
             details: details.clone(),
             status: Status::Open,
             depth: stage.as_ref().map_or(0, |stage| stage.position),
+            track: Some(stage.iter().fold(Track::default(), |mut track, stage| {
+                track.visit(stage);
+                track
+            })),
             stage: stage.clone(),
             hold: None,
             loss: None,
@@ -198,6 +209,9 @@ impl Deal {
                     None => {
                         self.split(event);
                         self.stage = to.clone();
+                        if let (Some(track), Some(stage)) = (&mut self.track, to) {
+                            track.stay(stage);
+                        }
                     }
                 }
                 self.depth = *depth;
@@ -214,6 +228,9 @@ impl Deal {
 
     fn enter(&mut self, stage: Option<StageRef>, event: &Event) {
         self.depth = self.depth.max(stage.as_ref().map_or(0, |stage| stage.position));
+        if let (Some(track), Some(stage)) = (&mut self.track, &stage) {
+            track.visit(stage);
+        }
         self.stage = stage;
         self.fired.clear();
         self.visit = Visit {

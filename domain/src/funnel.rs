@@ -1,11 +1,40 @@
 //! Funnel mathematics. A deal **reached** stage k if it ever was in k or a later stage, or was won;
 //! it **passed** k if it reached k + 1 or was won; it was **lost at** k if k was the furthest stage of
-//! a lost deal. Hence reached(k) - reached(k + 1) = lost(k) + open(k), always.
+//! a lost deal. Hence reached(k) - reached(k + 1) = lost(k) + open(k), always. Where k is, the version of
+//! the process says that the report shows.
 
 use rust_decimal::Decimal;
 use serde::Serialize;
 
-use crate::{deal::Status, process::Process};
+use crate::{
+    alignment::{Alignment, Shown},
+    deal::Status,
+};
+
+/// A set of positions.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Positions(u64);
+
+impl Positions {
+    fn bit(position: i16) -> u64 {
+        u32::try_from(position).ok().and_then(|at| 1_u64.checked_shl(at)).unwrap_or(0)
+    }
+
+    pub fn has(self, position: i16) -> bool {
+        self.0 & Self::bit(position) != 0
+    }
+
+    /// Those that are in both.
+    pub fn both(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+}
+
+impl FromIterator<i16> for Positions {
+    fn from_iter<I: IntoIterator<Item = i16>>(positions: I) -> Self {
+        Self(positions.into_iter().fold(0, |all, position| all | Self::bit(position)))
+    }
+}
 
 /// How far a deal has come: all that a closed funnel tells deals apart by. Positions are those of the
 /// process that the report shows.
@@ -15,6 +44,8 @@ pub struct Progress {
     pub depth: i16,
     /// Position of the stage that it is in, or was closed in.
     pub position: i16,
+    /// Stages that no version had which it was on.
+    pub lacks: Positions,
     pub status: Status,
 }
 
@@ -28,6 +59,8 @@ pub enum Count {
     /// Of this outcome, with this as the furthest stage.
     At(i16, Status),
     LostFrom(i16),
+    /// Of those that reached it, those that it was never there for.
+    NotApplicable(i16),
 }
 
 impl Count {
@@ -42,6 +75,9 @@ impl Count {
             Self::Passed(position) => Self::Reached(position.saturating_add(1)).holds(deal),
             Self::At(position, status) => deal.status == status && depth == position,
             Self::LostFrom(position) => deal.status == Status::Lost && deal.position == position,
+            Self::NotApplicable(position) => {
+                deal.lacks.has(position) && Self::Reached(position).holds(deal)
+            }
         }
     }
 }
@@ -80,6 +116,8 @@ pub struct ClosedStage {
     /// Deals that were lost from the stage, wherever they had been before.
     pub lost_from: i64,
     pub open: i64,
+    /// Deals among the reached none of whose versions had the stage.
+    pub not_applicable: i64,
     pub reached_amount: Decimal,
     pub passed_amount: Decimal,
     pub lost_amount: Decimal,
@@ -87,6 +125,13 @@ pub struct ClosedStage {
     pub conversion_to_next: Option<f64>,
     pub conversion_from_first: Option<f64>,
     pub visits: VisitCount,
+}
+
+impl ClosedStage {
+    /// So many of the deals never had the stage that shares of them say nothing: more than 5 % of them.
+    pub fn is_blurred(&self) -> bool {
+        self.not_applicable.saturating_mul(20) > self.reached
+    }
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -111,10 +156,14 @@ pub struct ClosedFunnel {
 }
 
 /// The funnel of a set of deals from their counts by progress.
-pub fn closed(process: &Process, counts: &[ProgressCount], visits: &[VisitCount]) -> ClosedFunnel {
+pub fn closed(
+    alignment: &Alignment,
+    counts: &[ProgressCount],
+    visits: &[VisitCount],
+) -> ClosedFunnel {
     let tally = |count| tally(counts, count);
     let first = tally(Count::Reached(1)).0;
-    let stages = process
+    let stages = alignment
         .stages
         .iter()
         .map(|stage| {
@@ -127,6 +176,7 @@ pub fn closed(process: &Process, counts: &[ProgressCount], visits: &[VisitCount]
                 stage_key: stage.key.clone(),
                 name: stage.name.clone(),
                 position,
+                not_applicable: tally(Count::NotApplicable(position)).0,
                 reached,
                 passed,
                 lost,
@@ -146,7 +196,23 @@ pub fn closed(process: &Process, counts: &[ProgressCount], visits: &[VisitCount]
             }
         })
         .collect();
-    ClosedFunnel { stages, totals: totals(counts) }
+    let mut funnel = ClosedFunnel { stages, totals: totals(counts) };
+    blur(&mut funnel.stages);
+    funnel
+}
+
+/// Leaves out the conversions into and out of stages that many of the deals never had.
+fn blur(stages: &mut [ClosedStage]) {
+    let blurred: Vec<_> = stages.iter().map(ClosedStage::is_blurred).collect();
+    let is = |index: usize| blurred.get(index).copied().unwrap_or(false);
+    for (index, stage) in stages.iter_mut().enumerate() {
+        if is(index) || is(index.saturating_add(1)) {
+            stage.conversion_to_next = None;
+        }
+        if is(index) || is(0) {
+            stage.conversion_from_first = None;
+        }
+    }
 }
 
 fn totals(counts: &[ProgressCount]) -> ClosedTotals {
@@ -191,11 +257,8 @@ pub struct OpenCount {
 }
 
 /// A row for every stage, those without deals included.
-pub fn open<'p>(
-    process: &'p Process,
-    counts: &[OpenCount],
-) -> Vec<(&'p crate::process::Stage, OpenCount)> {
-    process
+pub fn open<'p>(alignment: &'p Alignment, counts: &[OpenCount]) -> Vec<(&'p Shown, OpenCount)> {
+    alignment
         .stages
         .iter()
         .map(|stage| {

@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod activity;
+pub mod alignment;
 pub mod automation;
 pub mod calendar;
 pub mod catalogue;
@@ -33,6 +34,7 @@ pub mod segment;
 pub mod staff;
 pub mod survival;
 pub mod task;
+pub mod track;
 pub mod trail;
 pub mod transition;
 pub mod work;

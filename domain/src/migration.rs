@@ -3,23 +3,32 @@
 use std::collections::BTreeMap;
 
 use crate::{
+    alignment::Alignment,
     automation,
     event::Change,
     fault::Refusal,
     ledger::Ledger,
-    process::Process,
     transition::{Facts, direction, gates},
 };
 
 /// Stages of the new version by stages of the old one; a stage that is not named stays itself.
 pub type Mapping = BTreeMap<String, String>;
 
+/// How the stages of all versions lie in the new one.
+#[derive(Debug, Clone, Copy)]
+pub struct Ways<'a> {
+    pub mapping: &'a Mapping,
+    /// By their keys alone: to be mapped is no way around a gate.
+    pub keys: &'a Alignment,
+    /// With what was mapped before, and now.
+    pub mapped: &'a Alignment,
+}
+
 /// Takes a deal from the version it is on to that of the facts. A stage further on than its own is
 /// reached through the gates of the new version, like by any other way.
 pub fn migrate(
     ledger: &mut Ledger,
-    old: &Process,
-    mapping: &Mapping,
+    ways: Ways<'_>,
     override_reason: Option<&str>,
     facts: &Facts<'_>,
 ) -> Result<(), Refusal> {
@@ -30,23 +39,18 @@ pub fn migrate(
     if deal.version_id == new.version_id {
         return Ok(());
     }
-    let aligned = old.align_to(new);
-    let place = |position: i16| {
-        let index = usize::try_from(position).ok().and_then(|position| position.checked_sub(1));
-        index.and_then(|index| aligned.get(index)).copied().unwrap_or(1)
-    };
     let (mut to, mut way, mut r#override) = (None, None, None);
     if let Some(here) = &deal.stage {
-        let key = mapping.get(&here.stage_key).unwrap_or(&here.stage_key);
+        let key = ways.mapping.get(&here.stage_key).unwrap_or(&here.stage_key);
         let stage = new.by_key(key).ok_or_else(|| Refusal::StageNotInProcess(key.clone()))?;
         if stage.key != here.stage_key {
-            let from = place(here.position);
+            let from = ways.keys.place(here.number);
             r#override = gates(deal, from, stage.position, override_reason, facts)?;
             way = Some(direction(from, stage.position));
         }
         to = Some(stage);
     }
-    let reached = if deal.depth > 0 { place(deal.depth) } else { 0 };
+    let reached = deal.track.as_ref().map_or(0, |track| ways.mapped.furthest(&track.touched));
     let change = Change::Migrated {
         previous_version_id: deal.version_id,
         version_id: new.version_id,

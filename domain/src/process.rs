@@ -54,10 +54,26 @@ pub struct StageDraft {
     pub cost: Option<Decimal>,
 }
 
+/// Numbers of stages that a version has room for.
+pub const NUMBERS_A_VERSION: i32 = 100;
+const _: () = assert!(MOST_STAGES < NUMBERS_A_VERSION as usize);
+
+/// A stage's number among those of all versions of its type: 302 is the second stage of version 3.
+fn stage_number(version: i32, position: i16) -> i32 {
+    version.saturating_mul(NUMBERS_A_VERSION).saturating_add(position.into())
+}
+
+/// The version of a stage, from its number.
+pub fn version_number(stage: i32) -> i32 {
+    stage.div_euclid(NUMBERS_A_VERSION)
+}
+
 /// A stage of a published version.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stage {
     pub id: Uuid,
+    /// Tells it apart from all stages of all versions of its type; 0 until it is part of one.
+    pub number: i32,
     /// Stable name for programs, unique in the version; the same key in two versions is the same stage.
     pub key: String,
     pub name: String,
@@ -100,7 +116,10 @@ pub struct Process {
 
 impl Process {
     pub fn of(version_id: Uuid, deal_type_id: Uuid, number: i32, published: Published) -> Self {
-        let Published { stages, rules } = published;
+        let Published { mut stages, rules } = published;
+        for stage in &mut stages {
+            stage.number = stage_number(number, stage.position);
+        }
         Self { version_id, deal_type_id, number, stages, rules }
     }
 
@@ -189,21 +208,6 @@ impl Process {
     pub fn last_position(&self) -> i16 {
         i16::try_from(self.stages.len()).unwrap_or(i16::MAX)
     }
-
-    /// For each of our positions, the position of the same stage (by key) in `current`. A stage that
-    /// `current` lacks counts as the nearest earlier stage that it has, or else as its first.
-    pub fn align_to(&self, current: &Process) -> Vec<i16> {
-        let mut nearest = 1;
-        self.stages
-            .iter()
-            .map(|stage| {
-                if let Some(same) = current.by_key(&stage.key) {
-                    nearest = same.position.max(nearest);
-                }
-                nearest
-            })
-            .collect()
-    }
 }
 
 #[cfg(test)]
@@ -219,8 +223,7 @@ mod tests {
 
     fn process(names: &[&str]) -> Process {
         let published = publish(Mode::Manual, named(names), vec![], &NO_FIELDS, Uuid::nil);
-        let Published { stages, rules } = published.unwrap();
-        Process { version_id: Uuid::nil(), deal_type_id: Uuid::nil(), number: 1, stages, rules }
+        Process::of(Uuid::nil(), Uuid::nil(), 1, published.unwrap())
     }
 
     #[test]
@@ -256,11 +259,12 @@ mod tests {
     }
 
     #[test]
-    fn versions_align_by_key_and_never_lose_a_stage() {
-        let old = process(&["a", "b", "c", "d"]);
-        let new = process(&["x", "a", "c", "d"]);
-        assert_eq!(old.align_to(&new), [2, 2, 3, 4]);
-        assert_eq!(new.align_to(&old), [1, 1, 3, 4]);
-        assert_eq!(old.align_to(&old), [1, 2, 3, 4]);
+    fn a_stages_number_says_its_version_and_position() {
+        let mut process = process(&["a", "b"]);
+        let Process { stages, rules, .. } = process.clone();
+        process = Process::of(Uuid::nil(), Uuid::nil(), 12, Published { stages, rules });
+        let numbers: Vec<_> = process.stages.iter().map(|stage| stage.number).collect();
+        assert_eq!(numbers, [1_201, 1_202]);
+        assert!(numbers.iter().all(|number| version_number(*number) == 12));
     }
 }

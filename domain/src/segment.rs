@@ -28,6 +28,8 @@ pub struct Segment {
     pub sequence: i32,
     pub visit: i32,
     pub stage: Option<StageRef>,
+    /// Number of the stage in which the visit began.
+    pub stage_number: Option<i32>,
     pub entered_at: DateTime<Utc>,
     /// None while the deal is there.
     pub left: Option<Left>,
@@ -73,6 +75,7 @@ pub fn begun(deal: &Deal, direction: Option<Direction>) -> Segment {
         sequence: deal.visit.segment,
         visit: deal.visit.number,
         stage: deal.stage.clone(),
+        stage_number: deal.track.as_ref().and_then(|track| track.visit_stage),
         entered_at: deal.visit.segment_entered_at,
         left: None,
         direction,

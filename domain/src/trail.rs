@@ -1,7 +1,7 @@
 //! Trails: the visits of a deal in short, as they are kept on the row of a closed deal, so that a
-//! funnel need not read them one by one. `1+86400000 2+3600000 1-50000 2+` is a deal that was in its first
-//! stage for a day, in the second for an hour, went back to the first for 50 seconds (`-`), and is in the
-//! second. Lengths are milliseconds without time on hold.
+//! funnel need not read them one by one. `101+86400000 102+3600000 101-50000 102+` is a deal that was for a
+//! day in the stage numbered 101, for an hour in 102, went back to 101 for 50 seconds (`-`), and is in 102.
+//! Lengths are milliseconds without time on hold.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,8 @@ use crate::{
 /// A visit to a stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stay {
-    pub position: i16,
+    /// Of the stage in which it began.
+    pub number: i32,
     /// It began by going back to the stage.
     pub back: bool,
     /// None while the deal is there.
@@ -24,10 +25,10 @@ pub struct Stay {
 /// The visits of a trail. What is no visit is left out.
 pub fn stays(trail: &str) -> impl Iterator<Item = Stay> {
     trail.split_ascii_whitespace().filter_map(|stay| {
-        let (position, length) = stay.split_once(['+', '-'])?;
-        let back = stay.as_bytes().get(position.len()) == Some(&b'-');
+        let (number, length) = stay.split_once(['+', '-'])?;
+        let back = stay.as_bytes().get(number.len()) == Some(&b'-');
         let milliseconds = if length.is_empty() { None } else { Some(length.parse().ok()?) };
-        Some(Stay { position: position.parse().ok()?, back, milliseconds })
+        Some(Stay { number: number.parse().ok()?, back, milliseconds })
     })
 }
 
@@ -35,8 +36,8 @@ pub fn stays(trail: &str) -> impl Iterator<Item = Stay> {
 pub fn of(segments: &[Segment]) -> String {
     let mut stays: BTreeMap<i32, Stay> = BTreeMap::new();
     for segment in segments {
-        let Some(stage) = &segment.stage else { continue };
-        let new = Stay { position: stage.position, back: false, milliseconds: None };
+        let Some(number) = segment.stage_number else { continue };
+        let new = Stay { number, back: false, milliseconds: None };
         let stay = stays.entry(segment.visit).or_insert(new);
         stay.back |= segment.direction == Some(Direction::Back);
         stay.milliseconds = stay.milliseconds.max(length(segment));
@@ -44,7 +45,7 @@ pub fn of(segments: &[Segment]) -> String {
     let words = stays.values().map(|stay| {
         let sign = if stay.back { '-' } else { '+' };
         let length = stay.milliseconds.map(|length| length.to_string()).unwrap_or_default();
-        format!("{}{sign}{length}", stay.position)
+        format!("{}{sign}{length}", stay.number)
     });
     words.collect::<Vec<_>>().join(" ")
 }
@@ -73,12 +74,12 @@ pub struct Tally {
 impl Tally {
     /// Adds the trails of some deals, separated by commas. `place` says where a stage of theirs is in
     /// the process of the report.
-    pub fn add(&mut self, trails: &str, place: impl Fn(i16) -> i16) {
+    pub fn add(&mut self, trails: &str, place: impl Fn(i32) -> i16) {
         let mut touched = Vec::new();
         for trail in trails.split(',') {
             touched.clear();
             for stay in stays(trail) {
-                let position = place(stay.position);
+                let position = place(stay.number);
                 let (count, lengths) = self.stages.entry(position).or_default();
                 count.visits = count.visits.saturating_add(1);
                 count.back_moves = count.back_moves.saturating_add(stay.back.into());
@@ -127,10 +128,10 @@ mod tests {
     fn a_trail_is_counted_by_stage() {
         let mut tally = Tally::default();
         // The second stage of these deals is the third of the report.
-        let place = |position| if position == 2 { 3 } else { position };
-        tally.add("1+86400000 2+3600000 1-50000 2+,2+1212", place);
+        let place = |number| if number == 102 { 3 } else { 1 };
+        tally.add("101+86400000 102+3600000 101-50000 102+,102+1212", place);
         tally.add("", place);
-        tally.add("x 1*2 +3 1+two", place);
+        tally.add("x 101*2 +3 101+two", place);
         let row = |position, touched, visits, open_visits, back_moves, median| VisitCount {
             position,
             touched,

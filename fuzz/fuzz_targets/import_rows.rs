@@ -14,7 +14,7 @@ use voronka_domain::{
     condition::Schema,
     custom_field::Entity,
     import::{Plan, Row, Spec},
-    process::{Mode, Process, Published, StageDraft, publish},
+    process::{Mode, Process, StageDraft, publish},
     workspace::{DealVisibility, Settings},
 };
 
@@ -33,9 +33,7 @@ static PROCESS: LazyLock<Process> = LazyLock::new(|| {
     let fields = Schema { over: Entity::Deal, custom: &[] };
     let stages = vec![stage("First"), stage("Second")];
     let published = publish(Mode::Manual, stages, Vec::new(), &fields, Uuid::nil).expect("stages");
-    let (version_id, deal_type_id) = (Uuid::nil(), Uuid::nil());
-    let Published { stages, rules } = published;
-    Process { version_id, deal_type_id, number: 1, stages, rules }
+    Process::of(Uuid::nil(), Uuid::nil(), 1, published)
 });
 
 static PLANS: LazyLock<Vec<Plan>> = LazyLock::new(|| {

@@ -87,6 +87,7 @@ pub fn publish(
         }
         stages.push(Stage {
             id: ids(),
+            number: 0,
             key,
             name: draft.name.trim().to_owned(),
             position,

@@ -2,7 +2,7 @@
 
 mod shop;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use proptest::{collection::vec, option, prelude::*, sample::select};
@@ -14,6 +14,7 @@ use super::world::{ALWAYS, DEAL, NO_CLIENTS, NO_FIELDS, NO_RATES, TOLERANCE};
 use crate::{
     access::{Actor, Cause, Role},
     activity::{ActivityKind, Outcome},
+    alignment::Alignment,
     automation::{Happening, What, tick},
     custom_field::Custom,
     deal::{Deal, DealPatch, NewDeal, Status},
@@ -21,9 +22,9 @@ use crate::{
     event::Change,
     gate::{DealField, Draft, Requirement},
     ledger::Ledger,
-    migration::{Mapping, migrate},
+    migration::{Mapping, Ways, migrate},
     money::{Currency, Money},
-    process::{Mode, Process, Published, Rules, StageDraft, publish},
+    process::{Mode, Process, Rules, StageDraft, publish},
     rule::{Action, On, Rule, RuleDraft, SetField},
     staff::{Assignment, Member, Performer, Staff},
     task::{Effect, Priority, TaskPlan, TaskStatus, TaskTemplate},
@@ -147,10 +148,10 @@ fn process(version: u128) -> impl Strategy<Value = Process> {
             Uuid::from_u128(id)
         };
         let (stages, rules) = (stages.collect(), rules.collect());
-        let Published { stages, rules } =
-            publish(Mode::Automatic, stages, rules, &NO_FIELDS, ids).ok()?;
+        let published = publish(Mode::Automatic, stages, rules, &NO_FIELDS, ids).ok()?;
         let (version_id, deal_type_id) = (Uuid::from_u128(version), Uuid::from_u128(2));
-        Some(Process { version_id, deal_type_id, number: 1, stages, rules })
+        let number = i32::try_from(version).unwrap();
+        Some(Process::of(version_id, deal_type_id, number, published))
     })
 }
 
@@ -328,9 +329,9 @@ fn a_deal_goes_through_several_stages_at_once() {
         gate,
         ..StageDraft::default()
     });
-    let Published { stages, rules } =
+    let published =
         publish(Mode::Automatic, stages.collect(), vec![], &NO_FIELDS, Uuid::now_v7).unwrap();
-    let process = Process { version_id: DEAL, deal_type_id: DEAL, number: 1, stages, rules };
+    let process = Process::of(DEAL, DEAL, 1, published);
     let acts = [Act::Fill(Some(5), 0), Act::Fill(Some(5), 1)];
     let seen = std::cell::RefCell::new(Vec::new());
     play(process.clone(), process, &acts, |shop, ledger| {

@@ -1,15 +1,16 @@
 //! Funnels, against the definitions carried out deal by deal.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use proptest::{collection::vec, prelude::*, sample::select};
 use rust_decimal::{Decimal, prelude::ToPrimitive};
 
 use super::world::{Script, World, process, script, world};
 use crate::{
+    alignment::Alignment,
     deal::Status,
     event::Change,
-    funnel::{ClosedFunnel, OpenCount, Progress, ProgressCount, VisitCount, closed, open},
+    funnel::{ClosedFunnel, OpenCount, Positions, Progress, ProgressCount, VisitCount, closed, open},
     process::Process,
 };
 
@@ -51,13 +52,13 @@ proptest! {
 
     #[test]
     fn a_closed_funnel_counts_deal_by_deal(deck in deck()) {
-        let grouped = closed(&deck.process, &grouped(&deck.cards), &[]);
+        let grouped = closed(&alone(&deck.process), &grouped(&deck.cards), &[]);
         drops_are_losses_and_open_deals(&grouped);
         reached_by_definition(&deck, &grouped);
         totals_by_definition(&deck.cards, &grouped);
         // How the deals are grouped is the database's affair.
         let single: Vec<_> = deck.cards.iter().map(row).collect();
-        assert_eq!(closed(&deck.process, &single, &[]), grouped);
+        assert_eq!(closed(&alone(&deck.process), &single, &[]), grouped);
     }
 
     #[test]
@@ -78,9 +79,19 @@ proptest! {
     }
 }
 
+/// A process that has but one version.
+fn alone(process: &Process) -> Alignment {
+    Alignment::of(process, &[Arc::new(process.clone())], &[])
+}
+
 fn row(card: &Card) -> ProgressCount {
     ProgressCount {
-        progress: Progress { depth: card.depth, position: card.position, status: card.status },
+        progress: Progress {
+            depth: card.depth,
+            position: card.position,
+            lacks: Positions::default(),
+            status: card.status,
+        },
         deals: 1,
         amount: card.amount,
         cycle_seconds: Decimal::from(card.cycle_seconds),
@@ -191,7 +202,7 @@ fn visits_stay_with_their_stage(process: &Process, missing: i16) {
     let visits: Vec<_> = present()
         .map(|position| VisitCount { position, visits: position.into(), ..Default::default() })
         .collect();
-    for stage in closed(process, &[], &visits).stages {
+    for stage in closed(&alone(process), &[], &visits).stages {
         let expected = if stage.position == missing { 0 } else { stage.position.into() };
         assert_eq!(stage.visits.visits, expected);
         assert_eq!((stage.reached, stage.conversion_to_next), (0, None));
@@ -199,7 +210,8 @@ fn visits_stay_with_their_stage(process: &Process, missing: i16) {
     let counts: Vec<_> = present()
         .map(|position| OpenCount { position, deals: position.into(), ..Default::default() })
         .collect();
-    let rows = open(process, &counts);
+    let alignment = alone(process);
+    let rows = open(&alignment, &counts);
     assert_eq!(rows.len(), process.stages.len());
     for (stage, row) in rows {
         let expected = if stage.position == missing { 0 } else { stage.position.into() };
@@ -216,6 +228,7 @@ fn funnel_of_histories(world: &World, scripts: &[Script]) {
             progress: Progress {
                 depth: ledger.deal.depth,
                 position: ledger.deal.stage.as_ref().map_or(0, |stage| stage.position),
+                lacks: Positions::default(),
                 status: ledger.deal.status,
             },
             deals: 1,
@@ -223,7 +236,7 @@ fn funnel_of_histories(world: &World, scripts: &[Script]) {
             cycle_seconds: Decimal::ZERO,
         })
         .collect();
-    let funnel = closed(&world.process, &rows, &[]);
+    let funnel = closed(&alone(&world.process), &rows, &[]);
     drops_are_losses_and_open_deals(&funnel);
     for stage in &funnel.stages {
         let reached = ledgers.iter().filter(|ledger| {

@@ -1,6 +1,6 @@
 //! Descriptions of processes, amounts, days and instants, as people and files give them.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use chrono::{DateTime, Days, NaiveDate, NaiveDateTime, TimeDelta, TimeZone, Utc};
 use chrono_tz::{TZ_VARIANTS, Tz};
@@ -10,10 +10,11 @@ use uuid::Uuid;
 
 use super::world::{FIELDS, NO_FIELDS};
 use crate::{
+    alignment::Alignment,
     gate::Draft,
     import::{DateFormat, parse_date, parse_instant},
     money::{Currency, format_amount, parse_amount},
-    process::{Mode, Process, Published, StageDraft, publish},
+    process::{Mode, Process, StageDraft, publish},
     workspace::{DealVisibility, Settings, to_instant},
 };
 
@@ -279,28 +280,21 @@ fn published(mode: Mode, drafts: Vec<StageDraft>) {
 }
 
 fn aligned(old: &[&str], new: &[&str]) {
-    let version = |keys: &[&str]| {
+    let version = |number, keys: &[&str]| {
         let named = |key: &&str| StageDraft { name: (*key).to_owned(), ..StageDraft::default() };
         let mode = if keys.is_empty() { Mode::Untracked } else { Mode::Manual };
         let drafts = keys.iter().map(named).collect();
-        let Published { stages, rules } =
-            publish(mode, drafts, vec![], &NO_FIELDS, Uuid::nil).unwrap();
-        Process { version_id: Uuid::nil(), deal_type_id: Uuid::nil(), number: 1, stages, rules }
+        let published = publish(mode, drafts, vec![], &NO_FIELDS, Uuid::nil).unwrap();
+        Arc::new(Process::of(Uuid::nil(), Uuid::nil(), number, published))
     };
-    let positions = version(old).align_to(&version(new));
-    assert_eq!(positions.len(), old.len());
-    assert!(positions.is_sorted());
-    let last = i16::try_from(new.len().max(1)).unwrap();
-    assert!(positions.iter().all(|position| (1..=last).contains(position)));
-    // Where nobody changed the order of the stages, a stage that stayed is itself, and one that
-    // went is the nearest before it.
+    let versions = [version(1, old), version(2, new)];
+    let alignment = Alignment::of(&versions[1], &versions, &[]);
+    // A stage that stayed is itself, wherever it went; one that is gone is the nearest before it.
     let place = |key: &&str| new.iter().position(|other| other == key);
     let kept: Vec<_> = old.iter().map(place).collect();
-    if kept.iter().flatten().is_sorted() {
-        for (index, position) in positions.iter().enumerate() {
-            let nearest = kept[..=index].iter().rev().flatten().next().unwrap_or(&0);
-            assert_eq!(usize::try_from(*position).unwrap(), nearest + 1);
-        }
+    for (index, stage) in versions[0].stages.iter().enumerate() {
+        let nearest = kept[..=index].iter().rev().flatten().next().unwrap_or(&0);
+        assert_eq!(usize::try_from(alignment.place(stage.number)).unwrap(), nearest + 1);
     }
 }
 

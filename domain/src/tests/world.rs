@@ -18,7 +18,7 @@ use crate::{
     gate::{DealField, Draft},
     ledger::Ledger,
     money::{Currency, Money},
-    process::{Mode, Process, Published, Rules, StageDraft, publish},
+    process::{Mode, Process, Rules, StageDraft, publish},
     staff::Staff,
     transition::{Facts, Target, Transition, open, transition, update},
     work::Work,
@@ -94,9 +94,8 @@ pub fn process(gates: Vec<Vec<Draft>>) -> Process {
     };
     let drafts: Vec<_> = drafts.collect();
     let mode = if drafts.is_empty() { Mode::Untracked } else { Mode::Manual };
-    let Published { stages, rules } = publish(mode, drafts, vec![], &NO_FIELDS, ids).unwrap();
-    let (version_id, deal_type_id) = (Uuid::from_u128(1), Uuid::from_u128(2));
-    Process { version_id, deal_type_id, number: 1, stages, rules }
+    let published = publish(mode, drafts, vec![], &NO_FIELDS, ids).unwrap();
+    Process::of(Uuid::from_u128(1), Uuid::from_u128(2), 1, published)
 }
 
 fn gate() -> impl Strategy<Value = Vec<Draft>> {

@@ -120,7 +120,11 @@ impl Shop {
                     .map(|key| (key, last.clone()))
                     .collect();
                 let work = self.work.clone();
-                let moved = migrate(&mut ledger, &self.next, &all, None, &self.facts(&work, false));
+                let both = [Arc::new(self.process.clone()), Arc::new(self.next.clone())];
+                let keys = Alignment::of(&self.process, &both, &[]);
+                let mapped = Alignment::of(&self.process, &both, std::slice::from_ref(&all));
+                let ways = Ways { mapping: &all, keys: &keys, mapped: &mapped };
+                let moved = migrate(&mut ledger, ways, None, &self.facts(&work, false));
                 if moved.is_err() {
                     std::mem::swap(&mut self.process, &mut self.next);
                     return None;
