@@ -4,7 +4,10 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use diesel::{prelude::*, sql_types::Uuid as SqlUuid};
+use diesel::{
+    prelude::*,
+    sql_types::{Jsonb, Timestamptz, Uuid as SqlUuid},
+};
 use rust_decimal::Decimal;
 use serde::Serialize;
 use uuid::Uuid;
@@ -13,6 +16,7 @@ use voronka_domain::{
     custom_field::Entity,
     fault::Faults,
     gate::Draft,
+    migration::Mapping,
     process::{self, Mode, Process, Published, Rules, Stage, StageDraft},
     rule::{Action, Rule, RuleDraft},
 };
@@ -21,7 +25,7 @@ use crate::{
     Error, Result, Store, Tenant, Unit,
     list::{Field, Kind, Page, Query, Spec},
     noun::noun,
-    schema::{deal_types, process_versions, stages},
+    schema::{deal_types, process_migrations, process_versions, stages},
     unit::{raw, to_json},
     words::from_word,
 };
@@ -83,7 +87,7 @@ pub fn list(tenant: &mut Tenant<'_>, query: Query) -> Result<Page<DealType>> {
     tenant.page(&LIST, query, DealType::as_select(), |list| list, |row: &DealType| row.id)
 }
 
-#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[derive(Debug, Clone, Serialize, Queryable, Selectable, Insertable)]
 #[diesel(table_name = process_versions)]
 pub struct Version {
     pub workspace_id: Uuid,
@@ -92,6 +96,7 @@ pub struct Version {
     pub number: i32,
     pub created_at: DateTime<Utc>,
     pub rules: serde_json::Value,
+    pub withdrawn_at: Option<DateTime<Utc>>,
 }
 
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
@@ -155,17 +160,25 @@ fn check_loss_reasons(tenant: &mut Tenant<'_>, rules: &[Rule]) -> Result<()> {
     Ok(faults.into_result()?)
 }
 
-/// Publishes a version. The caller makes it the current one by saving the deal type.
+/// Publishes a version. The caller, who holds the deal type, makes it the current one by saving that.
 pub fn publish(
     unit: &mut Unit<'_>,
     deal_type_id: Uuid,
     version_id: Uuid,
-    number: i32,
     process: &Published,
 ) -> Result<Version> {
     let workspace_id = unit.tenant.workspace_id;
-    let (created_at, rules) = (unit.now, to_json(&process.rules)?);
-    let version = Version { workspace_id, id: version_id, deal_type_id, number, created_at, rules };
+    // A withdrawn version keeps its number.
+    let last = versions(&mut unit.tenant, deal_type_id)?.first().map_or(0, |last| last.number);
+    let version = Version {
+        workspace_id,
+        id: version_id,
+        deal_type_id,
+        number: last.saturating_add(1),
+        created_at: unit.now,
+        rules: to_json(&process.rules)?,
+        withdrawn_at: None,
+    };
     diesel::insert_into(process_versions::table).values(&version).execute(unit.tenant.conn)?;
     let rows = process
         .stages
@@ -201,6 +214,68 @@ pub fn versions(tenant: &mut Tenant<'_>, deal_type_id: Uuid) -> Result<Vec<Versi
         .sql(" ORDER BY number DESC")
         .load(tenant.conn)?;
     Ok(versions)
+}
+
+/// Withdraws a version that was published by mistake; one that is withdrawn already stays so. New deals then
+/// start on the last that is left. The caller holds the deal type.
+pub fn withdraw(unit: &mut Unit<'_>, before: DealType, version_id: Uuid) -> Result<DealType> {
+    let versions = versions(&mut unit.tenant, before.id)?;
+    let version = versions.iter().find(|version| version.id == version_id);
+    let version = version.ok_or(Error::NotFound("process version"))?;
+    if version.withdrawn_at.is_some() {
+        return Ok(before);
+    }
+    let left = versions.iter().find(|one| one.withdrawn_at.is_none() && one.id != version_id);
+    let left = left.ok_or_else(|| {
+        let detail = "It is the only version that is left. Publish another one first.";
+        Error::conflict("only_version_left", "", detail)
+    })?;
+    let version = Version { withdrawn_at: Some(unit.now), ..version.clone() };
+    diesel::update(
+        process_versions::table
+            .filter(process_versions::workspace_id.eq(unit.tenant.workspace_id))
+            .filter(process_versions::id.eq(version_id)),
+    )
+    .set(process_versions::withdrawn_at.eq(version.withdrawn_at))
+    .execute(unit.tenant.conn)?;
+    unit.happened("process_version.withdrawn", version_id, version.number, &version)?;
+    let current = if before.current_version_id == version_id { left.id } else { before.current_version_id };
+    let row = DealType { current_version_id: current, ..before.clone() };
+    save(unit, &before, row)
+}
+
+/// The migrations of a deal type's deals that were carried out, in their order.
+pub fn migrations(
+    tenant: &mut Tenant<'_>,
+    deal_type_id: Uuid,
+) -> Result<Vec<(DateTime<Utc>, Mapping)>> {
+    let rows: Vec<(DateTime<Utc>, serde_json::Value)> = tenant
+        .rows(raw::<(Timestamptz, Jsonb)>("migrated_at, mapping"), "process_migrations")
+        .sql(" AND deal_type_id = ")
+        .bind(deal_type_id)
+        .sql(" ORDER BY migrated_at")
+        .load(tenant.conn)?;
+    let read = |(at, mapping)| Ok((at, serde_json::from_value(mapping).map_err(bad)?));
+    rows.into_iter().map(read).collect()
+}
+
+/// Keeps that deals are taken to the current version of their type, which the caller holds.
+pub(crate) fn keep_migration(
+    unit: &mut Unit<'_>,
+    deal_type: &DealType,
+    mapping: &Mapping,
+) -> Result<()> {
+    let table = process_migrations::table;
+    diesel::insert_into(table)
+        .values((
+            process_migrations::workspace_id.eq(unit.tenant.workspace_id),
+            process_migrations::deal_type_id.eq(deal_type.id),
+            process_migrations::migrated_at.eq(unit.now),
+            process_migrations::version_id.eq(deal_type.current_version_id),
+            process_migrations::mapping.eq(to_json(mapping)?),
+        ))
+        .execute(unit.tenant.conn)?;
+    Ok(())
 }
 
 impl Store {
@@ -245,13 +320,8 @@ impl Store {
         let fields = self.load_custom_fields(tenant)?;
         let schema = Schema { over: Entity::Deal, custom: &fields };
         let stages = rows.into_iter().map(|row| stage(row, &schema)).collect::<Result<Vec<_>>>()?;
-        Ok(Process {
-            version_id: version.id,
-            deal_type_id: version.deal_type_id,
-            number: version.number,
-            stages,
-            rules: read_rules(version.rules, &schema)?,
-        })
+        let published = Published { stages, rules: read_rules(version.rules, &schema)? };
+        Ok(Process::of(version.id, version.deal_type_id, version.number, published))
     }
 }
 
@@ -279,6 +349,7 @@ fn stage(row: StageRow, schema: &Schema<'_>) -> Result<Stage> {
     sound(faults)?;
     Ok(Stage {
         id: row.id,
+        number: 0,
         key: row.key,
         name: row.name,
         position: row.position,

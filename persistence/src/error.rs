@@ -34,6 +34,9 @@ pub enum Error {
     /// Between a look at a deal and its record it changed.
     #[error("Somebody else changed the deal at the same moment; look at it again.")]
     Overtaken,
+    /// After an upgrade, reports wait for what they are made of.
+    #[error("What reports are made of is being worked out after an upgrade: {done} of {total} deals are done.")]
+    BeingWorkedOut { done: i64, total: i64 },
     #[error("The database cannot be reached.")]
     Unavailable(String),
     #[error("The database has no room, or its disk fails.")]

@@ -205,6 +205,17 @@ diesel::table! {
         number -> Int4,
         created_at -> Timestamptz,
         rules -> Jsonb,
+        withdrawn_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    process_migrations (workspace_id, deal_type_id, migrated_at) {
+        workspace_id -> Uuid,
+        deal_type_id -> Uuid,
+        migrated_at -> Timestamptz,
+        version_id -> Uuid,
+        mapping -> Jsonb,
     }
 }
 
@@ -270,6 +281,9 @@ diesel::table! {
         overrides -> Int4,
         fired -> Array<Uuid>,
         alarm_at -> Nullable<Timestamptz>,
+        touched -> Nullable<Array<Int4>>,
+        versions -> Nullable<Array<Int4>>,
+        visit_stage -> Nullable<Int4>,
     }
 }
 
@@ -305,6 +319,7 @@ diesel::table! {
         base_amount -> Numeric,
         probability -> Nullable<Numeric>,
         cause -> Json,
+        stage_number -> Nullable<Int4>,
     }
 }
 
@@ -601,6 +616,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     imports,
     instance_keys,
     loss_reasons,
+    process_migrations,
     process_versions,
     refresh_tokens,
     sources,

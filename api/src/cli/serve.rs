@@ -87,6 +87,7 @@ pub fn start(
     let (server, address) = server::build(app.clone(), config)?;
     actix_web::rt::spawn(sweep(app));
     actix_web::rt::spawn(clock(store.clone()));
+    actix_web::rt::spawn(work_out(store.clone()));
     let worker = Worker::start(store, wake);
     Ok(Running { server, address, worker })
 }
@@ -137,6 +138,21 @@ async fn clock(store: Store) {
             Ok(Ok(looked_at)) if looked_at >= deals::AT_ONCE => {}
             Ok(Err(error)) => {
                 tracing::warn!(%error, "the clock could not be looked at");
+                tokio::time::sleep(TICK).await;
+            }
+            _ => tokio::time::sleep(TICK).await,
+        }
+    }
+}
+
+/// Works out what deals from before an upgrade lack, piece by piece.
+async fn work_out(store: Store) {
+    loop {
+        let theirs = store.clone();
+        match web::block(move || theirs.work_out_tracks()).await {
+            Ok(Ok(1..)) => {}
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "tracks of deals could not be worked out");
                 tokio::time::sleep(TICK).await;
             }
             _ => tokio::time::sleep(TICK).await,

@@ -39,7 +39,7 @@ pub(super) fn section(funnel: &ClosedFunnel<'_>) -> Section {
     for stage in &funnel.stages {
         rows.push(RowHead {
             name: stage.name.to_owned(),
-            note: format!("{} · {}", deals(stage.reached), money(stage.reached_amount, currency)),
+            note: note(stage, currency),
             aside: None,
         });
         by_deals.push(bar_of_deals(stage));
@@ -89,6 +89,15 @@ pub(super) fn section(funnel: &ClosedFunnel<'_>) -> Section {
     }
 }
 
+/// Below a stage's name.
+fn note(stage: &ClosedStage<'_>, currency: &str) -> String {
+    let mut note = format!("{} · {}", deals(stage.reached), money(stage.reached_amount, currency));
+    if stage.not_applicable > 0 {
+        note.push_str(&format!(" · {} n/a", count(stage.not_applicable)));
+    }
+    note
+}
+
 fn bar_of_deals(stage: &ClosedStage<'_>) -> Bar {
     let part = |deals: u64, paint: Paint, side: Side, word: &'static str| Part {
         value: length(deals),
@@ -110,11 +119,19 @@ fn bar_of_deals(stage: &ClosedStage<'_>) -> Bar {
     if stage.open > 0 {
         parts.push(part(stage.open, OPEN, Side::Right, "open"));
     }
-    let step = stage.conversion_to_next.filter(|rate| rate.is_finite()).map(|rate| {
-        let rate = percent(Some(rate));
-        let tip = format!("{}: {rate} went on to the next step", stage.name);
-        (rate, tip)
-    });
+    let step = match stage.conversion_to_next.filter(|rate| rate.is_finite()) {
+        Some(rate) => {
+            let rate = percent(Some(rate));
+            let tip = format!("{}: {rate} went on to the next step", stage.name);
+            Some((rate, tip))
+        }
+        // Known, but of deals that never had the stage or the next one.
+        None if stage.reached > 0 => {
+            let tip = format!("{}: too many deals never had this stage or the next", stage.name);
+            Some(("n/a".to_owned(), tip))
+        }
+        None => None,
+    };
     Bar { parts, total: None, step }
 }
 
@@ -163,6 +180,10 @@ pub(super) fn describe(funnel: &ClosedFunnel<'_>) -> String {
             count(stage.lost),
             count(stage.open)
         ));
+        if stage.not_applicable > 0 {
+            let never = count(stage.not_applicable);
+            words.push_str(&format!(" {never} of them never had the stage."));
+        }
     }
     words
 }

@@ -35,6 +35,8 @@ pub struct ClosedStage<'a> {
     pub lost: u64,
     /// Deals still at the stage; drawn only where there are any.
     pub open: u64,
+    /// Deals among the reached that the stage was never there for.
+    pub not_applicable: u64,
     pub reached_amount: Decimal,
     pub passed_amount: Decimal,
     pub lost_amount: Decimal,

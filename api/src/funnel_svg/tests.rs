@@ -17,6 +17,7 @@ fn stage(name: &str, passed: u64, lost: u64, open: u64, each: i64) -> ClosedStag
         passed,
         lost,
         open,
+        not_applicable: 0,
         reached_amount: amount(reached),
         passed_amount: amount(passed),
         lost_amount: amount(lost),

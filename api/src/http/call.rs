@@ -403,16 +403,38 @@ impl FromRequest for Id {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let text = request.match_info().get("id").unwrap_or_default();
-        std::future::ready(Uuid::from_str(text).map(Self).map_err(|_| {
-            // `/clients/batch`, by a method that it does not have, comes here as `/clients/{id}`.
-            if openapi::is_path(request.path()) {
-                return openapi::nothing_at(request.path());
-            }
-            let fault = Fault::new("/id", "invalid_id", "An id is a UUID.");
-            Problem::invalid_parameters(vec![fault]).at("path")
-        }))
+        std::future::ready(id_at(request, "id").map(Self))
     }
+}
+
+/// The ids of a deal type and of a version of its process, in a path.
+pub struct VersionIds {
+    pub id: Uuid,
+    pub version_id: Uuid,
+}
+
+impl FromRequest for VersionIds {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let ids = id_at(request, "id").and_then(|id| {
+            Ok(Self { id, version_id: id_at(request, "version_id")? })
+        });
+        std::future::ready(ids)
+    }
+}
+
+fn id_at(request: &HttpRequest, name: &str) -> Result<Uuid, Problem> {
+    let text = request.match_info().get(name).unwrap_or_default();
+    Uuid::from_str(text).map_err(|_| {
+        // `/clients/batch`, by a method that it does not have, comes here as `/clients/{id}`.
+        if openapi::is_path(request.path()) {
+            return openapi::nothing_at(request.path());
+        }
+        let fault = Fault::new(format!("/{name}"), "invalid_id", "An id is a UUID.");
+        Problem::invalid_parameters(vec![fault]).at("path")
+    })
 }
 
 /// A thing's id in another system, in a path. A slash in it is percent-encoded.

@@ -52,6 +52,7 @@ codes! {
     last_admin 409 "Last administrator" "The workspace would be left without an active administrator."
     name_taken 409 "Name taken" "Another entry has this name."
     no_next_stage 409 "No next stage" "The deal is in its last stage: it can be won or lost."
+    only_version_left 409 "Only version left" "A deal type needs a version that is not withdrawn."
     review_outdated 409 "Review outdated" "The loss that the task reviews is over: the deal was reopened since."
     skip_not_allowed 409 "Skipping not allowed" "The deal's type does not allow skipping stages."
     sku_taken 409 "SKU taken" "Another product has this SKU."
@@ -69,6 +70,7 @@ codes! {
     rate_limited 429 "Rate limited" "Too many requests from this caller. Retry-After says when to go on."
     too_many_login_attempts 429 "Too many login attempts" "Too many logins for this email or from this address. Retry-After says when to go on."
     internal_error 500 "Internal error" "A fault of the server. The request id helps to find it."
+    being_worked_out 503 "Being worked out" "After an upgrade, what reports are made of is worked out while the server serves. Retry-After says when to ask again; `progress` says how far it is."
     unavailable 503 "Unavailable" "What the request needs is not there for the moment: the database is away or has no room, or others hold it. Retry-After says when to try again."
 }
 
@@ -113,6 +115,18 @@ pub struct ProblemBody {
     pub request_id: String,
     /// Every fault with its place.
     pub errors: Vec<ProblemError>,
+    /// How far it is, of what is being worked out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub progress: Option<Progress>,
+}
+
+/// How many deals are done of how many.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
+pub struct Progress {
+    #[schema(example = 120_000)]
+    pub done: i64,
+    #[schema(example = 300_000)]
+    pub total: i64,
 }
 
 #[derive(Debug, Clone)]
@@ -122,11 +136,13 @@ pub struct Problem {
     place: &'static str,
     faults: Vec<Fault>,
     headers: Vec<(&'static str, String)>,
+    progress: Option<Progress>,
 }
 
 impl Problem {
     pub fn new(code: &'static str, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), place: "body", faults: Vec::new(), headers: Vec::new() }
+        let (detail, faults, headers) = (detail.into(), Vec::new(), Vec::new());
+        Self { code, detail, place: "body", faults, headers, progress: None }
     }
 
     /// The problem with the sentence of the table.
@@ -196,6 +212,7 @@ impl Problem {
             detail: self.detail.clone(),
             request_id: request_id.to_owned(),
             errors: errors.collect(),
+            progress: self.progress,
         }
     }
 
@@ -248,6 +265,12 @@ impl From<Error> for Problem {
             Error::Unavailable(cause) | Error::Disk(cause) => {
                 tracing::warn!(cause, "database unavailable");
                 Self::new("unavailable", error.to_string())
+            }
+            Error::BeingWorkedOut { done, total } => {
+                let (done, total) = (*done, *total);
+                let mut problem = Self::new("being_worked_out", error.to_string());
+                problem.progress = Some(Progress { done, total });
+                problem.header("Retry-After", "5")
             }
             Error::Parameters(faults) => Self::invalid_parameters(faults.clone()),
             Error::Busy | Error::Collision | Error::Overtaken | Error::TakenOver => {

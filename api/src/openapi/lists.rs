@@ -86,8 +86,8 @@ pub fn parameters(spec: &Spec) -> Vec<Value> {
 fn filter(field: &Field) -> Value {
     let (kind, mut what) = (field.kind, format!("Only those with this {}.", noun(field.kind)));
     let mut schema = one(kind);
-    let text = matches!(kind, Kind::Text | Kind::Tag);
-    let several = matches!(kind, Kind::Uuid | Kind::Text | Kind::Choice(_));
+    let text = matches!(kind, Kind::Text | Kind::Tag | Kind::Key);
+    let several = matches!(kind, Kind::Uuid | Kind::Text | Kind::Key | Kind::Choice(_));
     if several {
         what.push_str(" Several are separated by commas.");
     }
@@ -114,7 +114,7 @@ fn one(kind: Kind) -> Value {
         Kind::Uuid | Kind::Member => {
             json!({"type": "string", "format": "uuid", "pattern": format!("^{ID}$")})
         }
-        Kind::Text | Kind::Tag => json!({"type": "string"}),
+        Kind::Text | Kind::Tag | Kind::Key => json!({"type": "string"}),
         Kind::Phone => json!({"type": "string", "pattern": r"^ *\+?[1-9][0-9 ().-]{4,30}$"}),
         Kind::Email => json!({"type": "string", "format": "email", "maxLength": 254}),
         Kind::Choice(words) => json!({"type": "string", "enum": words}),
@@ -139,6 +139,7 @@ fn noun(kind: Kind) -> &'static str {
         Kind::Integer => "number",
         Kind::Bool | Kind::Asked => "value",
         Kind::Tag => "tag",
+        Kind::Key => "key",
         Kind::Phone => "phone number (E.164)",
         Kind::Email => "email address",
     }

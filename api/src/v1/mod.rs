@@ -134,6 +134,7 @@ operations! {
     deal_types::update,
     deal_types::versions,
     deal_types::publish_version,
+    deal_types::withdraw_version,
     deal_types::migrate,
     deal_types::read_draft,
     deal_types::put_draft,

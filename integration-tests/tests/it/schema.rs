@@ -166,6 +166,7 @@ fn declared() -> Vec<Column> {
             "Timestamptz" => "timestamptz",
             "Array<Text>" => "_text",
             "Array<Uuid>" => "_uuid",
+            "Array<Int4>" => "_int4",
             other => panic!("{other} is not known"),
         };
         all.push(Column {

@@ -6,12 +6,16 @@ use diesel::{RunQueryDsl, SelectableHelper};
 use uuid::Uuid;
 use voronka_domain::{
     Fault,
+    alignment::Alignment,
     fault::Faults,
-    migration::{self, Mapping},
+    migration::{self, Mapping, Ways},
 };
 
-use super::{Around, DealRow, Recordable, Scope, Stored, Subject, record};
-use crate::{Result, Unit, deal_types::DealType};
+use super::{Around, DealRow, Recordable, Scope, Stored, Subject, record, tracks};
+use crate::{
+    Result, Unit,
+    deal_types::{self, DealType},
+};
 
 /// Deals that are locked and decided at a time.
 const AT_A_TIME: i64 = 500;
@@ -46,6 +50,12 @@ pub fn migrate(
         faults.add(format!("/mapping/{from}"), "stage_not_in_process", detail);
     }
     faults.into_result()?;
+    let versions = unit.store.processes_of(&mut unit.tenant, deal_type.id)?;
+    let before = deal_types::migrations(&mut unit.tenant, deal_type.id)?.into_iter();
+    let mappings: Vec<_> = before.map(|(_, mapping)| mapping).chain([mapping.clone()]).collect();
+    let keys = Alignment::of(&process, &versions, &[]);
+    let mapped = Alignment::of(&process, &versions, &mappings);
+    let ways = Ways { mapping, keys: &keys, mapped: &mapped };
     let rules = HashMap::from([(deal_type.id, deal_type.rules()?)]);
     let (mut told, mut after) = (Migrated::default(), Uuid::nil());
     loop {
@@ -62,7 +72,14 @@ pub fn migrate(
             .bind(AT_A_TIME)
             .sql(" FOR UPDATE")
             .load(unit.tenant.conn)?;
-        let Some(last) = rows.last() else { return Ok(told) };
+        let Some(last) = rows.last() else { break };
+        let unknown = rows.iter().filter(|row| row.touched.is_none()).map(|row| row.id);
+        let unknown: Vec<Uuid> = unknown.collect();
+        if !unknown.is_empty() {
+            // Held, they can be worked out here; the same rows are looked at once more.
+            tracks::work_out(unit.tenant.conn, unit.tenant.workspace_id, unknown)?;
+            continue;
+        }
         after = last.id;
         let stored: Vec<Stored> = rows
             .into_iter()
@@ -77,11 +94,11 @@ pub fn migrate(
         let around = Around::load(&mut unit.tenant, unit.caller.settings, &subjects, scope)?;
         let mut done = Vec::new();
         for one in &stored {
-            let (deal, old) = (&one.deal, &one.process);
+            let deal = &one.deal;
             let facts = around.facts_of(unit.caller, unit.now, deal, &process)?;
             let (id, stage) = (deal.id, deal.stage.as_ref().map(|stage| stage.stage_key.clone()));
             let mut ledger = one.ledger();
-            match migration::migrate(&mut ledger, old, mapping, override_reason, &facts) {
+            match migration::migrate(&mut ledger, ways, override_reason, &facts) {
                 Ok(()) => {
                     told.migrated += 1;
                     let now = ledger.deal.stage.as_ref().map(|stage| stage.stage_key.clone());
@@ -100,4 +117,8 @@ pub fn migrate(
             record(unit, done)?;
         }
     }
+    if !dry_run {
+        deal_types::keep_migration(unit, deal_type, mapping)?;
+    }
+    Ok(told)
 }

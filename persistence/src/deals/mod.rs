@@ -16,6 +16,7 @@ mod references;
 mod resting;
 mod rings;
 mod row;
+pub(crate) mod tracks;
 pub(crate) mod trail;
 mod visits;
 pub(crate) mod work;
@@ -77,6 +78,12 @@ pub const LIST: Spec = Spec {
     fields: &[
         Field::new("status", "deals.status", Kind::Choice(&["open", "won", "lost"])),
         Field::new("stage_id", "deals.stage_id", Kind::Uuid).nullable(),
+        Field::new(
+            "stage_key",
+            "deals.stage_id IN (SELECT s.id FROM stages s \
+             WHERE s.workspace_id = deals.workspace_id AND s.key = ANY(",
+            Kind::Key,
+        ),
         Field::new("deal_type_id", "deals.deal_type_id", Kind::Uuid),
         Field::new("owner_id", "deals.owner_id", Kind::Uuid),
         Field::new("client_id", "deals.client_id", Kind::Uuid).nullable(),

@@ -30,6 +30,7 @@ pub(super) struct One {
 columns! { VisitRow, stage_visits {
     workspace_id, deal_id, sequence, visit, deal_type_id, version_id, stage_id, position, entered_at, left_at,
     ended_by, direction, visit_entered_at, visit_held_seconds, held, owner_id, base_amount, probability, cause,
+    stage_number,
 } }
 parts! { DealRow, deals {
     Fixed { id, deal_type_id, opened_at }
@@ -41,7 +42,7 @@ parts! { DealRow, deals {
     Progress {
         version_id, status, stage_id, position, depth, hold_reason, hold_resume_on, hold_since,
         loss_reason_id, loss_note, competitor_id, closed_at, visit, visit_entered_at, visit_held_seconds,
-        segment, segment_entered_at, reopened, overrides, fired,
+        segment, segment_entered_at, reopened, overrides, fired, touched, versions, visit_stage,
     }
     Alarm { alarm_at }
 } but workspace_id, created_at, trail }

@@ -58,6 +58,7 @@ pub(super) struct VisitRow {
     pub base_amount: Decimal,
     pub probability: Option<Decimal>,
     pub cause: JsonText,
+    pub stage_number: Option<i32>,
 }
 
 /// A deal with what has happened to it, and by whom.
@@ -273,6 +274,7 @@ fn visit_row(
         base_amount: segment.base_amount,
         probability: process.at(position).map(|stage| stage.probability),
         cause,
+        stage_number: segment.stage_number,
     }
 }
 
@@ -357,6 +359,9 @@ fn update(unit: &mut Unit<'_>, rows: Vec<DealRow>) -> Result<()> {
                 overrides,
                 fired,
                 alarm_at,
+                touched,
+                versions,
+                visit_stage,
             ]
         ))
         .filter(deals::sequence.lt(excluded(deals::sequence)))

@@ -13,6 +13,7 @@ use voronka_domain::{
     event::Details,
     money::format_amount,
     process::Process,
+    track::Track,
 };
 
 use crate::{
@@ -67,6 +68,10 @@ pub struct DealRow {
     pub overrides: i32,
     pub fired: Vec<Uuid>,
     pub alarm_at: Option<DateTime<Utc>>,
+    /// The deal's track; none until it is worked out, whatever happens to the deal meanwhile.
+    pub touched: Option<Vec<i32>>,
+    pub versions: Option<Vec<i32>>,
+    pub visit_stage: Option<i32>,
     /// Of a deal that was closed when its row was made. Later it is kept from the visits.
     #[diesel(skip_update)]
     pub trail: Option<String>,
@@ -98,6 +103,10 @@ impl DealRow {
         let (external_source, external_id) = external_id.map(|e| (e.source, e.id)).unzip();
         let (hold_reason, hold_resume_on, hold_since) = match deal.hold {
             Some(hold) => (Some(hold.reason), hold.resume_on, Some(hold.since)),
+            None => (None, None, None),
+        };
+        let (touched, versions, visit_stage) = match deal.track {
+            Some(track) => (Some(track.touched), Some(track.versions), track.visit_stage),
             None => (None, None, None),
         };
         let (loss_reason_id, loss_note, competitor_id) = match deal.loss {
@@ -146,6 +155,9 @@ impl DealRow {
             overrides: deal.overrides,
             fired: deal.fired,
             alarm_at,
+            touched,
+            versions,
+            visit_stage,
             trail: None,
         }
     }
@@ -182,6 +194,11 @@ impl DealRow {
             status: from_word::<Status>(&self.status).ok_or_else(|| broken("status"))?,
             stage,
             depth: self.depth,
+            track: self.touched.zip(self.versions).map(|(touched, versions)| Track {
+                touched,
+                versions,
+                visit_stage: self.visit_stage,
+            }),
             hold: self.hold_reason.zip(self.hold_since).map(|(reason, since)| Hold {
                 reason,
                 resume_on: self.hold_resume_on,

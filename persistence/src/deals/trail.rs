@@ -14,7 +14,7 @@ pub(crate) const LENGTH: &str = "extract(epoch FROM v.left_at - v.visit_entered_
 pub(crate) fn trail() -> String {
     format!(
         "(SELECT coalesce(string_agg(stay.word, ' ' ORDER BY stay.visit), '') FROM \
-         (SELECT v.visit, max(v.position)::text \
+         (SELECT v.visit, max(v.stage_number)::text \
          || CASE WHEN bool_or(v.direction = 'back') THEN '-' ELSE '+' END \
          || coalesce(max(round(1000 * ({LENGTH}))::bigint) FILTER (WHERE v.ended_by <> 'split')::text, '') \
          AS word FROM stage_visits v \

@@ -41,6 +41,9 @@ pub enum Kind {
     /// The id of one of several people or things: the column is a condition that ends before it, in
     /// parentheses that it leaves open.
     Member,
+    /// The key of one of several things: the column is a condition that ends before an array of keys, in
+    /// parentheses that it leaves open.
+    Key,
 }
 
 /// A field that a list can be filtered or sorted by.
@@ -336,6 +339,10 @@ impl Spec {
         if value.split(',').count() > MOST_VALUES {
             return Some(Err(format!("At most {MOST_VALUES} values.")));
         }
+        if field.kind == Kind::Key {
+            let keys = Bind::Texts(value.split(',').map(str::to_owned).collect());
+            return Some(Ok((column.to_owned(), Some(keys), "))")));
+        }
         let (nulls, values): (Vec<_>, Vec<_>) =
             value.split(',').partition(|value| field.nullable && *value == "null");
         let list = match field.kind {
@@ -381,7 +388,7 @@ fn bind(kind: Kind, text: &str) -> std::result::Result<Bind, String> {
         Kind::Uuid | Kind::Member => Uuid::from_str(text).ok().map(Bind::Uuid),
         Kind::Phone => reach::phone(&international(text), None).map(Bind::Text),
         Kind::Email => reach::email(text).map(|email| Bind::Text(email.to_lowercase())),
-        Kind::Text | Kind::Tag => Some(Bind::Text(text.to_owned())),
+        Kind::Text | Kind::Tag | Kind::Key => Some(Bind::Text(text.to_owned())),
         Kind::Instant => DateTime::parse_from_rfc3339(text)
             .ok()
             .map(|t| t.to_utc())
@@ -407,7 +414,7 @@ fn bind(kind: Kind, text: &str) -> std::result::Result<Bind, String> {
             Kind::Bool | Kind::Asked => "true or false",
             Kind::Phone => "a phone number in E.164, such as %2B31201234567",
             Kind::Email => "an email address",
-            Kind::Text | Kind::Tag | Kind::Choice(_) => "a text",
+            Kind::Text | Kind::Tag | Kind::Key | Kind::Choice(_) => "a text",
         };
         format!("Not {wanted}.")
     })

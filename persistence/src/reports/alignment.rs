@@ -1,139 +1,198 @@
-//! The stages of all versions of a deal type, put beside those of its current one.
+//! The version of a process that a report shows, and the stages of all versions of its deal type as that one
+//! has them.
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use voronka_domain::{
-    calendar::Calendar,
-    deal::Status,
-    funnel::{Count, Progress},
-    process::Process,
+    alignment::Alignment as Stages, calendar::Calendar, deal::Status, funnel::Count,
+    migration::Mapping, process::Process,
 };
 
-use crate::{Result, Statement, Store, Tenant, words::to_word};
+use crate::{
+    Error, Result, Statement, Store, Tenant,
+    deal_types::{self, Version},
+    deals::tracks,
+    words::to_word,
+};
 
-/// A deal type's current process, and where the stages of all its versions are in it.
+/// Why a version is the one that is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Why {
+    /// It was asked for.
+    Given,
+    /// It is the last that was published by then, and not withdrawn.
+    Published,
+    /// Nothing was published by then: it is the first that is left.
+    First,
+}
+
+/// A deal type's process as a report shows it.
 #[derive(Debug, Clone)]
 pub struct Alignment {
     /// The deal type's name.
     pub name: String,
-    pub process: Arc<Process>,
-    stages: Vec<Aligned>,
-    /// All versions, those without stages included.
-    versions: Vec<(Uuid, i16)>,
-}
-
-#[derive(Debug, Clone)]
-struct Aligned {
-    version: Uuid,
-    position: i16,
-    place: i16,
-    /// Of the stage of the current process.
-    key: String,
-    norm_days: Option<Decimal>,
+    pub deal_type_id: Uuid,
+    pub version: Version,
+    pub why: Why,
+    pub stages: Stages,
+    shown: Arc<Process>,
+    /// The newest first.
+    processes: Vec<Arc<Process>>,
+    /// Those of them that were not withdrawn.
+    left: Vec<Arc<Process>>,
+    migrations: Vec<(DateTime<Utc>, Mapping)>,
 }
 
 impl Alignment {
-    pub fn load(store: &Store, tenant: &mut Tenant<'_>, deal_type_id: Uuid) -> Result<Self> {
-        let deal_type = crate::deal_types::get(tenant, deal_type_id)?;
-        let process = store.process(tenant, deal_type.current_version_id)?;
-        let (mut stages, mut versions) = (Vec::new(), Vec::new());
-        for version in store.processes_of(tenant, deal_type_id)? {
-            versions.push((version.version_id, version.last_position()));
-            for (stage, place) in version.stages.iter().zip(version.align_to(&process)) {
-                stages.push(Aligned {
-                    version: version.version_id,
-                    position: stage.position,
-                    place,
-                    key: process.at(place).map(|stage| stage.key.clone()).unwrap_or_default(),
-                    norm_days: stage.norm_days,
-                });
+    /// As of an instant, up to which versions and migrations are looked at. 503 while tracks are missing.
+    pub fn load(
+        store: &Store,
+        tenant: &mut Tenant<'_>,
+        deal_type_id: Uuid,
+        version_id: Option<Uuid>,
+        as_of: DateTime<Utc>,
+    ) -> Result<Self> {
+        let deal_type = deal_types::get(tenant, deal_type_id)?;
+        tracks::check(tenant)?;
+        let versions = deal_types::versions(tenant, deal_type_id)?;
+        let (version, why) = chosen(&versions, version_id, as_of)?;
+        let version = version.clone();
+        let shown = store.process(tenant, version.id)?;
+        let (mut processes, mut left) = (Vec::new(), Vec::new());
+        for one in versions {
+            let process = store.process(tenant, one.id)?;
+            if one.withdrawn_at.is_none() {
+                left.push(process.clone());
             }
+            processes.push(process);
         }
-        Ok(Self { name: deal_type.name, process, stages, versions })
+        let migrations = deal_types::migrations(tenant, deal_type_id)?;
+        let stages = Stages::of(&shown, &[], &[]);
+        let name = deal_type.name;
+        let alignment =
+            Self { name, deal_type_id, version, why, stages, shown, processes, left, migrations };
+        Ok(alignment.until(as_of))
     }
 
-    /// Where a position of a version is in the current process.
-    pub(super) fn place(&self, version: Uuid, position: i16) -> i16 {
-        let mut stages = self.stages.iter();
-        let found = stages.find(|stage| stage.version == version && stage.position == position);
-        found.map_or(position, |stage| stage.place)
+    /// The same version as of another instant: other migrations have been by then.
+    pub fn until(mut self, as_of: DateTime<Utc>) -> Self {
+        let before = self.migrations.iter().filter(|(at, _)| *at <= as_of);
+        let mappings: Vec<_> = before.map(|(_, mapping)| mapping.clone()).collect();
+        self.stages = Stages::of(&self.shown, &self.processes, &mappings);
+        if self.why != Why::Given {
+            self.stages = self.stages.named_by(&self.left);
+        }
+        self
     }
 
     /// Version, position and norm in seconds of working time of the stages that have one.
     pub(super) fn norms(&self, calendar: &Calendar) -> Vec<(Uuid, i16, i64)> {
-        let stages = self.stages.iter();
-        let norm = |stage: &Aligned| {
-            Some((stage.version, stage.position, calendar.days(stage.norm_days?)?))
+        let norm = |(version, position, days): (Uuid, i16, Decimal)| {
+            Some((version, position, calendar.days(days)?))
         };
-        stages.filter_map(norm).collect()
+        let of = |process: &Arc<Process>| {
+            let stages = process.stages.iter();
+            let days =
+                stages.filter_map(|one| Some((process.version_id, one.position, one.norm_days?)));
+            days.collect::<Vec<_>>()
+        };
+        self.processes.iter().flat_map(of).filter_map(norm).collect()
     }
 
-    pub(super) fn progress(
-        &self,
-        version: Uuid,
-        depth: i16,
-        position: i16,
-        status: Status,
-    ) -> Progress {
-        let place = |position| self.place(version, position);
-        Progress { depth: place(depth), position: place(position), status }
-    }
-
-    /// `stage(version_id, position, place, key)` as a table of the statement.
+    /// `stage(number, place)` as a table of the statement.
     pub(super) fn join<S>(
         &self,
         statement: Statement<S>,
         join: &str,
-        version: &str,
-        position: &str,
+        number: &str,
     ) -> Statement<S> {
+        let (numbers, places): (Vec<i32>, Vec<i16>) =
+            self.stages.places().map(|(number, place, _)| (number, place)).unzip();
         statement
             .sql(format!(" {join} unnest("))
-            .bind(self.stages.iter().map(|stage| stage.version).collect::<Vec<_>>())
+            .bind(numbers)
             .sql(", ")
-            .bind(self.stages.iter().map(|stage| stage.position).collect::<Vec<_>>())
-            .sql(", ")
-            .bind(self.stages.iter().map(|stage| stage.place).collect::<Vec<_>>())
-            .sql(", ")
-            .bind(self.stages.iter().map(|stage| stage.key.clone()).collect::<Vec<_>>())
-            .sql(format!(
-                ") AS stage(version_id, position, place, key) \
-                 ON stage.version_id = {version} AND stage.position = {position}"
-            ))
+            .bind(places)
+            .sql(format!(") AS stage(number, place) ON stage.number = {number}"))
+    }
+
+    /// Adds that a stage's number is of one that is at a position.
+    pub(super) fn at<S>(
+        &self,
+        statement: Statement<S>,
+        number: &str,
+        position: i16,
+    ) -> Statement<S> {
+        statement
+            .sql(format!(" AND {number} = ANY("))
+            .bind(self.stages.numbers(|at| at == position))
+            .sql(")")
+    }
+
+    /// Adds to a statement over `deals` that they have come to a position or further.
+    fn reached<S>(&self, statement: Statement<S>, position: i16) -> Statement<S> {
+        // All are in the first stage at least, those too that were opened without stages.
+        if position <= 1 {
+            return statement;
+        }
+        statement
+            .sql(" AND (deals.status = 'won' OR deals.touched && ")
+            .bind(self.stages.numbers(|at| at >= position))
+            .sql(")")
+    }
+
+    /// Adds that a position is the furthest that they have come to.
+    pub(super) fn deepest<S>(&self, statement: Statement<S>, position: i16) -> Statement<S> {
+        let no_further = statement
+            .sql(" AND NOT deals.touched && ")
+            .bind(self.stages.numbers(|at| at > position));
+        if position <= 1 {
+            return no_further;
+        }
+        no_further.sql(" AND deals.touched && ").bind(self.stages.numbers(|at| at == position))
     }
 
     /// Adds to a statement over `deals` that they are among those that the count counts.
     pub(super) fn counted<S>(&self, statement: Statement<S>, count: Count) -> Statement<S> {
-        let (mut versions, mut depths) = (Vec::new(), Vec::new());
-        let (mut positions, mut words) = (Vec::new(), Vec::new());
-        for (version, last) in &self.versions {
-            for status in [Status::Open, Status::Won, Status::Lost] {
-                for (depth, position) in
-                    (0..=*last).flat_map(|depth| (0..=depth).map(move |position| (depth, position)))
-                {
-                    if count.holds(self.progress(*version, depth, position, status)) {
-                        versions.push(*version);
-                        depths.push(depth);
-                        positions.push(position);
-                        words.push(to_word(&status));
-                    }
-                }
+        let of = |statement: Statement<S>, status: Status| {
+            statement.sql(" AND deals.status = ").bind(to_word(&status))
+        };
+        match count {
+            Count::Deals => statement,
+            Count::Of(status) => of(statement, status),
+            Count::Reached(position) => self.reached(statement, position),
+            Count::Passed(position) => self.reached(statement, position.saturating_add(1)),
+            Count::At(position, status) => self.deepest(of(statement, status), position),
+            Count::LostFrom(position) => {
+                self.at(of(statement, Status::Lost), "deals.visit_stage", position)
             }
+            Count::NotApplicable(position) => self
+                .reached(statement, position)
+                .sql(" AND NOT deals.versions && ")
+                .bind(self.stages.versions_with(position)),
         }
-        statement
-            .sql(
-                " AND (deals.version_id, deals.depth, coalesce(deals.position, 0::smallint), \
-                 deals.status) IN (SELECT * FROM unnest(",
-            )
-            .bind(versions)
-            .sql(", ")
-            .bind(depths)
-            .sql(", ")
-            .bind(positions)
-            .sql(", ")
-            .bind(words)
-            .sql("))")
     }
+}
+
+/// The version that is shown; `versions` are the newest first.
+fn chosen(
+    versions: &[Version],
+    given: Option<Uuid>,
+    as_of: DateTime<Utc>,
+) -> Result<(&Version, Why)> {
+    if let Some(id) = given {
+        let found = versions.iter().find(|version| version.id == id);
+        return found.map(|one| (one, Why::Given)).ok_or(Error::NotFound("process version"));
+    }
+    let left = || versions.iter().filter(|version| version.withdrawn_at.is_none());
+    if let Some(version) = left().find(|version| version.created_at <= as_of) {
+        return Ok((version, Why::Published));
+    }
+    let first = left().next_back().map(|version| (version, Why::First));
+    first.ok_or_else(|| Error::Internal("deal type without versions".to_owned()))
 }

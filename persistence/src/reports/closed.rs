@@ -1,10 +1,10 @@
-//! Closed funnels: deals counted by the depth on their rows, and by the visits of their trails.
+//! Closed funnels: deals counted by the tracks on their rows, and by the visits of their trails.
 
 use std::collections::BTreeMap;
 
 use diesel::{
     RunQueryDsl,
-    sql_types::{BigInt, Nullable, Numeric, SmallInt, Text, Uuid as SqlUuid},
+    sql_types::{Array, BigInt, Integer, Nullable, Numeric, Text},
 };
 use rust_decimal::Decimal;
 use uuid::Uuid;
@@ -25,15 +25,21 @@ pub struct ClosedCounts {
     pub key: Option<String>,
     pub progress: Vec<ProgressCount>,
     pub visits: Vec<VisitCount>,
+    /// Deals by the stages that they were in.
+    pub touched: Vec<(Vec<i32>, i64)>,
 }
 
+type Numbers = Array<Integer>;
 type Types = (
-    (Nullable<Text>, SqlUuid, SmallInt, SmallInt, Text),
+    (Nullable<Text>, Numbers, Numbers, Nullable<Integer>, Text),
     (BigInt, Numeric, Nullable<Numeric>),
     Nullable<Text>,
 );
-type Row =
-    ((Option<String>, Uuid, i16, i16, String), (i64, Decimal, Option<Decimal>), Option<String>);
+type Row = (
+    (Option<String>, Vec<i32>, Vec<i32>, Option<i32>, String),
+    (i64, Decimal, Option<Decimal>),
+    Option<String>,
+);
 
 /// The deals of a closed funnel, counted: in all, or by group.
 pub fn counts(
@@ -44,7 +50,7 @@ pub fn counts(
     group_by: Option<GroupBy>,
 ) -> Result<Vec<ClosedCounts>> {
     let selection = format!(
-        "{key}, deals.version_id, deals.depth, coalesce(deals.position, 0::smallint), deals.status, \
+        "{key}, coalesce(deals.touched, '{{}}'), coalesce(deals.versions, '{{}}'), deals.visit_stage, deals.status, \
          count(*), sum(deals.base_amount), \
          sum(extract(epoch FROM deals.closed_at - deals.opened_at))::numeric(30, 6), \
          string_agg({trail}, ',')",
@@ -59,27 +65,29 @@ pub fn counts(
         .bind(tenant.workspace_id);
     let rows: Vec<Row> = period
         .narrow(deals, visibility, None)
-        .sql(" GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5")
+        .sql(" GROUP BY 1, 2, 3, 4, 5")
         .load(tenant.conn)?;
-    let mut groups: BTreeMap<(bool, Option<String>), (Vec<ProgressCount>, Tally)> = BTreeMap::new();
-    for ((key, version, depth, position, status), (deals, amount, cycle), trails) in rows {
+    let stages = &alignment.stages;
+    let mut groups: BTreeMap<(bool, Option<String>), (ClosedCounts, Tally)> = BTreeMap::new();
+    for ((key, touched, versions, visit_stage, status), (deals, amount, cycle), trails) in rows {
         let Some(status) = from_word::<Status>(&status) else { continue };
         // Those without a group come last.
-        let (progress, tally) = groups.entry((key.is_none(), key)).or_default();
-        tally.add(&trails.unwrap_or_default(), |position| alignment.place(version, position));
-        progress.push(ProgressCount {
-            progress: alignment.progress(version, depth, position, status),
+        let (counts, tally) = groups.entry((key.is_none(), key)).or_default();
+        tally.add(&trails.unwrap_or_default(), |number| stages.place(number));
+        counts.progress.push(ProgressCount {
+            progress: stages.progress(&touched, &versions, visit_stage, status),
             deals,
             amount,
             cycle_seconds: cycle.unwrap_or_default(),
         });
+        counts.touched.push((touched, deals));
     }
-    let groups = groups.into_iter().map(|((_, key), (progress, tally))| ClosedCounts {
+    let counts = |((_, key), (counts, tally)): (_, (ClosedCounts, Tally))| ClosedCounts {
         key,
-        progress,
         visits: tally.counts(),
-    });
-    Ok(groups.collect())
+        ..counts
+    };
+    Ok(groups.into_iter().map(counts).collect())
 }
 
 /// Visits to a stage that a number counts.
@@ -149,18 +157,18 @@ impl behind::Figure for Figure {
                     "deals.id, {times}, deals.base_amount FROM deals JOIN stage_visits v \
                      ON v.workspace_id = deals.workspace_id AND v.deal_id = deals.id"
                 ));
-                let statement =
-                    self.alignment.join(statement, "JOIN", "v.version_id", "v.position");
                 let statement = self
                     .period
                     .segments
                     .join(statement, by)
                     .sql(" WHERE deals.workspace_id = ")
                     .bind(workspace_id);
-                self.period
+                let statement = self
+                    .period
                     .narrow(statement, visibility, group)
-                    .sql(format!(" AND {} AND stage.place = ", visits.condition()))
-                    .bind(position)
+                    .sql(format!(" AND {}", visits.condition()));
+                self.alignment
+                    .at(statement, "v.stage_number", position)
                     .sql(" GROUP BY deals.id, deals.base_amount")
             }
         }

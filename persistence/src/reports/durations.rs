@@ -6,13 +6,13 @@ use chrono::{DateTime, Utc};
 use diesel::{
     RunQueryDsl,
     pg::PgRowByRowLoadingMode,
-    sql_types::{Bool, Nullable, SmallInt, Text, Timestamptz},
+    sql_types::{Array, BigInt, Bool, Integer, Nullable, SmallInt, Text, Timestamptz},
 };
 use uuid::Uuid;
-use voronka_domain::{access::Visibility, calendar::Calendar};
+use voronka_domain::{access::Visibility, alignment::Fold, calendar::Calendar};
 
 use super::{Alignment, Group, GroupBy, Period, behind, closed::Visits};
-use crate::{Raw, Result, Statement, Tenant, deals::seen_by};
+use crate::{Raw, Result, Statement, Tenant, deals::seen_by, unit::raw};
 
 /// A visit, without its time on hold.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -49,14 +49,14 @@ fn segments<S>(
         " FROM stage_visits v \
          JOIN deals ON deals.workspace_id = v.workspace_id AND deals.id = v.deal_id",
     );
-    let statement = alignment.join(statement, "JOIN", "v.version_id", "v.position");
+    let statement = alignment.join(statement, "JOIN", "v.stage_number");
     let statement = period
         .segments
         .join(statement, group_by)
         .sql(" WHERE v.workspace_id = ")
         .bind(workspace_id)
         .sql(" AND v.deal_type_id = ")
-        .bind(alignment.process.deal_type_id)
+        .bind(alignment.deal_type_id)
         // No segment begins before its visit: the index is by the segments.
         .sql(" AND v.entered_at >= ")
         .bind(period.from)
@@ -111,6 +111,29 @@ pub fn stays(
     Ok(groups.into_iter().map(|((_, key), stages)| Stays { key, stages }).collect())
 }
 
+/// The deals whose visits are counted in another stage than that which they were to.
+pub fn folds(
+    tenant: &mut Tenant<'_>,
+    visibility: &Visibility,
+    alignment: &Alignment,
+    period: &Period,
+) -> Result<Vec<Fold>> {
+    let folded = alignment.stages.folded();
+    if folded.is_empty() {
+        return Ok(Vec::new());
+    }
+    let statement = Statement::select(raw::<(Array<Integer>, BigInt)>(
+        "numbers, count(*) FROM (SELECT array_agg(DISTINCT v.stage_number) AS numbers",
+    ));
+    let deals: Vec<(Vec<i32>, i64)> =
+        segments(statement, tenant.workspace_id, visibility, alignment, period, None)
+            .sql(" AND v.stage_number = ANY(")
+            .bind(folded)
+            .sql(") GROUP BY v.deal_id) AS folded GROUP BY numbers")
+            .load(tenant.conn)?;
+    Ok(alignment.stages.folds(deals))
+}
+
 /// A number of the report: visits to a stage, of all groups or of one.
 #[derive(Debug, Clone)]
 pub struct Figure {
@@ -132,8 +155,8 @@ impl behind::Figure for Figure {
         let by = self.group.as_ref().map(|group| group.by);
         let statement =
             segments(statement, workspace_id, visibility, &self.alignment, &self.period, by)
-                .sql(format!(" AND {} AND stage.place = ", self.visits.condition()))
-                .bind(self.position);
+                .sql(format!(" AND {}", self.visits.condition()));
+        let statement = self.alignment.at(statement, "v.stage_number", self.position);
         let statement = match &self.group {
             Some(group) => group.narrow(statement, &key(&self.period, Some(group.by))),
             None => statement,

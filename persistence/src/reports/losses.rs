@@ -1,12 +1,17 @@
 //! Lost deals by their reason, and by one thing more; and what came of reviewing them.
 
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, btree_map::Entry},
+};
+
 use diesel::{
     RunQueryDsl,
     sql_types::{BigInt, Nullable, Numeric, Text, Uuid as SqlUuid},
 };
 use rust_decimal::Decimal;
 use uuid::Uuid;
-use voronka_domain::access::Visibility;
+use voronka_domain::{access::Visibility, alignment::Fold};
 
 use super::{Alignment, Group, GroupBy, Period, behind};
 use crate::{Raw, Result, Statement, Tenant, deals::seen_by, unit::raw};
@@ -35,32 +40,66 @@ fn lost<S>(
     group_by: Option<GroupBy>,
     group: Option<&Group>,
 ) -> Statement<S> {
-    let statement = statement.sql(" FROM deals");
-    let position = match group_by {
-        Some(GroupBy::DeepestStage) => "greatest(deals.depth, 1::smallint)",
-        _ => "deals.position",
-    };
-    let statement = match alignment {
-        Some(alignment) => alignment.join(statement, "LEFT JOIN", "deals.version_id", position),
-        None => statement,
-    };
     let statement = period
         .segments
-        .join(statement, group_by)
+        .join(statement.sql(" FROM deals"), group_by)
         .sql(" WHERE deals.workspace_id = ")
         .bind(workspace_id);
-    period.narrow(statement, visibility, group).sql(" AND deals.status = 'lost'")
+    let (Some(alignment), Some(Group { by, key: Some(key) })) = (alignment, group) else {
+        return period.narrow(statement, visibility, group).sql(" AND deals.status = 'lost'");
+    };
+    let statement = period.narrow(statement, visibility, None).sql(" AND deals.status = 'lost'");
+    // A key that is not shown is that of no deal.
+    let position = alignment.stages.by_key(key).map_or(i16::MAX, |stage| stage.position);
+    match by {
+        GroupBy::DeepestStage => alignment.deepest(statement, position),
+        _ => alignment.at(statement, "deals.visit_stage", position),
+    }
 }
 
-/// The lost deals of a period, counted by reason, in all or by group as well. Groups of stages need the
-/// alignment.
+/// The stages that put a deal into its group, from the key that SQL groups by.
+fn numbers(key: Option<&str>) -> Vec<i32> {
+    key.unwrap_or_default().split(',').filter_map(|number| number.parse().ok()).collect()
+}
+
+/// Counts by the stages that are shown, in their order; and the deals that are counted in another one than
+/// their own.
+fn by_stage(alignment: &Alignment, counts: Vec<LossCount>) -> (Vec<LossCount>, Vec<Fold>) {
+    let stages = &alignment.stages;
+    let mut groups: BTreeMap<(i16, Uuid), LossCount> = BTreeMap::new();
+    let mut folded = Vec::new();
+    for count in counts {
+        let mut there = numbers(count.key.as_deref());
+        let place = stages.furthest(&there);
+        there.retain(|number| stages.place(*number) == place);
+        folded.push((there, count.deals));
+        let key = stages.at(place).map(|stage| stage.key.clone());
+        // Those without a stage come last.
+        let place = if key.is_none() { i16::MAX } else { place };
+        match groups.entry((place, count.loss_reason_id)) {
+            Entry::Vacant(entry) => drop(entry.insert(LossCount { key, ..count })),
+            Entry::Occupied(mut entry) => {
+                let sum = entry.get_mut();
+                sum.deals = sum.deals.saturating_add(count.deals);
+                sum.reviewed = sum.reviewed.saturating_add(count.reviewed);
+                sum.amount = sum.amount.saturating_add(count.amount);
+            }
+        }
+    }
+    let mut groups: Vec<_> = groups.into_iter().collect();
+    groups.sort_by_key(|((place, id), count)| (*place, Reverse(count.deals), *id));
+    (groups.into_iter().map(|(_, count)| count).collect(), stages.folds(folded))
+}
+
+/// The lost deals of a period, counted by reason, in all or by group as well, and what of them is folded. Only
+/// groups of stages have the alignment.
 pub fn counts(
     tenant: &mut Tenant<'_>,
     visibility: &Visibility,
     alignment: Option<&Alignment>,
     period: &Period,
     group_by: Option<GroupBy>,
-) -> Result<Vec<LossCount>> {
+) -> Result<(Vec<LossCount>, Vec<Fold>)> {
     type Types = (Nullable<Text>, SqlUuid, BigInt, BigInt, Numeric);
     let selection = format!(
         "{}, deals.loss_reason_id, count(*), count(*) FILTER (WHERE {REVIEWED}), sum(deals.base_amount)",
@@ -71,7 +110,10 @@ pub fn counts(
         lost(statement, tenant.workspace_id, visibility, (alignment, period), group_by, None)
             .sql(" GROUP BY 1, 2 ORDER BY 1, 3 DESC, 2")
             .load(tenant.conn)?;
-    Ok(counts)
+    Ok(match alignment.filter(|_| group_by.is_some()) {
+        Some(alignment) => by_stage(alignment, counts),
+        None => (counts, Vec::new()),
+    })
 }
 
 /// `FROM` the reviews that brought a deal back in the period, of the deals that the caller sees.

@@ -15,7 +15,7 @@ use diesel::{RunQueryDsl, sql_types::Text, sql_types::Uuid as SqlUuid};
 use uuid::Uuid;
 use voronka_domain::access::Visibility;
 
-pub use alignment::Alignment;
+pub use alignment::{Alignment, Why};
 pub use segmented::{Segments, Wanted};
 
 use crate::{Raw, Result, Statement, Tenant, deals::seen_by};
@@ -133,7 +133,9 @@ impl GroupBy {
             Self::Region => client("region"),
             Self::Month => format!("to_char({time} AT TIME ZONE '{zone}', 'YYYY-MM')"),
             Self::Competitor => "deals.competitor_id::text".to_owned(),
-            Self::Stage | Self::DeepestStage => "stage.key".to_owned(),
+            Self::Stage => "deals.visit_stage::text".to_owned(),
+            // None of a deal without stages.
+            Self::DeepestStage => "nullif(array_to_string(deals.touched, ','), '')".to_owned(),
             Self::Segment => "segment.key".to_owned(),
             Self::Item => "coalesce(l.product_id::text, lower(l.item))".to_owned(),
             Self::UnmetReason => "lower(l.unmet_reason)".to_owned(),

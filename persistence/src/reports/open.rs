@@ -3,17 +3,17 @@
 use chrono::{DateTime, Utc};
 use diesel::{
     RunQueryDsl,
-    sql_types::{BigInt, Double, Nullable, Numeric, SmallInt, Text},
+    sql_types::{Array, BigInt, Double, Integer, Nullable, Numeric, SmallInt, Text},
 };
 use rust_decimal::Decimal;
 use uuid::Uuid;
-use voronka_domain::{access::Visibility, funnel::OpenCount};
+use voronka_domain::{access::Visibility, alignment::Fold, funnel::OpenCount};
 
 use super::{
     Alignment, Group, GroupBy, Segments, behind,
     overdue::{OVERDUE, Overdue, present},
 };
-use crate::{Raw, Result, Statement, Tenant, deals::owned_by};
+use crate::{Raw, Result, Statement, Tenant, deals::owned_by, unit::raw};
 
 type OpenTypes = (
     (Nullable<Text>, SmallInt),
@@ -53,7 +53,7 @@ fn segments<S>(
     let statement = present(statement, workspace_id, deal_type_id, as_of)
         .sql(" LEFT JOIN deals ON deals.workspace_id = v.workspace_id AND deals.id = v.deal_id");
     // A deal of an untracked type is in no stage; it is open all the same.
-    let statement = alignment.join(statement, "LEFT JOIN", "v.version_id", "v.position");
+    let statement = alignment.join(statement, "LEFT JOIN", "v.stage_number");
     let statement = overdue.join(segments.join(statement, group_by));
     let statement = statement
         .sql(", LATERAL (SELECT extract(epoch FROM ")
@@ -102,6 +102,28 @@ pub fn counts(
     Ok(groups)
 }
 
+/// The deals that are counted in another stage than the one that they were in.
+pub fn folds(
+    tenant: &mut Tenant<'_>,
+    visibility: &Visibility,
+    alignment: &Alignment,
+    moment: &Moment,
+) -> Result<Vec<Fold>> {
+    let folded = alignment.stages.folded();
+    if folded.is_empty() {
+        return Ok(Vec::new());
+    }
+    let statement =
+        Statement::select(raw::<(Array<Integer>, BigInt)>("ARRAY[v.stage_number], count(*)"));
+    let deals: Vec<(Vec<i32>, i64)> =
+        segments(statement, tenant.workspace_id, visibility, alignment, moment, None)
+            .sql(" AND v.stage_number = ANY(")
+            .bind(folded)
+            .sql(") GROUP BY v.stage_number")
+            .load(tenant.conn)?;
+    Ok(alignment.stages.folds(deals))
+}
+
 /// Which of the deals a number counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum What {
@@ -138,7 +160,7 @@ impl behind::Figure for Figure {
             segments(statement, workspace_id, visibility, &self.alignment, &self.moment, by)
                 .sql(format!(" AND {condition}"));
         let statement = match self.position {
-            Some(position) => statement.sql(" AND stage.place = ").bind(position),
+            Some(position) => self.alignment.at(statement, "v.stage_number", position),
             None => statement,
         };
         match &self.group {

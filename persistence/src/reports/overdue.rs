@@ -43,7 +43,7 @@ impl Overdue {
         if overdue.norms.is_empty() {
             return Ok(overdue);
         }
-        let parts = overdue.parts(tenant, alignment.process.deal_type_id, as_of)?;
+        let parts = overdue.parts(tenant, alignment.deal_type_id, as_of)?;
         for visit in parts.chunk_by(|one, next| one.0 == next.0) {
             let worked: TimeDelta = visit
                 .iter()

@@ -1,6 +1,6 @@
 //! Deal types and processes as requests and answers have them.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
@@ -15,7 +15,7 @@ use voronka_domain::{
     rule::RuleDraft,
     staff, task,
 };
-use voronka_persistence::{Error, Store, Tenant, deal_types::DealType, deals::Migrated};
+use voronka_persistence::{Error, Store, Tenant, deal_types::{DealType, Version}, deals::Migrated};
 
 use super::schema::{GateRequirement, Performer, ProcessRule, TaskTemplate};
 use crate::{page_of, v1::deals::Obstacle};
@@ -149,14 +149,19 @@ pub struct ProcessVersion {
     pub deal_type_id: Uuid,
     #[schema(example = 1)]
     pub number: i32,
+    pub published_at: DateTime<Utc>,
+    /// When it was withdrawn, as published by mistake.
+    pub withdrawn_at: Option<DateTime<Utc>>,
     pub stages: Vec<StageBody>,
     #[schema(value_type = Vec<ProcessRule>)]
     pub rules: serde_json::Value,
 }
 
-impl From<&Arc<Process>> for ProcessVersion {
-    fn from(process: &Arc<Process>) -> Self {
+impl ProcessVersion {
+    pub(super) fn new(version: &Version, process: &Process) -> Self {
         Self {
+            published_at: version.created_at,
+            withdrawn_at: version.withdrawn_at,
             id: process.version_id,
             deal_type_id: process.deal_type_id,
             number: process.number,

@@ -25,7 +25,7 @@ pub use schema::*;
 
 use crate::http::{
     Body, Call, Id, Reply, Responded,
-    call::{DealTypesRead, DealTypesWrite},
+    call::{DealTypesRead, DealTypesWrite, VersionIds},
 };
 
 /// List deal types
@@ -79,8 +79,8 @@ pub(crate) fn create_type(unit: &mut Unit<'_>, new: NewDealType) -> Result<DealT
         updated_at: unit.now,
     };
     deal_types::insert(unit, &row)?;
-    deal_types::publish(unit, row.id, row.current_version_id, 1, &published)?;
-    let process = Process::of(row.current_version_id, row.id, 1, published);
+    let version = deal_types::publish(unit, row.id, row.current_version_id, &published)?;
+    let process = Process::of(row.current_version_id, row.id, version.number, published);
     Ok(DealTypeBody::new(row, &process))
 }
 
@@ -149,8 +149,12 @@ pub async fn versions(call: Call<DealTypesRead>, id: Id) -> Responded {
     call.no_parameters()?;
     call.read(move |tenant, app, _| {
         deal_types::get(tenant, id.0)?;
-        let processes = app.store.processes_of(tenant, id.0)?;
-        Ok(Reply::ok(ProcessVersions { items: processes.iter().map(Into::into).collect() }))
+        let mut items = Vec::new();
+        for version in deal_types::versions(tenant, id.0)? {
+            let process = app.store.process(tenant, version.id)?;
+            items.push(ProcessVersion::new(&version, &process));
+        }
+        Ok(Reply::ok(ProcessVersions { items }))
     })
     .await
 }
@@ -187,13 +191,34 @@ fn published(
     before: DealType,
     published: Published,
 ) -> Result<Reply<DealTypeBody>, Error> {
-    let number = unit.process(before.current_version_id)?.number.saturating_add(1);
-    let version = deal_types::publish(unit, before.id, Uuid::now_v7(), number, &published)?;
+    let version = deal_types::publish(unit, before.id, Uuid::now_v7(), &published)?;
     let row = DealType { current_version_id: version.id, ..before.clone() };
     let row = deal_types::save(unit, &before, row)?;
-    let process = Process::of(version.id, row.id, number, published);
+    let process = Process::of(version.id, row.id, version.number, published);
     let (location, etag) = (format!("/v1/deal-types/{}/versions", row.id), row.version);
     Ok(Reply::created(location, DealTypeBody::new(row, &process), etag))
+}
+
+/// Withdraw a version of a process
+///
+/// For one that was published by mistake: new deals start on the last version that is left, and reports show
+/// that one. Deals that are on it stay until they are migrated. The only version that is left cannot be withdrawn;
+/// one that is withdrawn already stays so.
+#[utoipa::path(tag = "Deal types", operation_id = "withdrawProcessVersion", security(("bearer" = ["deal_types:write"])),
+    params(("id" = Uuid, Path, description = "Id of the deal type."),
+        ("version_id" = Uuid, Path, description = "Id of the version.")),
+    responses((status = 200, description = "The deal type with the version that new deals start on.", body = DealTypeBody)))]
+#[post("/v1/deal-types/{id}/versions/{version_id}/withdraw")]
+pub async fn withdraw_version(call: Call<DealTypesWrite>, ids: VersionIds) -> Responded {
+    call.no_parameters()?;
+    call.write(Vec::new(), move |unit, if_match| {
+        let before = deal_types::lock(unit, ids.id, if_match)?;
+        let row = deal_types::withdraw(unit, before, ids.version_id)?;
+        let process = unit.process(row.current_version_id)?;
+        let version = row.version;
+        Ok(Reply::versioned(DealTypeBody::new(row, &process), version))
+    })
+    .await
 }
 
 /// Take open deals to the current version

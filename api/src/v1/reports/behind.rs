@@ -62,9 +62,9 @@ impl FigureDealBody {
     }
 }
 
-/// The position of a stage in the current process.
+/// The position of a stage in the version that is shown.
 pub fn position(alignment: &Alignment, stage_key: Option<&str>) -> Result<i16, Error> {
-    let stage = stage_key.and_then(|key| alignment.process.by_key(key));
+    let stage = stage_key.and_then(|key| alignment.stages.by_key(key));
     stage.map(|stage| stage.position).ok_or(Error::NotFound("stage"))
 }
 

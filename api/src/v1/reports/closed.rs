@@ -23,6 +23,7 @@ use super::{
     },
     format::{FUNNELS, Format, TABLES, Workbook},
     parameters::{LIST_PARAMETERS, Links, Parameters, json, name_groups},
+    shown::{FoldedStage, ReportVersion, folded, last_instant, notes},
     table::{self, Cell},
 };
 use crate::{
@@ -72,6 +73,7 @@ const COMPARISONS: &[(&str, Compare)] =
 /// A request, understood.
 struct Request {
     deal_type_id: Uuid,
+    version_id: Option<Uuid>,
     from: NaiveDate,
     to: NaiveDate,
     basis: Basis,
@@ -79,7 +81,8 @@ struct Request {
     segments: Wanted,
 }
 
-const KNOWN: &[&str] = &["deal_type_id", "from", "to", "basis", "segment_id", "group_by", "format"];
+const KNOWN: &[&str] =
+    &["deal_type_id", "version_id", "from", "to", "basis", "segment_id", "group_by", "format"];
 
 impl Request {
     fn read(parameters: &mut Parameters, caller: &Caller) -> Self {
@@ -87,6 +90,7 @@ impl Request {
         let group_by = parameters.word("group_by", GROUPS);
         Self {
             deal_type_id: parameters.deal_type_id(),
+            version_id: parameters.id("version_id"),
             from,
             to,
             basis: parameters.word("basis", BASES).unwrap_or(Basis::Closed),
@@ -112,9 +116,22 @@ impl Request {
         }
     }
 
-    fn links(&self, from: NaiveDate, to: NaiveDate) -> Links {
+    /// The stages as of the end of the days.
+    fn alignment(
+        &self,
+        tenant: &mut Tenant<'_>,
+        app: &App,
+        caller: &Caller,
+    ) -> Result<Alignment, Error> {
+        let (_, until) = caller.settings.days(self.from, self.to);
+        let as_of = last_instant(until);
+        Alignment::load(&app.store, tenant, self.deal_type_id, self.version_id, as_of)
+    }
+
+    fn links(&self, version: Uuid, from: NaiveDate, to: NaiveDate) -> Links {
         Links::new("/v1/reports/funnel/closed/deals")
             .with("deal_type_id", self.deal_type_id)
+            .with("version_id", version)
             .with("from", from)
             .with("to", to)
             .with("basis", word(BASES, self.basis))
@@ -131,6 +148,7 @@ impl Request {
 /// `drill_down` links each number to its deals.
 #[utoipa::path(tag = "Reports", operation_id = "getClosedFunnel", security(("bearer" = ["reports:read"])),
     params(("deal_type_id" = Uuid, Query, description = "The deal type."),
+        ("version_id" = Option<Uuid>, Query, description = "The version of the process whose stages are shown; the last that was published by then and not withdrawn by default."),
         ("from" = Option<NaiveDate>, Query, description = "First day; a year before `to` by default.", example = "2017-01-01"),
         ("to" = Option<NaiveDate>, Query, description = "Last day; today by default.", example = "2017-12-31"),
         ("basis" = Option<String>, Query, description = "`closed` (the default) or `created`.", example = "closed"),
@@ -166,6 +184,7 @@ pub async fn closed_funnel(call: Call<ReportsRead>) -> Responded {
 /// without `group`, of the deals that have none. CSV and XLSX have all deals, JSON a page of them.
 #[utoipa::path(tag = "Reports", operation_id = "listClosedFunnelDeals", security(("bearer" = ["deals:read"])),
     params(("deal_type_id" = Uuid, Query, description = "The deal type."),
+        ("version_id" = Option<Uuid>, Query, description = "The version of the process whose stages are shown; the last that was published by then and not withdrawn by default."),
         ("from" = Option<NaiveDate>, Query, description = "First day; a year before `to` by default.", example = "2017-01-01"),
         ("to" = Option<NaiveDate>, Query, description = "Last day; today by default.", example = "2017-12-31"),
         ("basis" = Option<String>, Query, description = "`closed` (the default) or `created`.", example = "closed"),
@@ -173,7 +192,7 @@ pub async fn closed_funnel(call: Call<ReportsRead>) -> Responded {
         ("group_by" = Option<String>, Query, description = "`owner`, `source`, `client_type`, `region`, `month` or `segment`.", example = "owner"),
         ("group" = Option<String>, Query, min_length = 1, description = "Key of the group; goes with `group_by`."),
         ("stage_key" = Option<String>, Query, description = "The stage.", example = "prospecting"),
-        ("figure" = String, Query, description = "Of a stage: `reached`, `touched`, `passed`, `lost`, `lost_from`, `open`, \
+        ("figure" = String, Query, description = "Of a stage: `reached`, `touched`, `passed`, `lost`, `lost_from`, `open`, `not_applicable`, \
             `visits`, `ended_visits`, `open_visits` or `back_moves`. Of the totals: `deals`, `won`, `lost` or `open`.", example = "reached"),
         ("format" = Option<String>, Query, description = "`json`, `csv` or `xlsx`.", example = "json")),
     responses((status = 200, description = "The deals.", content(
@@ -196,7 +215,7 @@ pub async fn closed_funnel_deals(call: Call<DealsRead>) -> Responded {
     let query = parameters.finish_with(query)?;
     let caller = call.caller.clone();
     behind::answer(call, format, query, move |tenant, app| {
-        let alignment = Alignment::load(&app.store, tenant, request.deal_type_id)?;
+        let alignment = request.alignment(tenant, app, &caller)?;
         let segments = request.segments.load(&app.store, tenant)?;
         let period = request.period(&caller, (request.from, request.to), segments);
         let what = match (at_stage, of_all) {
@@ -215,40 +234,44 @@ fn render<'a>(
     request: &'a Request,
     compare: Option<(NaiveDate, NaiveDate)>,
 ) -> Result<Report<'a>, Error> {
-    let alignment = Alignment::load(&app.store, tenant, request.deal_type_id)?;
+    let alignment = request.alignment(tenant, app, caller)?;
     let segments = request.segments.load(&app.store, tenant)?;
-    let of = |counts: &ClosedCounts| {
-        funnel::closed(&alignment.process, &counts.progress, &counts.visits)
+    let of = |alignment: &Alignment, counts: &ClosedCounts| {
+        funnel::closed(&alignment.stages, &counts.progress, &counts.visits)
     };
-    let counts = |tenant: &mut Tenant<'_>, from, to, group_by| {
-        let period = request.period(caller, (from, to), segments.clone());
-        closed::counts(tenant, &caller.visibility, &alignment, &period, group_by)
+    let counts = |tenant: &mut Tenant<'_>, alignment: &Alignment, days, group_by| {
+        let period = request.period(caller, days, segments.clone());
+        closed::counts(tenant, &caller.visibility, alignment, &period, group_by)
     };
-    let total = |tenant: &mut Tenant<'_>, from, to| {
-        let all = counts(tenant, from, to, None)?;
-        Ok::<_, Error>(of(&all.into_iter().next().unwrap_or_default()))
-    };
-    let all = total(tenant, request.from, request.to)?;
+    let days = (request.from, request.to);
+    let all = counts(tenant, &alignment, days, None)?.into_iter().next().unwrap_or_default();
     let comparison = match compare {
-        Some((from, to)) => Some((from, to, total(tenant, from, to)?)),
+        Some((from, to)) => {
+            let (_, until) = caller.settings.days(from, to);
+            let then = alignment.clone().until(last_instant(until));
+            let all = counts(tenant, &then, (from, to), None)?;
+            Some((from, to, of(&then, &all.into_iter().next().unwrap_or_default())))
+        }
         None => None,
     };
     let groups = match request.group_by {
         None => None,
         Some(group_by) => {
-            let counts = counts(tenant, request.from, request.to, Some(group_by))?;
+            let counts = counts(tenant, &alignment, days, Some(group_by))?;
             let keys: Vec<_> = counts.iter().map(|group| group.key.clone()).collect();
             let names = name_groups(tenant, group_by, &keys)?;
-            let funnels = counts.iter().map(of);
+            let funnels = counts.iter().map(|counts| of(&alignment, counts));
             Some(keys.into_iter().zip(names).zip(funnels).map(|((k, n), f)| (k, n, f)).collect())
         }
     };
     Ok(Report {
         request,
-        deal_type: alignment.name.clone(),
+        version: ReportVersion::from(&alignment),
+        folded: folded(&alignment.stages.folds(all.touched.iter().cloned())),
+        all: of(&alignment, &all),
+        deal_type: alignment.name,
         currency: caller.settings.currency,
         zone: caller.settings.time_zone,
-        all,
         groups,
         comparison,
     })
@@ -256,6 +279,8 @@ fn render<'a>(
 
 struct Report<'a> {
     request: &'a Request,
+    version: ReportVersion,
+    folded: Vec<FoldedStage>,
     deal_type: String,
     currency: Currency,
     zone: chrono_tz::Tz,
@@ -278,28 +303,42 @@ impl Report<'_> {
         let stages = |stages: Vec<ClosedStage>, links: &Links| {
             stages.into_iter().map(|stage| stage_body(stage, currency, links)).collect()
         };
-        let links = request.links(request.from, request.to);
+        let version_id = self.version.id;
+        let links = request.links(version_id, request.from, request.to);
         let by = request.group_by.map_or("", |by| word(GROUPS, by));
         ClosedFunnelBody {
             deal_type_id: request.deal_type_id,
             from: request.from,
             to: request.to,
             basis: word(BASES, request.basis).to_owned(),
+            version: self.version,
             currency: currency.code().to_owned(),
+            folded: self.folded,
+            notes: notes(&self.all.stages),
             stages: stages(self.all.stages, &links),
             totals: totals_body(self.all.totals, currency, &links),
             groups: self.groups.map(|groups| {
                 let body = |(key, name, funnel): (Option<String>, _, ClosedFunnel)| {
                     let links = links.group(by, key.as_deref());
-                    let totals = totals_body(funnel.totals, currency, &links);
-                    ClosedFunnelGroup { key, name, stages: stages(funnel.stages, &links), totals }
+                    ClosedFunnelGroup {
+                        key,
+                        name,
+                        notes: notes(&funnel.stages),
+                        stages: stages(funnel.stages, &links),
+                        totals: totals_body(funnel.totals, currency, &links),
+                    }
                 };
                 groups.into_iter().map(body).collect()
             }),
             comparison: self.comparison.map(|(from, to, funnel)| {
-                let links = request.links(from, to);
-                let totals = totals_body(funnel.totals, currency, &links);
-                ClosedFunnelComparison { from, to, stages: stages(funnel.stages, &links), totals }
+                let links = request.links(version_id, from, to);
+                ClosedFunnelComparison {
+                    from,
+                    to,
+                    notes: notes(&funnel.stages),
+                    stages: stages(funnel.stages, &links),
+                    totals: totals_body(funnel.totals, currency, &links),
+                }
             }),
         }
     }
@@ -355,6 +394,7 @@ fn section<'a>(
                 passed: count(stage.passed),
                 lost: count(stage.lost),
                 open: count(stage.open),
+                not_applicable: count(stage.not_applicable),
                 reached_amount: stage.reached_amount,
                 passed_amount: stage.passed_amount,
                 lost_amount: stage.lost_amount,

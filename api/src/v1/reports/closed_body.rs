@@ -14,7 +14,11 @@ use voronka_domain::{
 };
 use voronka_persistence::reports::closed::{Visits, What};
 
-use super::{parameters::Links, table::Cell};
+use super::{
+    parameters::Links,
+    shown::{FoldedStage, ReportNote, ReportVersion},
+    table::Cell,
+};
 
 /// A stage of a closed funnel. Always `reached` of a stage less that of the next is `lost` plus `open`.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -36,15 +40,18 @@ pub struct ClosedFunnelStage {
     pub lost_from: i64,
     /// Open deals whose furthest stage this is; 0 on the basis `closed`.
     pub open: i64,
+    /// Deals among the reached that were never on a version of the process that has the stage.
+    pub not_applicable: i64,
     #[schema(example = "10005534.00")]
     pub reached_amount: String,
     pub passed_amount: String,
     pub lost_amount: String,
     pub open_amount: String,
-    /// passed / reached; null where none reached the stage.
+    /// passed / reached; null where none reached the stage, and where more than 5 % of those that reached this
+    /// stage or the next one are `not_applicable` there.
     #[schema(example = 0.631501)]
     pub conversion_to_next: Option<f64>,
-    /// reached / reached of the first stage.
+    /// reached / reached of the first stage; null as before of this stage and of the first one.
     pub conversion_from_first: Option<f64>,
     /// Median length of the visits that are over, in seconds, without time on hold.
     pub median_seconds: Option<f64>,
@@ -89,6 +96,8 @@ pub struct ClosedFunnelGroup {
     #[schema(example = "Anna Vermeer")]
     pub name: String,
     pub stages: Vec<ClosedFunnelStage>,
+    /// What conversions are left out, and why.
+    pub notes: Vec<ReportNote>,
     pub totals: ClosedFunnelTotals,
 }
 
@@ -98,6 +107,8 @@ pub struct ClosedFunnelComparison {
     pub from: NaiveDate,
     pub to: NaiveDate,
     pub stages: Vec<ClosedFunnelStage>,
+    /// What conversions are left out, and why.
+    pub notes: Vec<ReportNote>,
     pub totals: ClosedFunnelTotals,
 }
 
@@ -105,6 +116,7 @@ pub struct ClosedFunnelComparison {
 #[schema(as = ClosedFunnel)]
 pub struct ClosedFunnelBody {
     pub deal_type_id: Uuid,
+    pub version: ReportVersion,
     /// First day of the period, in the workspace's time zone.
     pub from: NaiveDate,
     /// Last day of the period.
@@ -116,6 +128,10 @@ pub struct ClosedFunnelBody {
     #[schema(example = "USD")]
     pub currency: String,
     pub stages: Vec<ClosedFunnelStage>,
+    /// Stages of other versions that are counted in one of these.
+    pub folded: Vec<FoldedStage>,
+    /// What conversions are left out, and why.
+    pub notes: Vec<ReportNote>,
     pub totals: ClosedFunnelTotals,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub groups: Option<Vec<ClosedFunnelGroup>>,
@@ -136,6 +152,7 @@ pub fn stage_body(stage: ClosedStage, currency: Currency, links: &Links) -> Clos
         lost: stage.lost,
         lost_from: stage.lost_from,
         open: stage.open,
+        not_applicable: stage.not_applicable,
         reached_amount: money(stage.reached_amount),
         passed_amount: money(stage.passed_amount),
         lost_amount: money(stage.lost_amount),
@@ -183,6 +200,7 @@ pub const STAGE_FIGURES: &[(&str, AtStage)] = &[
     ("lost", |k| What::Deals(Count::At(k, Status::Lost))),
     ("lost_from", |k| What::Deals(Count::LostFrom(k))),
     ("open", |k| What::Deals(Count::At(k, Status::Open))),
+    ("not_applicable", |k| What::Deals(Count::NotApplicable(k))),
     ("visits", |k| What::Visits(Visits::All, k)),
     ("ended_visits", |k| What::Visits(Visits::Ended, k)),
     ("open_visits", |k| What::Visits(Visits::Open, k)),
@@ -221,6 +239,7 @@ pub const HEADER: &[&str] = &[
     "ended_visits",
     "open_visits",
     "back_moves",
+    "not_applicable",
 ];
 
 /// A row of the table, after the group's key and name.
@@ -249,5 +268,6 @@ pub fn cells(stage: &ClosedStage, currency: Currency) -> Vec<Cell> {
         visits.visits.saturating_sub(visits.open_visits).into(),
         visits.open_visits.into(),
         visits.back_moves.into(),
+        stage.not_applicable.into(),
     ]
 }

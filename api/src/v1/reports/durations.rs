@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 use voronka_domain::{
-    process::Stage,
+    alignment::Shown,
     survival::{Curve, Observation},
 };
 use voronka_persistence::{
@@ -25,6 +25,7 @@ use super::{
     closed::word,
     format::{Format, TABLES, Workbook},
     parameters::{LIST_PARAMETERS, Links, Parameters, json, name_groups},
+    shown::{FoldedStage, ReportVersion, folded, last_instant},
     table::{self, Cell},
 };
 use crate::{
@@ -79,6 +80,7 @@ pub struct StageDurationGroup {
 #[schema(as = StageDurations)]
 pub struct StageDurationsBody {
     pub deal_type_id: Uuid,
+    pub version: ReportVersion,
     /// First day of the period, in the workspace's time zone.
     pub from: NaiveDate,
     /// Last day of the period.
@@ -86,6 +88,8 @@ pub struct StageDurationsBody {
     /// Up to when open visits have lasted: the time of the request.
     pub as_of: DateTime<Utc>,
     pub stages: Vec<StageDuration>,
+    /// Stages of other versions whose visits are counted in one of these.
+    pub folded: Vec<FoldedStage>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub groups: Option<Vec<StageDurationGroup>>,
 }
@@ -105,26 +109,41 @@ const FIGURES: &[(&str, Visits)] =
 
 struct Request {
     deal_type_id: Uuid,
+    version_id: Option<Uuid>,
     from: NaiveDate,
     to: NaiveDate,
     group_by: Option<GroupBy>,
     segments: Wanted,
 }
 
-const KNOWN: &[&str] = &["deal_type_id", "from", "to", "segment_id", "group_by", "format"];
+const KNOWN: &[&str] =
+    &["deal_type_id", "version_id", "from", "to", "segment_id", "group_by", "format"];
 
 impl Request {
     fn read(parameters: &mut Parameters, caller: &Caller) -> Self {
         let (from, to) = parameters.days(caller);
         let group_by = parameters.word("group_by", GROUPS);
         let segments = parameters.segments(caller, group_by);
-        Self { deal_type_id: parameters.deal_type_id(), from, to, group_by, segments }
+        let (deal_type_id, version_id) = (parameters.deal_type_id(), parameters.id("version_id"));
+        Self { deal_type_id, version_id, from, to, group_by, segments }
     }
 
     fn period(&self, caller: &Caller, segments: Segments) -> Period {
         let (from, until) = caller.settings.days(self.from, self.to);
         let (basis, time_zone) = (Basis::Created, caller.settings.time_zone);
         Period { deal_type_id: Some(self.deal_type_id), from, until, basis, time_zone, segments }
+    }
+
+    /// The stages as of the end of the days.
+    fn alignment(
+        &self,
+        tenant: &mut Tenant<'_>,
+        app: &App,
+        caller: &Caller,
+    ) -> Result<Alignment, Error> {
+        let (_, until) = caller.settings.days(self.from, self.to);
+        let as_of = last_instant(until);
+        Alignment::load(&app.store, tenant, self.deal_type_id, self.version_id, as_of)
     }
 }
 
@@ -139,6 +158,7 @@ impl Request {
 /// `drill_down` links each number to its deals.
 #[utoipa::path(tag = "Reports", operation_id = "getStageDurations", security(("bearer" = ["reports:read"])),
     params(("deal_type_id" = Uuid, Query, description = "The deal type."),
+        ("version_id" = Option<Uuid>, Query, description = "The version of the process whose stages are shown; the last that was published by then and not withdrawn by default."),
         ("from" = Option<NaiveDate>, Query, description = "First day; a year before `to` by default.", example = "2017-01-01"),
         ("to" = Option<NaiveDate>, Query, description = "Last day; today by default.", example = "2017-12-31"),
         ("segment_id" = Option<Uuid>, Query, description = "A segment, of deals or of clients: only deals that it holds for, or whose client it holds for, today."),
@@ -168,6 +188,7 @@ pub async fn stage_durations(call: Call<ReportsRead>) -> Responded {
 /// and XLSX have all deals, JSON a page of them.
 #[utoipa::path(tag = "Reports", operation_id = "listStageDurationsDeals", security(("bearer" = ["deals:read"])),
     params(("deal_type_id" = Uuid, Query, description = "The deal type."),
+        ("version_id" = Option<Uuid>, Query, description = "The version of the process whose stages are shown; the last that was published by then and not withdrawn by default."),
         ("from" = Option<NaiveDate>, Query, description = "First day; a year before `to` by default.", example = "2017-01-01"),
         ("to" = Option<NaiveDate>, Query, description = "Last day; today by default.", example = "2017-12-31"),
         ("segment_id" = Option<Uuid>, Query, description = "A segment, of deals or of clients: only deals that it holds for, or whose client it holds for, today."),
@@ -193,7 +214,7 @@ pub async fn stage_durations_deals(call: Call<DealsRead>) -> Responded {
     let query = parameters.finish_with(query)?;
     let caller = call.caller.clone();
     behind::answer(call, format, query, move |tenant, app| {
-        let alignment = Alignment::load(&app.store, tenant, request.deal_type_id)?;
+        let alignment = request.alignment(tenant, app, &caller)?;
         let position = behind::position(&alignment, stage_key.as_deref())?;
         let period = request.period(&caller, request.segments.load(&app.store, tenant)?);
         Ok(Figure { alignment, period, position, visits, group })
@@ -208,7 +229,7 @@ fn render(
     request: &Request,
     format: Format,
 ) -> Result<Vec<u8>, Error> {
-    let alignment = Alignment::load(&app.store, tenant, request.deal_type_id)?;
+    let alignment = request.alignment(tenant, app, caller)?;
     let period = request.period(caller, request.segments.load(&app.store, tenant)?);
     let as_of = now();
     let time = (&*caller.calendar, as_of);
@@ -232,8 +253,16 @@ fn render(
     };
     // Segments overlap, and do not add up to the whole.
     let whole = if by == Some(GroupBy::Segment) { stays(tenant, None)? } else { by_group };
-    let report =
-        Report { request, as_of, stages: &alignment.process.stages, all: merged(whole), groups };
+    let folds = durations::folds(tenant, &caller.visibility, &alignment, &period)?;
+    let report = Report {
+        request,
+        version: ReportVersion::from(&alignment),
+        folded: folded(&folds),
+        as_of,
+        stages: &alignment.stages.stages,
+        all: merged(whole),
+        groups,
+    };
     match format {
         Format::Json => json(&report.body()),
         _ => report.table(format, caller.settings.time_zone),
@@ -252,8 +281,10 @@ fn merged(groups: Vec<Stays>) -> ByStage {
 
 struct Report<'a> {
     request: &'a Request,
+    version: ReportVersion,
+    folded: Vec<FoldedStage>,
     as_of: DateTime<Utc>,
-    stages: &'a [Stage],
+    stages: &'a [Shown],
     all: ByStage,
     groups: Option<Vec<(Option<String>, String, ByStage)>>,
 }
@@ -266,7 +297,7 @@ fn lengths(stays: &[Stay], seconds: impl Fn(&Stay) -> f64) -> [Option<f64>; 3] {
 }
 
 impl Report<'_> {
-    fn stage(&self, stage: &Stage, stays: &[Stay], links: &Links) -> StageDuration {
+    fn stage(&self, stage: &Shown, stays: &[Stay], links: &Links) -> StageDuration {
         let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         let ended = stays.iter().filter(|stay| stay.over).count();
         let [median_seconds, mean_seconds, p90_seconds] = lengths(stays, |stay| stay.seconds);
@@ -293,7 +324,7 @@ impl Report<'_> {
     }
 
     fn stages(&self, by_stage: &ByStage, links: &Links) -> Vec<StageDuration> {
-        let stays = |stage: &Stage| by_stage.get(&stage.position).map_or(&[][..], Vec::as_slice);
+        let stays = |stage: &Shown| by_stage.get(&stage.position).map_or(&[][..], Vec::as_slice);
         self.stages.iter().map(|stage| self.stage(stage, stays(stage), links)).collect()
     }
 
@@ -301,6 +332,7 @@ impl Report<'_> {
         let request = self.request;
         let links = Links::new("/v1/reports/stage-durations/deals")
             .with("deal_type_id", request.deal_type_id)
+            .with("version_id", self.version.id)
             .with("from", request.from)
             .with("to", request.to)
             .segment(request.segments);
@@ -316,10 +348,12 @@ impl Report<'_> {
         });
         StageDurationsBody {
             deal_type_id: request.deal_type_id,
+            version: self.version.clone(),
             from: request.from,
             to: request.to,
             as_of: self.as_of,
             stages: self.stages(&self.all, &links),
+            folded: self.folded.clone(),
             groups,
         }
     }

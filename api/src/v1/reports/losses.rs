@@ -26,6 +26,7 @@ use super::{
     closed::word,
     format::{Format, TABLES, Workbook},
     parameters::{LIST_PARAMETERS, Links, NO_GROUP, Parameters, json, name_groups},
+    shown::{FoldedStage, ReportVersion, folded},
     stretch::{KNOWN, Stretch},
     table::{self, Cell},
 };
@@ -92,6 +93,9 @@ pub struct LossGroup {
 pub struct LossesBody {
     /// Null for all deal types.
     pub deal_type_id: Option<Uuid>,
+    /// Of groups of stages only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<ReportVersion>,
     /// First day of the period, in the workspace's time zone.
     pub from: NaiveDate,
     /// Last day of the period.
@@ -102,6 +106,9 @@ pub struct LossesBody {
     pub totals: LossTotals,
     /// The most frequent first.
     pub reasons: Vec<ReasonLosses>,
+    /// Of groups of stages: those of other versions whose deals are counted in one of these.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub folded: Option<Vec<FoldedStage>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub groups: Option<Vec<LossGroup>>,
 }
@@ -130,15 +137,6 @@ const FIGURES: &[(&str, What)] = &[
 /// Of them those that reasons and groups have, too.
 const OF_REASONS: [&str; 2] = ["deals", "reviewed"];
 
-/// The stages by which groups are told apart, of one deal type.
-fn alignment(
-    tenant: &mut Tenant<'_>,
-    app: &App,
-    deal_type_id: Option<Uuid>,
-) -> Result<Option<Alignment>, Error> {
-    deal_type_id.map(|id| Alignment::load(&app.store, tenant, id)).transpose()
-}
-
 /// Read why deals were lost
 ///
 /// The deals that were lost in the period, by reason: their number, amount and share; and with `group_by`
@@ -150,6 +148,7 @@ fn alignment(
 /// `drill_down` links each number to its deals.
 #[utoipa::path(tag = "Reports", operation_id = "getLosses", security(("bearer" = ["reports:read"])),
     params(("deal_type_id" = Option<Uuid>, Query, description = "The deal type; all of them by default. Required with `group_by=stage` and `group_by=deepest_stage`."),
+        ("version_id" = Option<Uuid>, Query, description = "The version of the process whose stages are shown; the last that was published by then and not withdrawn by default. Goes with `group_by=stage` and `group_by=deepest_stage`."),
         ("from" = Option<NaiveDate>, Query, description = "First day; a year before `to` by default.", example = "2017-01-01"),
         ("to" = Option<NaiveDate>, Query, description = "Last day; today by default.", example = "2017-12-31"),
         ("segment_id" = Option<Uuid>, Query, description = "A segment, of deals or of clients: only deals that it holds for, or whose client it holds for, today."),
@@ -160,7 +159,8 @@ fn alignment(
         (Workbook = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")))))]
 #[get("/v1/reports/losses")]
 pub async fn losses_report(call: Call<ReportsRead>) -> Responded {
-    let mut parameters = Parameters::new(call.pairs()?, KNOWN);
+    let known = [KNOWN, &["version_id"]].concat();
+    let mut parameters = Parameters::new(call.pairs()?, &known);
     let request = Stretch::read(&mut parameters, &call.caller, GROUPS);
     let format = parameters.format(TABLES, &call.accept)?;
     parameters.finish()?;
@@ -179,6 +179,7 @@ pub async fn losses_report(call: Call<ReportsRead>) -> Responded {
 /// XLSX have all deals, JSON a page of them. `reopened_from_review` is of all reasons and groups.
 #[utoipa::path(tag = "Reports", operation_id = "listLossesDeals", security(("bearer" = ["deals:read"])),
     params(("deal_type_id" = Option<Uuid>, Query, description = "The deal type; all of them by default. Required with `group_by=stage` and `group_by=deepest_stage`."),
+        ("version_id" = Option<Uuid>, Query, description = "The version of the process whose stages are shown; the last that was published by then and not withdrawn by default. Goes with `group_by=stage` and `group_by=deepest_stage`."),
         ("from" = Option<NaiveDate>, Query, description = "First day; a year before `to` by default.", example = "2017-01-01"),
         ("to" = Option<NaiveDate>, Query, description = "Last day; today by default.", example = "2017-12-31"),
         ("segment_id" = Option<Uuid>, Query, description = "A segment, of deals or of clients: only deals that it holds for, or whose client it holds for, today."),
@@ -192,7 +193,8 @@ pub async fn losses_report(call: Call<ReportsRead>) -> Responded {
         (Workbook = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")))))]
 #[get("/v1/reports/losses/deals")]
 pub async fn losses_deals(call: Call<DealsRead>) -> Responded {
-    let known = [KNOWN, &["group", "loss_reason_id", "figure"], LIST_PARAMETERS].concat();
+    let known = [KNOWN, &["version_id", "group", "loss_reason_id", "figure"], LIST_PARAMETERS];
+    let known = known.concat();
     let mut parameters = Parameters::new(call.pairs()?, &known);
     let request = Stretch::read(&mut parameters, &call.caller, GROUPS);
     let (group, query) = (parameters.group(request.group_by), parameters.list());
@@ -207,7 +209,7 @@ pub async fn losses_deals(call: Call<DealsRead>) -> Responded {
     let query = parameters.finish_with(query)?;
     let caller = call.caller.clone();
     behind::answer(call, format, query, move |tenant, app| {
-        let alignment = alignment(tenant, app, request.deal_type_id)?;
+        let alignment = request.alignment(tenant, app, &caller)?;
         let period = request.period(tenant, app, &caller, Basis::Closed)?;
         Ok(Figure { alignment, period, loss_reason_id, group, what })
     })
@@ -221,23 +223,25 @@ fn render(
     request: &Stretch,
     format: Format,
 ) -> Result<Vec<u8>, Error> {
-    let alignment = alignment(tenant, app, request.deal_type_id)?;
+    let alignment = request.alignment(tenant, app, caller)?;
     let period = request.period(tenant, app, caller, Basis::Closed)?;
     let counts = |tenant: &mut Tenant<'_>, group_by| {
         losses::counts(tenant, &caller.visibility, alignment.as_ref(), &period, group_by)
     };
-    let all = counts(tenant, None)?;
+    let (all, _) = counts(tenant, None)?;
     let reasons = losses::names(tenant, all.iter().map(|count| count.loss_reason_id).collect())?;
-    let groups = match request.group_by {
+    let (groups, folds) = match request.group_by {
         Some(group_by) => {
-            let counts = counts(tenant, Some(group_by))?;
-            Some(groups(tenant, alignment.as_ref(), group_by, counts)?)
+            let (counts, folds) = counts(tenant, Some(group_by))?;
+            (Some(groups(tenant, alignment.as_ref(), group_by, counts)?), folds)
         }
-        None => None,
+        None => (None, Vec::new()),
     };
     let reopened = losses::reopened(tenant, &caller.visibility, &period)?;
     let currency = caller.settings.currency;
-    let report = Report { request, currency, reasons, all, reopened, groups };
+    let version = alignment.as_ref().map(ReportVersion::from);
+    let folded = version.is_some().then(|| folded(&folds));
+    let report = Report { request, version, folded, currency, reasons, all, reopened, groups };
     match format {
         Format::Json => json(&report.body()),
         _ => report.table(format, caller.settings.time_zone),
@@ -247,7 +251,7 @@ fn render(
 /// Key, name and counts.
 type Group = (Option<String>, String, Vec<LossCount>);
 
-/// Counts that are in the order of their keys, by key; stages in the order of the process.
+/// Counts that are in the order of their keys, by key.
 fn groups(
     tenant: &mut Tenant<'_>,
     alignment: Option<&Alignment>,
@@ -264,11 +268,10 @@ fn groups(
         .zip(chunks)
         .map(|((key, name), counts)| (key, name, counts))
         .collect();
-    if let (GroupBy::Stage | GroupBy::DeepestStage, Some(alignment)) = (group_by, alignment) {
-        let stage = |key: &Option<String>| alignment.process.by_key(key.as_deref()?);
-        groups.sort_by_key(|(key, _, _)| stage(key).map_or(i16::MAX, |stage| stage.position));
+    if let Some(alignment) = alignment {
         for (key, name, _) in &mut groups {
-            *name = stage(key).map_or(NO_GROUP.to_owned(), |stage| stage.name.clone());
+            let stage = key.as_deref().and_then(|key| alignment.stages.by_key(key));
+            *name = stage.map_or(NO_GROUP.to_owned(), |stage| stage.name.clone());
         }
     }
     Ok(groups)
@@ -276,6 +279,8 @@ fn groups(
 
 struct Report<'a> {
     request: &'a Stretch,
+    version: Option<ReportVersion>,
+    folded: Option<Vec<FoldedStage>>,
     currency: Currency,
     reasons: Vec<(Uuid, String)>,
     all: Vec<LossCount>,
@@ -315,9 +320,14 @@ impl Report<'_> {
     }
 
     fn body(&self) -> LossesBody {
-        let (request, links) = (self.request, self.request.links(LIST));
+        let request = self.request;
+        let mut links = request.links(LIST);
         let (deals, amount) = sum(&self.all);
         let by = request.group_by.map_or("", |by| word(GROUPS, by));
+        let plain = links.clone();
+        if let Some(version) = &self.version {
+            links = links.with("version_id", version.id);
+        }
         let group = |(key, name, counts): &Group| {
             let (of_group, group_amount) = sum(counts);
             let links = links.group(by, key.as_deref());
@@ -335,6 +345,7 @@ impl Report<'_> {
         };
         LossesBody {
             deal_type_id: request.deal_type_id,
+            version: self.version.clone(),
             from: request.from,
             to: request.to,
             currency: self.currency.code().to_owned(),
@@ -343,9 +354,10 @@ impl Report<'_> {
                 reviewed: reviewed(&self.all),
                 reopened_from_review: self.reopened,
                 amount: format_amount(amount, self.currency),
-                drill_down: links.all(FIGURES.iter().map(|(figure, _)| *figure)),
+                drill_down: plain.all(FIGURES.iter().map(|(figure, _)| *figure)),
             },
-            reasons: self.reasons(&self.all, &links),
+            reasons: self.reasons(&self.all, &plain),
+            folded: self.folded.clone(),
             groups: self.groups.as_ref().map(|groups| groups.iter().map(group).collect()),
         }
     }

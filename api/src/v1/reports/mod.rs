@@ -10,6 +10,7 @@ mod losses;
 mod open;
 mod open_body;
 pub mod parameters;
+mod shown;
 mod stretch;
 pub mod table;
 

@@ -1,16 +1,14 @@
 //! The open funnel: where the open deals stood at an instant.
 
-use std::sync::Arc;
-
 use actix_web::get;
 use chrono::{DateTime, SecondsFormat, Utc};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 use voronka_domain::{
     Currency,
+    alignment::{Alignment as Stages, Shown},
     funnel::{self, OpenCount},
     money::format_amount,
-    process::{Process, Stage},
 };
 use voronka_persistence::{
     Caller, Error, Tenant, now,
@@ -27,6 +25,7 @@ use super::{
     format::{FUNNELS, Format, TABLES, Workbook},
     open_body::{OpenFunnelBody, OpenFunnelGroup, OpenFunnelStage, OpenFunnelTotals},
     parameters::{LIST_PARAMETERS, Links, Parameters, json, name_groups},
+    shown::{FoldedStage, ReportVersion, folded},
     table::{self, Cell},
 };
 use crate::{
@@ -67,12 +66,14 @@ const HEADER: &[&str] = &[
 
 struct Request {
     deal_type_id: Uuid,
+    version_id: Option<Uuid>,
     as_of: DateTime<Utc>,
     group_by: Option<GroupBy>,
     segments: Wanted,
 }
 
-const KNOWN: &[&str] = &["deal_type_id", "as_of", "segment_id", "group_by", "format"];
+const KNOWN: &[&str] =
+    &["deal_type_id", "version_id", "as_of", "segment_id", "group_by", "format"];
 
 impl Request {
     fn read(parameters: &mut Parameters, caller: &Caller) -> Self {
@@ -84,10 +85,15 @@ impl Request {
         let group_by = parameters.word("group_by", GROUPS);
         Self {
             deal_type_id: parameters.deal_type_id(),
+            version_id: parameters.id("version_id"),
             as_of,
             group_by,
             segments: parameters.segments(caller, group_by),
         }
+    }
+
+    fn alignment(&self, tenant: &mut Tenant<'_>, app: &App) -> Result<Alignment, Error> {
+        Alignment::load(&app.store, tenant, self.deal_type_id, self.version_id, self.as_of)
     }
 
     fn moment(
@@ -113,6 +119,7 @@ impl Request {
 /// `drill_down` links each number to its deals.
 #[utoipa::path(tag = "Reports", operation_id = "getOpenFunnel", security(("bearer" = ["reports:read"])),
     params(("deal_type_id" = Uuid, Query, description = "The deal type."),
+        ("version_id" = Option<Uuid>, Query, description = "The version of the process whose stages are shown; the last that was published by then and not withdrawn by default."),
         ("as_of" = Option<DateTime<Utc>>, Query, description = "The instant; now by default.", example = "2017-06-30T00:00:00Z"),
         ("segment_id" = Option<Uuid>, Query, description = "A segment, of deals or of clients: only deals that it holds for, or whose client it holds for, today."),
         ("group_by" = Option<String>, Query, description = "`owner`, `source`, `client_type`, `region` or `segment`.", example = "owner"),
@@ -142,6 +149,7 @@ pub async fn open_funnel(call: Call<ReportsRead>) -> Responded {
 /// as it is now. A deal that the caller no longer sees is not listed. CSV and XLSX have all deals, JSON a page of them.
 #[utoipa::path(tag = "Reports", operation_id = "listOpenFunnelDeals", security(("bearer" = ["deals:read"])),
     params(("deal_type_id" = Uuid, Query, description = "The deal type."),
+        ("version_id" = Option<Uuid>, Query, description = "The version of the process whose stages are shown; the last that was published by then and not withdrawn by default."),
         ("as_of" = Option<DateTime<Utc>>, Query, description = "The instant; now by default.", example = "2017-06-30T00:00:00Z"),
         ("segment_id" = Option<Uuid>, Query, description = "A segment, of deals or of clients: only deals that it holds for, or whose client it holds for, today."),
         ("group_by" = Option<String>, Query, description = "`owner`, `source`, `client_type`, `region` or `segment`.", example = "owner"),
@@ -165,7 +173,7 @@ pub async fn open_funnel_deals(call: Call<DealsRead>) -> Responded {
     let query = parameters.finish_with(query)?;
     let caller = call.caller.clone();
     behind::answer(call, format, query, move |tenant, app| {
-        let alignment = Alignment::load(&app.store, tenant, request.deal_type_id)?;
+        let alignment = request.alignment(tenant, app)?;
         let moment = request.moment(tenant, app, &caller, &alignment)?;
         let position = match stage_key {
             Some(key) => Some(behind::position(&alignment, Some(&key))?),
@@ -182,7 +190,7 @@ fn render<'a>(
     caller: &Caller,
     request: &'a Request,
 ) -> Result<Report<'a>, Error> {
-    let alignment = Alignment::load(&app.store, tenant, request.deal_type_id)?;
+    let alignment = request.alignment(tenant, app)?;
     let moment = request.moment(tenant, app, caller, &alignment)?;
     let count = |tenant: &mut Tenant<'_>, group_by| {
         open::counts(tenant, &caller.visibility, &alignment, &moment, group_by)
@@ -197,10 +205,13 @@ fn render<'a>(
             Some(groups.into_iter().zip(names).map(|((k, c), n)| (k, n, c)).collect())
         }
     };
+    let folds = open::folds(tenant, &caller.visibility, &alignment, &moment)?;
     Ok(Report {
         request,
+        version: ReportVersion::from(&alignment),
+        folded: folded(&folds),
         deal_type: alignment.name,
-        process: alignment.process,
+        alignment: alignment.stages,
         currency: caller.settings.currency,
         zone: caller.settings.time_zone,
         all: all.unwrap_or_default(),
@@ -213,8 +224,10 @@ type Group = (Option<String>, String, Vec<OpenCount>);
 
 struct Report<'a> {
     request: &'a Request,
+    version: ReportVersion,
+    folded: Vec<FoldedStage>,
     deal_type: String,
-    process: Arc<Process>,
+    alignment: Stages,
     currency: Currency,
     zone: chrono_tz::Tz,
     all: Vec<OpenCount>,
@@ -230,7 +243,7 @@ impl Report<'_> {
         }
     }
 
-    fn stage(&self, (stage, count): (&Stage, OpenCount), links: &Links) -> OpenFunnelStage {
+    fn stage(&self, (stage, count): (&Shown, OpenCount), links: &Links) -> OpenFunnelStage {
         let links = links.clone().with("stage_key", &stage.key);
         OpenFunnelStage {
             stage_key: stage.key.clone(),
@@ -247,7 +260,7 @@ impl Report<'_> {
     }
 
     fn stages(&self, counts: &[OpenCount], links: &Links) -> Vec<OpenFunnelStage> {
-        let rows = funnel::open(&self.process, counts);
+        let rows = funnel::open(&self.alignment, counts);
         rows.into_iter().map(|row| self.stage(row, links)).collect()
     }
 
@@ -278,6 +291,7 @@ impl Report<'_> {
         let request = self.request;
         let links = Links::new("/v1/reports/funnel/open/deals")
             .with("deal_type_id", request.deal_type_id)
+            .with("version_id", self.version.id)
             .with("as_of", request.as_of.to_rfc3339_opts(SecondsFormat::Micros, true))
             .segment(request.segments);
         let by = request.group_by.map_or("", |by| word(GROUPS, by));
@@ -295,8 +309,10 @@ impl Report<'_> {
         });
         OpenFunnelBody {
             deal_type_id: request.deal_type_id,
+            version: self.version.clone(),
             as_of: request.as_of,
             currency: self.currency.code().to_owned(),
+            folded: self.folded.clone(),
             stages: self.stages(&self.all, &links),
             totals: self.totals(&self.all, &links),
             groups,
@@ -307,7 +323,7 @@ impl Report<'_> {
         let whole = (None, String::new(), self.all.clone());
         let groups = self.groups.clone().unwrap_or_else(|| vec![whole]);
         let rows = groups.into_iter().flat_map(|(key, name, counts)| {
-            funnel::open(&self.process, &counts)
+            funnel::open(&self.alignment, &counts)
                 .into_iter()
                 .map(move |(stage, count)| {
                     vec![
@@ -350,7 +366,7 @@ impl Report<'_> {
         counts: &[OpenCount],
     ) -> funnel_svg::OpenFunnel<'s> {
         let count = |n: i64| u64::try_from(n).unwrap_or(0);
-        let rows = funnel::open(&self.process, counts);
+        let rows = funnel::open(&self.alignment, counts);
         let stages: Vec<_> = rows
             .into_iter()
             .map(|(stage, row)| funnel_svg::OpenStage {

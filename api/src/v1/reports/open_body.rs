@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::shown::{FoldedStage, ReportVersion};
+
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct OpenFunnelStage {
     #[schema(example = "engaging")]
@@ -55,11 +57,14 @@ pub struct OpenFunnelGroup {
 #[schema(as = OpenFunnel)]
 pub struct OpenFunnelBody {
     pub deal_type_id: Uuid,
+    pub version: ReportVersion,
     pub as_of: DateTime<Utc>,
     /// Of all amounts: the workspace's base currency.
     #[schema(example = "USD")]
     pub currency: String,
     pub stages: Vec<OpenFunnelStage>,
+    /// Stages of other versions whose deals are counted in one of these.
+    pub folded: Vec<FoldedStage>,
     pub totals: OpenFunnelTotals,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub groups: Option<Vec<OpenFunnelGroup>>,

@@ -4,11 +4,18 @@ use chrono::NaiveDate;
 use uuid::Uuid;
 use voronka_persistence::{
     Caller, Error, Tenant, deal_types,
-    reports::{Basis, GroupBy, Period, Wanted},
+    reports::{Alignment, Basis, GroupBy, Period, Wanted},
 };
 
-use super::parameters::{Links, Parameters};
+use super::{
+    parameters::{Links, Parameters},
+    shown::last_instant,
+};
 use crate::state::App;
+
+fn by_stage(group_by: Option<GroupBy>) -> bool {
+    matches!(group_by, Some(GroupBy::Stage | GroupBy::DeepestStage))
+}
 
 /// Parameters that say so.
 pub const KNOWN: &[&str] = &["deal_type_id", "from", "to", "segment_id", "group_by", "format"];
@@ -16,6 +23,8 @@ pub const KNOWN: &[&str] = &["deal_type_id", "from", "to", "segment_id", "group_
 pub struct Stretch {
     /// None for all types.
     pub deal_type_id: Option<Uuid>,
+    /// The version whose stages groups are told apart by, if that was asked for.
+    pub version_id: Option<Uuid>,
     pub from: NaiveDate,
     pub to: NaiveDate,
     pub group_by: Option<GroupBy>,
@@ -30,12 +39,31 @@ impl Stretch {
     ) -> Self {
         let (from, to) = parameters.days(caller);
         let group_by = parameters.word("group_by", groups);
-        if matches!(group_by, Some(GroupBy::Stage | GroupBy::DeepestStage)) {
+        let version_id = parameters.id("version_id");
+        if by_stage(group_by) {
             // Stages of different types are not the same stages.
             parameters.require("deal_type_id");
+        } else if parameters.get("version_id").is_some() {
+            parameters.fault("version_id", "not_allowed", "Goes with groups of stages.");
         }
         let segments = parameters.segments(caller, group_by);
-        Self { deal_type_id: parameters.id("deal_type_id"), from, to, group_by, segments }
+        let deal_type_id = parameters.id("deal_type_id");
+        Self { deal_type_id, version_id, from, to, group_by, segments }
+    }
+
+    /// The stages that groups are told apart by, as of the end of the days.
+    pub fn alignment(
+        &self,
+        tenant: &mut Tenant<'_>,
+        app: &App,
+        caller: &Caller,
+    ) -> Result<Option<Alignment>, Error> {
+        let Some(id) = self.deal_type_id.filter(|_| by_stage(self.group_by)) else {
+            return Ok(None);
+        };
+        let (_, until) = caller.settings.days(self.from, self.to);
+        let as_of = last_instant(until);
+        Alignment::load(&app.store, tenant, id, self.version_id, as_of).map(Some)
     }
 
     pub fn period(
