@@ -132,6 +132,15 @@ impl Folded {
                 self.status = "open".to_owned();
                 self.enter(&change["stage"]);
             }
+            "deal.migrated" => {
+                assert_eq!(text(&change["from"]["stage_id"]), self.stage_id, "{change}");
+                if change["direction"].is_null() {
+                    self.stage_id = text(&change["to"]["stage_id"]);
+                } else {
+                    self.enter(&change["to"]);
+                }
+                self.depth = change["depth"].as_i64().expect("a depth");
+            }
             "deal.owner_changed" => {
                 assert_eq!(text(&change["previous"]).as_ref(), Some(&self.owner_id), "{change}");
                 self.owner_id = text(&change["current"]).expect("an owner");

@@ -239,7 +239,8 @@ pub fn withdraw(unit: &mut Unit<'_>, before: DealType, version_id: Uuid) -> Resu
     .set(process_versions::withdrawn_at.eq(version.withdrawn_at))
     .execute(unit.tenant.conn)?;
     unit.happened("process_version.withdrawn", version_id, version.number, &version)?;
-    let current = if before.current_version_id == version_id { left.id } else { before.current_version_id };
+    let current =
+        if before.current_version_id == version_id { left.id } else { before.current_version_id };
     let row = DealType { current_version_id: current, ..before.clone() };
     save(unit, &before, row)
 }

@@ -35,7 +35,9 @@ pub enum Error {
     #[error("Somebody else changed the deal at the same moment; look at it again.")]
     Overtaken,
     /// After an upgrade, reports wait for what they are made of.
-    #[error("What reports are made of is being worked out after an upgrade: {done} of {total} deals are done.")]
+    #[error(
+        "What reports are made of is being worked out after an upgrade: {done} of {total} deals are done."
+    )]
     BeingWorkedOut { done: i64, total: i64 },
     #[error("The database cannot be reached.")]
     Unavailable(String),

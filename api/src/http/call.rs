@@ -418,9 +418,8 @@ impl FromRequest for VersionIds {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let ids = id_at(request, "id").and_then(|id| {
-            Ok(Self { id, version_id: id_at(request, "version_id")? })
-        });
+        let ids = id_at(request, "id")
+            .and_then(|id| Ok(Self { id, version_id: id_at(request, "version_id")? }));
         std::future::ready(ids)
     }
 }

@@ -10,7 +10,9 @@ use crate::{
     alignment::Alignment,
     deal::Status,
     event::Change,
-    funnel::{ClosedFunnel, OpenCount, Positions, Progress, ProgressCount, VisitCount, closed, open},
+    funnel::{
+        ClosedFunnel, OpenCount, Positions, Progress, ProgressCount, VisitCount, closed, open,
+    },
     process::Process,
 };
 

@@ -49,3 +49,5 @@ mod report_sheets;
 mod schema;
 mod tokens;
 mod typescript_client;
+mod version_histories;
+mod versions;

@@ -23,7 +23,7 @@ impl Store {
                 "workspace_id, id FROM deals WHERE touched IS NULL ORDER BY workspace_id, id LIMIT ",
             ))
             .bind(AT_A_TIME)
-            .sql(" FOR NO KEY UPDATE SKIP LOCKED")
+            .sql(" FOR UPDATE SKIP LOCKED")
             .load(conn)?;
             for one in held.chunk_by(|one, next| one.0 == next.0) {
                 let Some((workspace_id, _)) = one.first() else { continue };

@@ -63,10 +63,8 @@ pub fn counts(
         .join(deals, group_by)
         .sql(" WHERE deals.workspace_id = ")
         .bind(tenant.workspace_id);
-    let rows: Vec<Row> = period
-        .narrow(deals, visibility, None)
-        .sql(" GROUP BY 1, 2, 3, 4, 5")
-        .load(tenant.conn)?;
+    let rows: Vec<Row> =
+        period.narrow(deals, visibility, None).sql(" GROUP BY 1, 2, 3, 4, 5").load(tenant.conn)?;
     let stages = &alignment.stages;
     let mut groups: BTreeMap<(bool, Option<String>), (ClosedCounts, Tally)> = BTreeMap::new();
     for ((key, touched, versions, visit_stage, status), (deals, amount, cycle), trails) in rows {

@@ -15,7 +15,11 @@ use voronka_domain::{
     rule::RuleDraft,
     staff, task,
 };
-use voronka_persistence::{Error, Store, Tenant, deal_types::{DealType, Version}, deals::Migrated};
+use voronka_persistence::{
+    Error, Store, Tenant,
+    deal_types::{DealType, Version},
+    deals::Migrated,
+};
 
 use super::schema::{GateRequirement, Performer, ProcessRule, TaskTemplate};
 use crate::{page_of, v1::deals::Obstacle};

@@ -72,8 +72,7 @@ struct Request {
     segments: Wanted,
 }
 
-const KNOWN: &[&str] =
-    &["deal_type_id", "version_id", "as_of", "segment_id", "group_by", "format"];
+const KNOWN: &[&str] = &["deal_type_id", "version_id", "as_of", "segment_id", "group_by", "format"];
 
 impl Request {
     fn read(parameters: &mut Parameters, caller: &Caller) -> Self {

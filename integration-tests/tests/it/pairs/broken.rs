@@ -15,6 +15,8 @@ const BREAKS: &[(&str, &str)] = &[
     ),
     ("a segment begins when", "UPDATE stage_visits SET left_at = left_at + interval '1 s'"),
     ("segments begin with an event", "UPDATE stage_visits SET sequence = sequence + 50"),
+    ("a visit has the number of the stage", "UPDATE deals SET touched = touched || 999"),
+    ("a visit has the number of the stage", "UPDATE stage_visits SET stage_number = 999"),
     ("an event has an id of its own", "UPDATE events SET id = object_id"),
     ("a deal's row is what its last event left", "UPDATE deals SET title = 'Other'"),
     (
