@@ -133,6 +133,7 @@ impl Folded {
                 self.enter(&change["stage"]);
             }
             "deal.migrated" => {
+                assert_eq!(self.status, "open", "{change}");
                 assert_eq!(text(&change["from"]["stage_id"]), self.stage_id, "{change}");
                 if change["direction"].is_null() {
                     self.stage_id = text(&change["to"]["stage_id"]);
@@ -148,13 +149,6 @@ impl Folded {
             "deal.updated" => {
                 assert_eq!(text(&change["previous"]["title"]).as_ref(), Some(&self.title));
                 self.title = text(&change["current"]["title"]).expect("a title");
-            }
-            "deal.migrated" => {
-                assert_eq!(self.status, "open", "{change}");
-                assert_eq!(text(&change["from"]["stage_id"]), self.stage_id, "{change}");
-                self.visits += i32::from(!change["direction"].is_null());
-                self.stage_id = text(&change["to"]["stage_id"]);
-                self.depth = change["depth"].as_i64().unwrap_or(self.depth);
             }
             "deal.amount_changed" => assert_ne!(change["previous"], change["current"]),
             "deal.held" | "deal.resumed" | "deal.rule_fired" | "deal.rule_refused" => {}
