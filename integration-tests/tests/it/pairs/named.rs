@@ -60,6 +60,17 @@ async fn another_client_and_a_title() {
     goes_well(("updateDeal", "client"), ("updateDeal", "title"), Flavour::Bare).await;
 }
 
+/// A change of the client wakes the deals that it can see, and those that it cannot see yet.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_deal_and_its_client() {
+    goes_well(("createDeal", "of its client"), ("updateClient", "class"), Flavour::Bare).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deal_that_is_open_again_and_its_client() {
+    goes_well(("transitionDeal", "reopen"), ("updateClient", "class"), Flavour::Bare).await;
+}
+
 /// A move sees what the feed tells before it: a gate that was unmet is not passed any more.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_move_and_a_refund() {
