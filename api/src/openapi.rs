@@ -240,7 +240,8 @@ fn idempotency_key(is_login: bool) -> Value {
         ("Taken, and has no effect: secrets are not kept.", json!({"type": "string"}))
     } else {
         (
-            "Makes a repetition answer as the first time did, for 24 hours.",
+            "Makes a repetition answer as the first time did, for 24 hours; items of a batch that met a 503 are \
+             carried out then.",
             json!({"type": "string", "minLength": 1, "maxLength": 255}),
         )
     };

@@ -144,7 +144,7 @@ fn answered(before: Option<Answer>) -> Result<Vec<BatchItem>, Error> {
 /// How often a command is tried, and how many more tries all commands of a batch have together: each may have
 /// waited for a lock for as long as one waits.
 const TRIES: u32 = 3;
-const PATIENCE: u32 = 12;
+const PATIENCE: u32 = 6;
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// Others are in the way of one command, and may not be in that of the next one.

@@ -177,7 +177,8 @@ fn cell(field_type: FieldType, value: &Json) -> Cell {
 /// Takes a row.
 pub type Take<'t> = &'t mut dyn FnMut(Vec<Cell>) -> Result<(), Error>;
 
-/// Answers the rows that `rows` gives: as CSV while they are read, as a workbook when it is whole.
+/// Answers the rows that `rows` gives: as CSV while they are read, as a workbook when it is whole. What fails
+/// before anything is sent is a problem.
 pub async fn answer(
     format: Format,
     zone: Tz,
@@ -186,13 +187,13 @@ pub async fn answer(
 ) -> Responded {
     let stopped = |error: io::Error| Error::Internal(error.to_string());
     if format == Format::Csv {
-        let stream = piped(move |pipe| {
+        let pieces = piped(move |pipe| {
             let header: Vec<_> = header.iter().map(String::as_str).collect();
             let mut sheet = Csv::new(pipe, &header)?;
             rows(&mut |cells| sheet.row(cells))?;
-            sheet.finish()?.flush().map_err(stopped)
+            sheet.finish()?.send().map_err(stopped)
         });
-        return Ok(format.response().streaming(stream));
+        return Ok(format.response().streaming(begun(pieces).await?));
     }
     let mut file = block(move || {
         let header: Vec<_> = header.iter().map(String::as_str).collect();
@@ -204,15 +205,15 @@ pub async fn answer(
         Ok(file)
     })
     .await?;
-    let stream = piped(move |mut pipe| {
-        io::copy(&mut file, &mut pipe).and_then(|_| pipe.flush()).map_err(stopped)
+    let pieces = piped(move |mut pipe| {
+        io::copy(&mut file, &mut pipe).and_then(|_| pipe.send()).map_err(stopped)
     });
-    Ok(format.response().streaming(stream))
+    Ok(format.response().streaming(begun(pieces).await?))
 }
 
 /// Carries what a thread writes to the answer, as fast as that is read.
 struct Pipe {
-    sender: mpsc::Sender<io::Result<Bytes>>,
+    sender: mpsc::Sender<Result<Bytes, Error>>,
     buffer: Vec<u8>,
 }
 
@@ -222,32 +223,54 @@ impl Write for Pipe {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.buffer.extend_from_slice(bytes);
         if self.buffer.len() >= PIECE {
-            self.flush()?;
+            self.send()?;
         }
         Ok(bytes.len())
     }
 
+    /// A writer that is dropped after an error flushes as well: what there is waits for more, or the end.
     fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Pipe {
+    fn send(&mut self) -> io::Result<()> {
         let piece = Bytes::from(std::mem::take(&mut self.buffer));
         self.sender.blocking_send(Ok(piece)).map_err(|_| io::ErrorKind::BrokenPipe.into())
     }
 }
 
-/// A stream of what a thread writes. If it fails, the answer breaks off, and cannot pass for whole.
+/// The pieces of what a thread writes, and what it fails with.
 fn piped(
     work: impl FnOnce(Pipe) -> Result<(), Error> + Send + 'static,
-) -> impl futures_util::Stream<Item = io::Result<Bytes>> {
+) -> mpsc::Receiver<Result<Bytes, Error>> {
     let (sender, receiver) = mpsc::channel(4);
     let span = tracing::Span::current();
     tokio::task::spawn_blocking(move || {
         let pipe = Pipe { sender: sender.clone(), buffer: Vec::new() };
         if let Err(error) = span.in_scope(|| work(pipe)) {
-            tracing::warn!(%error, "a list was not sent to its end");
             // Where nobody reads any more, nobody is told.
-            sender.blocking_send(Err(io::Error::other("broken off"))).ok();
+            sender.blocking_send(Err(error)).ok();
         }
     });
-    futures_util::stream::unfold(receiver, |mut receiver| async move {
-        receiver.recv().await.map(|piece| (piece, receiver))
-    })
+    receiver
+}
+
+/// A stream of the pieces, once the first one is there. If it fails later, the answer breaks off, and cannot
+/// pass for whole.
+async fn begun(
+    mut pieces: mpsc::Receiver<Result<Bytes, Error>>,
+) -> Result<impl futures_util::Stream<Item = io::Result<Bytes>>, Problem> {
+    let first = pieces.recv().await.transpose()?;
+    Ok(futures_util::stream::unfold((first, pieces), |(first, mut pieces)| async move {
+        let piece = match first {
+            Some(piece) => Ok(piece),
+            None => pieces.recv().await?.map_err(|error| {
+                tracing::warn!(%error, "a list was not sent to its end");
+                io::Error::other("broken off")
+            }),
+        };
+        Some((piece, (None, pieces)))
+    }))
 }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use diesel::{PgConnection, RunQueryDsl, connection::SimpleConnection, sql_query};
+use futures_util::future::join_all;
 use serde_json::{Value, json, value::RawValue};
 use voronka_integration_tests::{
     Api, Reply, TestServer,
@@ -145,6 +146,32 @@ async fn a_batch_in_a_deadlock_goes_on_when_it_is_over() {
     assert_eq!((&again.text, again.header("idempotent-replayed")), (&reply.text, "true"));
 }
 
+/// Lists, their sheets and reports; and the clients of a batch, which are all held before it begins.
+#[tokio::test]
+async fn whoever_waits_for_a_lock_in_vain_is_told_to_come_again() {
+    let server = waiting("50ms").await;
+    let api = &server.admin;
+    let deal_type = api.deal_type(&["first"]).await;
+    let client = api.post("/v1/clients", json!({ "name": "Isdom" })).await.expect(201).id();
+    let funnel = format!("/v1/reports/funnel/open?deal_type_id={deal_type}");
+    let mut holder = server.connection();
+    holder.batch_execute("BEGIN; LOCK deals IN ACCESS EXCLUSIVE MODE").unwrap();
+    for path in ["/v1/deals", "/v1/deals?format=csv", "/v1/deals?format=xlsx", &funnel] {
+        unavailable(api.get(path).await);
+    }
+    holder.batch_execute("ROLLBACK; BEGIN; SELECT FROM clients FOR UPDATE").unwrap();
+    let batch = json!({ "items": [
+        { "op": "create", "name": "New" },
+        { "op": "update", "id": client, "name": "Changed" },
+    ]});
+    let key = [("idempotency-key", "key")];
+    unavailable(api.post_with("/v1/clients/batch", &key, &batch).await);
+    holder.batch_execute("COMMIT").unwrap();
+    let reply = api.post_with("/v1/clients/batch", &key, &batch).await.expect(207);
+    assert_eq!(statuses(&reply), [201, 200]);
+    assert_eq!(api.get("/v1/deals?format=csv").await.expect(200).text.lines().count(), 1);
+}
+
 /// Has whatever is written to a table meet a fault: what Postgres raises, or does.
 struct Trouble<'s> {
     server: &'s TestServer,
@@ -252,12 +279,8 @@ async fn a_database_that_is_away_or_full_is_503_everywhere() {
         }
         trouble.end();
         // What stood before the fault is not kept either.
-        let trouble = Trouble::begin(&server, "clients", ALWAYS, "NULL");
-        let later = format!("IF currval('troubles') = 2 THEN {fault}; END IF");
-        let trouble = {
-            trouble.end();
-            Trouble::begin(&server, "clients", ALWAYS, &later)
-        };
+        let second = format!("IF currval('troubles') = 2 THEN {fault}; END IF");
+        let trouble = Trouble::begin(&server, "clients", ALWAYS, &second);
         let batch = json!({ "items": [client, client] });
         unavailable(api.post_with("/v1/clients/batch", &key, &batch).await);
         assert_eq!(trouble.end(), 2);
@@ -283,31 +306,24 @@ async fn deals_file(api: &Api, rows: usize) -> String {
 
 #[tokio::test]
 async fn an_import_waits_for_what_passes_and_says_so() {
-    for (fault, waiting_for) in
-        [(FULL, "disk"), (LOST, "database"), (DEADLOCK, "locks"), (LOCK, "locks")]
-    {
+    let faults = [(FULL, "disk"), (LOST, "database"), (DEADLOCK, "locks"), (LOCK, "locks")];
+    join_all(faults.map(async |(fault, waiting_for)| {
         let server = TestServer::start().await;
         let api = &server.admin;
         let trouble = Trouble::begin(&server, "deals", ALWAYS, fault);
         let import = deals_file(api, 2_500).await;
-        let waits =
+        let met =
             |import: &Value| import["waiting_for"] != Value::Null || import["state"] == "failed";
-        let held = import_until(api, &import, waits).await;
-        assert_eq!(
-            (&held["state"], &held["waiting_for"]),
-            (&json!("running"), &json!(waiting_for))
-        );
-        assert_eq!(held["error"], Value::Null);
+        let held = import_until(api, &import, met).await;
+        let told = ["state", "waiting_for", "error"].map(|name| &held[name]);
+        assert_eq!(told, [&json!("running"), &json!(waiting_for), &Value::Null]);
         trouble.end();
         let done = server.finished(api, &import).await;
-        assert_eq!(
-            (&done["state"], &done["waiting_for"]),
-            (&json!("done"), &Value::Null),
-            "{done}"
-        );
-        assert_eq!((&done["created"], &done["rows_total"]), (&json!(2_500), &json!(2_500)));
+        let told = ["state", "waiting_for", "created", "rows_total"].map(|name| &done[name]);
+        assert_eq!(told, [&json!("done"), &Value::Null, &json!(2_500), &json!(2_500)]);
         assert_eq!(histories::check(&mut server.connection()), 2_500);
-    }
+    }))
+    .await;
 }
 
 /// What would happen again fails.

@@ -108,7 +108,8 @@ pub struct ClientBatch {
 ///
 /// Up to 1,000 commands, carried out in their order. The answer has for each the status and the body of
 /// the operation itself, or the problem; what is refused changes nothing. With `atomic`, a refusal of one
-/// refuses all with 422, and `errors` lists the faults of each.
+/// refuses all with 422, and `errors` lists the faults of each. Items with status 503 are carried out when the
+/// request is sent again with its Idempotency-Key.
 #[utoipa::path(tag = "Clients", operation_id = "batchClients", security(("bearer" = ["clients:write"])),
     request_body = ClientBatch,
     responses((status = 207, description = "What became of each command.", body = BatchResult)))]

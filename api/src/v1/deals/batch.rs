@@ -185,6 +185,7 @@ pub struct DealBatch {
 /// Up to 1,000 commands, carried out in their order through the same gates as single ones. The answer has
 /// for each the status and the body of the operation itself, or the problem; what is refused changes
 /// nothing. With `atomic`, a refusal of one refuses all with 422, and `errors` lists the faults of each.
+/// Items with status 503 are carried out when the request is sent again with its Idempotency-Key.
 #[utoipa::path(tag = "Deals", operation_id = "batchDeals", security(("bearer" = ["deals:write"])),
     request_body = DealBatch,
     responses((status = 207, description = "What became of each command.", body = BatchResult)))]
