@@ -33,7 +33,18 @@ pub struct ExchangeRate {
     pub updated_at: DateTime<Utc>,
 }
 
-noun!(exchange_rates, ExchangeRate, "exchange_rate");
+noun!(exchange_rates, ExchangeRate, "exchange_rate", changed);
+
+/// A deal whose gate is met may have waited for a rate.
+fn changed(unit: &mut Unit<'_>, rows: &[(Option<&ExchangeRate>, &ExchangeRate)]) -> Result<()> {
+    ring(unit, rows.iter().map(|(_, row)| row.currency.clone()))
+}
+
+fn ring(unit: &mut Unit<'_>, codes: impl Iterator<Item = String>) -> Result<()> {
+    let codes: BTreeSet<_> = codes.collect();
+    let ring = deals::Ring::Currencies(codes.into_iter().collect());
+    deals::ring(&mut unit.tenant, unit.now, ring)
+}
 
 pub const LIST: Spec = Spec {
     table: "exchange_rates",
@@ -108,10 +119,7 @@ pub fn put(unit: &mut Unit<'_>, given: &[Given]) -> Result<Put> {
         changed.insert(key);
     }
     if !changed.is_empty() {
-        // A deal whose gate is met may have waited for a rate.
-        let codes: BTreeSet<_> = changed.iter().map(|(code, _)| code.clone()).collect();
-        let ring = deals::Ring::Currencies(codes.into_iter().collect());
-        deals::ring(&mut unit.tenant, unit.now, ring)?;
+        ring(unit, changed.iter().map(|(code, _)| code.clone()))?;
     }
     let rows = changed.iter().filter_map(|key| known.remove(key));
     let rows: Vec<_> =

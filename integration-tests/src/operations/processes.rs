@@ -24,6 +24,10 @@ pub const ALL: &[Operation] = &[
         let path = of_type(deal, "/draft/publish");
         Request { body: Body::Nothing, ..Request::post(path, Value::Null) }
     }),
+    Operation::new("withdrawProcessVersion", "the newest", &[], &[Need::Version], |deal| {
+        let path = format!("/versions/{}/withdraw", deal.thing(Need::Version));
+        Request { body: Body::Nothing, ..Request::post(of_type(deal, &path), Value::Null) }
+    }),
     Operation::new("migrateDeals", "all", &[], &[Need::Version], |deal| {
         Request::post(of_type(deal, "/migrate"), json!({}))
     }),

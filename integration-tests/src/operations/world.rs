@@ -258,7 +258,8 @@ impl World {
             }
             Need::Version => {
                 let path = format!("/v1/deal-types/{}/versions", deal.deal_type);
-                self.post(&path, deal.process.clone()).await
+                let published = self.send(Method::POST, &path, deal.process.clone()).await?;
+                published.json["process_version_id"].as_str().map(str::to_owned)
             }
             Need::Draft => {
                 let path = format!("/v1/deal-types/{}/draft", deal.deal_type);

@@ -205,7 +205,11 @@ async fn a_deal_that_waits_for_a_rate_goes_on_when_there_is_one() {
     let path = format!("/v1/deals/{deal}");
     let warm = api.patch(&path, json!({ "lead_temperature": "hot" })).await.expect(200).json;
     assert_eq!(warm["status"], "open");
-    put("2026-01-01").await;
+    let other = api.patch(&path, json!({ "title": "Switches" })).await.expect(200).json;
+    assert_eq!(other["status"], "open");
+    // One by one as well as many at a time.
+    let rate = json!({ "currency": "USD", "day": "2026-01-01", "rate": "0.9" });
+    api.post("/v1/exchange-rates", rate).await.expect(201);
     tick_now(&server);
     assert_eq!(get(api, &deal).await["status"], "won");
 }

@@ -129,9 +129,10 @@ pub(crate) fn record(unit: &mut Unit<'_>, mut deals: Vec<Recordable>) -> Result<
             return one(unit, deal);
         }
         return unit.transaction(|unit| {
-            index_custom_fields(unit, std::slice::from_ref(&deal))?;
             let effects = deal.effects();
-            one(unit, deal)?;
+            // The row comes first: whoever was faster is noticed there.
+            one(unit, deal.clone())?;
+            index_custom_fields(unit, &[deal])?;
             tasks::carry_out(unit, effects)?;
             trail::keep(unit, closed)
         });

@@ -1,12 +1,12 @@
 //! Which visits to a stage have been longer than its norm, in working time.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use diesel::{
     RunQueryDsl,
     sql_types::{Nullable, SmallInt, Timestamptz, Uuid as SqlUuid},
 };
 use uuid::Uuid;
-use voronka_domain::calendar::Calendar;
+use voronka_domain::{calendar::Calendar, due::Due};
 
 use super::Alignment;
 use crate::{Result, Statement, Tenant, unit::raw};
@@ -45,14 +45,12 @@ impl Overdue {
         }
         let parts = overdue.parts(tenant, alignment.deal_type_id, as_of)?;
         for visit in parts.chunk_by(|one, next| one.0 == next.0) {
-            let worked: TimeDelta = visit
-                .iter()
-                .map(|(.., from, to)| calendar.working_time(*from, to.unwrap_or(as_of).min(as_of)))
-                .sum();
+            let until = |to: Option<DateTime<Utc>>| to.filter(|to| *to <= as_of);
+            let parts: Vec<_> = visit.iter().map(|(.., from, to)| (*from, until(*to))).collect();
             let Some((deal, version, position, ..)) = visit.first() else { continue };
             let mut norms = overdue.norms.iter();
             let norm = norms.find(|(of, at, _)| of == version && at == position);
-            if norm.is_some_and(|(.., norm)| worked > TimeDelta::seconds(*norm)) {
+            if norm.is_some_and(|(.., norm)| Due::of(&parts, *norm, calendar, as_of).overdue) {
                 overdue.paused.push(*deal);
             }
         }
