@@ -136,7 +136,7 @@ pub struct Problem {
     place: &'static str,
     faults: Vec<Fault>,
     headers: Vec<(&'static str, String)>,
-    progress: Option<Progress>,
+    progress: Option<Box<Progress>>,
 }
 
 impl Problem {
@@ -212,7 +212,7 @@ impl Problem {
             detail: self.detail.clone(),
             request_id: request_id.to_owned(),
             errors: errors.collect(),
-            progress: self.progress,
+            progress: self.progress.as_deref().copied(),
         }
     }
 
@@ -269,7 +269,7 @@ impl From<Error> for Problem {
             Error::BeingWorkedOut { done, total } => {
                 let (done, total) = (*done, *total);
                 let mut problem = Self::new("being_worked_out", error.to_string());
-                problem.progress = Some(Progress { done, total });
+                problem.progress = Some(Box::new(Progress { done, total }));
                 problem.header("Retry-After", "5")
             }
             Error::Parameters(faults) => Self::invalid_parameters(faults.clone()),

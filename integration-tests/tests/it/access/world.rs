@@ -53,6 +53,9 @@ fn all() -> Vec<Operation> {
             if path.contains("/by-external-id/{source}/{external_id}") {
                 names = &["source", "external_id"];
             }
+            if path.contains("/versions/{version_id}/") {
+                names = &["id", "version_id"];
+            }
             if path.ends_with("/holidays/{day}") {
                 names = &["day"];
             }
@@ -260,6 +263,8 @@ pub enum Send {
     Nothing,
     /// Nothing, once its deal type has a draft.
     Draft,
+    /// Nothing, about the version that its deal type has just got.
+    Version,
     Json(fn(&World) -> Value),
     Import,
     Preview,
@@ -427,6 +432,7 @@ const CASES: &[Case] = &[
         |a| &a.deal_type,
         |_| json!({ "stages": [{ "name": "first" }, { "name": "second" }, { "name": "third" }] }),
     ),
+    case("withdrawProcessVersion", Whose::Thing(|a| &a.deal_type), Send::Version),
     change("migrateDeals", |a| &a.deal_type, |_| json!({ "dry_run": true })),
     change("putProcessDraft", |a| &a.deal_type, |_| json!({ "stages": [] })),
     case("getProcessDraft", Whose::Thing(|a| &a.deal_type), Send::Draft),
@@ -560,7 +566,7 @@ pub async fn call(
     about: &World,
     own: &World,
 ) -> Reply {
-    let path = match case.whose {
+    let mut path = match case.whose {
         Whose::Thing(thing) => operation.path.replace("{id}", thing(about)),
         Whose::Report(query) => format!("{}{}", operation.path, query(about)),
         Whose::List | Whose::Own | Whose::New => operation
@@ -575,6 +581,13 @@ pub async fn call(
             let path = format!("/v1/deal-types/{}/draft", about.deal_type);
             let draft = json!({ "stages": [{ "name": "first" }] }).to_string().into_bytes();
             about.admin.send(Method::PUT, &path, &[], Some(draft)).await.expect(200);
+            None
+        }
+        Send::Version => {
+            let versions = format!("/v1/deal-types/{}/versions", about.deal_type);
+            let version = json!({ "stages": [{ "name": "first" }] });
+            let new = about.admin.post(&versions, version).await.expect(201).json;
+            path = path.replace("{version_id}", new["process_version_id"].as_str().unwrap());
             None
         }
         Send::Json(body) => Some(body(own).to_string().into_bytes()),
