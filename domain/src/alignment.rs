@@ -39,7 +39,7 @@ pub struct Alignment {
 impl Alignment {
     /// `shown` among `versions`, the newest first. `mappings` are those of the migrations that were carried
     /// out, in their order: a key that `shown` lacks goes where the last that names it put it, and on by
-    /// those after it; else to the nearest earlier key of its own version that `shown` has; else to the first.
+    /// those after it, one after the other; else to the nearest earlier key of its own version that `shown` has; else to the first.
     pub fn of(shown: &Process, versions: &[Arc<Process>], mappings: &[Mapping]) -> Self {
         let stage = |stage: &crate::process::Stage| Shown {
             key: stage.key.clone(),
@@ -178,15 +178,16 @@ pub struct Fold {
 
 /// Where the migrations put a key that `shown` lacks, if they led it to one that `shown` has.
 fn mapped(shown: &Process, key: &str, mappings: &[Mapping]) -> Option<i16> {
-    let (mut key, mut after) = (key, mappings);
-    loop {
-        let last = after.iter().rposition(|mapping| mapping.contains_key(key))?;
-        key = after.get(last)?.get(key)?;
-        if let Some(stage) = shown.by_key(key) {
+    let last = mappings.iter().rposition(|mapping| mapping.contains_key(key))?;
+    let mut key = key;
+    for mapping in mappings.get(last..)? {
+        let Some(to) = mapping.get(key) else { continue };
+        if let Some(stage) = shown.by_key(to) {
             return Some(stage.position);
         }
-        after = after.get(last.checked_add(1)?..)?;
+        key = to;
     }
+    None
 }
 
 #[cfg(test)]
@@ -242,6 +243,9 @@ mod tests {
         assert_eq!(places(&["ab", "axyz"], &[&[("b", "q")], &[("q", "y")]])[0], [1, 3]);
         assert_eq!(places(&["ab", "axyz"], &[&[("q", "y")], &[("b", "q")]])[0], [1, 1]);
         assert_eq!(places(&["ab", "axyz"], &[&[("b", "q"), ("q", "b")]])[0], [1, 1]);
+        // In the order of time: what was led to a stage that is shown stays there.
+        let chain: &[&[(&str, &str)]] = &[&[("b", "q")], &[("q", "p")], &[("q", "s")]];
+        assert_eq!(places(&["ab", "aq", "ap", "apqs", "aps"], chain)[..2], [[1, 2], [1, 3]]);
         // What is there is itself, whatever was mapped.
         assert_eq!(places(&["ab", "abx"], &[&[("b", "x")]])[0], [1, 2]);
     }

@@ -95,6 +95,18 @@ impl From<Error> for Failure {
     }
 }
 
+/// Holds what the items name before the first of them, in the order in which everything is held. Where others are
+/// in the way, each item waits for itself.
+pub fn hold(
+    unit: &mut Unit<'_>,
+    all: impl FnOnce(&mut Unit<'_>) -> Result<(), Error>,
+) -> Result<(), Error> {
+    match unit.attempt(all) {
+        Err(Error::Busy | Error::Collision) => Ok(()),
+        held => held,
+    }
+}
+
 /// Carries out the commands one after the other. What is refused leaves nothing behind. `atomic`: a refusal
 /// of one refuses all, with the faults of every one. What others were in the way of is answered with 503, and
 /// carried out where the same request comes again under its key.

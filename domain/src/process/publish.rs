@@ -1,9 +1,11 @@
 //! Publishing: what somebody describes becomes a version of a process, or every fault of it is listed.
 
+use std::sync::Arc;
+
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
-use super::{Mode, Stage, StageDraft, soundness};
+use super::{Mode, Process, Stage, StageDraft, soundness};
 use crate::{
     catalogue::NAME_LENGTH,
     condition::Schema,
@@ -27,6 +29,20 @@ const MOST_NORM_DAYS: i64 = 3_650;
 pub struct Published {
     pub stages: Vec<Stage>,
     pub rules: Vec<Rule>,
+}
+
+impl Published {
+    /// A rule is its key, like a stage: one that an earlier version has goes on as the same, so that what it did
+    /// once for a visit it does not do again for the visit's being migrated. `earlier` are the newest first.
+    pub fn after(mut self, earlier: &[Arc<Process>]) -> Self {
+        for rule in &mut self.rules {
+            let mut rules = earlier.iter().flat_map(|process| &process.rules);
+            if let Some(same) = rules.find(|before| before.key == rule.key) {
+                rule.id = same.id;
+            }
+        }
+        self
+    }
 }
 
 /// Checks the description of a version and numbers its stages. `schema` has the fields that gates and

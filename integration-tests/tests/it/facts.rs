@@ -334,6 +334,27 @@ async fn a_rule_hears_of_an_overdue_deal_when_lists_show_it() {
 }
 
 #[tokio::test]
+async fn a_rule_of_the_clock_comes_once_a_visit_whatever_the_version() {
+    let server = TestServer::start().await;
+    let api = &server.admin;
+    let rules = json!([{ "key": "late", "on": "stage.overdue",
+        "then": [{ "do": "create_task", "task": { "key": "late", "title": "Ask" } }] }]);
+    let stages =
+        json!([{ "key": "one", "name": "One", "norm_days": 1, "gate": field("amount") }, last()]);
+    let led = deal_type(api, "automatic", stages.clone(), rules.clone()).await;
+    let deal = open(api, &led, json!({ "opened_at": "2025-04-17T07:00:00Z" })).await;
+    tick_now(&server);
+    for _ in 0..2 {
+        let version = json!({ "stages": stages, "rules": rules });
+        api.post(&format!("/v1/deal-types/{led}/versions"), version).await.expect(201);
+        let told = api.post(&format!("/v1/deal-types/{led}/migrate"), json!({})).await.expect(200);
+        assert_eq!(told.json["migrated"], 1);
+        tick_now(&server);
+        assert_eq!(tasks(api, &deal).await, ["work \"late\""]);
+    }
+}
+
+#[tokio::test]
 async fn what_an_earlier_release_left_resting_is_listed_and_woken() {
     use diesel::RunQueryDsl;
     let server = TestServer::start().await;

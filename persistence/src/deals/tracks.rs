@@ -15,19 +15,21 @@ const AT_A_TIME: i64 = 500;
 
 impl Store {
     /// Works out the tracks of some deals, and answers how many: 0 when there are none but those that other
-    /// servers are at.
+    /// servers are at. One workspace at a time, by lot: a small one does not wait for a large one.
     pub fn work_out_tracks(&self) -> Result<usize> {
         let mut connection = self.connection()?;
         let done = connection.transaction(|conn| {
             let held: Vec<(Uuid, Uuid)> = Statement::select(raw::<(SqlUuid, SqlUuid)>(
-                "workspace_id, id FROM deals WHERE touched IS NULL ORDER BY workspace_id, id LIMIT ",
+                "workspace_id, id FROM deals WHERE touched IS NULL AND workspace_id = \
+                 (SELECT w.workspace_id FROM workspaces w WHERE EXISTS (SELECT FROM deals d \
+                 WHERE d.touched IS NULL AND d.workspace_id = w.workspace_id) \
+                 ORDER BY random() LIMIT 1) ORDER BY id LIMIT ",
             ))
             .bind(AT_A_TIME)
             .sql(" FOR UPDATE SKIP LOCKED")
             .load(conn)?;
-            for one in held.chunk_by(|one, next| one.0 == next.0) {
-                let Some((workspace_id, _)) = one.first() else { continue };
-                work_out(conn, *workspace_id, one.iter().map(|(_, id)| *id).collect())?;
+            if let Some((workspace_id, _)) = held.first() {
+                work_out(conn, *workspace_id, held.iter().map(|(_, id)| *id).collect())?;
             }
             Ok(held.len())
         });

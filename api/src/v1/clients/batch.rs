@@ -119,7 +119,7 @@ pub async fn many(call: Call<ClientsWrite>, body: Body<ClientBatch>) -> Responde
     let ClientBatch { items, atomic } = body.value;
     call.write(body.digest, move |unit, _| {
         batch::check_length(&items)?;
-        lock_all(unit, &items)?;
+        batch::hold(unit, |unit| lock_all(unit, &items))?;
         batch::run(unit, atomic, items, one)
     })
     .await

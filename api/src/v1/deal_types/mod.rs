@@ -191,6 +191,8 @@ fn published(
     before: DealType,
     published: Published,
 ) -> Result<Reply<DealTypeBody>, Error> {
+    let earlier = unit.store.processes_of(&mut unit.tenant, before.id)?;
+    let published = published.after(&earlier);
     let version = deal_types::publish(unit, before.id, Uuid::now_v7(), &published)?;
     let row = DealType { current_version_id: version.id, ..before.clone() };
     let row = deal_types::save(unit, &before, row)?;

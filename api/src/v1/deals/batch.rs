@@ -195,18 +195,10 @@ pub async fn many(call: Call<DealsWrite>, body: Body<DealBatch>) -> Responded {
     let DealBatch { items, atomic } = body.value;
     call.write(body.digest, move |unit, _| {
         batch::check_length(&items)?;
-        hold(unit, named(&items))?;
+        batch::hold(unit, |unit| deals::hold_named(unit, named(&items)))?;
         batch::run(unit, atomic, items, one)
     })
     .await
-}
-
-/// In the order in which everything is held. Where others are in the way, each item waits for itself.
-fn hold(unit: &mut Unit<'_>, named: deals::Named) -> Result<(), Error> {
-    match unit.attempt(|unit| deals::hold_named(unit, named)) {
-        Err(Error::Busy | Error::Collision) => Ok(()),
-        held => held,
-    }
 }
 
 /// What the items name that there may be.

@@ -307,15 +307,15 @@ impl View<'_> {
         }
         let before: Vec<_> =
             self.model.migrations.iter().filter(|(at, _)| *at <= self.end).collect();
-        let (mut key, mut from) = (visit.key.clone(), 0);
-        while let Some(index) =
-            (from..before.len()).rfind(|index| before[*index].1[&key].is_string())
-        {
-            key = before[index].1[&key].as_str().unwrap().to_owned();
-            if let Some(place) = self.shown.at(&key) {
-                return (place, true);
+        let last = before.iter().rposition(|(_, mapping)| mapping[&visit.key].is_string());
+        let mut key = visit.key.clone();
+        for (_, mapping) in last.map_or(&[][..], |last| &before[last..]) {
+            if let Some(to) = mapping[&key].as_str() {
+                key = to.to_owned();
+                if let Some(place) = self.shown.at(&key) {
+                    return (place, true);
+                }
             }
-            from = index + 1;
         }
         let own = &self.model.versions[visit.version];
         let earlier = own.stages[..own.at(&visit.key).unwrap() - 1].iter().rev();
