@@ -51,7 +51,7 @@ pub struct ImportBody {
     pub error: Option<String>,
     /// What keeps it from going on: `database`, `disk` (the database has no room, or its disk fails) or
     /// `locks` (others are in its way). It tries again by itself, and null says that nothing does.
-    #[schema(example = json!(null))]
+    #[schema(example = "database")]
     pub waiting_for: Option<String>,
     pub dry_run: bool,
     #[schema(example = "sales_pipeline.csv")]
