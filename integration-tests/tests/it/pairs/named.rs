@@ -54,6 +54,12 @@ async fn a_deal_that_goes_on_and_a_document() {
     goes_well(("transitionDeal", "resume"), DOCUMENT, Flavour::Bare).await;
 }
 
+/// Both write the index of its value.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_custom_field_and_itself() {
+    goes_well(("updateDeal", "custom"), ("updateDeal", "custom"), Flavour::Bare).await;
+}
+
 /// The gate is looked at with the client that the deal gets.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn another_client_and_a_title() {
