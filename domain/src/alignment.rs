@@ -7,7 +7,7 @@ use crate::{
     deal::Status,
     funnel::{Positions, Progress},
     migration::Mapping,
-    process::Process,
+    process::{Process, stage_number},
 };
 
 /// A stage of the version that is shown.
@@ -32,7 +32,7 @@ pub struct Alignment {
     pub stages: Vec<Shown>,
     /// By the numbers of stages.
     places: BTreeMap<i32, Place>,
-    /// Of each version, by its number: which stages that are shown it lacks.
+    /// Of each version, by its number among those of stages: which stages that are shown it lacks.
     lacks: BTreeMap<i32, Positions>,
 }
 
@@ -54,7 +54,7 @@ impl Alignment {
         for version in versions {
             let lacking = shown.stages.iter().filter(|stage| version.by_key(&stage.key).is_none());
             let lacking = lacking.map(|stage| stage.position).collect();
-            alignment.lacks.insert(version.number, lacking);
+            alignment.lacks.insert(stage_number(version.number, 0), lacking);
             let mut nearest = 1;
             for stage in &version.stages {
                 let here = shown.by_key(&stage.key).map(|same| same.position);
@@ -106,7 +106,7 @@ impl Alignment {
         there.map(|(number, _)| *number).collect()
     }
 
-    /// Numbers of the versions that have the key of a position.
+    /// The versions that have the key of a position, by their numbers among those of stages.
     pub fn versions_with(&self, position: i16) -> Vec<i32> {
         let having = self.lacks.iter().filter(|(_, lacks)| !lacks.has(position));
         having.map(|(version, _)| *version).collect()
@@ -149,15 +149,9 @@ impl Alignment {
         counted.into_iter().map(fold).collect()
     }
 
-    /// How far a deal has come that has been in these stages and on these versions.
-    pub fn progress(
-        &self,
-        touched: &[i32],
-        versions: &[i32],
-        visit_stage: Option<i32>,
-        status: Status,
-    ) -> Progress {
-        let lacks = versions.iter().filter_map(|version| self.lacks.get(version)).copied();
+    /// How far a deal has come that has touched these stages and versions.
+    pub fn progress(&self, touched: &[i32], visit_stage: Option<i32>, status: Status) -> Progress {
+        let lacks = touched.iter().filter_map(|version| self.lacks.get(version)).copied();
         Progress {
             depth: self.furthest(touched),
             position: visit_stage.map_or(0, |number| self.place(number)),
@@ -265,14 +259,14 @@ mod tests {
     fn deals_lack_what_none_of_their_versions_had() {
         let versions = [version(2, "axb"), version(1, "ab")];
         let alignment = Alignment::of(&versions[0], &versions, &[]);
-        let lacks = |on: &[i32]| {
-            let progress = alignment.progress(&[101, 102], on, Some(102), Status::Lost);
+        let lacks = |touched: &[i32]| {
+            let progress = alignment.progress(touched, Some(102), Status::Lost);
             assert_eq!((progress.depth, progress.position), (3, 3));
             (1..=3).map(|at| progress.lacks.has(at)).collect::<Vec<_>>()
         };
-        assert_eq!(lacks(&[1]), [false, true, false]);
-        assert_eq!(lacks(&[1, 2]), [false; 3]);
-        assert_eq!(alignment.versions_with(2), [2]);
+        assert_eq!(lacks(&[100, 101, 102]), [false, true, false]);
+        assert_eq!(lacks(&[100, 101, 102, 200]), [false; 3]);
+        assert_eq!(alignment.versions_with(2), [200]);
     }
 
     #[test]

@@ -265,20 +265,27 @@ impl Deal {
         self.visit.held_seconds.saturating_add(running)
     }
 
-    /// Whether the other one has come as far, in every respect but what is said of it and its last event.
+    /// Whether the other one has come as far, and in the same way.
     pub fn stands_as(&self, other: &Self) -> bool {
-        let Self { version_id, status, stage, depth, hold, loss, closed_at, visit, .. } = self;
+        let Self { version_id, status, stage, depth, visit, .. } = self;
         *version_id == other.version_id
             && *status == other.status
             && *stage == other.stage
             && *depth == other.depth
-            && *hold == other.hold
-            && *loss == other.loss
-            && *closed_at == other.closed_at
             && *visit == other.visit
             && self.reopened == other.reopened
             && self.overrides == other.overrides
             && self.fired == other.fired
+    }
+
+    /// Whether the other one goes on, or does not, in the same way.
+    pub fn stops_as(&self, other: &Self) -> bool {
+        self.hold == other.hold && self.loss == other.loss && self.closed_at == other.closed_at
+    }
+
+    /// Whether it was never stopped, or goes on again.
+    pub fn goes_on(&self) -> bool {
+        self.hold.is_none() && self.loss.is_none() && self.closed_at.is_none()
     }
 
     pub fn is_open(&self) -> bool {

@@ -59,13 +59,13 @@ pub const NUMBERS_A_VERSION: i32 = 100;
 const _: () = assert!(MOST_STAGES < NUMBERS_A_VERSION as usize);
 
 /// A stage's number among those of all versions of its type: 302 is the second stage of version 3.
-fn stage_number(version: i32, position: i16) -> i32 {
+pub(crate) fn stage_number(version: i32, position: i16) -> i32 {
     version.saturating_mul(NUMBERS_A_VERSION).saturating_add(position.into())
 }
 
-/// The version of a stage, from its number.
-pub fn version_number(stage: i32) -> i32 {
-    stage.div_euclid(NUMBERS_A_VERSION)
+/// The number of a stage's version among those of stages: as if it were a stage at position 0.
+pub fn version_of(stage: i32) -> i32 {
+    stage_number(stage.div_euclid(NUMBERS_A_VERSION), 0)
 }
 
 /// A stage of a published version.
@@ -265,6 +265,6 @@ mod tests {
         process = Process::of(Uuid::nil(), Uuid::nil(), 12, Published { stages, rules });
         let numbers: Vec<_> = process.stages.iter().map(|stage| stage.number).collect();
         assert_eq!(numbers, [1_201, 1_202]);
-        assert!(numbers.iter().all(|number| version_number(*number) == 12));
+        assert!(numbers.iter().all(|number| version_of(*number) == 1200));
     }
 }

@@ -1,13 +1,12 @@
 //! Where a deal has been, in numbers of stages: what reports tell deals apart by, whichever version they show.
 
-use crate::{deal::StageRef, process::version_number};
+use crate::{deal::StageRef, process::version_of};
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Track {
-    /// The stages in which its visits began, each of the version that the deal was on then; in order.
+    /// In order: the stages in which its visits began, each of the version that the deal was on then, and the
+    /// versions that it has been on, as stages at position 0.
     pub touched: Vec<i32>,
-    /// Numbers of the versions that it has been on, in order.
-    pub versions: Vec<i32>,
     /// The stage in which its present or last visit began.
     pub visit_stage: Option<i32>,
 }
@@ -22,7 +21,7 @@ impl Track {
 
     /// The visit goes on in a stage of another version.
     pub(crate) fn stay(&mut self, stage: &StageRef) {
-        insert(&mut self.versions, version_number(stage.number));
+        insert(&mut self.touched, version_of(stage.number));
     }
 }
 

@@ -127,8 +127,8 @@ SELECT v.deal_id::text FROM stage_visits v LEFT JOIN events e ON e.workspace_id 
 
 -- history: a visit has the number of the stage in which it began, and the deal the numbers of its visits
 SELECT d.id::text FROM deals d JOIN (SELECT v.workspace_id, v.deal_id,
-    array_agg(DISTINCT v.stage_number ORDER BY v.stage_number) AS touched,
-    array_agg(DISTINCT p.number ORDER BY p.number) AS versions,
+    (SELECT array_agg(DISTINCT number ORDER BY number)
+        FROM unnest(array_agg(v.stage_number) || array_agg(p.number * 100)) AS number) AS touched,
     (array_agg(v.stage_number ORDER BY v.sequence DESC))[1] AS visit_stage,
     bool_and(v.stage_number = (SELECT q.number * 100 + f.position FROM stage_visits f
         JOIN process_versions q ON q.workspace_id = f.workspace_id AND q.id = f.version_id
@@ -138,8 +138,8 @@ SELECT d.id::text FROM deals d JOIN (SELECT v.workspace_id, v.deal_id,
     JOIN process_versions p ON p.workspace_id = v.workspace_id AND p.id = v.version_id
     WHERE v.stage_id IS NOT NULL GROUP BY 1, 2) AS been
     ON been.workspace_id = d.workspace_id AND been.deal_id = d.id
-WHERE d.touched IS NOT NULL AND (been.begun IS NOT TRUE OR (d.touched, d.versions, d.visit_stage)
-    IS DISTINCT FROM (been.touched, been.versions, been.visit_stage))
+WHERE d.touched IS NOT NULL AND (been.begun IS NOT TRUE OR (d.touched, d.visit_stage)
+    IS DISTINCT FROM (been.touched, been.visit_stage))
 
 -- history: an event has an id of its own
 SELECT id::text FROM events GROUP BY id HAVING count(*) > 1

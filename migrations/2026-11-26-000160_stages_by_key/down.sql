@@ -14,6 +14,6 @@ UPDATE deals SET trail = (
         WHERE v.workspace_id = deals.workspace_id AND v.deal_id = deals.id GROUP BY v.visit) AS stay)
 WHERE status <> 'open';
 ALTER TABLE stage_visits DROP COLUMN stage_number;
-ALTER TABLE deals DROP COLUMN touched, DROP COLUMN versions, DROP COLUMN visit_stage;
+ALTER TABLE deals DROP COLUMN touched, DROP COLUMN visit_stage;
 CREATE INDEX deals_by_closing ON deals (workspace_id, deal_type_id, closed_at) INCLUDE (version_id, owner_id, depth, position, status, base_amount, opened_at);
 CREATE INDEX deals_by_opening ON deals (workspace_id, deal_type_id, opened_at) INCLUDE (version_id, owner_id, depth, position, status, base_amount, closed_at);

@@ -1,7 +1,6 @@
 -- A stage is its key. What has to be worked out of old deals is worked out by the servers, in pieces.
-ALTER TABLE deals ADD COLUMN touched integer[], ADD COLUMN versions integer[], ADD COLUMN visit_stage integer;
-COMMENT ON COLUMN deals.touched IS 'Stages in which its visits began, in order: number of the version then, times 100, plus position. Null until it is worked out.';
-COMMENT ON COLUMN deals.versions IS 'Numbers of the process versions that it has been on, in order. Null as touched.';
+ALTER TABLE deals ADD COLUMN touched integer[], ADD COLUMN visit_stage integer;
+COMMENT ON COLUMN deals.touched IS 'Versions that it has been on, and stages in which its visits began, in order: number of the version, times 100; plus the position of the stage. Null until it is worked out.';
 COMMENT ON COLUMN deals.visit_stage IS 'That of its present or last visit; null for untracked types.';
 COMMENT ON COLUMN deals.depth IS 'Furthest position in its version of any stage ever entered.';
 COMMENT ON COLUMN deals.trail IS 'Visits of a closed deal in short: stage as in touched, + or - for going back, milliseconds without holds; 101+3600000 102+60000 101-500. Made from stage_visits at closing; out of date while the deal is open.';

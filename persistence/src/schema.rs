@@ -282,7 +282,6 @@ diesel::table! {
         fired -> Array<Uuid>,
         alarm_at -> Nullable<Timestamptz>,
         touched -> Nullable<Array<Int4>>,
-        versions -> Nullable<Array<Int4>>,
         visit_stage -> Nullable<Int4>,
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use voronka_api::demo::{self, generator};
-use voronka_integration_tests::{Api, TestServer, histories, postgres, sql};
+use voronka_integration_tests::{Api, TestServer, histories, postgres, process::until, sql};
 use voronka_persistence::Store;
 
 #[tokio::test]
@@ -96,6 +96,14 @@ async fn the_demo_company_is_what_its_generator_made() {
     assert!(demand["groups"].as_array().unwrap().len() > 1, "{demand}");
 
     histories::check(&mut server.connection());
+
+    // The clock has heard what the imports rang for.
+    until("quiet", async || {
+        let left = "SELECT (SELECT count(*) FROM rings) \
+                    + (SELECT count(*) FROM deals WHERE alarm_at <= now()) AS number";
+        histories::count(&mut server.connection(), left) == 0
+    })
+    .await;
 
     // A second start finds it there and changes nothing.
     let loaded = sql::fingerprint(&mut server.connection());

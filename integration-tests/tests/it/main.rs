@@ -34,6 +34,7 @@ mod imports;
 mod imports_at_scale;
 mod imports_in_line;
 mod imports_over_time;
+mod locks;
 mod node;
 mod one_gate;
 mod openapi;

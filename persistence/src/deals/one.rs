@@ -19,8 +19,9 @@ use crate::{
 /// What is to be recorded. It answers the number of events that it has recorded: all or none.
 pub(super) struct One {
     pub row: DealRow,
-    /// None for a new deal.
-    pub seen: Option<Seen>,
+    /// The number of the last event that the decision knew of; none for a new deal.
+    pub seen: Option<i32>,
+    pub changed: Changed,
     /// The segment that ended: the event that began it, when it ended, and how.
     pub left: Option<(i32, DateTime<Utc>, String)>,
     pub visits: Vec<VisitRow>,
@@ -40,35 +41,31 @@ parts! { DealRow, deals {
         expected_close_on, external_source, external_id, custom,
     }
     Progress {
-        version_id, status, stage_id, position, depth, hold_reason, hold_resume_on, hold_since,
-        loss_reason_id, loss_note, competitor_id, closed_at, visit, visit_entered_at, visit_held_seconds,
-        segment, segment_entered_at, reopened, overrides, fired, touched, versions, visit_stage,
+        version_id, status, stage_id, position, depth, visit, visit_entered_at, visit_held_seconds,
+        segment, segment_entered_at, reopened, overrides, fired, touched, visit_stage,
     }
+    Stop { hold_reason, hold_resume_on, hold_since, loss_reason_id, loss_note, competitor_id, closed_at }
     Alarm { alarm_at }
 } but workspace_id, created_at, trail }
 
-/// What a decision has changed of a deal that is there. What it has not changed is not written: somebody else
-/// may have, the clock's alarm above all.
+/// What a decision has changed of a deal. What it has not changed is not written: somebody else may have, the
+/// clock's alarm above all. Of a new deal it is what is not empty.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Changed {
     pub details: bool,
     pub progress: bool,
+    pub stop: bool,
     pub alarm: bool,
-}
-
-/// The deal as the decision knew it: the number of its last event, and what has become of it.
-pub(super) struct Seen {
-    pub sequence: i32,
-    pub changed: Changed,
 }
 
 type Values = for<'b> fn(&'b DealRow, AstPass<'_, 'b, Pg>) -> QueryResult<()>;
 /// In the order of [`Changed`], after what never changes and what always does.
-const PARTS: [(&str, Values); 5] = [
+const PARTS: [(&str, Values); 6] = [
     (Fixed::NAMES, Fixed::values),
     (Head::NAMES, Head::values),
     (Details::NAMES, Details::values),
     (Progress::NAMES, Progress::values),
+    (Stop::NAMES, Stop::values),
     (Alarm::NAMES, Alarm::values),
 ];
 
@@ -118,10 +115,13 @@ impl QueryFragment<Pg> for One {
 impl One {
     fn deal<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         out.push_sql("WITH deal AS (");
+        let Changed { details, progress, stop, alarm } = self.changed;
+        let written = [self.seen.is_none(), true, details, progress, stop, alarm];
+        let written = || PARTS.iter().zip(written).filter(|(_, is)| *is).enumerate();
         match &self.seen {
             None => {
                 out.push_sql("INSERT INTO deals (workspace_id, created_at");
-                for (names, _) in PARTS {
+                for (_, ((names, _), _)) in written() {
                     out.push_sql(", ");
                     out.push_sql(names);
                 }
@@ -129,17 +129,14 @@ impl One {
                 out.push_bind_param::<SqlUuid, _>(&self.row.workspace_id)?;
                 out.push_sql(", ");
                 out.push_bind_param::<Timestamptz, _>(&self.row.created_at)?;
-                for (_, values) in PARTS {
+                for (_, ((_, values), _)) in written() {
                     out.push_sql(", ");
                     values(&self.row, out.reborrow())?;
                 }
                 out.push_sql(")");
             }
-            Some(Seen { sequence, changed }) => {
+            Some(sequence) => {
                 out.push_sql("UPDATE deals SET (");
-                let Changed { details, progress, alarm } = *changed;
-                let written = [false, true, details, progress, alarm];
-                let written = || PARTS.iter().zip(written).filter(|(_, is)| *is).enumerate();
                 for (index, ((names, _), _)) in written() {
                     out.push_sql(if index == 0 { "" } else { ", " });
                     out.push_sql(names);

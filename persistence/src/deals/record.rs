@@ -18,7 +18,7 @@ use voronka_domain::{
 };
 
 use super::{
-    one::{Changed, One, Seen},
+    one::{Changed, One},
     row::{DealRow, object},
     trail,
 };
@@ -156,17 +156,21 @@ fn one(unit: &mut Unit<'_>, deal: Recordable) -> Result<()> {
     let events = events.map(|event| event.row(workspace_id, now)).collect::<Result<Vec<_>>>()?;
     let visits = deal.visits(workspace_id)?;
     let Ledger { deal, before, left, alarm, rung, .. } = deal.ledger;
-    let seen = before.map(|before| {
-        let changed = Changed {
+    let changed = match &before {
+        Some(before) => Changed {
             details: before.details != deal.details,
             progress: !before.stands_as(&deal),
+            stop: !before.stops_as(&deal),
             alarm: rung != alarm,
-        };
-        Seen { sequence: before.sequence, changed }
-    });
+        },
+        None => {
+            Changed { details: true, progress: true, stop: !deal.goes_on(), alarm: alarm.is_some() }
+        }
+    };
     let one = One {
         row: DealRow::of(workspace_id, deal, alarm, now),
-        seen,
+        seen: before.map(|before| before.sequence),
+        changed,
         left: left.map(|(sequence, left)| (sequence, left.at, to_word(&left.end))),
         visits,
         events,
@@ -361,7 +365,6 @@ fn update(unit: &mut Unit<'_>, rows: Vec<DealRow>) -> Result<()> {
                 fired,
                 alarm_at,
                 touched,
-                versions,
                 visit_stage,
             ]
         ))

@@ -70,7 +70,6 @@ pub struct DealRow {
     pub alarm_at: Option<DateTime<Utc>>,
     /// The deal's track; none until it is worked out, whatever happens to the deal meanwhile.
     pub touched: Option<Vec<i32>>,
-    pub versions: Option<Vec<i32>>,
     pub visit_stage: Option<i32>,
     /// Of a deal that was closed when its row was made. Later it is kept from the visits.
     #[diesel(skip_update)]
@@ -105,9 +104,9 @@ impl DealRow {
             Some(hold) => (Some(hold.reason), hold.resume_on, Some(hold.since)),
             None => (None, None, None),
         };
-        let (touched, versions, visit_stage) = match deal.track {
-            Some(track) => (Some(track.touched), Some(track.versions), track.visit_stage),
-            None => (None, None, None),
+        let (touched, visit_stage) = match deal.track {
+            Some(track) => (Some(track.touched), track.visit_stage),
+            None => (None, None),
         };
         let (loss_reason_id, loss_note, competitor_id) = match deal.loss {
             Some(loss) => (Some(loss.loss_reason_id), loss.note, loss.competitor_id),
@@ -156,7 +155,6 @@ impl DealRow {
             fired: deal.fired,
             alarm_at,
             touched,
-            versions,
             visit_stage,
             trail: None,
         }
@@ -194,11 +192,7 @@ impl DealRow {
             status: from_word::<Status>(&self.status).ok_or_else(|| broken("status"))?,
             stage,
             depth: self.depth,
-            track: self.touched.zip(self.versions).map(|(touched, versions)| Track {
-                touched,
-                versions,
-                visit_stage: self.visit_stage,
-            }),
+            track: self.touched.map(|touched| Track { touched, visit_stage: self.visit_stage }),
             hold: self.hold_reason.zip(self.hold_since).map(|(reason, since)| Hold {
                 reason,
                 resume_on: self.hold_resume_on,

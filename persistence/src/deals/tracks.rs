@@ -84,16 +84,18 @@ pub(super) fn work_out(conn: &mut PgConnection, workspace_id: Uuid, ids: Vec<Uui
         )
         .execute(conn)?;
     let deals = Statement::command(
-        "UPDATE deals SET touched = coalesce(been.touched, '{}'), versions = coalesce(been.versions, '{}'), \
+        "UPDATE deals SET touched = coalesce(been.touched, '{}'), \
          visit_stage = (SELECT v.stage_number FROM stage_visits v WHERE v.workspace_id = deals.workspace_id \
          AND v.deal_id = deals.id AND v.visit = deals.visit LIMIT 1), \
          trail = CASE WHEN deals.status <> 'open' THEN ",
     );
     let deals = deals.sql(trail()).sql(" END FROM unnest(").bind(ids.clone()).sql(
         ") AS wanted(id) LEFT JOIN (SELECT v.deal_id, \
-         array_agg(DISTINCT v.stage_number ORDER BY v.stage_number) AS touched, \
-         array_agg(DISTINCT p.number ORDER BY p.number) AS versions FROM stage_visits v",
+         (SELECT array_agg(DISTINCT number ORDER BY number) FROM unnest(array_agg(v.stage_number) \
+         || array_agg(p.number * ",
     );
+    let deals =
+        deals.sql(format!("{NUMBERS_A_VERSION})) AS number) AS touched FROM stage_visits v"));
     of_deals(deals)
         .sql(
             " GROUP BY v.deal_id) AS been ON been.deal_id = wanted.id \

@@ -173,7 +173,7 @@ impl Alignment {
             }
             Count::NotApplicable(position) => self
                 .reached(statement, position)
-                .sql(" AND NOT deals.versions && ")
+                .sql(" AND NOT deals.touched && ")
                 .bind(self.stages.versions_with(position)),
         }
     }

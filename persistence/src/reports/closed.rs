@@ -25,18 +25,17 @@ pub struct ClosedCounts {
     pub key: Option<String>,
     pub progress: Vec<ProgressCount>,
     pub visits: Vec<VisitCount>,
-    /// Deals by the stages that they were in.
+    /// Deals by the stages and versions that they were in.
     pub touched: Vec<(Vec<i32>, i64)>,
 }
 
-type Numbers = Array<Integer>;
 type Types = (
-    (Nullable<Text>, Numbers, Numbers, Nullable<Integer>, Text),
+    (Nullable<Text>, Array<Integer>, Nullable<Integer>, Text),
     (BigInt, Numeric, Nullable<Numeric>),
     Nullable<Text>,
 );
 type Row = (
-    (Option<String>, Vec<i32>, Vec<i32>, Option<i32>, String),
+    (Option<String>, Vec<i32>, Option<i32>, String),
     (i64, Decimal, Option<Decimal>),
     Option<String>,
 );
@@ -50,7 +49,7 @@ pub fn counts(
     group_by: Option<GroupBy>,
 ) -> Result<Vec<ClosedCounts>> {
     let selection = format!(
-        "{key}, coalesce(deals.touched, '{{}}'), coalesce(deals.versions, '{{}}'), deals.visit_stage, deals.status, \
+        "{key}, coalesce(deals.touched, '{{}}'), deals.visit_stage, deals.status, \
          count(*), sum(deals.base_amount), \
          sum(extract(epoch FROM deals.closed_at - deals.opened_at))::numeric(30, 6), \
          string_agg({trail}, ',')",
@@ -64,16 +63,16 @@ pub fn counts(
         .sql(" WHERE deals.workspace_id = ")
         .bind(tenant.workspace_id);
     let rows: Vec<Row> =
-        period.narrow(deals, visibility, None).sql(" GROUP BY 1, 2, 3, 4, 5").load(tenant.conn)?;
+        period.narrow(deals, visibility, None).sql(" GROUP BY 1, 2, 3, 4").load(tenant.conn)?;
     let stages = &alignment.stages;
     let mut groups: BTreeMap<(bool, Option<String>), (ClosedCounts, Tally)> = BTreeMap::new();
-    for ((key, touched, versions, visit_stage, status), (deals, amount, cycle), trails) in rows {
+    for ((key, touched, visit_stage, status), (deals, amount, cycle), trails) in rows {
         let Some(status) = from_word::<Status>(&status) else { continue };
         // Those without a group come last.
         let (counts, tally) = groups.entry((key.is_none(), key)).or_default();
         tally.add(&trails.unwrap_or_default(), |number| stages.place(number));
         counts.progress.push(ProgressCount {
-            progress: stages.progress(&touched, &versions, visit_stage, status),
+            progress: stages.progress(&touched, visit_stage, status),
             deals,
             amount,
             cycle_seconds: cycle.unwrap_or_default(),
