@@ -210,8 +210,7 @@ impl Store {
     ) -> Result<Page<Stored>> {
         let asked = asked(tenant, caller, &query)?;
         let narrow = |list| narrowed(list, caller, asked.as_ref());
-        let page =
-            tenant.page(&LIST, query, DealRow::as_select(), narrow, |row: &DealRow| row.id)?;
+        let page = tenant.page(&LIST, query, DealRow::shown(), narrow, |row: &DealRow| row.id)?;
         let items = page
             .items
             .into_iter()

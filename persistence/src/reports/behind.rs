@@ -1,7 +1,7 @@
 //! The deals behind a figure of a report.
 
 use diesel::{
-    Queryable, RunQueryDsl, SelectableHelper,
+    Queryable, RunQueryDsl,
     pg::PgRowByRowLoadingMode,
     sql_types::{BigInt, Numeric},
 };
@@ -81,7 +81,7 @@ impl Store {
     ) -> Result<Page<Counted>> {
         type Row = (DealRow, (i64, Decimal));
         let counted = raw::<(BigInt, Numeric)>("counted.times, counted.amount");
-        let selection = (DealRow::as_select(), counted);
+        let selection = (DealRow::shown(), counted);
         let from = |tenant: &Tenant<'_>, selection| deals(tenant, visibility, figure, selection);
         let page = tenant.page_from(&LIST, query, selection, from, |row: &Row| row.0.id)?;
         let items = page.items.into_iter().map(|(row, (times, amount))| {
