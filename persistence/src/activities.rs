@@ -111,24 +111,28 @@ pub struct NewActivity {
     pub says: ActivityPatch,
 }
 
-/// Adds to a statement over `activities` which of them the caller sees: their own, those of the people that
-/// they look after, and those of the deals that they see.
-fn seen_by<S>(statement: Statement<S>, caller: &Caller) -> Statement<S> {
-    let user_id = match &caller.visibility {
+/// Adds to a statement over `activities`, by the name that they have there, which of them somebody sees: their
+/// own, those of the people that they look after, and those of the deals that they see.
+pub(crate) fn seen_by<S>(
+    statement: Statement<S>,
+    visibility: &Visibility,
+    table: &str,
+) -> Statement<S> {
+    let user_id = match visibility {
         Visibility::All => return statement,
         Visibility::Own { user_id } | Visibility::Departments { user_id, .. } => *user_id,
     };
-    let of_deals = statement.sql(" AND (activities.user_id = ").bind(user_id).sql(
-        " OR EXISTS (SELECT FROM deals WHERE deals.workspace_id = activities.workspace_id \
-         AND deals.id = activities.deal_id",
-    );
-    let seen = owned_by(of_deals, &caller.visibility, "deals").sql(")");
-    match &caller.visibility {
+    let of_deals = statement.sql(format!(" AND ({table}.user_id = ")).bind(user_id).sql(format!(
+        " OR EXISTS (SELECT FROM deals WHERE deals.workspace_id = {table}.workspace_id \
+         AND deals.id = {table}.deal_id"
+    ));
+    let seen = owned_by(of_deals, visibility, "deals").sql(")");
+    match visibility {
         Visibility::Departments { departments, .. } => seen
-            .sql(
-                " OR activities.user_id IN (SELECT u.id FROM users u \
-                 WHERE u.workspace_id = activities.workspace_id AND u.department_id = ANY(",
-            )
+            .sql(format!(
+                " OR {table}.user_id IN (SELECT u.id FROM users u \
+                 WHERE u.workspace_id = {table}.workspace_id AND u.department_id = ANY("
+            ))
             .bind(departments.clone())
             .sql(")))"),
         _ => seen.sql(")"),
@@ -136,14 +140,14 @@ fn seen_by<S>(statement: Statement<S>, caller: &Caller) -> Statement<S> {
 }
 
 pub fn list(tenant: &mut Tenant<'_>, caller: &Caller, query: Query) -> Result<Page<Activity>> {
-    let narrow = |list| seen_by(list, caller);
+    let narrow = |list| seen_by(list, &caller.visibility, LIST.table);
     tenant.page(&LIST, query, Activity::as_select(), narrow, |row: &Activity| row.id)
 }
 
 pub fn read(tenant: &mut Tenant<'_>, caller: &Caller, id: Uuid) -> Result<Activity> {
     let rows =
         tenant.rows(Activity::as_select(), "activities").sql(" AND activities.id = ").bind(id);
-    let row = seen_by(rows, caller).get_result(tenant.conn).optional()?;
+    let row = seen_by(rows, &caller.visibility, LIST.table).get_result(tenant.conn).optional()?;
     row.ok_or(Error::NotFound("activity"))
 }
 

@@ -3,41 +3,47 @@
 
 use std::borrow::Cow;
 
+use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 use voronka_domain::{
+    access::Visibility,
     condition::{Check, Comparison, Field, Kind, Moment, Name, Operand, Test, Touch, Tree},
     custom_field::{Entity, FieldType, day_number},
 };
 
-use crate::{Bind, Statement, touches};
+use crate::{Bind, Caller, Statement, statement::Piece, touches};
+
+/// When a condition is looked at, and by whom: of activities those count that they see.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Look {
+    pub moment: Moment,
+    pub visibility: Visibility,
+}
+
+impl Look {
+    pub fn of(caller: &Caller, now: DateTime<Utc>) -> Self {
+        let moment = Moment { now, settings: caller.settings };
+        Self { moment, visibility: caller.visibility.clone() }
+    }
+}
 
 /// Adds ` AND <condition>` to a statement over the table of what the condition is over.
 pub(crate) fn narrow<S>(
     statement: Statement<S>,
     over: Entity,
     tree: &Tree,
-    moment: &Moment,
+    look: &Look,
 ) -> Statement<S> {
-    let mut compiler = Compiler { over, moment, pieces: Vec::new() };
+    let mut compiler =
+        Compiler { over, moment: &look.moment, visibility: &look.visibility, pieces: Vec::new() };
     compiler.tree(tree);
-    let mut statement = statement.sql(" AND ");
-    for piece in compiler.pieces {
-        statement = match piece {
-            Piece::Sql(sql) => statement.sql(sql),
-            Piece::Bind(bind) => statement.bind(bind),
-        };
-    }
-    statement
-}
-
-enum Piece {
-    Sql(Cow<'static, str>),
-    Bind(Bind),
+    statement.sql(" AND ").append(compiler.pieces)
 }
 
 struct Compiler<'m> {
     over: Entity,
     moment: &'m Moment,
+    visibility: &'m Visibility,
     pieces: Vec<Piece>,
 }
 
@@ -78,7 +84,8 @@ impl Compiler<'_> {
     fn test(&mut self, Test { field, check }: &Test) {
         match &field.name {
             Name::BuiltIn(name) => {
-                self.built_in(&built_in(self.over, field.entity, name), field, check)
+                let column = built_in(self.over, field.entity, name, self.visibility);
+                self.built_in(&column, field, check);
             }
             Name::Custom { id, field_type, .. } => {
                 let negated = *check == Check::Empty;
@@ -111,34 +118,42 @@ impl Compiler<'_> {
         }
     }
 
-    fn built_in(&mut self, sql: &str, field: &Field, check: &Check) {
+    fn built_in(&mut self, column: &[Piece], field: &Field, check: &Check) {
         match check {
             Check::Empty if field.kind == Kind::Texts => {
-                self.sql(format!("coalesce(cardinality({sql}), 0) = 0"));
+                self.sql("coalesce(cardinality(");
+                self.column(column);
+                self.sql("), 0) = 0");
             }
-            Check::Empty => self.sql(format!("{sql} IS NULL")),
+            Check::Empty => {
+                self.column(column);
+                self.sql(" IS NULL");
+            }
             Check::Compare(comparison, operand) => {
-                self.compare(sql, field.kind, *comparison, operand)
+                self.compare(column, field.kind, *comparison, operand)
             }
             Check::OneOf(operands) => {
-                self.sql(format!("{sql} = ANY("));
+                self.column(column);
+                self.sql(" = ANY(");
                 self.bind(array(operands));
                 self.sql(")");
             }
-            Check::Contains(part) => self.contains(sql, part),
-            Check::StartsWith(start) => self.starts_with(sql, start),
+            Check::Contains(part) => self.contains(column, part),
+            Check::StartsWith(start) => self.starts_with(column, start),
             Check::HasAny(wanted) => {
-                self.sql(format!("{sql} && "));
+                self.column(column);
+                self.sql(" && ");
                 self.bind(wanted.clone());
             }
             Check::HasAll(wanted) => {
-                self.sql(format!("{sql} @> "));
+                self.column(column);
+                self.sql(" @> ");
                 self.bind(wanted.clone());
             }
         }
     }
 
-    fn compare(&mut self, sql: &str, kind: Kind, comparison: Comparison, operand: &Operand) {
+    fn compare(&mut self, column: &[Piece], kind: Kind, comparison: Comparison, operand: &Operand) {
         if kind == Kind::Instant
             && let Some(day) = operand.day(self.moment)
         {
@@ -151,13 +166,17 @@ impl Compiler<'_> {
                 Comparison::GreaterOrEqual => &[(">=", start)],
             };
             for (index, (op, instant)) in bounds.iter().enumerate() {
-                let and = if index > 0 { " AND " } else { "" };
-                self.sql(format!("{and}{sql} {op} "));
+                if index > 0 {
+                    self.sql(" AND ");
+                }
+                self.column(column);
+                self.sql(format!(" {op} "));
                 self.bind(*instant);
             }
             return;
         }
-        self.sql(format!("{sql} {} ", operator(comparison)));
+        self.column(column);
+        self.sql(format!(" {} ", operator(comparison)));
         match operand {
             Operand::Text(text) => self.bind(text.as_str()),
             Operand::Id(id) => self.bind(*id),
@@ -169,6 +188,10 @@ impl Compiler<'_> {
                 self.bind(operand.day(self.moment).unwrap_or_default());
             }
         }
+    }
+
+    fn column(&mut self, column: &[Piece]) {
+        self.pieces.extend_from_slice(column);
     }
 
     /// The rest of a look for one of a field's values.
@@ -201,11 +224,11 @@ impl Compiler<'_> {
             Check::OneOf(operands) => self.one_of(texts(operands)),
             Check::Contains(part) => {
                 self.sql(" AND ");
-                self.contains("v.text_value", part);
+                self.contains(&[Piece::Sql("v.text_value".into())], part);
             }
             Check::StartsWith(start) => {
                 self.sql(" AND ");
-                self.starts_with("v.text_value", start);
+                self.starts_with(&[Piece::Sql("v.text_value".into())], start);
             }
             Check::HasAny(wanted) => self.one_of(wanted.clone()),
             Check::HasAll(_) => self.one_of(one.cloned().into_iter().collect()),
@@ -229,14 +252,18 @@ impl Compiler<'_> {
     }
 
     /// ICU's lower case of no language is Unicode's, and so that of the evaluation in memory.
-    fn contains(&mut self, sql: &str, part: &str) {
-        self.sql(format!("strpos(lower({sql} COLLATE \"und-x-icu\"), "));
+    fn contains(&mut self, column: &[Piece], part: &str) {
+        self.sql("strpos(lower(");
+        self.column(column);
+        self.sql(" COLLATE \"und-x-icu\"), ");
         self.bind(part);
         self.sql(") > 0");
     }
 
-    fn starts_with(&mut self, sql: &str, start: &str) {
-        self.sql(format!("starts_with(lower({sql} COLLATE \"und-x-icu\"), "));
+    fn starts_with(&mut self, column: &[Piece], start: &str) {
+        self.sql("starts_with(lower(");
+        self.column(column);
+        self.sql(" COLLATE \"und-x-icu\"), ");
         self.bind(start);
         self.sql(")");
     }
@@ -273,33 +300,36 @@ fn array(operands: &[Operand]) -> Bind {
 }
 
 /// A field that is built in, as SQL over the table of what the condition is over.
-fn built_in(over: Entity, entity: Entity, name: &str) -> String {
-    match (over, entity) {
-        (Entity::Deal, Entity::Client) => format!(
-            "(SELECT {} FROM clients WHERE clients.workspace_id = deals.workspace_id \
-             AND clients.id = deals.client_id)",
-            client_column(name)
-        ),
-        (_, Entity::Client) => client_column(name),
-        (_, Entity::Deal) => deal_column(name),
+fn built_in(over: Entity, entity: Entity, name: &str, visibility: &Visibility) -> Vec<Piece> {
+    let column = match Touch::of(name) {
+        Some(touch) => touches::sql(entity, touch, visibility),
+        None => vec![Piece::Sql(match entity {
+            Entity::Client => client_column(name),
+            Entity::Deal => deal_column(name),
+        })],
+    };
+    if (over, entity) != (Entity::Deal, Entity::Client) {
+        return column;
     }
+    let mut of_client = vec![Piece::Sql("(SELECT ".into())];
+    of_client.extend(column);
+    of_client.push(Piece::Sql(
+        " FROM clients WHERE clients.workspace_id = deals.workspace_id \
+         AND clients.id = deals.client_id)"
+            .into(),
+    ));
+    of_client
 }
 
-fn client_column(name: &str) -> String {
-    if let Some(touch) = Touch::of(name) {
-        return touches::sql(Entity::Client, touch);
-    }
+fn client_column(name: &str) -> Cow<'static, str> {
     match name {
-        "type" => "clients.client_type".to_owned(),
-        name => format!("clients.{name}"),
+        "type" => "clients.client_type".into(),
+        name => format!("clients.{name}").into(),
     }
 }
 
-fn deal_column(name: &str) -> String {
-    if let Some(touch) = Touch::of(name) {
-        return touches::sql(Entity::Deal, touch);
-    }
-    let sql = match name {
+fn deal_column(name: &str) -> Cow<'static, str> {
+    match name {
         "amount" => "deals.base_amount",
         "on_hold" => "(deals.hold_since IS NOT NULL)",
         "stage_entered_at" => "deals.visit_entered_at",
@@ -307,7 +337,7 @@ fn deal_column(name: &str) -> String {
         "stage_key" => {
             "(SELECT s.key FROM stages s WHERE s.workspace_id = deals.workspace_id AND s.id = deals.stage_id)"
         }
-        name => return format!("deals.{name}"),
-    };
-    sql.to_owned()
+        name => return format!("deals.{name}").into(),
+    }
+    .into()
 }

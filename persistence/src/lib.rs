@@ -48,6 +48,7 @@ pub mod words;
 pub mod workspaces;
 
 pub use access::Caller;
+pub use conditions::Look;
 pub use database::{Connection, Store, now};
 pub use error::{Error, Result};
 pub use json_text::JsonText;

@@ -11,12 +11,13 @@ use uuid::Uuid;
 use voronka_domain::{
     Refusal,
     access::Visibility,
-    condition::{Condition, Moment, Schema, Tree},
+    condition::{Condition, Schema, Tree},
     custom_field::Entity,
 };
 
 use crate::{
-    Error, Result, Statement, Store, Tenant, conditions,
+    Error, Result, Statement, Store, Tenant,
+    conditions::{self, Look},
     deals::seen_by,
     list::{Field, Kind, Page, Query, Spec},
     noun::noun,
@@ -88,26 +89,19 @@ impl Store {
 }
 
 /// How many deals that the caller sees, or clients, all of some conditions hold for.
-pub fn count(
-    tenant: &mut Tenant<'_>,
-    visibility: &Visibility,
-    over: Entity,
-    trees: &[Tree],
-    moment: &Moment,
-) -> Result<i64> {
+pub fn count(tenant: &mut Tenant<'_>, look: &Look, over: Entity, trees: &[Tree]) -> Result<i64> {
     let table = if over == Entity::Deal { "deals" } else { "clients" };
     let rows = tenant.rows(raw::<BigInt>("count(*)"), table);
-    let rows = visible(rows, over, visibility);
-    let narrow = |rows, tree| conditions::narrow(rows, over, tree, moment);
+    let rows = visible(rows, over, &look.visibility);
+    let narrow = |rows, tree| conditions::narrow(rows, over, tree, look);
     Ok(trees.iter().fold(rows, narrow).get_result(tenant.conn)?)
 }
 
 /// For each condition, how many of the deals that the caller sees, or of the clients, it holds for.
 pub fn counts(
     tenant: &mut Tenant<'_>,
-    visibility: &Visibility,
+    look: &Look,
     conditions: &[(Entity, &Condition)],
-    moment: &Moment,
 ) -> Result<Vec<i64>> {
     if conditions.is_empty() {
         return Ok(Vec::new());
@@ -121,8 +115,8 @@ pub fn counts(
                 "{union}SELECT {number}, count(*) FROM {table} WHERE {table}.workspace_id = "
             ))
             .bind(tenant.workspace_id);
-        statement = visible(statement, *over, visibility);
-        statement = conditions::narrow(statement, *over, condition.tree(), moment);
+        statement = visible(statement, *over, &look.visibility);
+        statement = conditions::narrow(statement, *over, condition.tree(), look);
     }
     let rows: Vec<(i32, i64)> =
         statement.sql(") AS counts(number, things) ORDER BY number").load(tenant.conn)?;

@@ -62,7 +62,7 @@ impl From<&str> for Bind {
 }
 
 #[derive(Debug, Clone)]
-enum Piece {
+pub(crate) enum Piece {
     Sql(Cow<'static, str>),
     Bind(Bind),
 }
@@ -94,12 +94,26 @@ impl<S> Statement<S> {
         self.tail.push(Piece::Bind(value.into()));
         self
     }
+
+    pub(crate) fn append(mut self, pieces: impl IntoIterator<Item = Piece>) -> Self {
+        self.tail.extend(pieces);
+        self
+    }
 }
 
 impl Statement<Raw<()>> {
     /// A statement that answers no rows.
     pub(crate) fn command(sql: &'static str) -> Self {
         Self { head: "", selection: Raw::new(sql), tail: Vec::new() }
+    }
+
+    /// A part of other statements.
+    pub(crate) fn part() -> Self {
+        Self::command("")
+    }
+
+    pub(crate) fn into_pieces(self) -> Vec<Piece> {
+        self.tail
     }
 }
 

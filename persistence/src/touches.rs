@@ -8,10 +8,13 @@ use diesel::{
     sql_types::{BigInt, Nullable, Text, Timestamptz, Uuid as SqlUuid},
 };
 use uuid::Uuid;
-use voronka_domain::{activity::Touches, condition::Touch, custom_field::Entity};
+use voronka_domain::{
+    access::Visibility, activity::Touches, condition::Touch, custom_field::Entity,
+};
 
 use crate::{
-    Error, Result, Statement, Tenant,
+    Error, Result, Statement, Tenant, activities,
+    statement::Piece,
     unit::raw,
     words::{from_word, to_word},
 };
@@ -27,8 +30,8 @@ fn column(entity: Entity) -> &'static str {
     }
 }
 
-/// A field that tells of activities, as SQL over `deals` or `clients`.
-pub(crate) fn sql(entity: Entity, touch: Touch) -> String {
+/// A field that tells of the activities that somebody sees, as SQL over `deals` or `clients`.
+pub(crate) fn sql(entity: Entity, touch: Touch, visibility: &Visibility) -> Vec<Piece> {
     let of = |kind| match kind {
         Some(kind) => format!(" AND a.kind = '{}'", to_word(&kind)),
         None => String::new(),
@@ -43,10 +46,11 @@ pub(crate) fn sql(entity: Entity, touch: Touch) -> String {
         Entity::Deal => ("deals", column(entity)),
         Entity::Client => ("clients", column(entity)),
     };
-    format!(
+    let all = Statement::part().sql(format!(
         "(SELECT {what} FROM activities a WHERE a.workspace_id = {table}.workspace_id \
-         AND a.{column} = {table}.id AND {which})"
-    )
+         AND a.{column} = {table}.id AND {which}"
+    ));
+    activities::seen_by(all, visibility, "a").sql(")").into_pieces()
 }
 
 type Types = (SqlUuid, Text, BigInt, Nullable<Timestamptz>, BigInt, Nullable<Timestamptz>);

@@ -3,8 +3,8 @@
 use actix_web::{HttpResponse, http::header};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use voronka_domain::{condition::Moment, custom_field::CustomField};
-use voronka_persistence::{Caller, Error, Tenant, list, now};
+use voronka_domain::custom_field::CustomField;
+use voronka_persistence::{Caller, Error, Look, Tenant, list, now};
 
 use super::{
     call::{Call, Needs, Responded, block},
@@ -96,9 +96,10 @@ pub fn with_customs(
     spec: &list::Spec,
     pairs: &[(String, String)],
 ) -> Result<list::Query, Error> {
-    let moment = Moment { now: now(), settings: caller.settings };
-    let parse =
-        |fields: &[CustomField]| spec.parse_with(pairs, Some(list::Customs { fields, moment }));
+    let look = Look::of(caller, now());
+    let parse = |fields: &[CustomField]| {
+        spec.parse_with(pairs, Some(&list::Customs { fields, look: look.clone() }))
+    };
     let query = match parse(&app.store.custom_fields(tenant)?) {
         // What is not known may be new.
         Err(_) => parse(&app.store.load_custom_fields(tenant)?),

@@ -8,10 +8,10 @@ use uuid::Uuid;
 use validator::Validate;
 use voronka_domain::{
     Fault, Refusal,
-    condition::{Condition, Moment, Schema},
+    condition::{Condition, Schema},
     custom_field::{CustomField, Entity},
 };
-use voronka_persistence::{Caller, Error, Tenant, list, now, segments};
+use voronka_persistence::{Caller, Error, Look, Tenant, list, now, segments};
 
 use super::{
     call::{Call, Needs, Responded, block},
@@ -74,7 +74,7 @@ impl Search {
     fn read(
         &self,
         fields: &[CustomField],
-        moment: Moment,
+        look: &Look,
         spec: &list::Spec,
     ) -> Result<(list::Query, Option<Condition>), Refusal> {
         let mut pairs = Vec::new();
@@ -84,8 +84,8 @@ impl Search {
         pair("limit", self.limit.map(|limit| limit.to_string()));
         pair("sort", self.sort.clone());
         pair("cursor", self.cursor.clone());
-        let customs = Some(list::Customs { fields, moment });
-        let query = spec.parse_with(&pairs, customs).map_err(Refusal::Invalid)?;
+        let customs = list::Customs { fields, look: look.clone() };
+        let query = spec.parse_with(&pairs, Some(&customs)).map_err(Refusal::Invalid)?;
         let schema = Schema { over: spec.entity().unwrap_or(Entity::Deal), custom: fields };
         let own = self.condition.as_ref();
         let own = own.map(|json| Condition::read("/condition", json, &schema)).transpose();
@@ -101,10 +101,10 @@ impl Search {
         spec: &list::Spec,
     ) -> Result<(list::Query, Option<i64>), Error> {
         let over = spec.entity().unwrap_or(Entity::Deal);
-        let moment = Moment { now: now(), settings: caller.settings };
-        let (mut query, own) = match self.read(&app.store.custom_fields(tenant)?, moment, spec) {
+        let look = Look::of(caller, now());
+        let (mut query, own) = match self.read(&app.store.custom_fields(tenant)?, &look, spec) {
             // What is not known may be new.
-            Err(_) => self.read(&app.store.load_custom_fields(tenant)?, moment, spec)?,
+            Err(_) => self.read(&app.store.load_custom_fields(tenant)?, &look, spec)?,
             Ok(read) => read,
         };
         let mut conditions: Vec<_> = own.into_iter().collect();
@@ -120,11 +120,11 @@ impl Search {
         }
         let trees: Vec<_> = conditions.iter().map(|condition| condition.tree().clone()).collect();
         let total = match self.count {
-            true => Some(segments::count(tenant, &caller.visibility, over, &trees, &moment)?),
+            true => Some(segments::count(tenant, &look, over, &trees)?),
             false => None,
         };
         for tree in trees {
-            query = query.with(tree, moment);
+            query = query.with(tree, look.clone());
         }
         Ok((query, total))
     }

@@ -7,8 +7,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
-use voronka_domain::import::Spec;
+use voronka_domain::{access::Permission, import::Spec};
 use voronka_persistence::{
+    Caller,
     imports::{self, Import},
     now,
 };
@@ -235,8 +236,9 @@ pub struct ImportTarget {
 ///
 /// Takes the file and answers at once; the import runs behind. A row's fault never stops the others:
 /// rejected rows are listed by `rejected.csv`. Repeating an import with the same external ids changes
-/// nothing. Rows go through the same gates as requests. Imports of exchange rates and products need
-/// `catalogues:write` too, those of clients and contacts `clients:write`, those of users `users:write`.
+/// nothing. Rows go through the same gates as requests. An import needs the permission to write what its rows are
+/// too (`deals:write`, `clients:write`, `users:write`, `catalogues:write`), and with `create_missing` that to write
+/// what the names in its columns may make.
 #[utoipa::path(tag = "Imports", operation_id = "createImport", security(("bearer" = ["imports:write"])),
     request_body(content = ImportForm, content_type = "multipart/form-data", description = "The file and its spec."),
     responses((status = 202, description = "The import, queued.", body = ImportBody)))]
@@ -251,13 +253,9 @@ pub async fn create(
     let upload = receive(&request, payload, app.import_limit, &["spec"]).await?;
     let digest = upload.digest();
     let spec: Spec = parse(&upload.part("spec")?).map_err(|problem| problem.at("body"))?;
-    if let Some(needed) = spec.kind.permission().filter(|one| !call.caller.may(*one)) {
-        let detail = format!("An import of {} needs {} too.", spec.kind.name(), needed.scope());
-        return Err(Problem::new("forbidden", detail));
-    }
-    let (theirs, workspace_id) = (app.clone(), call.caller.workspace_id);
-    let (text, spec, named) =
-        block(move || Ok(fitted(&theirs, workspace_id, upload, spec))).await??;
+    require(&call.caller, &spec, [spec.kind.permission()])?;
+    let (theirs, caller) = (app.clone(), call.caller.clone());
+    let (text, spec, named) = block(move || Ok(fitted(&theirs, &caller, upload, spec))).await??;
     let (header, file) = (text.header, Arc::new(text.file));
     let response = call
         .write(digest, move |unit, _| {
@@ -273,11 +271,23 @@ pub async fn create(
 
 type Named = (Option<String>, usize);
 
+/// An import makes nothing that whoever starts it may not make.
+fn require(
+    caller: &Caller,
+    spec: &Spec,
+    needed: impl IntoIterator<Item = Permission>,
+) -> Result<(), Problem> {
+    let Some(missing) = needed.into_iter().find(|one| !caller.may(*one)) else { return Ok(()) };
+    let (kind, missing) = (spec.kind.name(), missing.scope());
+    let made = if spec.create_missing { " that makes what is missing" } else { "" };
+    Err(Problem::new("forbidden", format!("An import of {kind}{made} needs {missing} too.")))
+}
+
 /// The file as text, with the spec that fits it: what the file shows by itself is kept with what was said of
 /// it.
 fn fitted(
     app: &App,
-    workspace_id: Uuid,
+    caller: &Caller,
     upload: Upload,
     spec: Spec,
 ) -> Result<(Text, serde_json::Value, Named), Problem> {
@@ -287,7 +297,8 @@ fn fitted(
     let delimiter = if text.format == Format::Xlsx { shown } else { spec.delimiter.or(shown) };
     let spec = Spec { delimiter, encoding: Some(text.encoding), ..spec };
     let kept = serde_json::to_value(&spec).unwrap_or_default();
-    plan(&app.store, workspace_id, spec, &text.header)?;
+    let (plan, _) = plan(&app.store, caller.workspace_id, spec, &text.header)?;
+    require(caller, &plan.spec, plan.permissions())?;
     Ok((text, kept, named))
 }
 

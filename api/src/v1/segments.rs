@@ -7,14 +7,9 @@ use serde_json::Value as Json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use validator::Validate;
-use voronka_domain::{
-    access::Permission,
-    catalogue,
-    condition::{Condition, Moment},
-    custom_field::Entity,
-};
+use voronka_domain::{access::Permission, catalogue, condition::Condition, custom_field::Entity};
 use voronka_persistence::{
-    Caller, Error, Tenant, Unit,
+    Caller, Error, Look, Tenant, Unit,
     list::Page,
     now,
     segments::{self, Segment},
@@ -89,8 +84,8 @@ fn counted(
         });
     }
     let readable: Vec<_> = conditions.iter().flatten().map(|(over, c)| (*over, c)).collect();
-    let moment = Moment { now: now(), settings: caller.settings };
-    let mut counts = segments::counts(tenant, &caller.visibility, &readable, &moment)?.into_iter();
+    let look = Look::of(caller, now());
+    let mut counts = segments::counts(tenant, &look, &readable)?.into_iter();
     let with_counts = rows.into_iter().zip(&conditions);
     Ok(with_counts
         .map(|(row, condition)| {

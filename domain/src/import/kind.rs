@@ -66,12 +66,12 @@ impl Kind {
     }
 
     /// What whoever starts the import needs beside the permission to import.
-    pub fn permission(self) -> Option<Permission> {
+    pub fn permission(self) -> Permission {
         match self {
-            Self::Deals | Self::StageEvents => None,
-            Self::ExchangeRates | Self::Products => Some(Permission::CataloguesWrite),
-            Self::Clients | Self::Contacts => Some(Permission::ClientsWrite),
-            Self::Users => Some(Permission::UsersWrite),
+            Self::Deals | Self::StageEvents => Permission::DealsWrite,
+            Self::ExchangeRates | Self::Products => Permission::CataloguesWrite,
+            Self::Clients | Self::Contacts => Permission::ClientsWrite,
+            Self::Users => Permission::UsersWrite,
         }
     }
 

@@ -8,7 +8,8 @@ use uuid::Uuid;
 
 use super::{custom::CUSTOM, kind::Kind, time::DateFormat};
 use crate::{
-    custom_field::CustomField,
+    access::Permission,
+    custom_field::{CustomField, FieldType},
     fault::{Faults, Refusal},
     money::Currency,
     workspace::Settings,
@@ -109,6 +110,36 @@ pub struct Plan {
     pub(super) custom_fields: Vec<CustomField>,
     /// Field, and its column or its value.
     columns: Vec<(String, Result<usize, String>)>,
+}
+
+impl Plan {
+    /// What whoever starts the import needs beside the permission to import: that to write what the rows are, and
+    /// what they may make.
+    pub fn permissions(&self) -> Vec<Permission> {
+        let mut needed = vec![self.spec.kind.permission()];
+        if self.spec.create_missing {
+            let made = self.columns.iter().filter_map(|(field, _)| made_by(field));
+            let custom = self.custom_fields.iter().filter_map(|field| match field.field_type {
+                FieldType::User => Some(Permission::UsersWrite),
+                FieldType::Client => Some(Permission::ClientsWrite),
+                _ => None,
+            });
+            let lost = self.spec.stage_map.values().any(|target| target.lost.is_some());
+            let reasons = lost.then_some(Permission::CataloguesWrite);
+            needed.extend(made.chain(custom).chain(reasons));
+        }
+        needed
+    }
+}
+
+/// What a name in a field may make.
+fn made_by(field: &str) -> Option<Permission> {
+    match field {
+        "owner" | "user" => Some(Permission::UsersWrite),
+        "client" => Some(Permission::ClientsWrite),
+        "source" | "competitor" | "loss_reason" => Some(Permission::CataloguesWrite),
+        _ => None,
+    }
 }
 
 impl Spec {

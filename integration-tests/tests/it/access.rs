@@ -5,5 +5,6 @@ mod isolation;
 mod operations;
 mod references;
 mod roles;
+mod side_doors;
 mod visibility;
 mod world;

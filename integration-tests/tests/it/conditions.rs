@@ -16,7 +16,7 @@ use voronka_domain::{
     custom_field::Entity,
 };
 use voronka_integration_tests::{Api, TestServer};
-use voronka_persistence::{clients, deals, touches};
+use voronka_persistence::{Look, clients, deals, touches};
 
 const TEXTS: &[&str] = &[
     "Servers",
@@ -371,7 +371,8 @@ async fn in_memory_and_as_sql_a_condition_holds_for_the_same_deals() {
             .map(|(deal, ..)| deal.id)
             .collect();
         let query = deals::LIST.parse(&[("limit".into(), "200".into())]).unwrap();
-        let query = query.with(condition.tree().clone(), moment);
+        let visibility = Visibility::All;
+        let query = query.with(condition.tree().clone(), Look { moment, visibility });
         let page = server
             .store
             .tenant(api.workspace_id, |tenant| server.store.deals(tenant, &caller, query))

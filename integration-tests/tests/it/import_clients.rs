@@ -375,14 +375,31 @@ async fn importing_things_needs_the_permission_to_write_them() {
         let made = api.post("/v1/api-keys", body).await.expect(201);
         api.with_token(made.json["key"].as_str().unwrap().to_owned())
     };
+    let pipeline = api.deal_type(&["first"]).await;
+    let made = ["deals:write", "users:write", "clients:write", "catalogues:write"];
+    for (count, missing) in made.iter().enumerate() {
+        let spec = json!({ "kind": "deals", "deal_type_id": pipeline, "create_missing": true,
+            "mapping": { "external_id": { "column": "id" }, "owner": { "column": "owner" },
+                "client": { "column": "client" }, "source": { "column": "source" } } });
+        let text = "id,owner,client,source\n1,Somebody,Birch Ltd,Fair\n";
+        let held = [&["imports:write"][..], &made[..count], &made[count + 1..]].concat();
+        let told = key(json!(held)).await.import(text, spec.clone()).await;
+        assert!(told.problem(403, "forbidden").text.contains(missing), "{missing}");
+        let all = [&held[..], &[missing]].concat();
+        key(json!(all)).await.import(text, spec).await.expect(202);
+    }
     for (kind, scope, fields) in [
-        ("clients", "clients:write", &["name"][..]),
+        ("deals", "deals:write", &["external_id"][..]),
+        ("clients", "clients:write", &["name"]),
         ("contacts", "clients:write", &["name", "client"]),
         ("users", "users:write", &["email"]),
         ("products", "catalogues:write", &["sku"]),
         ("exchange_rates", "catalogues:write", &["currency", "day", "rate"]),
     ] {
-        let spec = spec(kind, fields);
+        let mut spec = spec(kind, fields);
+        if kind == "deals" {
+            spec["deal_type_id"] = json!(pipeline);
+        }
         let text = file(fields, &[]);
         let without = key(json!(["imports:write"])).await;
         let told = without.import(&*text, spec.clone()).await.problem(403, "forbidden");

@@ -1,8 +1,12 @@
 //! Merging: a duplicate becomes part of another client, with all that it has.
 
-use diesel::{prelude::*, sql_types::Bool};
+use diesel::{
+    prelude::*,
+    sql_types::{BigInt, Bool},
+};
 use serde_json::json;
 use uuid::Uuid;
+use voronka_domain::access::Visibility;
 use voronka_domain::client::merge::{Keep, Profile, merge as merged};
 
 use super::{Client, custom, not_merged, save};
@@ -32,6 +36,7 @@ pub fn merge(
     }
     one_at_a_time(unit)?;
     let (this, duplicate) = lock_both(unit, id, duplicate_id, if_match)?;
+    require_all(unit, vec![id, duplicate_id])?;
     pass_on(unit, duplicate_id, id)?;
     let contacts = move_contacts(unit, duplicate_id, id)?;
     // Deals are held before what belongs to them, and decided on when everything else is as it will be.
@@ -68,6 +73,25 @@ pub fn merge(
     let part = Client { merged_into: Some(id), ..duplicate.clone() };
     save(unit, &duplicate, part)?;
     Ok(row)
+}
+
+/// A merge changes the deals of both: whoever merges sees all of them.
+fn require_all(unit: &mut Unit<'_>, ids: Vec<Uuid>) -> Result<()> {
+    let visibility = unit.caller.visibility.clone();
+    if visibility == Visibility::All {
+        return Ok(());
+    }
+    let of_both = |unit: &Unit<'_>| {
+        let deals = unit.tenant.rows(raw::<BigInt>("count(*)"), "deals");
+        deals.sql(" AND client_id = ANY(").bind(ids.clone()).sql(")")
+    };
+    let all: i64 = of_both(unit).get_result(unit.tenant.conn)?;
+    let seen = deals::seen_by(of_both(unit), &visibility);
+    if seen.get_result::<i64>(unit.tenant.conn)? == all {
+        return Ok(());
+    }
+    let detail = "Clients are merged by somebody who sees all deals of both.";
+    Err(Error::conflict("forbidden", "/duplicate_id", detail))
 }
 
 /// Merges of a workspace follow each other, so that none waits for a client of another's.

@@ -1,6 +1,7 @@
 //! What a deal's process answers to that has happened to what belongs to the deal: a task, a document, a
 //! payment, an activity.
 
+use diesel::{OptionalExtension, RunQueryDsl, sql_types::Uuid as SqlUuid};
 use uuid::Uuid;
 use voronka_domain::{
     access::Visibility,
@@ -11,8 +12,10 @@ use voronka_domain::{
     transition::{self, Review},
 };
 
-use super::{About, Locked, MOVES, Stored, check_references, clock::set_alarm, command, found};
-use crate::{Result, Unit, custom_fields, tasks::Done};
+use super::{
+    About, Locked, MOVES, Stored, check_references, clock::set_alarm, command, found, seen_by,
+};
+use crate::{Result, Unit, custom_fields, tasks::Done, unit::raw};
 
 /// A deal under lock. What belongs to it is written while it is held, and then its process answers.
 pub(crate) struct Held(Locked);
@@ -40,6 +43,15 @@ impl Held {
 /// Holds a deal, if it can be seen.
 pub(crate) fn held(unit: &mut Unit<'_>, id: Uuid, visibility: &Visibility) -> Result<Held> {
     found(unit, id, None, visibility, MOVES, " FOR UPDATE OF deals").map(Held)
+}
+
+/// Whether the caller sees a deal, which is held.
+pub(crate) fn sees(unit: &mut Unit<'_>, id: Uuid) -> Result<bool> {
+    let rows =
+        unit.tenant.rows(raw::<SqlUuid>("deals.id"), "deals").sql(" AND deals.id = ").bind(id);
+    let found: Option<Uuid> =
+        seen_by(rows, &unit.caller.visibility).get_result(unit.tenant.conn).optional()?;
+    Ok(found.is_some())
 }
 
 /// Lets the process answer.

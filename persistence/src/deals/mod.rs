@@ -42,7 +42,7 @@ use voronka_domain::{
     transition::{self, Facts, Target, Transition},
 };
 
-pub(crate) use answer::{Held, check_done, finish, held, react};
+pub(crate) use answer::{Held, check_done, finish, held, react, sees};
 pub use around::Around;
 pub(crate) use around::{Scope, Subject};
 pub use clock::AT_ONCE;
@@ -56,6 +56,7 @@ pub use migrate::{Migrated, migrate};
 pub use opening::{Opening, open};
 pub(crate) use reassign::reassign;
 pub(crate) use record::{Recordable, record};
+pub(crate) use references::source_pointer;
 pub use references::{References, SourceName};
 use references::{check_loss, check_references};
 pub use resting::{Resting, Why};

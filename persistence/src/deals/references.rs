@@ -30,7 +30,7 @@ pub(super) fn check(faults: &mut Faults, pointer: &str, what: &str, holds: bool)
     }
 }
 
-pub(super) fn source_pointer(source: Option<&SourceName>) -> &'static str {
+pub(crate) fn source_pointer(source: Option<&SourceName>) -> &'static str {
     if matches!(source, Some(SourceName::Id(_))) { "/source_id" } else { "/source" }
 }
 

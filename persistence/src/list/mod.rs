@@ -9,12 +9,12 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 use voronka_domain::{
     Fault,
-    condition::{self, Moment, Schema, Tree},
+    condition::{self, Schema, Tree},
     custom_field::{CustomField, Entity, FieldType},
     reach,
 };
 
-use crate::{Bind, Result};
+use crate::{Bind, Result, conditions::Look};
 pub use page::Narrow;
 use page::{Cursor, decode};
 
@@ -108,16 +108,16 @@ pub struct Query {
     descending: bool,
     cursor: Option<Cursor>,
     conditions: Vec<(String, Option<Bind>, &'static str)>,
-    /// Conditions of the language, as of a moment.
-    trees: Vec<(Tree, Moment)>,
+    /// Conditions of the language, as somebody looks at them.
+    trees: Vec<(Tree, Look)>,
     /// What the noun is asked.
     asked: Vec<(String, bool)>,
 }
 
 impl Query {
     /// Narrows the list to what a condition holds for.
-    pub fn with(mut self, tree: Tree, moment: Moment) -> Self {
-        self.trees.push((tree, moment));
+    pub fn with(mut self, tree: Tree, look: Look) -> Self {
+        self.trees.push((tree, look));
         self
     }
 }
@@ -139,11 +139,11 @@ impl From<Field> for Sort {
     }
 }
 
-/// The custom fields that a list can be filtered and sorted by, and the moment of the request.
-#[derive(Debug, Clone, Copy)]
+/// The custom fields that a list can be filtered and sorted by, and who looks when.
+#[derive(Debug, Clone)]
 pub struct Customs<'a> {
     pub fields: &'a [CustomField],
-    pub moment: Moment,
+    pub look: Look,
 }
 
 /// A page and where the next one begins: the last row's sort key and id.
@@ -189,7 +189,7 @@ impl Spec {
         }
     }
 
-    fn sort(&self, name: &str, customs: Option<Customs<'_>>) -> Option<Sort> {
+    fn sort(&self, name: &str, customs: Option<&Customs<'_>>) -> Option<Sort> {
         if let Some(field) = self.field(name).filter(|field| field.sorts) {
             return Some(field.into());
         }
@@ -225,7 +225,7 @@ impl Spec {
     pub fn parse_with(
         &self,
         pairs: &[(String, String)],
-        customs: Option<Customs<'_>>,
+        customs: Option<&Customs<'_>>,
     ) -> Result<Query, Vec<Fault>> {
         let mut faults = Vec::new();
         let mut fault = |name: &str, code, detail: String| {
@@ -257,7 +257,7 @@ impl Spec {
                 _ if name.starts_with(CUSTOM) && customs.is_some() => {
                     if let Some(customs) = customs {
                         match self.custom(name, value, customs) {
-                            Ok(tree) => trees.push((tree, customs.moment)),
+                            Ok(tree) => trees.push((tree, customs.look.clone())),
                             Err(found) => fault(name, found.code, found.detail),
                         }
                     }
@@ -302,7 +302,7 @@ impl Spec {
         Ok(Query { limit, sort: sort_field, descending, cursor, conditions, trees, asked })
     }
 
-    fn custom(&self, name: &str, value: &str, customs: Customs<'_>) -> Result<Tree, Fault> {
+    fn custom(&self, name: &str, value: &str, customs: &Customs<'_>) -> Result<Tree, Fault> {
         let (field, op) = match name.strip_suffix(']').and_then(|name| name.split_once('[')) {
             Some((field, op)) => (field, op),
             None => (name, "eq"),

@@ -199,8 +199,8 @@ impl Query {
             }
         }
         let over = spec.entity().unwrap_or(Entity::Deal);
-        for (tree, moment) in &self.trees {
-            statement = conditions::narrow(statement, over, tree, moment);
+        for (tree, look) in &self.trees {
+            statement = conditions::narrow(statement, over, tree, look);
         }
         statement
     }

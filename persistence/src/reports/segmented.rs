@@ -3,23 +3,24 @@
 use diesel::{RunQueryDsl, SelectableHelper};
 use uuid::Uuid;
 use voronka_domain::{
-    condition::{Condition, Moment, Schema, Tree},
+    condition::{Condition, Schema, Tree},
     custom_field::Entity,
 };
 
 use super::GroupBy;
 use crate::{
-    Error, Result, Statement, Store, Tenant, conditions,
+    Error, Result, Statement, Store, Tenant,
+    conditions::{self, Look},
     segments::{self, Segment},
 };
 
 /// Which segments a report looks at, and when.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Wanted {
     /// The one that the report is narrowed to.
     pub only: Option<Uuid>,
     pub group_by: Option<GroupBy>,
-    pub moment: Moment,
+    pub look: Look,
 }
 
 /// Saved conditions over deals or over their clients, as these are at the moment.
@@ -28,11 +29,11 @@ pub struct Segments {
     only: Option<(Entity, Tree)>,
     /// All that are not archived, where the report is split by them.
     groups: Vec<(Uuid, Entity, Tree)>,
-    moment: Moment,
+    look: Look,
 }
 
 impl Wanted {
-    pub fn load(self, store: &Store, tenant: &mut Tenant<'_>) -> Result<Segments> {
+    pub fn load(&self, store: &Store, tenant: &mut Tenant<'_>) -> Result<Segments> {
         let only = match self.only {
             Some(id) => Some(segments::get(tenant, id)?),
             None => None,
@@ -44,7 +45,7 @@ impl Wanted {
                 .load(tenant.conn)?,
             _ => Vec::new(),
         };
-        let mut read = Segments { only: None, groups: Vec::new(), moment: self.moment };
+        let mut read = Segments { only: None, groups: Vec::new(), look: self.look.clone() };
         if only.is_none() && groups.is_empty() {
             return Ok(read);
         }
@@ -95,15 +96,15 @@ impl Segments {
     }
 
     fn holds<S>(&self, statement: Statement<S>, over: Entity, tree: &Tree) -> Statement<S> {
-        let moment = &self.moment;
+        let look = &self.look;
         match over {
-            Entity::Deal => conditions::narrow(statement, over, tree, moment),
+            Entity::Deal => conditions::narrow(statement, over, tree, look),
             Entity::Client => {
                 let client = statement.sql(
                     " AND EXISTS (SELECT FROM clients WHERE clients.workspace_id = deals.workspace_id \
                      AND clients.id = deals.client_id",
                 );
-                conditions::narrow(client, over, tree, moment).sql(")")
+                conditions::narrow(client, over, tree, look).sql(")")
             }
         }
     }

@@ -12,12 +12,17 @@ use voronka_domain::{
     automation::{Happening, What},
     deal::DealPatch,
     fault::Faults,
+    gate::DealField,
     rule::On,
     task::{self, Priority, TaskKind, TaskStatus},
     transition::Review,
 };
 
-use super::{List, Task, insert, lock, person, read, save};
+use super::{
+    List, Task, insert, lock, person, read,
+    rights::{require_deal, require_part},
+    save,
+};
 use crate::{
     Error, Result, Unit, clients,
     deals::{self, References},
@@ -182,6 +187,11 @@ pub fn transition(
         None => None,
     };
     let before = lock(unit, id, if_match)?;
+    let asked = serde_json::from_value::<Vec<DealField>>(before.result_fields.clone())
+        .map_err(|error| Error::Internal(error.to_string()))?;
+    if let Some(deal_id) = seen.task.deal_id {
+        require_deal(unit, deal_id, &done, &asked)?;
+    }
     let status: TaskStatus =
         from_word(&before.status).ok_or_else(|| Error::Internal("task has a bad status".into()))?;
     if !status.may_become(to) {
@@ -204,33 +214,14 @@ pub fn transition(
     }
     let row = save(unit, &before, row)?;
     if let Some(held) = held.filter(|_| is_done) {
-        let required = serde_json::from_value(row.result_fields.clone())
-            .map_err(|error| Error::Internal(error.to_string()))?;
         let cause = Cause { on: On::TaskDone, object_id: row.id, sequence: row.version };
         let happening = Happening { cause, what: What::Task { key: row.key.clone() } };
         let review = Review { task_id: row.id, visit: row.visit };
         let review = Some(review).filter(|_| done.reopen);
-        deals::finish(unit, held, done, required, review, happening)?;
+        deals::finish(unit, held, done, asked, review, happening)?;
     }
     let List { helper_ids, watcher_ids, .. } = seen;
     Ok(List { task: row, helper_ids, watcher_ids })
-}
-
-/// Watchers look on; everybody else who sees the task may change it: those who have a part in it, and
-/// those who look after its deal or its people.
-fn require_part(unit: &Unit<'_>, seen: &List) -> Result<()> {
-    let Some(me) = person(unit.actor) else { return Ok(()) };
-    let task = &seen.task;
-    let has = task.responsible_id == me
-        || task.creator_id == Some(me)
-        || seen.helper_ids.contains(&me)
-        || unit.caller.may_override();
-    let only_watches = seen.watcher_ids.contains(&me) && !has;
-    if only_watches {
-        let detail = "Watchers of a task do not change it.";
-        return Err(Error::conflict("not_a_participant", "", detail));
-    }
-    Ok(())
 }
 
 fn check_people(

@@ -81,20 +81,26 @@ pub(super) fn seen_by<S>(statement: Statement<S>, caller: &Caller) -> Statement<
         .bind(user_id)
         .sql(format!(" OR EXISTS (SELECT {PEOPLE} AND p.user_id = "))
         .bind(user_id)
-        .sql(
-            ") OR EXISTS (SELECT FROM deals WHERE deals.workspace_id = tasks.workspace_id \
-             AND deals.id = tasks.deal_id",
-        );
-    let of_deals = owned_by(mine, &caller.visibility, "deals").sql(")");
-    match &caller.visibility {
+        .sql(") OR ");
+    of_others(mine, &caller.visibility).sql(")")
+}
+
+/// Adds which tasks are of deals that are seen, or of people who are looked after.
+pub(super) fn of_others<S>(statement: Statement<S>, visibility: &Visibility) -> Statement<S> {
+    let deals = statement.sql(
+        "EXISTS (SELECT FROM deals WHERE deals.workspace_id = tasks.workspace_id \
+         AND deals.id = tasks.deal_id",
+    );
+    let of_deals = owned_by(deals, visibility, "deals").sql(")");
+    match visibility {
         Visibility::Departments { departments, .. } => of_deals
             .sql(
                 " OR tasks.responsible_id IN (SELECT u.id FROM users u \
                  WHERE u.workspace_id = tasks.workspace_id AND u.department_id = ANY(",
             )
             .bind(departments.clone())
-            .sql(")))"),
-        _ => of_deals.sql(")"),
+            .sql("))"),
+        _ => of_deals,
     }
 }
 

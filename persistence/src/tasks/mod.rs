@@ -5,6 +5,7 @@ mod gantt;
 mod list;
 mod planned;
 mod reassign;
+mod rights;
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;

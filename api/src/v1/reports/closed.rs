@@ -135,7 +135,7 @@ impl Request {
             .with("from", from)
             .with("to", to)
             .with("basis", word(BASES, self.basis))
-            .segment(self.segments)
+            .segment(&self.segments)
     }
 }
 

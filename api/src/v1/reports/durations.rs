@@ -335,7 +335,7 @@ impl Report<'_> {
             .with("version_id", self.version.id)
             .with("from", request.from)
             .with("to", request.to)
-            .segment(request.segments);
+            .segment(&request.segments);
         let by = request.group_by.map_or("", |by| word(GROUPS, by));
         let groups = self.groups.as_ref().map(|groups| {
             let group =

@@ -292,7 +292,7 @@ impl Report<'_> {
             .with("deal_type_id", request.deal_type_id)
             .with("version_id", self.version.id)
             .with("as_of", request.as_of.to_rfc3339_opts(SecondsFormat::Micros, true))
-            .segment(request.segments);
+            .segment(&request.segments);
         let by = request.group_by.map_or("", |by| word(GROUPS, by));
         let groups = self.groups.as_ref().map(|groups| {
             let groups = groups.iter().map(|(key, name, counts)| {

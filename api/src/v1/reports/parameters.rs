@@ -3,9 +3,9 @@
 use chrono::{DateTime, Months, NaiveDate, Utc};
 use std::collections::BTreeMap;
 use uuid::Uuid;
-use voronka_domain::{Fault, condition::Moment};
+use voronka_domain::Fault;
 use voronka_persistence::{
-    Caller, Error, Tenant, list, now,
+    Caller, Error, Look, Tenant, list, now,
     reports::{self, Group, GroupBy, Wanted, behind},
 };
 
@@ -121,8 +121,7 @@ impl Parameters {
 
     /// The segments that a report looks at.
     pub fn segments(&mut self, caller: &Caller, group_by: Option<GroupBy>) -> Wanted {
-        let moment = Moment { now: now(), settings: caller.settings };
-        Wanted { only: self.id("segment_id"), group_by, moment }
+        Wanted { only: self.id("segment_id"), group_by, look: Look::of(caller, now()) }
     }
 
     /// The group whose deals are asked for: without a key, that of the deals that have none.
@@ -188,7 +187,7 @@ impl Links {
     }
 
     /// Where the report is narrowed to a segment, so are they.
-    pub fn segment(self, segments: Wanted) -> Self {
+    pub fn segment(self, segments: &Wanted) -> Self {
         match segments.only {
             Some(id) => self.with("segment_id", id),
             None => self,

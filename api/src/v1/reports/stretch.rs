@@ -89,6 +89,6 @@ impl Stretch {
             Some(id) => links.with("deal_type_id", id),
             None => links,
         };
-        links.with("from", self.from).with("to", self.to).segment(self.segments)
+        links.with("from", self.from).with("to", self.to).segment(&self.segments)
     }
 }

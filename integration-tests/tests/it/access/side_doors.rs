@@ -1,0 +1,196 @@
+//! What reaches a deal by way of another thing: a right is that to what changes.
+
+use serde_json::{Value, json};
+use voronka_integration_tests::{Api, TestServer, sql};
+
+struct Company {
+    server: TestServer,
+    deal_type: String,
+    anna: Api,
+    ben: Api,
+    /// Leads another department than that of Anna and Ben.
+    head: Api,
+}
+
+async fn company() -> Company {
+    let server = TestServer::start().await;
+    let admin = &server.admin;
+    let department = async |name: &str| {
+        admin.post("/v1/departments", json!({ "name": name })).await.expect(201).id()
+    };
+    let (north, south) = (department("North").await, department("South").await);
+    let anna = admin.colleague("seller", Some(&north)).await;
+    let ben = admin.colleague("seller", Some(&north)).await;
+    let head = admin.colleague("head", Some(&south)).await;
+    let deal_type = admin.deal_type(&["first", "second"]).await;
+    Company { deal_type, anna, ben, head, server }
+}
+
+impl Company {
+    /// A deal of Anna's and a task of it.
+    async fn task(&self, body: Value) -> (String, String) {
+        let deal = self.anna.deal(&self.deal_type, "1").await;
+        let mut task = json!({ "title": "Ask", "deal_id": deal });
+        task.as_object_mut().unwrap().extend(body.as_object().unwrap().clone());
+        let task = self.anna.post("/v1/tasks", task).await.expect(201).id();
+        (deal, task)
+    }
+
+    fn deals(&self) -> Value {
+        let all = "SELECT jsonb_agg(to_jsonb(d) ORDER BY id)::text FROM deals d";
+        sql::json(&mut self.server.connection(), all)
+    }
+}
+
+fn done(deal: Value) -> Value {
+    json!({ "to": "done", "result": "Asked", "deal": deal })
+}
+
+#[tokio::test]
+async fn a_task_takes_from_who_does_not_see_its_deal_what_it_asks_for() {
+    let company = company().await;
+    let Company { ben, head, .. } = &company;
+    // A helper, and a creator whose deal went to somebody else; each sees the task and not the deal.
+    let (_, helped) = company.task(json!({ "helper_ids": [ben.user_id] })).await;
+    let created = {
+        let deal = ben.deal(&company.deal_type, "1").await;
+        let task = json!({ "title": "Ask", "deal_id": deal });
+        let task = ben.post("/v1/tasks", task).await.expect(201).id();
+        let owner = json!({ "owner_id": company.anna.user_id });
+        company.server.admin.patch(&format!("/v1/deals/{deal}"), owner).await.expect(200);
+        task
+    };
+    for task in [&helped, &created] {
+        let path = format!("/v1/tasks/{task}/transition");
+        let before = company.deals();
+        for (field, pointer, value) in [
+            ("owner_id", "/deal/owner_id", json!(ben.user_id)),
+            ("title", "/deal/title", json!("Mine")),
+            ("amount", "/deal/amount", json!({ "amount": "7", "currency": "EUR" })),
+            ("lead_temperature", "/deal/lead_temperature", json!("hot")),
+        ] {
+            let told = ben.post(&path, done(json!({ field: value }))).await;
+            let faults = told.problem(422, "validation_failed").faults();
+            assert_eq!(faults, [(pointer.to_owned(), "not_allowed".to_owned())]);
+        }
+        assert_eq!(company.deals(), before);
+        ben.post(&path, json!({ "to": "done", "result": "Asked" })).await.expect(200);
+    }
+    // A head of elsewhere who merely watches does not change the task.
+    let (_, watched) = company.task(json!({ "watcher_ids": [head.user_id] })).await;
+    let path = format!("/v1/tasks/{watched}/transition");
+    for body in [done(json!({ "owner_id": head.user_id })), json!({ "to": "done" })] {
+        head.post(&path, body).await.problem(403, "not_a_participant");
+    }
+    // Who sees the deal changes it, as in the deal itself.
+    company.anna.post(&path, done(json!({ "title": "Asked for" }))).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_task_may_ask_for_a_field_of_its_deal() {
+    let company = company().await;
+    let stages = json!([{ "key": "ask", "name": "Ask", "tasks": [{ "key": "ask", "title": "Ask",
+        "result": ["expected_close_on"] }] }, { "key": "last", "name": "Last",
+            "gate": [{ "kind": "field", "field": "amount" }] }]);
+    let led = json!({ "name": "Led", "mode": "automatic", "stages": stages });
+    let led = company.server.admin.post("/v1/deal-types", led).await.expect(201).id();
+    let deal = json!({ "title": "Led", "deal_type_id": led });
+    let deal = company.anna.post("/v1/deals", deal).await.expect(201).id();
+    let tasks = company.anna.get(&format!("/v1/tasks?deal_id={deal}")).await.expect(200).json;
+    let task = tasks["items"][0]["id"].as_str().unwrap().to_owned();
+    let help = json!({ "helper_ids": [company.ben.user_id] });
+    company.anna.patch(&format!("/v1/tasks/{task}"), help).await.expect(200);
+    let path = format!("/v1/tasks/{task}/transition");
+    let more = done(json!({ "expected_close_on": "2030-01-01", "title": "Mine" }));
+    let told = company.ben.post(&path, more).await.problem(422, "validation_failed");
+    assert_eq!(told.faults(), [("/deal/title".to_owned(), "not_allowed".to_owned())]);
+    let asked = done(json!({ "expected_close_on": "2030-01-01" }));
+    company.ben.post(&path, asked).await.expect(200);
+    let deal = company.anna.get(&format!("/v1/deals/{deal}")).await.expect(200).json;
+    assert_eq!(deal["expected_close_on"], "2030-01-01");
+}
+
+#[tokio::test]
+async fn a_key_for_tasks_changes_no_deal() {
+    let company = company().await;
+    let key = async |scopes: Value| {
+        let key = json!({ "name": "Key", "scopes": scopes });
+        let key = company.server.admin.post("/v1/api-keys", key).await.expect(201).json;
+        company.anna.with_token(key["key"].as_str().unwrap())
+    };
+    let (_, task) = company.task(json!({})).await;
+    let path = format!("/v1/tasks/{task}/transition");
+    let body = done(json!({ "title": "Other" }));
+    let before = company.deals();
+    let tasks = key(json!(["tasks:write"])).await;
+    tasks.post(&path, body.clone()).await.problem(403, "forbidden");
+    assert_eq!(company.deals(), before);
+    key(json!(["tasks:write", "deals:write"])).await.post(&path, body).await.expect(200);
+}
+
+#[tokio::test]
+async fn conditions_look_at_the_activities_that_one_sees() {
+    let company = company().await;
+    let Company { anna, ben, server, .. } = &company;
+    let client = anna.post("/v1/clients", json!({ "name": "Alder Mill" })).await.expect(201).id();
+    let deal = json!({ "title": "Mine", "deal_type_id": company.deal_type, "client_id": client });
+    for seller in [anna, ben] {
+        seller.post("/v1/deals", deal.clone()).await.expect(201);
+    }
+    let meeting = json!({ "kind": "meeting", "title": "Meet", "client_id": client,
+        "planned_at": "2999-01-01T10:00:00Z" });
+    ben.post("/v1/activities", meeting).await.expect(201);
+    let condition =
+        json!({ "field": "client.next_activity_at", "op": "eq", "value": "2999-01-01" });
+    for entity in ["deal", "client"] {
+        let name = format!("Of {entity}s");
+        let segment = json!({ "name": name, "entity": entity, "condition": condition });
+        let segment = server.admin.post("/v1/segments", segment).await.expect(201).id();
+        for (who, clients, deals) in [(anna, 0, 0), (ben, 1, 1), (&server.admin, 1, 2)] {
+            let things = if entity == "deal" { deals } else { clients };
+            for search in [json!({ "condition": condition }), json!({ "segment_id": segment })] {
+                let mut search = search;
+                search["count"] = json!(true);
+                let found = who.post(&format!("/v1/{entity}s/search"), search).await.expect(200);
+                assert_eq!(found.json["total"], things, "{}", found.text);
+                assert_eq!(found.json["items"].as_array().unwrap().len(), things);
+            }
+            let of = who.get(&format!("/v1/segments/{segment}")).await.expect(200).json;
+            assert_eq!(of["count"], things, "{of}");
+            let funnel = format!(
+                "/v1/reports/funnel/open?deal_type_id={}&segment_id={segment}",
+                company.deal_type
+            );
+            let funnel = who.get(&funnel).await.expect(200).json;
+            assert_eq!(funnel["totals"]["deals"], deals);
+        }
+    }
+}
+
+#[tokio::test]
+async fn clients_are_merged_by_who_sees_all_their_deals() {
+    let company = company().await;
+    let Company { anna, ben, server, .. } = &company;
+    let pair = async |owners: &[&Api]| {
+        let client = async |name: &str| {
+            anna.post("/v1/clients", json!({ "name": name })).await.expect(201).id()
+        };
+        let (one, two) = (client("Alder Mill").await, client("Alder Mills").await);
+        for owner in owners {
+            for client in [&one, &two] {
+                let deal = json!({ "title": "Deal", "deal_type_id": company.deal_type, "client_id": client });
+                owner.post("/v1/deals", deal).await.expect(201);
+            }
+        }
+        (format!("/v1/clients/{one}/merge"), json!({ "duplicate_id": two }))
+    };
+    let (path, body) = pair(&[anna, ben]).await;
+    let before = company.deals();
+    let told = anna.post(&path, body.clone()).await.problem(403, "forbidden");
+    let detail = told.json["detail"].as_str().unwrap();
+    assert!(!detail.contains(char::is_numeric), "{detail}");
+    assert_eq!(company.deals(), before);
+    server.admin.post(&path, body).await.expect(200);
+    let (path, body) = pair(&[anna]).await;
+    anna.post(&path, body).await.expect(200);
+}
