@@ -66,6 +66,38 @@ permissions! {
     HandOversWrite = "hand_overs:write",
 }
 
+impl Permission {
+    /// Whether it is about people, keys and the workspace itself: a key has it only as long as somebody answers for
+    /// the key who has it too.
+    pub fn administers(self) -> bool {
+        match self {
+            Self::UsersWrite | Self::ApiKeysManage | Self::WorkspaceWrite => true,
+            Self::WorkspaceRead
+            | Self::UsersRead
+            | Self::ClientsRead
+            | Self::ClientsWrite
+            | Self::CataloguesRead
+            | Self::CataloguesWrite
+            | Self::DealTypesRead
+            | Self::DealTypesWrite
+            | Self::DealsRead
+            | Self::DealsWrite
+            | Self::TasksRead
+            | Self::TasksWrite
+            | Self::ActivitiesRead
+            | Self::ActivitiesWrite
+            | Self::DocumentsRead
+            | Self::DocumentsWrite
+            | Self::ImportsRead
+            | Self::ImportsWrite
+            | Self::ReportsRead
+            | Self::EventsRead
+            | Self::HandOversRead
+            | Self::HandOversWrite => false,
+        }
+    }
+}
+
 impl Role {
     pub fn grants(self, permission: Permission) -> bool {
         use Permission as P;

@@ -124,7 +124,7 @@ impl Store {
             if key.key_hash != hash || key.revoked_at.is_some() || expired {
                 return Ok(None);
             }
-            let scopes = key.scopes.iter().filter_map(|scope| Permission::parse(scope)).collect();
+            let scopes = api_keys::Makers::of(tenant, [&key])?.scopes(&key);
             let workspace = workspaces::get(tenant)?;
             Ok(Some(Arc::new(Caller {
                 workspace_id,

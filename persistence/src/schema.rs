@@ -97,6 +97,8 @@ diesel::table! {
         version -> Int4,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+        maker_id -> Nullable<Uuid>,
+        parent_id -> Nullable<Uuid>,
     }
 }
 

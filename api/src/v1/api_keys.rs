@@ -8,8 +8,8 @@ use uuid::Uuid;
 use validator::Validate;
 use voronka_domain::{access::Permission, catalogue, fault::Faults};
 use voronka_persistence::{
-    Error, Unit,
-    api_keys::{self, ApiKey},
+    Error, Tenant, Unit,
+    api_keys::{self, ApiKey, Makers},
 };
 
 use crate::{
@@ -30,7 +30,16 @@ pub struct ApiKeyBody {
     /// What the key may do.
     #[schema(example = json!(["deals:read", "reports:read"]))]
     pub scopes: Vec<String>,
+    /// The user who made it; null for one that a key made.
     pub created_by: Option<Uuid>,
+    /// The user who answers for it: who made it, or has taken it over since. Null where that one may not log in any
+    /// more: the key keeps what concerns data until somebody takes it over.
+    pub maker_id: Option<Uuid>,
+    /// The key that made it, and that it ends with.
+    pub parent_id: Option<Uuid>,
+    /// Scopes of administration that it has lost for want of a maker who holds them.
+    #[schema(example = json!([]))]
+    pub suspended_scopes: Vec<String>,
     /// When it stops being taken; null for never.
     pub expires_at: Option<DateTime<Utc>>,
     pub revoked_at: Option<DateTime<Utc>>,
@@ -42,9 +51,14 @@ pub struct ApiKeyBody {
     pub updated_at: DateTime<Utc>,
 }
 
-impl From<ApiKey> for ApiKeyBody {
-    fn from(row: ApiKey) -> Self {
+impl ApiKeyBody {
+    fn new(row: ApiKey, makers: &Makers) -> Self {
+        let held = makers.scopes(&row);
+        let lost = |scope: &&String| !held.iter().any(|one| one.scope() == scope.as_str());
         Self {
+            maker_id: makers.maker(&row),
+            parent_id: row.parent_id,
+            suspended_scopes: row.scopes.iter().filter(lost).cloned().collect(),
             id: row.id,
             name: row.name,
             prefix: row.prefix,
@@ -58,6 +72,12 @@ impl From<ApiKey> for ApiKeyBody {
             updated_at: row.updated_at,
         }
     }
+}
+
+/// A key with what has become of its maker.
+fn answer(tenant: &mut Tenant<'_>, row: ApiKey) -> Result<ApiKeyBody, Error> {
+    let makers = Makers::of(tenant, [&row])?;
+    Ok(ApiKeyBody::new(row, &makers))
 }
 
 page_of!(ApiKeyPage, ApiKeyBody);
@@ -98,6 +118,12 @@ impl NewApiKey {
         if self.expires_at.is_some_and(|at| at <= unit.now) {
             faults.add("/expires_at", "in_the_past", "Must be in the future.");
         }
+        let parent = api_keys::parent(unit)?;
+        let until = parent.as_ref().and_then(|parent| parent.expires_at);
+        if self.expires_at.zip(until).is_some_and(|(at, until)| at > until) {
+            let detail = "At most when the key ends that makes it.";
+            faults.add("/expires_at", "out_of_range", detail);
+        }
         if self.expires_at.is_some_and(|at| at.year() > 9999) {
             faults.add("/expires_at", "out_of_range", "At most the year 9999; null for never.");
         }
@@ -109,7 +135,12 @@ impl NewApiKey {
             prefix: secret.text.chars().take(11).collect(),
             scopes: self.scopes,
             created_by: unit.caller.user_id(),
-            expires_at: self.expires_at,
+            maker_id: match &parent {
+                Some(parent) => parent.maker_id,
+                None => unit.caller.user_id(),
+            },
+            parent_id: parent.map(|parent| parent.id),
+            expires_at: self.expires_at.or(until),
             revoked_at: None,
             version: 1,
             created_at: unit.now,
@@ -126,7 +157,9 @@ impl NewApiKey {
 #[get("/v1/api-keys")]
 pub async fn list(call: Call<ApiKeysManage>) -> Responded {
     call.page(&api_keys::LIST, |tenant, _, _, query| {
-        Ok(api_keys::list(tenant, query)?.map(ApiKeyBody::from))
+        let page = api_keys::list(tenant, query)?;
+        let makers = Makers::of(tenant, &page.items)?;
+        Ok(page.map(|row| ApiKeyBody::new(row, &makers)))
     })
     .await
 }
@@ -149,7 +182,7 @@ pub async fn create(call: Call<ApiKeysManage>, body: Body<NewApiKey>) -> Respond
             let row = new.into_row(unit, &secret)?;
             api_keys::insert(unit, &row)?;
             let (location, version) = (format!("/v1/api-keys/{}", row.id), row.version);
-            Ok(Reply::created(location, ApiKeyBody::from(row), version))
+            Ok(Reply::created(location, answer(&mut unit.tenant, row)?, version))
         })
         .await?;
     crate::http::call::with_secret(response, "key", shown).await
@@ -165,28 +198,47 @@ pub async fn read(call: Call<ApiKeysManage>, id: Id) -> Responded {
     call.read(move |tenant, _, _| {
         let row = api_keys::get(tenant, id.0)?;
         let version = row.version;
-        Ok(Reply::versioned(ApiKeyBody::from(row), version))
+        Ok(Reply::versioned(answer(tenant, row)?, version))
     })
     .await
 }
 
 /// Revoke an API key
 ///
-/// The key stops working at once here, and within five seconds on other servers. History keeps it.
+/// The key stops working at once here, and within five seconds on other servers, and so do the keys that it has
+/// made. History keeps it.
 #[utoipa::path(tag = "API keys", operation_id = "revokeApiKey", security(("bearer" = ["api_keys:manage"])),
     params(("id" = Uuid, Path, description = "Id of the key.")),
     responses((status = 200, description = "The revoked key.", body = ApiKeyBody)))]
 #[delete("/v1/api-keys/{id}")]
 pub async fn revoke(call: Call<ApiKeysManage>, id: Id) -> Responded {
+    change(call, id, api_keys::revoke).await
+}
+
+/// Take over an API key
+///
+/// The caller answers for the key from now on, and for the keys that it has made: it has its scopes of administration
+/// again. It takes somebody who may do all that the key may.
+#[utoipa::path(tag = "API keys", operation_id = "takeOverApiKey", security(("bearer" = ["api_keys:manage"])),
+    params(("id" = Uuid, Path, description = "Id of the key.")),
+    responses((status = 200, description = "The key.", body = ApiKeyBody)))]
+#[post("/v1/api-keys/{id}/take-over")]
+pub async fn take_over(call: Call<ApiKeysManage>, id: Id) -> Responded {
+    change(call, id, api_keys::take_over).await
+}
+
+async fn change(
+    call: Call<ApiKeysManage>,
+    id: Id,
+    change: fn(&mut Unit<'_>, Uuid, Option<i32>) -> Result<ApiKey, Error>,
+) -> Responded {
     call.no_parameters()?;
     let app = call.app.clone();
     let response = call
         .write(Vec::new(), move |unit, if_match| {
-            let before = api_keys::lock(unit, id.0, if_match)?;
-            let revoked_at = before.revoked_at.or(Some(unit.now));
-            let row = api_keys::save(unit, &before, ApiKey { revoked_at, ..before.clone() })?;
+            let row = change(unit, id.0, if_match)?;
             let version = row.version;
-            Ok(Reply::versioned(ApiKeyBody::from(row), version))
+            Ok(Reply::versioned(answer(&mut unit.tenant, row)?, version))
         })
         .await?;
     app.store.forget_callers();

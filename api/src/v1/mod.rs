@@ -81,6 +81,7 @@ operations! {
     api_keys::create,
     api_keys::read,
     api_keys::revoke,
+    api_keys::take_over,
     clients::list,
     clients::search,
     clients::create,

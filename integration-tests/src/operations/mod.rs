@@ -194,6 +194,7 @@ const APART: &[(&str, &str)] = &[
     ("revokeToken", "ends a login"),
     ("createApiKey", "makes a caller"),
     ("revokeApiKey", "ends a caller"),
+    ("takeOverApiKey", "changes a caller"),
     ("createUser", "nobody has anything yet"),
     ("updateUser", "whom a process could give something is read by its next decision"),
     ("createDepartment", "has no head with deals yet"),

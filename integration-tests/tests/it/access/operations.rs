@@ -130,8 +130,12 @@ async fn a_key_needs_the_scope_of_the_operation_and_no_other() {
         assert_eq!((reply.status, reply.code()), (403, "forbidden"), "{id}: {}", reply.text);
         reply.problem(403, "forbidden");
         let reply = call(just, case, &world, &world).await;
-        // A key is no user, and has no "me".
-        let fine = if id == "getMe" { reply.status == 404 } else { carried_out(case, &reply) };
+        let fine = match id.as_str() {
+            // A key is no user, has no "me", and answers for no other key.
+            "getMe" => reply.status == 404,
+            "takeOverApiKey" => reply.text.contains("A person takes a key over."),
+            _ => carried_out(case, &reply),
+        };
         assert!(fine, "{id}: {} {}", reply.status, reply.text);
     }
     // Every scope that can be given is good for something.

@@ -372,6 +372,7 @@ const CASES: &[Case] = &[
     new("createApiKey", |_| json!({ "name": "New", "scopes": ["api_keys:manage"] })),
     read("getApiKey", |a| &a.api_key),
     read("revokeApiKey", |a| &a.api_key),
+    read("takeOverApiKey", |a| &a.api_key),
     list("listClients"),
     case("searchClients", Whose::List, Send::Json(|_| json!({ "count": true }))),
     new("createClient", renamed),
