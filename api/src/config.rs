@@ -137,6 +137,13 @@ pub struct ServeConfig {
     /// Largest file of an import, in bytes.
     #[arg(long, env = "VORONKA_IMPORT_LIMIT", default_value_t = 512 << 20)]
     pub import_limit: usize,
+    /// Largest sheet (CSV or XLSX), in bytes: it is written to a temporary file before it is sent.
+    #[arg(long, env = "VORONKA_SHEET_LIMIT", default_value_t = 1 << 30)]
+    pub sheet_limit: u64,
+    /// Places for heavy work: sheets, reports, duplicates and previews; half of the processors by default, and at most a
+    /// quarter of the connections.
+    #[arg(long, env = "VORONKA_HEAVY_PLACES")]
+    pub heavy_places: Option<usize>,
     /// How long an access token is good for, in seconds.
     #[arg(long, env = "VORONKA_ACCESS_TOKEN_SECONDS", default_value_t = 900)]
     pub access_token_seconds: i64,

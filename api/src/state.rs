@@ -5,6 +5,7 @@ use voronka_persistence::Store;
 
 use crate::{
     auth::{limit::Limits, token::Tokens},
+    heavy::Heavy,
     import_worker::Wake,
 };
 
@@ -16,6 +17,10 @@ pub struct App {
     pub body_limit: usize,
     /// Largest file of an import, in bytes.
     pub import_limit: usize,
+    /// Largest sheet, in bytes.
+    pub sheet_limit: u64,
+    /// Places for heavy work.
+    pub heavy: Heavy,
     pub metrics: PrometheusHandle,
     /// Tells the import worker that there is work.
     pub wake: Wake,

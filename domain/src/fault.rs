@@ -112,6 +112,32 @@ impl Refusal {
 #[derive(Debug, Default)]
 pub struct Faults(Vec<Fault>);
 
+/// Whether a character is to be seen: no white space, no control, and none that Unicode has drawn as nothing
+/// (`Default_Ignorable_Code_Point`, and the blanks of Hangul and Braille).
+fn is_visible(c: char) -> bool {
+    const NOTHING: &[std::ops::RangeInclusive<char>] = &[
+        '\u{ad}'..='\u{ad}',
+        '\u{34f}'..='\u{34f}',
+        '\u{61c}'..='\u{61c}',
+        '\u{115f}'..='\u{1160}',
+        '\u{17b4}'..='\u{17b5}',
+        '\u{180b}'..='\u{180f}',
+        '\u{200b}'..='\u{200f}',
+        '\u{202a}'..='\u{202e}',
+        '\u{2060}'..='\u{206f}',
+        '\u{2800}'..='\u{2800}',
+        '\u{3164}'..='\u{3164}',
+        '\u{fe00}'..='\u{fe0f}',
+        '\u{feff}'..='\u{feff}',
+        '\u{ffa0}'..='\u{ffa0}',
+        '\u{fff0}'..='\u{fff8}',
+        '\u{1bca0}'..='\u{1bca3}',
+        '\u{1d173}'..='\u{1d17a}',
+        '\u{e0000}'..='\u{e0fff}',
+    ];
+    !c.is_whitespace() && !c.is_control() && !NOTHING.iter().any(|range| range.contains(&c))
+}
+
 impl Faults {
     pub fn add(
         &mut self,
@@ -127,9 +153,9 @@ impl Faults {
         result.map_err(|fault| self.0.push(fault)).ok()
     }
 
-    /// Notes a fault unless the text has between 1 and `longest` characters after trimming.
+    /// Notes a fault unless the text has something to be seen, and at most `longest` characters.
     pub fn text(&mut self, pointer: &str, value: &str, longest: usize) {
-        if value.trim().is_empty() {
+        if !value.chars().any(is_visible) {
             self.add(pointer, "required", "Must not be empty.");
         } else if value.chars().count() > longest {
             self.add(pointer, "too_long", format!("At most {longest} characters."));
@@ -146,5 +172,28 @@ impl Faults {
 
     pub fn into_inner(self) -> Vec<Fault> {
         self.0
+    }
+}
+
+#[cfg(test)]
+mod text_tests {
+    use super::*;
+
+    #[test]
+    fn a_text_has_something_to_be_seen() {
+        for (text, fine) in [
+            ("a", true),
+            (" \u{200d}\u{1f468}", true),
+            ("", false),
+            (" \t\u{a0}", false),
+            ("\u{200b}\u{feff}", false),
+            ("\u{3164}", false),
+            ("\u{2800} \u{ad}", false),
+            ("\u{e0041}\u{202e}", false),
+        ] {
+            let mut faults = Faults::default();
+            faults.text("/name", text, 10);
+            assert_eq!(faults.is_empty(), fine, "{text:?}");
+        }
     }
 }

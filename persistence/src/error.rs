@@ -28,6 +28,14 @@ pub enum Error {
     Parameters(Vec<Fault>),
     #[error("Others hold what the request needs. Send it again.")]
     Busy,
+    /// A statement took longer than its kind may.
+    #[error("It took too long. Send it again.")]
+    TookTooLong,
+    /// The same of a read, which would take as long again.
+    #[error(
+        "The query looks at too much: narrow it, by a shorter period, by filters or by fewer conditions."
+    )]
+    TooExpensive,
     /// A deadlock, or somebody was faster.
     #[error("Others changed what the request needs at the same moment. Send it again.")]
     Collision,
@@ -102,7 +110,18 @@ impl Error {
             Self::Disk(_) => Some(Passing::Disk),
             Self::Collision | Self::Overtaken => Some(Passing::Collision),
             Self::Busy => Some(Passing::Locks),
+            Self::TookTooLong => Some(Passing::Time),
             _ => None,
+        }
+    }
+}
+
+impl Error {
+    /// What a read is told that took too long.
+    pub(crate) fn of_read(self) -> Self {
+        match self {
+            Self::TookTooLong => Self::TooExpensive,
+            other => other,
         }
     }
 }
@@ -114,6 +133,7 @@ impl From<Diesel> for Error {
             Some(Passing::Disk) => return Self::Disk(error.to_string()),
             Some(Passing::Collision) => return Self::Collision,
             Some(Passing::Locks) => return Self::Busy,
+            Some(Passing::Time) => return Self::TookTooLong,
             None => {}
         }
         match &error {

@@ -22,12 +22,14 @@ pub enum Passing {
     Collision,
     /// Others hold for long what is needed.
     Locks,
+    /// A statement took too long: there was too much to do at the moment.
+    Time,
 }
 
 impl Passing {
     pub fn word(self) -> &'static str {
         match self {
-            Self::Database => "database",
+            Self::Database | Self::Time => "database",
             Self::Disk => "disk",
             Self::Collision | Self::Locks => "locks",
         }
@@ -48,12 +50,13 @@ const LOST: [&str; 9] = [
 ];
 
 /// How the texts of what passes begin. Not anywhere in them: a text may cite what a caller has sent.
-const BEGINNINGS: [(&str, Passing); 21] = [
+const BEGINNINGS: [(&str, Passing); 22] = [
     ("deadlock detected", Passing::Collision),
     ("could not serialize access", Passing::Collision),
     ("tuple concurrently updated", Passing::Collision),
     ("canceling statement due to lock timeout", Passing::Locks),
     ("could not obtain lock", Passing::Locks),
+    ("canceling statement due to statement timeout", Passing::Time),
     ("canceling statement", Passing::Database),
     ("the database system is", Passing::Database),
     ("sorry, too many clients", Passing::Database),

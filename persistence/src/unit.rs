@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use diesel::{Connection, PgConnection, connection::TransactionManager};
+use diesel::{
+    Connection, PgConnection,
+    connection::{SimpleConnection, TransactionManager},
+};
 use serde::Serialize;
 use uuid::Uuid;
 use voronka_domain::{access::Actor, process::Process};
@@ -151,6 +154,11 @@ impl<'c> Unit<'c> {
         result
     }
 
+    /// Has waited long enough: until the transaction ends, whatever others hold is waited for no more.
+    pub fn hurry(&mut self) -> Result<()> {
+        Ok(self.tenant.conn.batch_execute("SET LOCAL lock_timeout = '50ms'")?)
+    }
+
     pub(crate) fn flush(&mut self) -> Result<()> {
         let pending = std::mem::take(&mut self.events);
         events::record(&mut self.tenant, pending, self.now)
@@ -228,11 +236,11 @@ impl Store {
     ) -> Result<T> {
         let mut connection = self.connection()?;
         let mut tenant = Tenant { conn: &mut connection, workspace_id };
-        let result = query(&mut tenant);
+        let result = query(&mut tenant).map_err(Error::of_read);
         connection.watch(result)
     }
 
-    /// Several reads that see one and the same state of the database.
+    /// Several reads that see one and the same state of the database, and may take long.
     pub fn snapshot<T>(
         &self,
         caller: &Caller,
@@ -240,14 +248,16 @@ impl Store {
     ) -> Result<T> {
         let mut connection = self.connection()?;
         let workspace_id = caller.workspace_id;
-        let result = connection
-            .build_transaction()
-            .repeatable_read()
-            .read_only()
-            .run(|conn| query(&mut Tenant { conn, workspace_id }));
-        connection.watch(result)
+        let result = connection.build_transaction().repeatable_read().read_only().run(|conn| {
+            conn.batch_execute(HEAVY)?;
+            query(&mut Tenant { conn, workspace_id })
+        });
+        connection.watch(result.map_err(Error::of_read))
     }
 }
+
+/// Within a transaction: what a heavy read may take.
+const HEAVY: &str = "SET LOCAL statement_timeout = '120s'";
 
 /// A `SELECT` that names its types itself.
 pub(crate) fn raw<ST>(sql: &'static str) -> Raw<ST> {

@@ -21,6 +21,7 @@ use crate::{
     config::{DatabaseConfig, ServeConfig},
     demo,
     embedded::{Cluster, Mode},
+    heavy::Heavy,
     import_worker::{self, Wake},
     server,
     state::App,
@@ -81,6 +82,8 @@ pub fn start(
         limits: Limits::new(config.rate_limit),
         body_limit: config.body_limit,
         import_limit: config.import_limit,
+        sheet_limit: config.sheet_limit,
+        heavy: Heavy::new(heavy_places(&store, config)),
         metrics,
         wake: wake.clone(),
     });
@@ -90,6 +93,13 @@ pub fn start(
     actix_web::rt::spawn(work_out(store.clone()));
     let worker = Worker::start(store, wake);
     Ok(Running { server, address, worker })
+}
+
+/// Half of the processors, and a quarter of the connections at most.
+fn heavy_places(store: &Store, config: &ServeConfig) -> usize {
+    let processors = std::thread::available_parallelism().map_or(2, usize::from);
+    let connections = usize::try_from(store.most_connections()).unwrap_or(usize::MAX);
+    config.heavy_places.unwrap_or(processors / 2).min(connections / 4).max(1)
 }
 
 /// The thread that carries out imports.

@@ -96,13 +96,14 @@ impl From<Error> for Failure {
 }
 
 /// Holds what the items name before the first of them, in the order in which everything is held. Where others are
-/// in the way, each item waits for itself.
+/// in the way, each item is tried for itself; where they held something for as long as one waits, none waits again.
 pub fn hold(
     unit: &mut Unit<'_>,
     all: impl FnOnce(&mut Unit<'_>) -> Result<(), Error>,
 ) -> Result<(), Error> {
     match unit.attempt(all) {
-        Err(Error::Busy | Error::Collision) => Ok(()),
+        Err(Error::Busy) => unit.hurry(),
+        Err(Error::Collision | Error::TookTooLong) => Ok(()),
         held => held,
     }
 }
@@ -133,7 +134,13 @@ pub fn run<T: Serialize>(
             }
             // Nobody else's fault, and nothing to be read item by item.
             Err(Failure::Failed(error)) if atomic || !is_of_one(&error) => return Err(error),
-            Err(Failure::Failed(error)) => results.push(refused(index, &error.into())),
+            Err(Failure::Failed(error)) => {
+                // One item has waited for all of them: meanwhile the batch holds what others need.
+                if matches!(error, Error::Busy) {
+                    unit.hurry()?;
+                }
+                results.push(refused(index, &error.into()));
+            }
             Err(Failure::Refused(problem)) if atomic => faults.extend(faults_of(index, &problem)),
             Err(Failure::Refused(problem)) => results.push(refused(index, &problem)),
         }
@@ -153,15 +160,18 @@ fn answered(before: Option<Answer>) -> Result<Vec<BatchItem>, Error> {
     Ok(before.items)
 }
 
-/// How often a command is tried, and how many more tries all commands of a batch have together: each may have
-/// waited for a lock for as long as one waits.
+/// How often a command that collided is tried, and how many more tries all commands of a batch have together.
 const TRIES: u32 = 3;
 const PATIENCE: u32 = 6;
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// Others are in the way of one command, and may not be in that of the next one.
 fn is_of_one(error: &Error) -> bool {
-    matches!(error.passing(), Some(Passing::Collision | Passing::Locks))
+    matches!(error.passing(), Some(Passing::Collision | Passing::Locks | Passing::Time))
+}
+
+fn collided(error: &Error) -> bool {
+    error.passing() == Some(Passing::Collision)
 }
 
 /// Tries a command again if others were in its way: what it had locked meanwhile was let go.
@@ -171,7 +181,7 @@ fn patiently<T>(
 ) -> Result<T, Failure> {
     for tried in 1..TRIES {
         match attempt() {
-            Err(Failure::Failed(error)) if is_of_one(&error) && *patience > 0 => {
+            Err(Failure::Failed(error)) if collided(&error) && *patience > 0 => {
                 *patience -= 1;
                 thread::sleep(PAUSE * tried);
             }

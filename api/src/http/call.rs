@@ -20,7 +20,11 @@ use voronka_persistence::{
 };
 
 use super::problem::Problem;
-use crate::{openapi, state::App};
+use crate::{
+    heavy::{Heavy, Place},
+    openapi,
+    state::App,
+};
 
 /// What an operation needs.
 pub trait Needs: 'static {
@@ -271,8 +275,26 @@ impl<P: Needs> Call<P> {
         self,
         query: impl FnOnce(&mut Tenant<'_>, &App, &Caller) -> Result<Reply<T>, Error> + Send + 'static,
     ) -> Responded {
+        self.read_in(None, query).await
+    }
+
+    /// Reads what takes long, and answers.
+    pub async fn read_heavily<T: Serialize + 'static>(
+        self,
+        query: impl FnOnce(&mut Tenant<'_>, &App, &Caller) -> Result<Reply<T>, Error> + Send + 'static,
+    ) -> Responded {
+        let place = self.app.heavy.place(self.caller.workspace_id).await?;
+        self.read_in(Some(place), query).await
+    }
+
+    async fn read_in<T: Serialize + 'static>(
+        self,
+        place: Option<Place>,
+        query: impl FnOnce(&mut Tenant<'_>, &App, &Caller) -> Result<Reply<T>, Error> + Send + 'static,
+    ) -> Responded {
         let Self { app, caller, if_none_match, .. } = self;
         let answer = block(move || {
+            let _place = place;
             let reply = app.store.read(&caller, |tenant| query(tenant, &app, &caller))?;
             reply.into_answer()
         })
@@ -337,6 +359,20 @@ pub fn no_parameters(query: &str) -> Result<(), Problem> {
 
 pub fn unknown(name: &str) -> Fault {
     Fault::new(format!("/{name}"), "unknown_parameter", "There is no such parameter.")
+}
+
+/// The same of heavy work, which waits for a place. Who goes away meanwhile gives the place back when the work ends.
+pub async fn heavily<T: Send + 'static>(
+    heavy: &Heavy,
+    workspace_id: Uuid,
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Problem> {
+    let place = heavy.place(workspace_id).await?;
+    block(move || {
+        let _place = place;
+        work()
+    })
+    .await
 }
 
 /// Runs something that waits for the database where waiting blocks nobody.

@@ -13,7 +13,7 @@ use actix_web::{
 use uuid::Uuid;
 use voronka_persistence::{Caller, now};
 
-use super::{call::block, problem::Problem};
+use super::{call::block, headers, problem::Problem};
 use crate::{
     auth::{
         secret::{API_KEY, Secret},
@@ -49,6 +49,7 @@ pub async fn observe(
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(HeaderName::from_static("x-request-id"), value);
     }
+    headers::add(&mut response);
     report(&response, &id, started);
     Ok(response)
 }

@@ -3,6 +3,7 @@
 pub mod batch;
 pub mod body;
 pub mod call;
+mod headers;
 pub mod middleware;
 pub mod page;
 pub mod problem;

@@ -61,6 +61,9 @@ codes! {
     transition_is_automatic 409 "Transition is automatic" "The process moves deals of this type."
     user_inactive 409 "User inactive" "The person whom things are to go back to is not in use."
     version_mismatch 412 "Version mismatch" "If-Match names another version than the present one."
+    sheet_too_long 422 "Sheet too long" "The sheet is longer than the server writes, or than a workbook may be: narrow it by filters."
+    query_too_expensive 422 "Query too expensive" "The query looks at too much to be answered in time, and would again: narrow it, by a shorter period, by filters or by fewer conditions."
+    too_many_heavy_requests 429 "Too many heavy requests" "Sheets, reports, duplicates and previews have few places, and too many wait for one. Send it again after Retry-After."
     body_too_large 413 "Body too large" "The body is larger than the server takes."
     unsupported_media_type 415 "Unsupported media type" "The body's Content-Type is not the operation's."
     idempotency_key_reused 422 "Idempotency key reused" "The Idempotency-Key was used for another request."
@@ -273,9 +276,12 @@ impl From<Error> for Problem {
                 problem.header("Retry-After", "5")
             }
             Error::Parameters(faults) => Self::invalid_parameters(faults.clone()),
-            Error::Busy | Error::Collision | Error::Overtaken | Error::TakenOver => {
-                Self::new("unavailable", error.to_string())
-            }
+            Error::TooExpensive => Self::new("query_too_expensive", error.to_string()),
+            Error::Busy
+            | Error::TookTooLong
+            | Error::Collision
+            | Error::Overtaken
+            | Error::TakenOver => Self::new("unavailable", error.to_string()),
             Error::Database(cause) => {
                 tracing::error!(%cause, "database error");
                 Self::of("internal_error")

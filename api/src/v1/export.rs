@@ -1,14 +1,9 @@
 //! Lists as sheets: whole, as CSV or XLSX, with a column for each custom field.
 
-use std::io::{self, Seek, SeekFrom, Write};
-
-use actix_web::web::Bytes;
 use chrono::NaiveDate;
-use chrono_tz::Tz;
 use rust_decimal::Decimal;
 use serde::Serialize;
 use serde_json::Value as Json;
-use tokio::sync::mpsc;
 use voronka_domain::{
     Currency,
     custom_field::{CustomField, Entity, FieldType},
@@ -18,9 +13,12 @@ use voronka_persistence::{
     list::{Page, Query, Spec},
 };
 
-use super::reports::{
-    format::{Format, TABLES},
-    table::{Cell, Csv, Xlsx},
+use super::{
+    reports::{
+        format::{Format, TABLES},
+        table::Cell,
+    },
+    spool,
 };
 use crate::{
     http::{
@@ -112,9 +110,10 @@ impl<P: Needs> Call<P> {
         .await?;
         query.limit = ROWS;
         let header = customs.header(sheet.header).collect();
-        let base = caller.settings.currency;
-        answer(format, caller.settings.time_zone, header, move |row| {
-            app.store.snapshot(&caller, |tenant| {
+        let (base, zone) = (caller.settings.currency, caller.settings.time_zone);
+        let (store, workspace_id) = (app.store.clone(), caller.workspace_id);
+        spool::answer(&app, workspace_id, (format, zone), header, move |row| {
+            store.snapshot(&caller, |tenant| {
                 let mut next = Some(query);
                 while let Some(query) = next {
                     let page = (sheet.page)(tenant, &caller, query.clone())?;
@@ -172,105 +171,4 @@ fn cell(field_type: FieldType, value: &Json) -> Cell {
         }
         (_, value) => text.map_or_else(|| value.to_string(), str::to_owned).into(),
     }
-}
-
-/// Takes a row.
-pub type Take<'t> = &'t mut dyn FnMut(Vec<Cell>) -> Result<(), Error>;
-
-/// Answers the rows that `rows` gives: as CSV while they are read, as a workbook when it is whole. What fails
-/// before anything is sent is a problem.
-pub async fn answer(
-    format: Format,
-    zone: Tz,
-    header: Vec<String>,
-    rows: impl FnOnce(Take<'_>) -> Result<(), Error> + Send + 'static,
-) -> Responded {
-    let stopped = |error: io::Error| Error::Internal(error.to_string());
-    if format == Format::Csv {
-        let pieces = piped(move |pipe| {
-            let header: Vec<_> = header.iter().map(String::as_str).collect();
-            let mut sheet = Csv::new(pipe, &header)?;
-            rows(&mut |cells| sheet.row(cells))?;
-            sheet.finish()?.send().map_err(stopped)
-        });
-        return Ok(format.response().streaming(begun(pieces).await?));
-    }
-    let mut file = block(move || {
-        let header: Vec<_> = header.iter().map(String::as_str).collect();
-        let mut sheet = Xlsx::new(&header, zone)?;
-        rows(&mut |cells| sheet.row(cells))?;
-        let mut file = tempfile::tempfile().map_err(stopped)?;
-        sheet.save(&mut file)?;
-        file.seek(SeekFrom::Start(0)).map_err(stopped)?;
-        Ok(file)
-    })
-    .await?;
-    let pieces = piped(move |mut pipe| {
-        io::copy(&mut file, &mut pipe).and_then(|_| pipe.send()).map_err(stopped)
-    });
-    Ok(format.response().streaming(begun(pieces).await?))
-}
-
-/// Carries what a thread writes to the answer, as fast as that is read.
-struct Pipe {
-    sender: mpsc::Sender<Result<Bytes, Error>>,
-    buffer: Vec<u8>,
-}
-
-const PIECE: usize = 1 << 16;
-
-impl Write for Pipe {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.buffer.extend_from_slice(bytes);
-        if self.buffer.len() >= PIECE {
-            self.send()?;
-        }
-        Ok(bytes.len())
-    }
-
-    /// A writer that is dropped after an error flushes as well: what there is waits for more, or the end.
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Pipe {
-    fn send(&mut self) -> io::Result<()> {
-        let piece = Bytes::from(std::mem::take(&mut self.buffer));
-        self.sender.blocking_send(Ok(piece)).map_err(|_| io::ErrorKind::BrokenPipe.into())
-    }
-}
-
-/// The pieces of what a thread writes, and what it fails with.
-fn piped(
-    work: impl FnOnce(Pipe) -> Result<(), Error> + Send + 'static,
-) -> mpsc::Receiver<Result<Bytes, Error>> {
-    let (sender, receiver) = mpsc::channel(4);
-    let span = tracing::Span::current();
-    tokio::task::spawn_blocking(move || {
-        let pipe = Pipe { sender: sender.clone(), buffer: Vec::new() };
-        if let Err(error) = span.in_scope(|| work(pipe)) {
-            // Where nobody reads any more, nobody is told.
-            sender.blocking_send(Err(error)).ok();
-        }
-    });
-    receiver
-}
-
-/// A stream of the pieces, once the first one is there. If it fails later, the answer breaks off, and cannot
-/// pass for whole.
-async fn begun(
-    mut pieces: mpsc::Receiver<Result<Bytes, Error>>,
-) -> Result<impl futures_util::Stream<Item = io::Result<Bytes>>, Problem> {
-    let first = pieces.recv().await.transpose()?;
-    Ok(futures_util::stream::unfold((first, pieces), |(first, mut pieces)| async move {
-        let piece = match first {
-            Some(piece) => Ok(piece),
-            None => pieces.recv().await?.map_err(|error| {
-                tracing::warn!(%error, "a list was not sent to its end");
-                io::Error::other("broken off")
-            }),
-        };
-        Some((piece, (None, pieces)))
-    }))
 }

@@ -15,7 +15,7 @@ use voronka_persistence::Error;
 use crate::{
     http::{
         Call, Problem, Responded,
-        call::{ImportsWrite, block},
+        call::{ImportsWrite, heavily},
     },
     import_file::{
         self, Hints, Text,
@@ -122,7 +122,9 @@ pub async fn preview(
     let (app, workspace_id) = (call.app.clone(), call.caller.workspace_id);
     let others = ["kind", "deal_type_id", "sheet"];
     let upload = receive(&request, payload, app.import_limit, &others).await?;
-    let body = block(move || Ok(look(&app, workspace_id, upload))).await??;
+    let heavy = app.heavy.clone();
+    let looked = heavily(&heavy, workspace_id, move || Ok(look(&app, workspace_id, upload)));
+    let body = looked.await??;
     Ok(HttpResponse::Ok().json(body))
 }
 

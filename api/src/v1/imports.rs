@@ -15,6 +15,7 @@ use voronka_persistence::{
 };
 
 use crate::{
+    formula::harmless,
     http::{
         Call, Id, Problem, Reply, Responded,
         body::parse,
@@ -380,7 +381,9 @@ fn rejected_csv(
     };
     let mut writer = csv::WriterBuilder::new().flexible(true).from_writer(Vec::new());
     let head = ["line", "field", "code", "reason"].map(str::to_owned);
-    writer.write_record(head.into_iter().chain(texts(&import.header))).map_err(internal)?;
+    let header = texts(&import.header);
+    let record = head.iter().chain(&header).map(|text| harmless(text).into_owned());
+    writer.write_record(record).map_err(internal)?;
     let mut after = 0;
     loop {
         // A line's faults are at most as many as the mapping has fields: a stretch always ends a line.
@@ -393,7 +396,9 @@ fn rejected_csv(
         for row in &rows {
             let head =
                 [row.line.to_string(), row.field.clone(), row.code.clone(), row.reason.clone()];
-            writer.write_record(head.into_iter().chain(texts(&row.row))).map_err(internal)?;
+            let cells = texts(&row.row);
+            let record = head.iter().chain(&cells).map(|text| harmless(text).into_owned());
+            writer.write_record(record).map_err(internal)?;
         }
         after = rows.last().map_or(last, |row| row.line);
         if !full {

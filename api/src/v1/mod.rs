@@ -23,6 +23,7 @@ pub mod payments;
 pub mod products;
 pub mod reports;
 pub mod segments;
+mod spool;
 pub mod tasks;
 pub mod users;
 pub mod workspace;

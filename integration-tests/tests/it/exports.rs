@@ -60,6 +60,11 @@ const AS_TEXT: [(&str, &str); 7] = [
     ("uses", "s, l"),
 ];
 
+/// What a spreadsheet would calculate stands behind an apostrophe.
+fn harmless(text: &str) -> String {
+    if text.starts_with('=') { format!("'{text}") } else { text.to_owned() }
+}
+
 #[tokio::test]
 async fn a_list_of_deals_is_a_sheet() {
     let server = TestServer::start().await;
@@ -85,7 +90,7 @@ async fn a_list_of_deals_is_a_sheet() {
     assert!(!header.contains(&"custom.old".to_owned()));
     let line = lines.iter().find(|line| line[0] == full).expect("the deal");
     for (name, expected) in [
-        ("title", "=HYPERLINK(\"x\")"),
+        ("title", "'=HYPERLINK(\"x\")"),
         ("client", "Alder, \"Mill\""),
         ("stage", "first"),
         ("amount", "10.50"),
@@ -94,6 +99,7 @@ async fn a_list_of_deals_is_a_sheet() {
         assert_eq!(column(&header, line, name), expected, "{name}");
     }
     for (key, expected) in AS_TEXT {
+        let expected = harmless(expected);
         assert_eq!(column(&header, line, &format!("custom.{key}")), expected, "{key}");
     }
 
@@ -183,7 +189,92 @@ async fn a_list_of_clients_is_a_sheet() {
         assert_eq!(column(&header, &lines[0], name), expected, "{name}");
     }
     for (key, expected) in AS_TEXT {
+        let expected = harmless(expected);
         assert_eq!(column(&header, &lines[0], &format!("custom.{key}")), expected, "{key}");
     }
     assert_eq!(sheet(api, "/v1/clients?format=xlsx").await.1.len(), 2);
+}
+
+#[tokio::test]
+async fn what_is_exported_does_no_harm_and_is_imported_as_it_was() {
+    let server = TestServer::start().await;
+    let api = &server.admin;
+    let names = ["=1+1", "@SUM(A1)", "+cmd|' /C calc'!A0", "-a", "'=quoted", "'s-Hertogenbosch"];
+    for (number, name) in names.iter().enumerate() {
+        let id = json!({ "source": "old", "id": number.to_string() });
+        let client = json!({ "name": name, "external_id": id, "phones": ["+31201234567"] });
+        api.post("/v1/clients", client).await.expect(201);
+    }
+    let all = async || {
+        let clients = api.get("/v1/clients?sort=created_at").await.expect(200).json;
+        let of = |client: &serde_json::Value| (client["name"].clone(), client["version"].clone());
+        clients["items"].as_array().unwrap().iter().map(of).collect::<Vec<_>>()
+    };
+    let before = all().await;
+    let sheet = api.get("/v1/clients?format=csv").await.expect(200);
+    assert_eq!(sheet.header("content-disposition"), "attachment; filename=\"clients.csv\"");
+    let mut reader = csv::Reader::from_reader(sheet.text.as_bytes());
+    for line in reader.records() {
+        for cell in line.unwrap().iter().filter(|cell| !cell.starts_with("+31")) {
+            assert!(!cell.starts_with(['=', '@', '+', '-']), "{cell}");
+        }
+    }
+    let spec = json!({ "kind": "clients", "external_source": "old",
+        "mapping": { "external_id": { "column": "external_id" }, "name": { "column": "name" } } });
+    let import = api.import(sheet.text, spec).await.expect(202).id();
+    let done = server.finished(api, &import).await;
+    assert_eq!((&done["rejected"], &done["unchanged"]), (&json!(0), &json!(names.len())), "{done}");
+    assert_eq!(all().await, before);
+    // What was refused is written in the same way.
+    let spec = json!({ "kind": "clients", "mapping": { "name": { "column": "name" },
+        "consent": { "column": "=consent" } } });
+    let import = api.import("name,=consent\n=1+1,-x\n", spec).await.expect(202).id();
+    let done = server.finished(api, &import).await;
+    assert_eq!(done["rejected"], 1, "{done}");
+    let rejected = api.get(&format!("/v1/imports/{import}/rejected.csv")).await.expect(200);
+    let name = "attachment; filename=\"imports-rejected.csv\"";
+    assert_eq!(rejected.header("content-disposition"), name);
+    assert!(rejected.text.contains("'=1+1") && rejected.text.contains(",'=consent"), "{}", rejected.text);
+}
+
+#[tokio::test]
+async fn a_sheet_that_is_too_long_is_refused_whole() {
+    let server = TestServer::with(&["--sheet-limit", "20000"]).await;
+    let api = &server.admin;
+    let deal_type = api.deal_type(&["first"]).await;
+    let items: Vec<_> = (0..500)
+        .map(|index| json!({ "op": "create", "title": format!("Deal {index}"), "deal_type_id": deal_type }))
+        .collect();
+    api.post("/v1/deals/batch", json!({ "items": items })).await.expect(207);
+    let funnel = format!("/v1/reports/funnel/open/deals?deal_type_id={deal_type}&figure=deals");
+    for path in ["/v1/deals?", &format!("{funnel}&")] {
+        for format in ["csv", "xlsx"] {
+            let told = api.get(&format!("{path}format={format}")).await;
+            let told = told.problem(422, "sheet_too_long");
+            assert!(told.json["detail"].as_str().unwrap().contains("narrow it by filters"));
+        }
+    }
+    let short = api.get("/v1/deals?format=csv&title=Deal%207").await.expect(200);
+    assert_eq!(short.text.lines().count(), 2, "{}", short.text);
+}
+
+#[tokio::test]
+async fn every_answer_says_how_browsers_take_it() {
+    let server = TestServer::start().await;
+    let api = &server.admin;
+    for (path, status, store) in [
+        ("/v1/deals", 200, "no-store"),
+        ("/v1/deals/none", 400, "no-store"),
+        ("/v1/nothing", 404, "no-store"),
+        ("/docs/", 200, ""),
+        ("/openapi.json", 200, ""),
+    ] {
+        let reply = api.get(path).await;
+        assert_eq!((reply.status, reply.header("cache-control")), (status, store), "{path}");
+        assert_eq!(reply.header("x-content-type-options"), "nosniff", "{path}");
+        assert_eq!(reply.header("x-frame-options"), "DENY", "{path}");
+        let policy = reply.header("content-security-policy");
+        assert!(policy.contains("frame-ancestors 'none'"), "{path}: {policy}");
+        assert_eq!(policy.contains("script-src 'self'"), path == "/docs/", "{policy}");
+    }
 }

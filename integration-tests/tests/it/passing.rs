@@ -9,7 +9,7 @@ use voronka_integration_tests::{
     Api, Reply, TestServer,
     histories::{self, count},
     postgres,
-    process::{import_until, until_so},
+    process::{PATIENCE, import_until, until_so},
     sql,
 };
 
@@ -84,6 +84,41 @@ async fn items_that_met_a_lock_are_carried_out_by_the_same_key() {
     reply.problem(422, "idempotency_key_reused");
     assert_eq!(histories::check(&mut holder), 3);
     assert_eq!(deals(&mut holder), 3);
+}
+
+/// A batch waits for what others hold once, and not for each of its items.
+#[tokio::test]
+async fn a_batch_waits_once() {
+    let server = waiting("4s").await;
+    let api = &server.admin;
+    let deal_type = api.deal_type(&["first"]).await;
+    let client =
+        async |name: &str| api.post("/v1/clients", json!({ "name": name })).await.expect(201).id();
+    for (table, field, path) in
+        [("deals", "title", "/v1/deals/batch"), ("clients", "name", "/v1/clients/batch")]
+    {
+        let mut ids = Vec::new();
+        for number in 0..20 {
+            let name = format!("{table} {number}");
+            ids.push(if table == "deals" {
+                api.deal(&deal_type, "1").await
+            } else {
+                client(&name).await
+            });
+        }
+        let mut holder = server.connection();
+        let hold = format!("BEGIN; SELECT FROM {table} WHERE id <> '{}' FOR UPDATE", ids[0]);
+        holder.batch_execute(&hold).unwrap();
+        let item = |id: &String| json!({ "op": "update", "id": id, (field): "Other" });
+        let items: Vec<_> = ids.iter().map(item).collect();
+        // If it waited for each item, we should have lost patience.
+        let batch = api.post(path, json!({ "items": items }));
+        let reply = tokio::time::timeout(PATIENCE, batch).await.expect("it waits for each");
+        let reply = reply.expect(207);
+        let expected: Vec<u64> = [200].into_iter().chain([503; 19]).collect();
+        assert_eq!(statuses(&reply), expected, "{table}");
+        holder.batch_execute("COMMIT").unwrap();
+    }
 }
 
 #[tokio::test]

@@ -47,7 +47,7 @@ impl Store {
                 // None of the others would fare better.
                 Some(Passing::Database | Passing::Disk) => return Err(error),
                 // The alarm stays as it is: the next tick tries again.
-                Some(Passing::Collision | Passing::Locks) => {}
+                Some(Passing::Collision | Passing::Locks | Passing::Time) => {}
                 None => {
                     self.write(&caller, now, None, |unit| {
                         set_alarm(unit, id, now.checked_add_signed(AGAIN))?;

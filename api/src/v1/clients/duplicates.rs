@@ -163,7 +163,7 @@ fn asked<P: Needs>(call: &Call<P>, paged: bool) -> Result<Asked, Problem> {
 #[get("/v1/clients/duplicates")]
 pub async fn duplicates_of_base(call: Call<ClientsRead>) -> Responded {
     let asked = asked(&call, true)?;
-    call.read(move |tenant, _, _| Ok(Reply::ok(page(tenant, &asked)?))).await
+    call.read_heavily(move |tenant, _, _| Ok(Reply::ok(page(tenant, &asked)?))).await
 }
 
 fn page(tenant: &mut Tenant<'_>, asked: &Asked) -> Result<PairPage, Error> {

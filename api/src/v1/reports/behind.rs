@@ -23,7 +23,8 @@ use crate::{
     state::App,
     v1::{
         deals::{DealBody, LINE, MoneyBody, line_cells},
-        export::{self, Customs},
+        export::Customs,
+        spool,
     },
 };
 
@@ -96,9 +97,10 @@ pub async fn answer<F: Figure + Send + 'static>(
     })
     .await?;
     let header = customs.header(LINE).chain(COUNTED.map(str::to_owned)).collect();
-    let base = caller.settings.currency;
-    export::answer(format, caller.settings.time_zone, header, move |row| {
-        app.store.read(&caller, |tenant| {
+    let (base, zone) = (caller.settings.currency, caller.settings.time_zone);
+    let (store, workspace_id) = (app.store.clone(), caller.workspace_id);
+    spool::answer(&app, workspace_id, (format, zone), header, move |row| {
+        store.read(&caller, |tenant| {
             behind::each(tenant, &caller.visibility, &figure, &query, |counted| {
                 let custom = customs.cells(&counted.line.custom);
                 let own = [counted.times.into(), Cell::Money(counted.amount, base)];

@@ -31,7 +31,7 @@ use super::{
 use crate::{
     http::{
         Call, Responded,
-        call::{DealsRead, ReportsRead, block},
+        call::{DealsRead, ReportsRead, heavily},
     },
     state::App,
 };
@@ -174,7 +174,8 @@ pub async fn stage_durations(call: Call<ReportsRead>) -> Responded {
     let format = parameters.format(TABLES, &call.accept)?;
     parameters.finish()?;
     let (app, caller) = (call.app.clone(), call.caller.clone());
-    let body = block(move || {
+    let (heavy, workspace_id) = (app.heavy.clone(), caller.workspace_id);
+    let body = heavily(&heavy, workspace_id, move || {
         app.store.snapshot(&caller, |tenant| render(tenant, &app, &caller, &request, format))
     })
     .await?;

@@ -52,11 +52,6 @@ impl Format {
     pub fn response(self) -> actix_web::HttpResponseBuilder {
         let mut response = HttpResponse::Ok();
         response.content_type(self.media_type()).insert_header(("Vary", "Accept"));
-        if self == Self::Xlsx {
-            // A browser saves it under this name.
-            let disposition = "attachment; filename=\"report.xlsx\"";
-            response.insert_header(("Content-Disposition", disposition));
-        }
         response
     }
 

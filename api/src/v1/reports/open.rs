@@ -32,7 +32,7 @@ use crate::{
     funnel_svg,
     http::{
         Call, Responded,
-        call::{DealsRead, ReportsRead, block},
+        call::{DealsRead, ReportsRead, heavily},
     },
     state::App,
 };
@@ -133,7 +133,8 @@ pub async fn open_funnel(call: Call<ReportsRead>) -> Responded {
     let format = parameters.format(FUNNELS, &call.accept)?;
     parameters.finish()?;
     let (app, caller) = (call.app.clone(), call.caller.clone());
-    let body = block(move || {
+    let (heavy, workspace_id) = (app.heavy.clone(), caller.workspace_id);
+    let body = heavily(&heavy, workspace_id, move || {
         app.store.snapshot(&caller, |tenant| render(tenant, &app, &caller, &request)?.write(format))
     })
     .await?;

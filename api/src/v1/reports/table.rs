@@ -10,6 +10,10 @@ use voronka_domain::{Currency, money::format_amount};
 use voronka_persistence::Error;
 
 use super::format::Format;
+use crate::{
+    formula::harmless,
+    v1::spool::{failed, too_long},
+};
 
 /// A cell of a table.
 #[derive(Debug, Clone, PartialEq)]
@@ -60,11 +64,11 @@ impl Cell {
         value.map_or(Self::Empty, Self::Seconds)
     }
 
-    /// As in JSON, instants in UTC.
+    /// As in JSON, instants in UTC; texts harmless to spreadsheets.
     fn into_text(self) -> String {
         match self {
             Self::Empty => String::new(),
-            Self::Text(text) => text,
+            Self::Text(text) => harmless(&text).into_owned(),
             Self::Count(count) => count.to_string(),
             Self::Ratio(number) | Self::Seconds(number) => number.to_string(),
             Self::Money(amount, currency) => format_amount(amount, currency),
@@ -108,11 +112,26 @@ impl<W: Write> Csv<W> {
     }
 
     pub fn row(&mut self, cells: Vec<Cell>) -> Result<(), Error> {
-        self.0.write_record(cells.into_iter().map(Cell::into_text)).map_err(internal)
+        self.0.write_record(cells.into_iter().map(Cell::into_text)).map_err(cut)
     }
 
     pub fn finish(self) -> Result<W, Error> {
-        self.0.into_inner().map_err(|error| Error::Internal(error.to_string()))
+        self.0.into_inner().map_err(|error| failed(error.error()))
+    }
+}
+
+/// What a line of CSV could not be written for.
+fn cut(error: csv::Error) -> Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => failed(&error),
+        kind => internal(format!("{kind:?}")),
+    }
+}
+
+fn unwritten(error: XlsxError) -> Error {
+    match error {
+        XlsxError::IoError(error) => failed(&error),
+        error => internal(error),
     }
 }
 
@@ -128,6 +147,8 @@ pub struct Xlsx {
     styles: Styles,
     widths: Vec<usize>,
     rows: u32,
+    /// Bytes of text that it still takes.
+    left: u64,
 }
 
 struct Styles {
@@ -166,16 +187,23 @@ impl Xlsx {
             sheet.write_string_with_format(0, column, *name, &bold).map_err(internal)?;
         }
         let widths = header.iter().map(|name| name.chars().count()).collect();
-        Ok(Self { workbook, zone, styles, widths, rows: 1 })
+        Ok(Self { workbook, zone, styles, widths, rows: 1, left: u64::MAX })
+    }
+
+    pub fn of_at_most(self, bytes: u64) -> Self {
+        Self { left: bytes, ..self }
     }
 
     pub fn row(&mut self, cells: Vec<Cell>) -> Result<(), Error> {
         if self.rows >= MOST_ROWS {
-            let detail = "A sheet has at most 1,048,576 rows; take CSV.";
-            return Err(Error::invalid("/format", "too_many", detail));
+            let detail =
+                "A workbook has at most 1,048,576 rows: take CSV, or narrow it by filters.";
+            return Err(Error::conflict("sheet_too_long", "/format", detail));
         }
         for (column, cell) in (0..).zip(cells) {
-            let width = self.cell(column, cell).map_err(internal)?;
+            let width = self.cell(column, cell).map_err(unwritten)?;
+            let taken = u64::try_from(width).unwrap_or(u64::MAX);
+            self.left = self.left.checked_sub(taken).ok_or_else(too_long)?;
             if let Some(widest) = self.widths.get_mut(usize::from(column)) {
                 *widest = width.max(*widest);
             }
@@ -242,6 +270,6 @@ impl Xlsx {
         }
         let columns = u16::try_from(self.widths.len()).unwrap_or(u16::MAX);
         sheet.autofilter(0, 0, last, columns.saturating_sub(1)).map_err(internal)?;
-        self.workbook.save_to_writer(file).map_err(internal)
+        self.workbook.save_to_writer(file).map_err(unwritten)
     }
 }
