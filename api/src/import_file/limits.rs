@@ -10,6 +10,9 @@ pub const CELLS: usize = 1_000;
 pub const ROW: usize = 1 << 20;
 /// Bytes of rows that are in memory at a time, with what their cells cost beside.
 pub const ROWS: usize = 8 << 20;
+/// Bytes of a row of an event log, and rows of one case: they are in memory together.
+pub const EVENT: usize = 16 << 10;
+pub const EVENTS: i64 = 5_000;
 /// How much larger than it may come a file may be once it is CSV in UTF-8, and than it has come.
 const UNPACKED: u64 = 8;
 const RATIO: u64 = 100;
@@ -38,6 +41,11 @@ pub fn check(line: u64, cells: usize, longest: usize, all: usize) -> Result<(), 
 pub fn row_too_long(line: u64) -> Error {
     let what = format!("more than {ROW} bytes; a quote may have no end");
     excess(line, "row_too_long", &what)
+}
+
+pub fn too_many_events(case: &str) -> Error {
+    let detail = format!("The case {case} has more than {EVENTS} events.");
+    Error::invalid("/file", "too_many_events", detail)
 }
 
 fn excess(line: u64, code: &'static str, what: &str) -> Error {

@@ -194,7 +194,8 @@ impl Scan {
             }
             b"c" | b"is" | b"si" if !is_whole => {
                 let outer = self.open.last().map(|name| name.ends_with(b"c"));
-                self.confused |= if local == b"is" { outer == Some(false) } else { outer.is_some() };
+                self.confused |=
+                    if local == b"is" { outer == Some(false) } else { outer.is_some() };
                 self.open.push(name.to_vec());
             }
             b"sst" => self.believable(tag)?,

@@ -150,7 +150,8 @@ mod tests {
     fn read(file: &[u8]) -> Vec<Result<(u64, usize), String>> {
         let records = Records::of(file, b',');
         let told = |record: ByteRecord| (record.position().unwrap().line(), record.len());
-        let code = |error: Error| error.faults().first().map_or(String::new(), |f| f.code.to_string());
+        let code =
+            |error: Error| error.faults().first().map_or(String::new(), |f| f.code.to_string());
         records.map(|record| record.map(told).map_err(code)).collect()
     }
 
@@ -172,10 +173,15 @@ mod tests {
         ] {
             let file = format!("a\n{good}\n{bad}\nb\n");
             let told = read(file.as_bytes());
-            assert_eq!(told[1..], [Ok((2, good.split(',').count())), Err(code.to_owned())], "{code}");
+            assert_eq!(
+                told[1..],
+                [Ok((2, good.split(',').count())), Err(code.to_owned())],
+                "{code}"
+            );
         }
         // Whatever it is made of, and whether it looks quoted or not.
-        for (start, what) in [("", ","), ("", "x"), ("\"", "\n"), ("a\"b,\"", "\n"), ("\"", "\"\"")] {
+        for (start, what) in [("", ","), ("", "x"), ("\"", "\n"), ("a\"b,\"", "\n"), ("\"", "\"\"")]
+        {
             let told = read([start, &what.repeat(2 << 20)].concat().as_bytes());
             assert!(matches!(told[..], [Err(_)]), "{start}{what}");
         }

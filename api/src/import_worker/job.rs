@@ -1,11 +1,9 @@
 //! One import: its rows are read by one thread while others take the batches before.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicI64, Ordering},
-        mpsc,
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering},
+    mpsc,
 };
 
 use csv::ByteRecord;
@@ -28,7 +26,10 @@ use super::{
     line::{Line, Source},
     plan,
 };
-use crate::import_file::{limits::ROWS, records::Records};
+use crate::import_file::{
+    limits::{self, EVENT, EVENTS, ROWS},
+    records::Records,
+};
 
 /// Most rows that are one transaction.
 const BATCH: usize = 2_000;
@@ -80,9 +81,9 @@ impl<'a> Job<'a> {
     pub fn run(mut self, stopping: &(dyn Fn() -> bool + Sync)) -> Result<bool, Error> {
         let rows = match self.import.rows_total {
             Some(rows) => rows,
-            None => self.rows().try_fold(0_i64, |count, row| {
-                row.map(|_| count.saturating_add(1))
-            })?,
+            None => {
+                self.rows().try_fold(0_i64, |count, row| row.map(|_| count.saturating_add(1)))?
+            }
         };
         let Some(begun) = self.store.begin_import(self.workspace_id, self.import.id, rows)? else {
             return Ok(true);
@@ -140,6 +141,11 @@ impl<'a> Job<'a> {
             self.store.analyze_imported()?;
         }
         let (store, workspace_id, id) = (self.store, self.workspace_id, self.import.id);
+        if last.is_none() {
+            let longer =
+                store.tenant(workspace_id, |tenant| import_rows::longer(tenant, id, EVENTS));
+            longer?.map_or(Ok(()), |case| Err(limits::too_many_events(&case)))?;
+        }
         let reading = self.reading.clone();
         self.all(stopping, &mut || {
             let rows = store.tenant(workspace_id, |tenant| {
@@ -260,10 +266,15 @@ impl Reading {
         let line = record.position().map_or(0, csv::Position::line);
         let whole = record.iter().all(|cell| std::str::from_utf8(cell).is_ok());
         let cells = record.iter().map(|cell| String::from_utf8_lossy(cell).into_owned()).collect();
-        if whole {
+        let kept_aside = self.plan.spec.kind == Kind::StageEvents;
+        let fault = if kept_aside && record.as_slice().len() > EVENT {
+            let reason = format!("An event has at most {EVENT} bytes.");
+            Rejection::new(line, "", "row_too_long", reason)
+        } else if whole {
             return self.row(line, cells);
-        }
-        let fault = Rejection::new(line, "", "invalid_utf8", "The row is not UTF-8.");
+        } else {
+            Rejection::new(line, "", "invalid_utf8", "The row is not UTF-8.")
+        };
         Read { row: Err(vec![fault]), cells: printable(cells) }
     }
 
