@@ -13,8 +13,9 @@ const STRETCH: usize = 64 << 10;
 
 /// Rows with their lines, as editors count them; the header is the first. After an error there is nothing more.
 pub struct Records<R> {
-    file: BufReader<Newlines<R>>,
+    file: BufReader<R>,
     csv: csv_core::Reader,
+    lines: Lines,
     text: Vec<u8>,
     ends: Vec<usize>,
     ended: bool,
@@ -22,9 +23,9 @@ pub struct Records<R> {
 
 impl<R: Read> Records<R> {
     pub fn of(file: R, delimiter: u8) -> Self {
-        let file = BufReader::with_capacity(STRETCH, Newlines::of(file));
+        let (file, lines) = (BufReader::with_capacity(STRETCH, file), Lines::default());
         let csv = csv_core::ReaderBuilder::new().delimiter(delimiter).build();
-        Self { file, csv, text: vec![0; STRETCH], ends: vec![0; CELLS + 1], ended: false }
+        Self { file, csv, lines, text: vec![0; STRETCH], ends: vec![0; CELLS + 1], ended: false }
     }
 
     /// The rows after the header.
@@ -35,13 +36,14 @@ impl<R: Read> Records<R> {
 
     fn read(&mut self) -> Result<Option<ByteRecord>, Error> {
         self.skip_empty_lines()?;
-        let line = self.csv.line();
+        let line = self.lines.count.saturating_add(1);
         let (mut written, mut count) = (0, 0);
         loop {
             let input = self.file.fill_buf().map_err(unread)?;
             let text = self.text.get_mut(written..).unwrap_or_default();
             let ends = self.ends.get_mut(count..).unwrap_or_default();
             let (result, taken, wrote, ended) = self.csv.read_record(input, text, ends);
+            self.lines.pass(input.get(..taken).unwrap_or_default());
             self.file.consume(taken);
             written += wrote;
             count += ended;
@@ -73,9 +75,9 @@ impl<R: Read> Records<R> {
     fn skip_empty_lines(&mut self) -> Result<(), Error> {
         loop {
             let input = self.file.fill_buf().map_err(unread)?;
-            let empty = input.iter().take_while(|byte| **byte == b'\n').count();
+            let empty = input.iter().take_while(|byte| b"\r\n".contains(byte)).count();
             let all = empty == input.len();
-            self.csv.set_line(self.csv.line().saturating_add(empty as u64));
+            self.lines.pass(input.get(..empty).unwrap_or_default());
             self.file.consume(empty);
             if !all || empty == 0 {
                 return Ok(());
@@ -103,42 +105,19 @@ fn unread(error: io::Error) -> Error {
     error.downcast::<Error>().unwrap_or(Error::Unavailable(text))
 }
 
-/// Ends every line with a line feed, whatever ended it before: so that lines are counted as editors do.
-/// What stands in quotes stays as it is.
-struct Newlines<R> {
-    file: R,
+/// Lines that have ended, however they do.
+#[derive(Default)]
+struct Lines {
+    count: u64,
     after_return: bool,
-    quoted: bool,
 }
 
-impl<R> Newlines<R> {
-    fn of(file: R) -> Self {
-        Self { file, after_return: false, quoted: false }
-    }
-}
-
-impl<R: Read> Read for Newlines<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            let count = self.file.read(buffer)?;
-            let mut kept = 0;
-            for index in 0..count {
-                let Some(byte) = buffer.get(index).copied() else { break };
-                self.quoted ^= byte == b'"';
-                let second = byte == b'\n' && self.after_return;
-                self.after_return = byte == b'\r' && !self.quoted;
-                if second {
-                    continue;
-                }
-                if let Some(place) = buffer.get_mut(kept) {
-                    *place = if self.after_return { b'\n' } else { byte };
-                }
-                kept += 1;
-            }
-            // Nothing but the second half of a line's end: that is not the end of the file.
-            if kept > 0 || count == 0 {
-                return Ok(kept);
-            }
+impl Lines {
+    fn pass(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            let ends = *byte == b'\r' || *byte == b'\n' && !self.after_return;
+            self.count = self.count.saturating_add(u64::from(ends));
+            self.after_return = *byte == b'\r';
         }
     }
 }
@@ -159,6 +138,10 @@ mod tests {
     fn rows_have_the_lines_that_editors_show() {
         let file = b"a,b\n\n\n1,2\n\"x\ny\",3\n4,5,6\n\n7";
         assert_eq!(read(file), [(1, 2), (4, 2), (5, 2), (7, 3), (9, 1)].map(Ok));
+        for end in ["\r", "\r\n"] {
+            let text = String::from_utf8_lossy(file).replace('\n', end);
+            assert_eq!(read(text.as_bytes()), read(file), "{end:?}");
+        }
         assert_eq!(read(b"\n\n"), []);
         assert_eq!(read(b""), []);
     }
@@ -184,17 +167,6 @@ mod tests {
         {
             let told = read([start, &what.repeat(2 << 20)].concat().as_bytes());
             assert!(matches!(told[..], [Err(_)]), "{start}{what}");
-        }
-    }
-
-    #[test]
-    fn lines_end_alike() {
-        for size in 1..5 {
-            let file = &b"a\r\nb\rc\n\n\"d\r\n\"\r\n"[..];
-            let mut text = String::new();
-            let mut lines = Newlines::of(io::BufReader::with_capacity(size, file));
-            lines.read_to_string(&mut text).unwrap();
-            assert_eq!(text, "a\nb\nc\n\n\"d\r\n\"\n", "{size}");
         }
     }
 }

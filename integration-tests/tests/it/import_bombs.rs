@@ -29,13 +29,21 @@ struct Book {
     strings: String,
     styles: String,
     target: &'static str,
+    /// What cannot be packed: the more is sent, the more may be made of it.
+    picture: Vec<u8>,
 }
 
 impl Book {
     fn new() -> Self {
         let strings = "<sst><si><t>id</t></si></sst>".to_owned();
         let styles = "<styleSheet><cellXfs><xf/></cellXfs></styleSheet>".to_owned();
-        Self { sheet: String::new(), strings, styles, target: "xl/workbook.xml" }
+        Self {
+            sheet: String::new(),
+            strings,
+            styles,
+            target: "xl/workbook.xml",
+            picture: Vec::new(),
+        }
     }
 
     fn row(cells: &str) -> Self {
@@ -70,13 +78,21 @@ impl Book {
             writer.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
             std::io::Write::write_all(&mut writer, text.as_bytes()).unwrap();
         }
+        writer.start_file("xl/media/a.png", zip::write::SimpleFileOptions::default()).unwrap();
+        std::io::Write::write_all(&mut writer, &self.picture).unwrap();
         writer.finish().unwrap().into_inner()
     }
 }
 
 /// What it is, how it is made, and how it is refused: the code of the problem or of its fault.
 fn bombs() -> Vec<(&'static str, Vec<u8>, &'static str)> {
-    let texts = |text: String| Book { strings: format!("<sst>{text}</sst>"), ..Book::row("") };
+    let noise = (0..600_000_u64)
+        .map(|n| (n.wrapping_mul(n).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8);
+    let texts = Book {
+        strings: format!("<sst>{}</sst>", "<si/>".repeat(6_100_000)),
+        picture: noise.collect(),
+        ..Book::row("")
+    };
     let shared = |cells: &str, text: usize| Book {
         strings: format!("<sst><si><t>id</t></si><si><t>{}</t></si></sst>", "x".repeat(text)),
         ..Book::row(cells)
@@ -111,7 +127,7 @@ fn bombs() -> Vec<(&'static str, Vec<u8>, &'static str)> {
             Book::row(&format!("<c r=\"{}\"/>", ">".repeat(2 * MIB))).packed(),
             "invalid_file",
         ),
-        ("texts", texts("<si/>".repeat(6_100_000)).packed(), "invalid_file"),
+        ("texts", texts.packed(), "invalid_file"),
         (
             "texts that are announced",
             Book {
