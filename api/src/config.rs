@@ -134,6 +134,10 @@ pub struct ServeConfig {
     /// Largest JSON body, in bytes.
     #[arg(long, env = "VORONKA_BODY_LIMIT", default_value_t = 1 << 20)]
     pub body_limit: usize,
+    /// Seconds that a body may take to come; a large one has one more for every 32 KiB of it.
+    #[arg(long, env = "VORONKA_BODY_SECONDS", default_value_t = 30,
+          value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    pub body_seconds: u64,
     /// Largest file of an import, in bytes.
     #[arg(long, env = "VORONKA_IMPORT_LIMIT", default_value_t = 512 << 20)]
     pub import_limit: usize,

@@ -222,7 +222,8 @@ fn complete_operation(path: &str, method: &str, operation: &mut Map<String, Valu
         codes.push("not_found");
     }
     if has_body {
-        codes.extend(["body_too_large", "unsupported_media_type", "validation_failed"]);
+        codes.extend(["request_timeout", "body_too_large", "unsupported_media_type"]);
+        codes.push("validation_failed");
         codes.push("malformed_json");
     }
     if method == "post" && !is_login && !searches {

@@ -29,6 +29,9 @@ use crate::{
 /// that meets our closing is lost.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
+/// How long the head of a request may take to come.
+const HEAD: Duration = Duration::from_secs(5);
+
 /// A server that listens already; it serves once it is awaited.
 pub fn build(app: web::Data<App>, config: &ServeConfig) -> std::io::Result<(Server, SocketAddr)> {
     let listener = TcpListener::bind(config.listen)?;
@@ -51,6 +54,7 @@ pub fn build(app: web::Data<App>, config: &ServeConfig) -> std::io::Result<(Serv
             .wrap(from_fn(observe))
     })
     .keep_alive(KEEP_ALIVE)
+    .client_request_timeout(HEAD)
     .shutdown_timeout(config.shutdown_seconds);
     if let Some(workers) = config.workers {
         server = server.workers(workers);

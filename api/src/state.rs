@@ -1,5 +1,7 @@
 //! What every request can reach.
 
+use std::time::Duration;
+
 use metrics_exporter_prometheus::PrometheusHandle;
 use voronka_persistence::Store;
 
@@ -15,6 +17,8 @@ pub struct App {
     pub limits: Limits,
     /// Largest JSON body, in bytes.
     pub body_limit: usize,
+    /// How long a body may take to come, if it is small.
+    pub body_patience: Duration,
     /// Largest file of an import, in bytes.
     pub import_limit: usize,
     /// Largest sheet, in bytes.

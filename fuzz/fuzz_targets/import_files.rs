@@ -80,10 +80,12 @@ fuzz_target!(|data: &[u8]| {
                 assert!(record.len() > 0);
             }
         }
-        Err(Fault::Invalid(pointer, detail)) => {
-            assert!(pointer.starts_with('/') && !detail.is_empty(), "{pointer}: {detail}");
+        Err(Fault::Refused(error)) => {
+            let faults = error.faults();
+            let told = |fault: &voronka_domain::Fault| fault.pointer.starts_with('/') && !fault.detail.is_empty();
+            assert!(!faults.is_empty() && faults.iter().all(told), "{error}");
         }
-        Err(Fault::TooLarge(limit)) => assert!(limit >= LIMIT as u64),
+        Err(Fault::TooLarge(limit)) => assert!(limit >= LIMIT as u64, "{limit}"),
         Err(Fault::Io(error)) => panic!("{error}"),
     }
 });

@@ -84,6 +84,19 @@ pub fn after(
     Ok(rows)
 }
 
+/// A case that has more rows than so many, if one has.
+pub fn longer(tenant: &mut Tenant<'_>, import_id: Uuid, most: i64) -> Result<Option<String>> {
+    let cases: Vec<String> = tenant
+        .rows(raw::<Text>("case_id"), "import_rows")
+        .sql(" AND import_id = ")
+        .bind(import_id)
+        .sql(" GROUP BY case_id HAVING count(*) > ")
+        .bind(most)
+        .sql(" LIMIT 1")
+        .load(tenant.conn)?;
+    Ok(cases.into_iter().next())
+}
+
 /// Deletes what an import has put aside.
 pub(crate) fn forget(tenant: &mut Tenant<'_>, import_id: Uuid) -> Result<()> {
     Statement::command("DELETE FROM import_rows WHERE workspace_id = ")

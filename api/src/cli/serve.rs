@@ -30,6 +30,8 @@ use crate::{
 const SHORTEST_SECRET: usize = 32;
 /// How often expired keys and idle limits are swept out.
 const SWEEP: Duration = Duration::from_secs(600);
+/// How often what was measured is summed up: until then, every request's time is kept.
+const SUM_UP: Duration = Duration::from_secs(1);
 /// How late the clock may be.
 const TICK: Duration = Duration::from_secs(5);
 
@@ -81,13 +83,15 @@ pub fn start(
         tokens,
         limits: Limits::new(config.rate_limit),
         body_limit: config.body_limit,
+        body_patience: Duration::from_secs(config.body_seconds),
         import_limit: config.import_limit,
         sheet_limit: config.sheet_limit,
         heavy: Heavy::new(heavy_places(&store, config)),
-        metrics,
+        metrics: metrics.clone(),
         wake: wake.clone(),
     });
     let (server, address) = server::build(app.clone(), config)?;
+    actix_web::rt::spawn(sum_up(metrics));
     actix_web::rt::spawn(sweep(app));
     actix_web::rt::spawn(clock(store.clone()));
     actix_web::rt::spawn(work_out(store.clone()));
@@ -121,6 +125,13 @@ impl Worker {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
+    }
+}
+
+async fn sum_up(metrics: PrometheusHandle) {
+    loop {
+        tokio::time::sleep(SUM_UP).await;
+        metrics.run_upkeep();
     }
 }
 

@@ -1,16 +1,20 @@
 //! Request bodies: read once, within limits, with a pointer to whatever is wrong.
 
-use std::future::Future;
-use std::pin::Pin;
+use std::{future::Future, io::ErrorKind, pin::Pin, time::Duration};
 
-use actix_web::{FromRequest, HttpRequest, dev::Payload, web};
-use futures_util::StreamExt;
+use actix_web::{FromRequest, HttpRequest, dev::Payload, error::PayloadError, web};
+use futures_util::{Stream, StreamExt, stream};
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 use validator::Validate;
 
 use super::problem::Problem;
 use crate::state::App;
+
+/// Whoever logs in is a stranger, and has little to say.
+const AUTH_LIMIT: usize = 16 << 10;
+/// Bytes for which a body has a second more to come.
+const SLOWEST: u64 = 32 << 10;
 
 /// A JSON body that has passed its own checks, and the digest of its bytes.
 pub struct Body<T> {
@@ -24,8 +28,13 @@ impl<T: DeserializeOwned + Validate + 'static> FromRequest for Body<T> {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let json = is_json(request);
-        let limit = request.app_data::<web::Data<App>>().map_or(1 << 20, |app| app.body_limit);
-        let payload = payload.take();
+        let app = request.app_data::<web::Data<App>>();
+        let (limit, patience) = app.map_or((AUTH_LIMIT, Duration::ZERO), |app| {
+            let auth = request.path().starts_with("/v1/auth/");
+            let limit = if auth { app.body_limit.min(AUTH_LIMIT) } else { app.body_limit };
+            (limit, app.body_patience)
+        });
+        let payload = timely(payload.take(), patience);
         Box::pin(async move {
             if !json {
                 return Err(Problem::new(
@@ -49,16 +58,48 @@ fn is_json(request: &HttpRequest) -> bool {
     kind == "application/json" || kind == "application/merge-patch+json"
 }
 
-async fn read(mut payload: Payload, limit: usize) -> Result<web::BytesMut, Problem> {
+/// A body that ends with an error when it takes too long: a while, and longer the more of it has come.
+pub fn timely(
+    body: impl Stream<Item = Result<web::Bytes, PayloadError>> + Unpin + 'static,
+    patience: Duration,
+) -> impl Stream<Item = Result<web::Bytes, PayloadError>> + Unpin + 'static {
+    let begun = tokio::time::Instant::now();
+    let chunks = stream::try_unfold((body, 0_u64), move |(mut body, come)| async move {
+        let until = begun + patience + Duration::from_secs(come / SLOWEST);
+        match tokio::time::timeout_at(until, body.next()).await {
+            Ok(None) => Ok(None),
+            Ok(Some(chunk)) => {
+                let chunk = chunk?;
+                let come = come.saturating_add(chunk.len() as u64);
+                Ok(Some((chunk, (body, come))))
+            }
+            Err(_) => Err(PayloadError::Io(ErrorKind::TimedOut.into())),
+        }
+    });
+    chunks.boxed_local()
+}
+
+/// The problem of a body that did not come to its end.
+pub fn unread(error: &PayloadError, otherwise: impl FnOnce(String) -> Problem) -> Problem {
+    match error {
+        PayloadError::Io(error) if error.kind() == ErrorKind::TimedOut => {
+            Problem::of("request_timeout")
+        }
+        error => otherwise(error.to_string()),
+    }
+}
+
+async fn read(
+    mut body: impl Stream<Item = Result<web::Bytes, PayloadError>> + Unpin,
+    limit: usize,
+) -> Result<web::BytesMut, Problem> {
+    let broken = |detail: String| {
+        let problem = Problem::new("malformed_json", "The body could not be read.");
+        problem.with("", "malformed_json", detail)
+    };
     let mut bytes = web::BytesMut::new();
-    while let Some(chunk) = payload.next().await {
-        let chunk = chunk.map_err(|error| {
-            Problem::new("malformed_json", "The body could not be read.").with(
-                "",
-                "malformed_json",
-                error.to_string(),
-            )
-        })?;
+    while let Some(chunk) = body.next().await {
+        let chunk = chunk.map_err(|error| unread(&error, broken))?;
         if bytes.len().saturating_add(chunk.len()) > limit {
             return Err(too_large(limit));
         }

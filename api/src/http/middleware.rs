@@ -87,16 +87,23 @@ fn rewrite(
     response.into_response(written)
 }
 
+/// A label stays as long as the process: of methods that somebody makes up, there is one.
+fn method(request: &HttpRequest) -> &'static str {
+    const KNOWN: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+    let method = request.method().as_str();
+    KNOWN.into_iter().find(|known| *known == method).unwrap_or("other")
+}
+
 fn report(response: &ServiceResponse<BoxBody>, id: &str, started: Instant) {
     let request = response.request();
     let path = request.match_pattern().unwrap_or_else(|| "unmatched".to_owned());
-    let method = request.method().to_string();
+    let method = method(request);
     let status = response.status().as_u16();
     let elapsed = started.elapsed();
     let labels =
-        [("method", method.clone()), ("path", path.clone()), ("status", status.to_string())];
+        [("method", method.to_owned()), ("path", path.clone()), ("status", status.to_string())];
     metrics::counter!("voronka_http_requests_total", &labels).increment(1);
-    let labels = [("method", method.clone()), ("path", path.clone())];
+    let labels = [("method", method.to_owned()), ("path", path.clone())];
     metrics::histogram!("voronka_http_request_seconds", &labels).record(elapsed.as_secs_f64());
     let extensions = request.extensions();
     let caller = extensions.get::<Arc<Caller>>();

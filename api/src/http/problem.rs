@@ -30,6 +30,7 @@ codes! {
     not_found 404 "Not found" "There is no such thing in the caller's workspace, or the caller may not see it; or no such path."
     method_not_allowed 405 "Method not allowed" "The path has other methods; the Allow header lists them."
     not_acceptable 406 "Not acceptable" "The report is not available in the media type that was asked for."
+    request_timeout 408 "Request timeout" "The body took too long to come: nothing was done, and the connection is closed."
     already_in_stage 409 "Already in the stage" "The deal is in that stage already."
     back_not_allowed 409 "Going back not allowed" "The deal's type does not allow going back."
     client_merged 409 "Client merged" "The client has become part of another one, which the detail names."
@@ -224,6 +225,9 @@ impl Problem {
         response.content_type("application/problem+json");
         if self.status_code() == StatusCode::SERVICE_UNAVAILABLE {
             response.insert_header((header::RETRY_AFTER, "1"));
+        }
+        if self.status_code() == StatusCode::REQUEST_TIMEOUT {
+            response.force_close();
         }
         for (name, value) in &self.headers {
             response.insert_header((*name, value.as_str()));

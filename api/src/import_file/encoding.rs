@@ -13,7 +13,11 @@ use super::{Fault, invalid, written};
 const STRETCH: usize = 64 << 10;
 
 /// The file in UTF-8, without a byte order mark, and what it was in.
-pub fn to_utf8(mut file: File, named: Option<Encoding>) -> Result<(File, Encoding), Fault> {
+pub fn to_utf8(
+    mut file: File,
+    named: Option<Encoding>,
+    limit: u64,
+) -> Result<(File, Encoding), Fault> {
     file.rewind()?;
     let mut start = [0_u8; 3];
     let count = file.read(&mut start)?;
@@ -53,7 +57,7 @@ pub fn to_utf8(mut file: File, named: Option<Encoding>) -> Result<(File, Encodin
         // What is not UTF-8 stays as it is: its rows are refused, and the others taken.
         .utf8_passthru(true)
         .build(BufReader::with_capacity(STRETCH, file));
-    let text = written(|writer| Ok(io::copy(&mut decoder, writer).map(|_| ())?))?;
+    let text = written(limit, |writer| Ok(io::copy(&mut decoder, writer).map(|_| ())?))?;
     Ok((text, encoding))
 }
 
@@ -115,7 +119,7 @@ mod tests {
     fn read(bytes: &[u8], named: Option<Encoding>) -> (String, Encoding) {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(bytes).unwrap();
-        let Ok((mut file, encoding)) = to_utf8(file, named) else { panic!("not read") };
+        let Ok((mut file, encoding)) = to_utf8(file, named, 1 << 20) else { panic!("not read") };
         let mut text = Vec::new();
         file.rewind().unwrap();
         file.read_to_end(&mut text).unwrap();

@@ -2,6 +2,9 @@
 //! only a workbook's shared texts are held in memory.
 
 mod encoding;
+pub(crate) mod limits;
+mod parts;
+pub(crate) mod records;
 pub mod upload;
 mod workbook;
 
@@ -14,11 +17,10 @@ use voronka_domain::import::{Encoding, Spec};
 use voronka_persistence::Error;
 
 use crate::http::Problem;
+use records::Records;
 
 /// Where the delimiter is looked for.
 const FIRST_LINE: usize = 64 << 10;
-/// How much larger than it may come a file may be once it is unpacked.
-const UNPACKED: u64 = 8;
 /// Delimiters that are found by themselves, the likeliest first.
 const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 
@@ -65,9 +67,15 @@ pub struct Text {
 
 /// What is wrong with a file: the client's fault or ours.
 pub enum Fault {
-    Invalid(&'static str, String),
+    Refused(Error),
     TooLarge(u64),
     Io(io::Error),
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        Self::Refused(error)
+    }
 }
 
 impl From<io::Error> for Fault {
@@ -79,16 +87,17 @@ impl From<io::Error> for Fault {
 impl From<Fault> for Problem {
     fn from(fault: Fault) -> Self {
         match fault {
-            Fault::Invalid(pointer, detail) => {
-                Error::invalid(pointer, "invalid_file", detail).into()
-            }
+            Fault::Refused(error) => error.into(),
             Fault::TooLarge(limit) => {
-                let detail = format!("Unpacked, the file has more than {limit} bytes.");
+                let detail = format!("Unpacked, a file like this has at most {limit} bytes.");
                 Self::new("body_too_large", &*detail).with(
                     "/file",
                     "body_too_large",
                     detail.clone(),
                 )
+            }
+            Fault::Io(error) if error.kind() == ErrorKind::StorageFull => {
+                Error::Disk(error.to_string()).into()
             }
             Fault::Io(error) => Error::Internal(error.to_string()).into(),
         }
@@ -96,12 +105,17 @@ impl From<Fault> for Problem {
 }
 
 fn invalid(detail: impl Into<String>) -> Fault {
-    Fault::Invalid("/file", detail.into())
+    invalid_at("/file", detail)
 }
 
-/// Opens a file that was sent; `limit` is how many bytes may be sent.
-pub fn open(mut sent: File, hints: &Hints, limit: usize) -> Result<Text, Fault> {
-    let limit = u64::try_from(limit).unwrap_or(u64::MAX).saturating_mul(UNPACKED);
+fn invalid_at(pointer: &str, detail: impl Into<String>) -> Fault {
+    Error::invalid(pointer, "invalid_file", detail).into()
+}
+
+/// Opens a file that was sent, and looks whether all of it is within the limits; `most` is how many bytes may be
+/// sent.
+pub fn open(mut sent: File, hints: &Hints, most: usize) -> Result<Text, Fault> {
+    let limit = limits::unpacked(sent.metadata()?.len(), most);
     let mut start = [0_u8; 4];
     sent.rewind()?;
     let count = sent.read(&mut start)?;
@@ -115,23 +129,25 @@ pub fn open(mut sent: File, hints: &Hints, limit: usize) -> Result<Text, Fault> 
         (sent, Format::Csv)
     };
     if hints.sheet.is_some() && format != Format::Xlsx {
-        return Err(Fault::Invalid("/sheet", "Only a workbook has sheets.".to_owned()));
+        return Err(invalid_at("/sheet", "Only a workbook has sheets."));
     }
     let hinted = hints.encoding.filter(|_| format != Format::Xlsx);
-    let (mut file, encoding) = encoding::to_utf8(plain, hinted)?;
+    let (mut file, encoding) = encoding::to_utf8(plain, hinted, limit)?;
     let delimiter = match hints.delimiter {
         Some(delimiter) if format != Format::Xlsx => delimiter,
         _ if format == Format::Xlsx => b',',
         _ => find_delimiter(&mut file)?,
     };
-    let header = header(&mut file, delimiter)?;
+    file.rewind()?;
+    let mut rows = Records::of(&mut file, delimiter);
+    let header = header(rows.next().transpose()?)?;
+    rows.try_for_each(|row| row.map(|_| ()))?;
     Ok(Text { file, format, encoding, delimiter, header })
 }
 
 fn unpack(packed: File, limit: u64) -> Result<File, Fault> {
-    let mut unpacked = flate2::read::MultiGzDecoder::new(BufReader::new(packed)).take(limit + 1);
-    written(|writer| match io::copy(&mut unpacked, writer) {
-        Ok(count) if count > limit => Err(Fault::TooLarge(limit)),
+    let mut unpacked = flate2::read::MultiGzDecoder::new(BufReader::new(packed));
+    written(limit, |writer| match io::copy(&mut unpacked, writer) {
         Ok(_) => Ok(()),
         // The decoder's complaints about what it reads.
         Err(error) => match error.kind() {
@@ -165,10 +181,9 @@ fn find_delimiter(file: &mut File) -> Result<u8, Fault> {
 }
 
 /// The names of the file's columns.
-fn header(file: &mut File, delimiter: u8) -> Result<Vec<String>, Fault> {
-    file.rewind()?;
-    let mut records = crate::import_worker::reader(file, delimiter);
-    let header = records.headers().map_err(|_| invalid("The file's first line is not UTF-8."))?;
+fn header(first: Option<csv::ByteRecord>) -> Result<Vec<String>, Fault> {
+    let header = csv::StringRecord::from_byte_record(first.unwrap_or_default());
+    let header = header.map_err(|_| invalid("The file's first line is not UTF-8."))?;
     let header: Vec<_> = header.iter().map(str::to_owned).collect();
     if header.iter().all(|name| name.trim().is_empty()) {
         return Err(invalid("The file has no header line."));
@@ -179,15 +194,45 @@ fn header(file: &mut File, delimiter: u8) -> Result<Vec<String>, Fault> {
     Ok(header)
 }
 
-/// A new file on disk, written and rewound.
+/// A new file on disk, written and rewound, of at most so many bytes.
 fn written(
-    write: impl FnOnce(&mut BufWriter<&mut File>) -> Result<(), Fault>,
+    limit: u64,
+    write: impl FnOnce(&mut BufWriter<Bounded>) -> Result<(), Fault>,
 ) -> Result<File, Fault> {
-    let mut file = tempfile::tempfile()?;
-    let mut writer = BufWriter::new(&mut file);
-    write(&mut writer)?;
-    writer.flush()?;
-    drop(writer);
-    file.rewind()?;
-    Ok(file)
+    let mut writer = BufWriter::new(Bounded { file: tempfile::tempfile()?, left: limit });
+    let done = write(&mut writer).and_then(|()| Ok(writer.flush()?));
+    match (done, writer.into_parts().0) {
+        (Err(Fault::Io(error)), Bounded { left: 0, .. })
+            if error.kind() == ErrorKind::FileTooLarge =>
+        {
+            Err(Fault::TooLarge(limit))
+        }
+        (done, Bounded { mut file, .. }) => {
+            done?;
+            file.rewind()?;
+            Ok(file)
+        }
+    }
+}
+
+/// A file that takes so many bytes and no more.
+struct Bounded {
+    file: File,
+    left: u64,
+}
+
+impl Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let most = usize::try_from(self.left).unwrap_or(usize::MAX);
+        if most == 0 && !bytes.is_empty() {
+            return Err(ErrorKind::FileTooLarge.into());
+        }
+        let count = self.file.write(bytes.get(..most).unwrap_or(bytes))?;
+        self.left = self.left.saturating_sub(count as u64);
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
 }

@@ -6,13 +6,19 @@ use std::{
     io::{self, Read, Seek, Write},
 };
 
-use actix_multipart::{Field, Multipart};
+use actix_multipart::{Field, Multipart, MultipartError};
 use actix_web::{HttpMessage, HttpRequest, web};
 use futures_util::StreamExt;
 use sha2::{Digest, Sha256};
 use voronka_persistence::Error;
 
-use crate::http::{Problem, body::too_large};
+use crate::{
+    http::{
+        Problem,
+        body::{timely, too_large, unread},
+    },
+    state::App,
+};
 
 /// A piece of a file, as it is kept.
 const PIECE: u64 = 1 << 20;
@@ -50,7 +56,7 @@ impl Upload {
 
     async fn take(&mut self, mut part: Field, name: &str, limit: usize) -> Result<(), Problem> {
         while let Some(bytes) = part.next().await {
-            let bytes = bytes.map_err(|error| broken(error.to_string()))?;
+            let bytes = bytes.map_err(|error| unread_part(&error))?;
             self.digest.update(&bytes);
             if let Some(part) = self.parts.get_mut(name) {
                 if part.len() + bytes.len() > LONGEST_PART {
@@ -77,16 +83,23 @@ fn broken(detail: String) -> Problem {
     Problem::validation("", "invalid_multipart", detail)
 }
 
+fn unread_part(error: &MultipartError) -> Problem {
+    match error {
+        MultipartError::Payload(error) => unread(error, broken),
+        error => broken(error.to_string()),
+    }
+}
+
 fn internal(error: &io::Error) -> Problem {
     tracing::error!(%error, "file cannot be kept");
     Problem::of("internal_error")
 }
 
-/// Takes the part `file` of at most `limit` bytes, and the parts that are named in `others`.
+/// Takes the part `file`, and the parts that are named in `others`.
 pub async fn receive(
     request: &HttpRequest,
     payload: web::Payload,
-    limit: usize,
+    app: &App,
     others: &[&str],
 ) -> Result<Upload, Problem> {
     if request.content_type() != "multipart/form-data" {
@@ -98,9 +111,9 @@ pub async fn receive(
     let parts = BTreeMap::new();
     let mut upload = Upload { file, name: None, size: 0, parts, digest: Sha256::new() };
     let mut has_file = false;
-    let mut sent = Multipart::new(request.headers(), payload);
+    let mut sent = Multipart::new(request.headers(), timely(payload, app.body_patience));
     while let Some(part) = sent.next().await {
-        let part = part.map_err(|error| broken(error.to_string()))?;
+        let part = part.map_err(|error| unread_part(&error))?;
         let disposition = part.content_disposition();
         let name = disposition.and_then(|d| d.get_name()).unwrap_or_default().to_owned();
         let file_name = disposition.and_then(|d| d.get_filename()).map(str::to_owned);
@@ -118,7 +131,7 @@ pub async fn receive(
             let detail = format!("The parts are file, {}.", others.join(", "));
             return Err(Problem::validation(&format!("/{name}"), "unknown_field", detail));
         }
-        upload.take(part, &name, limit).await?;
+        upload.take(part, &name, app.import_limit).await?;
     }
     if has_file { Ok(upload) } else { Err(missing("file")) }
 }

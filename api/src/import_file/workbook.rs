@@ -8,17 +8,16 @@ use std::{
 use calamine::{DataRef, Reader, Xlsx, XlsxError};
 use rust_decimal::{Decimal, prelude::FromPrimitive};
 
-use super::{Fault, invalid, written};
+use crate::formula::harmless;
 
-/// All parts of a workbook, unpacked: its texts are held in memory.
-const UNPACKED: u64 = 256 << 20;
-const COLUMNS: u32 = 1_000;
+use super::{Fault, invalid, invalid_at, limits, parts, written};
+
 /// As many as a workbook can have.
 const ROWS: u32 = 1_048_576;
 
 /// A sheet by its name, or else the first one.
 pub fn to_csv(mut file: File, sheet: Option<&str>, limit: u64) -> Result<File, Fault> {
-    check_size(&mut file, limit.min(UNPACKED))?;
+    parts::check(&mut file, limit)?;
     file.rewind()?;
     let mut workbook: Xlsx<_> =
         calamine::open_workbook_from_rs(BufReader::new(file)).map_err(|error| refused(&error))?;
@@ -27,25 +26,11 @@ pub fn to_csv(mut file: File, sheet: Option<&str>, limit: u64) -> Result<File, F
         Some(name) if names.iter().any(|other| other == name) => name.to_owned(),
         Some(_) => {
             let detail = format!("There is no such sheet; there are {}.", names.join(", "));
-            return Err(Fault::Invalid("/sheet", detail));
+            return Err(invalid_at("/sheet", detail));
         }
         None => names.first().cloned().ok_or_else(|| invalid("The workbook has no sheet."))?,
     };
-    written(|writer| copy(&mut workbook, &name, writer))
-}
-
-/// Unpacks everything once and counts: what a part says of its own size may be wrong.
-fn check_size(file: &mut File, limit: u64) -> Result<(), Fault> {
-    let broken = |_| invalid("The file is neither CSV nor an XLSX workbook.");
-    let mut archive = zip::ZipArchive::new(BufReader::new(file)).map_err(broken)?;
-    let mut left = limit;
-    for index in 0..archive.len() {
-        let part = archive.by_index(index).map_err(broken)?;
-        let count = io::copy(&mut part.take(left.saturating_add(1)), &mut io::sink())
-            .map_err(|_| invalid("The workbook is damaged."))?;
-        left = left.checked_sub(count).ok_or(Fault::TooLarge(limit))?;
-    }
-    Ok(())
+    written(limit, |writer| copy(&mut workbook, &name, writer))
 }
 
 fn refused(error: &XlsxError) -> Fault {
@@ -63,12 +48,14 @@ fn copy<R: Read + Seek>(
 ) -> Result<(), Fault> {
     let mut cells = workbook.worksheet_cells_reader(name).map_err(|error| refused(&error))?;
     let (mut row, mut written, mut width) = (Vec::new(), 0_u32, 0_usize);
+    let mut bytes = 0_usize;
     loop {
         let cell = cells.next_cell().map_err(|error| refused(&error))?;
         let at = cell.as_ref().map(calamine::Cell::get_position);
         if at.is_none_or(|(line, _)| line != written) {
             width = width.max(row.len());
             put(writer, &mut row, width)?;
+            bytes = 0;
             written = written.saturating_add(1);
             let Some((line, _)) = at else { return Ok(()) };
             if line >= ROWS {
@@ -80,11 +67,12 @@ fn copy<R: Read + Seek>(
             }
         }
         let Some((cell, (_, column))) = cell.zip(at) else { return Ok(()) };
-        if column >= COLUMNS {
-            return Err(invalid(format!("The sheet has more than {COLUMNS} columns.")));
-        }
         let column = usize::try_from(column).unwrap_or(usize::MAX);
-        let text = text(cell.get_value());
+        let value = cell.get_value();
+        bytes = bytes.saturating_add(length(value));
+        let line = u64::from(written).saturating_add(1);
+        limits::check(line, column.saturating_add(1), length(value), bytes)?;
+        let text = text(value);
         if !text.is_empty() {
             row.resize(row.len().max(column + 1), String::new());
             if let Some(place) = row.get_mut(column) {
@@ -102,10 +90,27 @@ fn put(writer: &mut impl Write, row: &mut Vec<String>, width: usize) -> Result<(
     }
     row.resize(width, String::new());
     let mut line = csv::WriterBuilder::new().from_writer(&mut *writer);
-    line.write_record(row.iter()).map_err(io::Error::other)?;
+    // Read as our own sheets are: what a cell of a workbook begins with stays.
+    line.write_record(row.iter().map(|cell| harmless(cell).into_owned())).map_err(|error| {
+        match error.into_kind() {
+            csv::ErrorKind::Io(error) => error,
+            kind => io::Error::other(format!("{kind:?}")),
+        }
+    })?;
     line.flush()?;
     row.clear();
     Ok(())
+}
+
+/// Bytes of a text: it may stand in as many cells as one likes.
+fn length(value: &DataRef<'_>) -> usize {
+    match value {
+        DataRef::String(text) | DataRef::DateTimeIso(text) | DataRef::DurationIso(text) => {
+            text.len()
+        }
+        DataRef::SharedString(text) => text.len(),
+        _ => 0,
+    }
 }
 
 /// What a person would type for the cell. A line break would shift the lines' numbers.

@@ -1,14 +1,12 @@
 //! One import: its rows are read by one thread while others take the batches before.
 
-use std::{
-    io,
-    sync::{
-        Arc,
-        atomic::{AtomicI64, Ordering},
-        mpsc,
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering},
+    mpsc,
 };
 
+use csv::ByteRecord;
 use uuid::Uuid;
 use voronka_domain::{
     Fault,
@@ -24,12 +22,16 @@ use voronka_persistence::{
 };
 
 use super::{
-    file::{Newlines, Pieces, delimiter, reader},
+    file::{Pieces, delimiter},
     line::{Line, Source},
     plan,
 };
+use crate::import_file::{
+    limits::{self, EVENT, EVENTS, ROWS},
+    records::Records,
+};
 
-/// Rows that are one transaction.
+/// Most rows that are one transaction.
 const BATCH: usize = 2_000;
 /// How often a batch is tried that others get in the way of, before it is taken in halves.
 const ATTEMPTS: usize = 3;
@@ -79,10 +81,9 @@ impl<'a> Job<'a> {
     pub fn run(mut self, stopping: &(dyn Fn() -> bool + Sync)) -> Result<bool, Error> {
         let rows = match self.import.rows_total {
             Some(rows) => rows,
-            None => self.records().byte_records().try_fold(0_i64, |count, record| {
-                record.map_err(unread)?;
-                Ok::<_, Error>(count.saturating_add(1))
-            })?,
+            None => {
+                self.rows().try_fold(0_i64, |count, row| row.map(|_| count.saturating_add(1)))?
+            }
         };
         let Some(begun) = self.store.begin_import(self.workspace_id, self.import.id, rows)? else {
             return Ok(true);
@@ -102,25 +103,24 @@ impl<'a> Job<'a> {
         Ok(ended)
     }
 
-    fn records(&self) -> csv::Reader<impl io::Read + use<>> {
+    fn rows(&self) -> impl Iterator<Item = Result<ByteRecord, Error>> + use<> {
         let pieces = Pieces::of(self.store, self.workspace_id, self.import.id);
-        reader(Newlines::of(pieces), self.reading.delimiter)
+        Records::of(pieces, self.reading.delimiter).rows()
     }
 
     /// Takes the rows of the file after the first `done`.
     fn file(&mut self, done: i64, stopping: &(dyn Fn() -> bool + Sync)) -> Result<bool, Error> {
         let (sender, receiver) = mpsc::sync_channel(1);
-        let mut records = self.records();
+        let rows = self.rows();
         let reading = self.reading.clone();
         let done = usize::try_from(done).unwrap_or(usize::MAX);
         let reader = std::thread::spawn(move || {
             // After an error there is nothing more: it may not be passed over with the rows.
-            let left = records.byte_records().enumerate();
-            let left = left.filter(|(place, record)| *place >= done || record.is_err());
-            let mut records = left.map(|(_, record)| record).peekable();
-            while records.peek().is_some() {
-                let rows = records.by_ref().take(BATCH).map(|record| reading.read(record));
-                let rows: Result<Vec<_>, Error> = rows.collect();
+            let left = rows.enumerate().filter(|(place, row)| *place >= done || row.is_err());
+            let mut left = left.map(|(_, row)| row).peekable();
+            while left.peek().is_some() {
+                let rows: Result<Vec<_>, Error> =
+                    batch(&mut left).map(|row| Ok(reading.read(&row?))).collect();
                 // Whoever took the rows has stopped.
                 if sender.send(rows).is_err() {
                     break;
@@ -141,6 +141,11 @@ impl<'a> Job<'a> {
             self.store.analyze_imported()?;
         }
         let (store, workspace_id, id) = (self.store, self.workspace_id, self.import.id);
+        if last.is_none() {
+            let longer =
+                store.tenant(workspace_id, |tenant| import_rows::longer(tenant, id, EVENTS));
+            longer?.map_or(Ok(()), |case| Err(limits::too_many_events(&case)))?;
+        }
         let reading = self.reading.clone();
         self.all(stopping, &mut || {
             let rows = store.tenant(workspace_id, |tenant| {
@@ -257,16 +262,20 @@ impl<'a> Job<'a> {
 
 impl Reading {
     /// A record as a row, or its faults; with its cells.
-    fn read(&self, record: Result<csv::ByteRecord, csv::Error>) -> Result<Read, Error> {
-        let record = record.map_err(unread)?;
+    fn read(&self, record: &ByteRecord) -> Read {
         let line = record.position().map_or(0, csv::Position::line);
         let whole = record.iter().all(|cell| std::str::from_utf8(cell).is_ok());
         let cells = record.iter().map(|cell| String::from_utf8_lossy(cell).into_owned()).collect();
-        if whole {
-            return Ok(self.row(line, cells));
-        }
-        let fault = Rejection::new(line, "", "invalid_utf8", "The row is not UTF-8.");
-        Ok(Read { row: Err(vec![fault]), cells: printable(cells) })
+        let kept_aside = self.plan.spec.kind == Kind::StageEvents;
+        let fault = if kept_aside && record.as_slice().len() > EVENT {
+            let reason = format!("An event has at most {EVENT} bytes.");
+            Rejection::new(line, "", "row_too_long", reason)
+        } else if whole {
+            return self.row(line, cells);
+        } else {
+            Rejection::new(line, "", "invalid_utf8", "The row is not UTF-8.")
+        };
+        Read { row: Err(vec![fault]), cells: printable(cells) }
     }
 
     fn row(&self, line: u64, cells: Vec<String>) -> Read {
@@ -282,14 +291,18 @@ impl Reading {
     }
 }
 
-/// A row could not be read: its piece of the file did not come.
-fn unread(error: csv::Error) -> Error {
-    let text = error.to_string();
-    let cause = match error.into_kind() {
-        csv::ErrorKind::Io(error) => error.downcast::<Error>().ok(),
-        _ => None,
-    };
-    cause.unwrap_or(Error::Unavailable(text))
+/// Rows that are one transaction: fewer, if they are long.
+fn batch(
+    rows: &mut impl Iterator<Item = Result<ByteRecord, Error>>,
+) -> impl Iterator<Item = Result<ByteRecord, Error>> {
+    let mut room = ROWS;
+    let next = std::iter::from_fn(move || {
+        let row = (room > 0).then(|| rows.next()).flatten()?;
+        let weight = |row: &ByteRecord| row.as_slice().len() + row.len() * size_of::<String>();
+        room = room.saturating_sub(row.as_ref().map_or(0, weight));
+        Some(row)
+    });
+    next.take(BATCH)
 }
 
 /// Postgres keeps no NUL.

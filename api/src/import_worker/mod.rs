@@ -17,7 +17,6 @@ use voronka_domain::{
 };
 use voronka_persistence::{Error, Store, imports::Claim, now};
 
-pub use file::{Newlines, reader};
 use job::Job;
 
 /// How often a server looks for work that another one took in.

@@ -19,9 +19,9 @@ use crate::{
     },
     import_file::{
         self, Hints, Text,
+        records::Records,
         upload::{Upload, receive},
     },
-    import_worker::{Newlines, reader},
     state::App,
 };
 
@@ -121,7 +121,7 @@ pub async fn preview(
     call.no_parameters()?;
     let (app, workspace_id) = (call.app.clone(), call.caller.workspace_id);
     let others = ["kind", "deal_type_id", "sheet"];
-    let upload = receive(&request, payload, app.import_limit, &others).await?;
+    let upload = receive(&request, payload, &app, &others).await?;
     let heavy = app.heavy.clone();
     let looked = heavily(&heavy, workspace_id, move || Ok(look(&app, workspace_id, upload)));
     let body = looked.await??;
@@ -185,12 +185,10 @@ type Rows = (Vec<Vec<String>>, BTreeMap<String, u64>);
 
 /// The first rows, and the values of a column.
 fn rows(text: &mut Text, column: Option<usize>) -> Result<Rows, Problem> {
-    let internal = |error: std::io::Error| Problem::from(Error::Internal(error.to_string()));
-    text.file.rewind().map_err(internal)?;
+    text.file.rewind().map_err(|error| Error::Internal(error.to_string()))?;
     let (mut rows, mut values) = (Vec::new(), BTreeMap::new());
-    let lines = Newlines::of(&mut text.file);
-    for record in reader(lines, text.delimiter).byte_records().take(LOOKED_AT) {
-        let record = record.map_err(|error| internal(std::io::Error::other(error)))?;
+    for record in Records::of(&mut text.file, text.delimiter).rows().take(LOOKED_AT) {
+        let record = record?;
         let cell = |cell: &[u8]| String::from_utf8_lossy(cell).into_owned();
         if rows.len() < SHOWN {
             rows.push(record.iter().map(cell).collect());

@@ -251,7 +251,7 @@ pub async fn create(
 ) -> Responded {
     call.no_parameters()?;
     let app = call.app.clone();
-    let upload = receive(&request, payload, app.import_limit, &["spec"]).await?;
+    let upload = receive(&request, payload, &app, &["spec"]).await?;
     let digest = upload.digest();
     let spec: Spec = parse(&upload.part("spec")?).map_err(|problem| problem.at("body"))?;
     require(&call.caller, &spec, [spec.kind.permission()])?;

@@ -234,7 +234,11 @@ async fn what_is_exported_does_no_harm_and_is_imported_as_it_was() {
     let rejected = api.get(&format!("/v1/imports/{import}/rejected.csv")).await.expect(200);
     let name = "attachment; filename=\"imports-rejected.csv\"";
     assert_eq!(rejected.header("content-disposition"), name);
-    assert!(rejected.text.contains("'=1+1") && rejected.text.contains(",'=consent"), "{}", rejected.text);
+    assert!(
+        rejected.text.contains("'=1+1") && rejected.text.contains(",'=consent"),
+        "{}",
+        rejected.text
+    );
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 mod access;
 mod automation;
 mod bad_input;
+mod bodies;
 mod calendar;
 mod clients;
 mod concurrency;
@@ -26,6 +27,7 @@ mod funnel_deck;
 mod funnel_forms;
 mod funnels;
 mod hand_overs;
+mod import_bombs;
 mod import_clients;
 mod import_custom;
 mod import_files;
