@@ -232,6 +232,19 @@ fn complete_operation(path: &str, method: &str, operation: &mut Map<String, Valu
     if writes_resource {
         codes.push("version_mismatch");
     }
+    if method == "get" || searches {
+        codes.push("query_too_expensive");
+    }
+    let is_sheet = searches
+        || matches!(&*id, "listDeals" | "listClients")
+        || path.contains("/reports/") && path.ends_with("/deals");
+    if is_sheet {
+        codes.push("sheet_too_long");
+    }
+    let waits = matches!(&*id, "listDuplicateClients" | "previewImport");
+    if is_sheet || waits || path.contains("/reports/") {
+        codes.push("too_many_heavy_requests");
+    }
     codes.extend(own_codes(&id));
     add_problems(operation, &codes);
 }
