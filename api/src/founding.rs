@@ -9,7 +9,10 @@ use voronka_persistence::{
     workspaces::{self, Workspace},
 };
 
-use crate::{Failure, auth::password};
+use crate::{
+    Failure,
+    auth::password::{self, Turn},
+};
 
 pub fn new_workspace(name: &str, currency: &str, time_zone: &str) -> Result<Workspace, Failure> {
     let name = voronka_domain::catalogue::name("/name", name)?;
@@ -51,7 +54,7 @@ pub fn new_user(
         position: None,
         department_id: None,
         active: true,
-        password_hash: password.map(password::hash).transpose()?,
+        password_hash: password.map(|text| password::hash(text, &Turn::alone())).transpose()?,
         version: 1,
         created_at,
         updated_at: created_at,

@@ -4,7 +4,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use voronka_persistence::Store;
 
 use crate::{
-    auth::{limit::Limits, token::Tokens},
+    auth::{address::Addresses, limit::Limits, password::Turns, token::Tokens, tries::Tries},
     import_worker::Wake,
 };
 
@@ -12,6 +12,9 @@ pub struct App {
     pub store: Store,
     pub tokens: Tokens,
     pub limits: Limits,
+    pub addresses: Addresses,
+    pub tries: Tries,
+    pub turns: Turns,
     /// Largest JSON body, in bytes.
     pub body_limit: usize,
     /// Largest file of an import, in bytes.

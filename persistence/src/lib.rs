@@ -30,6 +30,7 @@ pub mod import_run;
 pub mod imports;
 mod json_text;
 pub mod list;
+pub mod login_addresses;
 mod noun;
 mod passing;
 pub mod payments;

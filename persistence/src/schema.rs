@@ -66,6 +66,7 @@ diesel::table! {
         version -> Int4,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+        token_version -> Int4,
     }
 }
 
@@ -80,6 +81,16 @@ diesel::table! {
         used_at -> Nullable<Timestamptz>,
         revoked_at -> Nullable<Timestamptz>,
         created_at -> Timestamptz,
+        token_version -> Int4,
+    }
+}
+
+diesel::table! {
+    login_addresses (workspace_id, user_id, address_hash) {
+        workspace_id -> Uuid,
+        user_id -> Uuid,
+        address_hash -> Bytea,
+        last_login_at -> Timestamptz,
     }
 }
 
@@ -618,6 +629,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     process_migrations,
     process_versions,
     refresh_tokens,
+    login_addresses,
     sources,
     stage_visits,
     stages,

@@ -33,6 +33,9 @@ struct Claims {
     workspace_id: Uuid,
     iat: i64,
     exp: i64,
+    /// That of the user when it was made: once all tokens of the user have ended, another one is asked for.
+    #[serde(default)]
+    token_version: i32,
 }
 
 /// Of an external token, who it speaks of.
@@ -48,8 +51,16 @@ struct ExternalClaims {
 /// Who a token speaks of.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Subject {
-    User { workspace_id: Uuid, user_id: Uuid },
-    Email { workspace_id: Uuid, email: String },
+    /// One of our own tokens says of which version it is.
+    User {
+        workspace_id: Uuid,
+        user_id: Uuid,
+        token_version: Option<i32>,
+    },
+    Email {
+        workspace_id: Uuid,
+        email: String,
+    },
 }
 
 struct External {
@@ -90,30 +101,33 @@ impl Tokens {
         &self,
         workspace_id: Uuid,
         user_id: Uuid,
+        token_version: i32,
         now: DateTime<Utc>,
     ) -> Result<String, Error> {
         let iat = now.timestamp();
         let exp = iat.saturating_add(self.access_seconds);
-        let claims = Claims { iss: ISSUER.to_owned(), sub: user_id, workspace_id, iat, exp };
+        let iss = ISSUER.to_owned();
+        let claims = Claims { iss, sub: user_id, workspace_id, iat, exp, token_version };
         encode(&Header::new(Algorithm::HS256), &claims, &self.encoding)
             .map_err(|error| Error::Internal(format!("access token: {error}")))
     }
 
-    /// Who one of our own tokens speaks of, if it is good.
-    pub fn verify_own(&self, token: &str) -> Option<(Uuid, Uuid)> {
+    /// Who one of our own tokens speaks of, and of which version it is, if it is good.
+    pub fn verify_own(&self, token: &str) -> Option<(Uuid, Uuid, i32)> {
         let mut validation = Validation::new(Algorithm::HS256);
         validation.set_issuer(&[ISSUER]);
         validation.leeway = 5;
         let claims = decode::<Claims>(token, &self.decoding, &validation).ok()?.claims;
-        Some((claims.workspace_id, claims.sub))
+        Some((claims.workspace_id, claims.sub, claims.token_version))
     }
 
     /// Who the token speaks of, if it is good. May fetch the issuer's keys: it blocks.
     pub fn verify(&self, token: &str) -> Option<Subject> {
         let header = decode_header(token).ok()?;
         if header.alg == Algorithm::HS256 {
-            let (workspace_id, user_id) = self.verify_own(token)?;
-            return Some(Subject::User { workspace_id, user_id });
+            let (workspace_id, user_id, version) = self.verify_own(token)?;
+            let token_version = Some(version);
+            return Some(Subject::User { workspace_id, user_id, token_version });
         }
         self.external.as_ref()?.verify(token, &header)
     }
@@ -132,7 +146,7 @@ impl External {
             return Some(Subject::Email { workspace_id, email });
         }
         let user_id = claims.sub?.parse().ok()?;
-        Some(Subject::User { workspace_id, user_id })
+        Some(Subject::User { workspace_id, user_id, token_version: None })
     }
 
     /// An issuer and an audience that are configured must be there: a claim that is absent is not checked.

@@ -5,9 +5,10 @@ use std::io::Read;
 use uuid::Uuid;
 use voronka_domain::access::Role;
 use voronka_persistence::{
-    Answer,
+    Answer, Store,
     deals::Why,
-    now, users,
+    now,
+    users::{self, Account},
     workspaces::{self, Workspace},
 };
 
@@ -66,8 +67,8 @@ pub fn workspace(config: &DatabaseConfig, command: WorkspaceCommand) -> Result<(
 }
 
 pub fn user(config: &DatabaseConfig, command: UserCommand) -> Result<(), Failure> {
-    let UserCommand::Create { workspace, name, email, role, password_stdin } = command;
     let database = Database::open(config, Mode::Beside)?;
+    let UserCommand::Create { workspace, name, email, role, password_stdin } = command;
     let password = password_stdin.then(read_password).transpose()?;
     let role = voronka_persistence::words::from_word::<Role>(&role).ok_or("unknown role")?;
     let user = new_user(&name, &email, role, password.as_deref())?;
@@ -84,16 +85,21 @@ pub fn user(config: &DatabaseConfig, command: UserCommand) -> Result<(), Failure
 
 pub fn token(config: &DatabaseConfig, email: &str, workspace: Option<Uuid>) -> Result<(), Failure> {
     let database = Database::open(config, Mode::Beside)?;
-    let mut found = users::by_email(&database.store, email)?;
-    found.retain(|(id, _)| workspace.is_none_or(|wanted| wanted == *id));
-    let (workspace_id, user) = match found.as_slice() {
-        [] => return Err(format!("there is no active user {email}").into()),
-        [one] => one,
-        _ => return Err("several workspaces have such a user; name one with --workspace".into()),
-    };
+    let account = account(&database.store, email, workspace)?;
     let tokens = tokens(&database.store, std::env::var("VORONKA_JWT_SECRET").ok(), 900, 0)?;
-    println!("{}", tokens.issue(*workspace_id, user.id, now())?);
+    let Account { workspace_id, token_version, user } = account;
+    println!("{}", tokens.issue(workspace_id, user.id, token_version, now())?);
     Ok(())
+}
+
+fn account(store: &Store, email: &str, workspace: Option<Uuid>) -> Result<Account, Failure> {
+    let mut found = users::by_email(store, email)?;
+    found.retain(|one| workspace.is_none_or(|wanted| wanted == one.workspace_id));
+    match (found.pop(), found.pop()) {
+        (None, _) => Err(format!("there is no active user {email}").into()),
+        (Some(one), None) => Ok(one),
+        _ => Err("several workspaces have such a user; name one with --workspace".into()),
+    }
 }
 
 pub fn resting(

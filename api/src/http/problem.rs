@@ -68,7 +68,7 @@ codes! {
     stage_gate_unmet 422 "Stage gate unmet" "Requirements to leave the stage are not met; each is listed."
     validation_failed 422 "Validation failed" "Fields are missing or invalid; each is listed with a pointer."
     rate_limited 429 "Rate limited" "Too many requests from this caller. Retry-After says when to go on."
-    too_many_login_attempts 429 "Too many login attempts" "Too many logins for this email or from this address. Retry-After says when to go on."
+    too_many_login_attempts 429 "Too many login attempts" "Too many failed logins for this email or from this address. Retry-After says when to go on."
     internal_error 500 "Internal error" "A fault of the server. The request id helps to find it."
     being_worked_out 503 "Being worked out" "After an upgrade, what reports are made of is worked out while the server serves. Retry-After says when to ask again; `progress` says how far it is."
     unavailable 503 "Unavailable" "What the request needs is not there for the moment: the database is away or has no room, or others hold it. Retry-After says when to try again."
