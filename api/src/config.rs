@@ -44,7 +44,7 @@ pub enum Command {
     /// Make a workspace.
     #[command(subcommand)]
     Workspace(WorkspaceCommand),
-    /// Make a user.
+    /// Make a user, or let one set a password.
     #[command(subcommand)]
     User(UserCommand),
     /// Print an access token for a user: for the operator of the machine.
@@ -113,6 +113,14 @@ pub enum UserCommand {
         /// Read the password from the standard input.
         #[arg(long)]
         password_stdin: bool,
+    },
+    /// Print a one-time token by which the user sets a password, for an invitation or a reset.
+    ResetPassword {
+        #[arg(long)]
+        email: String,
+        /// Id of the workspace, where several have a user with this email.
+        #[arg(long)]
+        workspace: Option<uuid::Uuid>,
     },
 }
 

@@ -1,7 +1,7 @@
 //! How a workspace begins: the tenant and its first people, made by the operator of the machine.
 
 use uuid::Uuid;
-use voronka_domain::{Currency, access::Role, calendar::Week};
+use voronka_domain::{Currency, access::Role, calendar::Week, password::weakness};
 use voronka_persistence::{
     Answer, Store, now, users,
     users::User,
@@ -44,6 +44,9 @@ pub fn new_user(
     use validator::ValidateEmail;
     if !email.validate_email() {
         return Err(format!("{email} is not an email address").into());
+    }
+    if let Some(detail) = password.and_then(|text| weakness(text, Some(email))) {
+        return Err(format!("the password will not do: {detail}").into());
     }
     let created_at = now();
     Ok(User {

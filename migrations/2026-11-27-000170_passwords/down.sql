@@ -1,3 +1,4 @@
+DROP TABLE password_resets;
 CREATE INDEX refresh_tokens_by_user ON refresh_tokens (workspace_id, user_id);
 UPDATE refresh_tokens SET revoked_at = now() FROM users
 WHERE users.workspace_id = refresh_tokens.workspace_id AND users.id = refresh_tokens.user_id

@@ -19,3 +19,19 @@ ALTER TABLE refresh_tokens ADD COLUMN token_version integer NOT NULL DEFAULT 0;
 COMMENT ON COLUMN refresh_tokens.token_version IS 'That of the user when its login began.';
 -- Was read to end the tokens of a user.
 DROP INDEX refresh_tokens_by_user;
+
+CREATE TABLE password_resets (
+    workspace_id uuid NOT NULL REFERENCES workspaces,
+    user_id uuid NOT NULL,
+    token_hash bytea NOT NULL,
+    expires_at timestamptz NOT NULL,
+    created_at timestamptz NOT NULL,
+    PRIMARY KEY (workspace_id, user_id),
+    FOREIGN KEY (workspace_id, user_id) REFERENCES users
+);
+COMMENT ON TABLE password_resets IS 'One-time tokens by which a user sets a password; the newest of a user is the only one.';
+COMMENT ON COLUMN password_resets.workspace_id IS 'The tenant.';
+COMMENT ON COLUMN password_resets.user_id IS 'Whose password it sets; part of the token.';
+COMMENT ON COLUMN password_resets.token_hash IS 'SHA-256 of the token.';
+COMMENT ON COLUMN password_resets.expires_at IS 'When it stops being taken.';
+COMMENT ON COLUMN password_resets.created_at IS 'When the row was made.';

@@ -33,6 +33,7 @@ pub mod list;
 pub mod login_addresses;
 mod noun;
 mod passing;
+pub mod password_resets;
 pub mod payments;
 pub mod process_drafts;
 pub mod products;

@@ -95,6 +95,16 @@ diesel::table! {
 }
 
 diesel::table! {
+    password_resets (workspace_id, user_id) {
+        workspace_id -> Uuid,
+        user_id -> Uuid,
+        token_hash -> Bytea,
+        expires_at -> Timestamptz,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     api_keys (workspace_id, id) {
         workspace_id -> Uuid,
         id -> Uuid,
@@ -630,6 +640,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     process_versions,
     refresh_tokens,
     login_addresses,
+    password_resets,
     sources,
     stage_visits,
     stages,

@@ -11,6 +11,7 @@ use crate::{
     Result, Statement, Store, Tenant,
     list::{Field, Kind, Page, Query, Spec},
     noun::{noun, save_all},
+    password_resets,
     schema::users,
     words::from_word,
 };
@@ -120,9 +121,10 @@ pub fn with_token_version(tenant: &mut Tenant<'_>, user_id: Uuid) -> Result<Opti
     Ok(found)
 }
 
-/// Ends all tokens of a user: the password changed, or the user left. The answer is the version of those
-/// that come.
+/// Ends all tokens of a user, one for a password too: the password changed, or the user left. The answer is
+/// the version of those that come.
 pub fn end_tokens(tenant: &mut Tenant<'_>, user_id: Uuid) -> Result<i32> {
+    password_resets::end(tenant, user_id)?;
     let user = diesel::update(users::table.find((tenant.workspace_id, user_id)));
     let raised = user.set(users::token_version.eq(users::token_version + 1));
     Ok(raised.returning(users::token_version).get_result(tenant.conn)?)

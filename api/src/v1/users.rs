@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 use validator::{Validate, ValidateEmail};
-use voronka_domain::{access::Role, catalogue, fault::Faults};
+use voronka_domain::{access::Role, catalogue, fault::Faults, password};
 use voronka_persistence::{
     Error, Unit, departments,
     users::{self, User},
@@ -163,6 +163,9 @@ impl UserPatch {
         if was_admin && !(row.active && row.role() == Some(Role::Admin)) {
             users::require_another_admin(unit, row.id)?;
         }
+        if let Some(password) = &self.password {
+            password::check("/password", password, row.email.as_deref())?;
+        }
         if self.password.is_some() || !row.active {
             users::end_tokens(&mut unit.tenant, row.id)?;
         }
@@ -207,6 +210,9 @@ pub async fn create(call: Call<UsersWrite>, body: Body<NewUser>) -> Responded {
     call.no_parameters()?;
     let new = body.value;
     let app = call.app.clone();
+    if let Some(password) = &new.password {
+        password::check("/password", password, new.email.as_deref()).map_err(Error::from)?;
+    }
     let hash = app.turns.hash_of(new.password.clone()).await?;
     let response = call
         .write(body.digest, move |unit, _| {

@@ -3,4 +3,5 @@
 mod api_keys;
 mod issuer;
 mod login;
+mod passwords;
 mod refresh;
