@@ -2,6 +2,7 @@
 
 pub mod address;
 pub mod bucket;
+pub mod jwks;
 pub mod limit;
 pub mod password;
 pub mod secret;

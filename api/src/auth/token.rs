@@ -1,22 +1,16 @@
 //! Access tokens: our own (HS256), and those of an external issuer (RS256, ES256, EdDSA by JWKS).
 
-use std::{
-    sync::RwLock,
-    time::{Duration, Instant},
-};
-
 use chrono::{DateTime, Utc};
 use jsonwebtoken::{
     Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode,
-    jwk::JwkSet,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use voronka_persistence::Error;
 
+use super::jwks::Keys;
+
 const ISSUER: &str = "voronka";
-/// An unknown key id makes us look at the issuer's keys again, but not more often than this.
-const REFETCH: Duration = Duration::from_secs(60);
 
 pub struct Tokens {
     encoding: EncodingKey,
@@ -44,6 +38,9 @@ struct ExternalClaims {
     workspace_id: Uuid,
     #[serde(default)]
     email: Option<String>,
+    /// Where the issuer says nothing of it, all its emails are taken for verified.
+    #[serde(default)]
+    email_verified: Option<serde_json::Value>,
     #[serde(default)]
     sub: Option<String>,
 }
@@ -64,10 +61,9 @@ pub enum Subject {
 }
 
 struct External {
-    location: String,
+    keys: Keys,
     issuer: Option<String>,
     audience: Option<String>,
-    keys: RwLock<(JwkSet, Option<Instant>)>,
 }
 
 impl Tokens {
@@ -88,12 +84,8 @@ impl Tokens {
         issuer: Option<String>,
         audience: Option<String>,
     ) -> Self {
-        self.external = jwks.map(|location| External {
-            location,
-            issuer,
-            audience,
-            keys: RwLock::new((JwkSet { keys: Vec::new() }, None)),
-        });
+        self.external =
+            jwks.map(|location| External { keys: Keys::at(location), issuer, audience });
         self
     }
 
@@ -133,16 +125,28 @@ impl Tokens {
     }
 }
 
+/// Some issuers write it as a text.
+fn is_true(value: &serde_json::Value) -> bool {
+    *value == true || *value == "true"
+}
+
 impl External {
     fn verify(&self, token: &str, header: &Header) -> Option<Subject> {
         if !matches!(header.alg, Algorithm::RS256 | Algorithm::ES256 | Algorithm::EdDSA) {
             return None;
         }
-        let key = self.key(header.kid.as_deref())?;
+        // What has to be understood to judge the token is not understood here.
+        if header.crit.is_some() {
+            return None;
+        }
+        let key = self.keys.of(header)?;
         let validation = self.validation(header.alg);
         let claims = decode::<ExternalClaims>(token, &key, &validation).ok()?.claims;
         let workspace_id = claims.workspace_id;
         if let Some(email) = claims.email {
+            if !claims.email_verified.is_none_or(|verified| is_true(&verified)) {
+                return None;
+            }
             return Some(Subject::Email { workspace_id, email });
         }
         let user_id = claims.sub?.parse().ok()?;
@@ -172,47 +176,4 @@ impl External {
         validation.set_required_spec_claims(&required);
         validation
     }
-
-    fn key(&self, kid: Option<&str>) -> Option<DecodingKey> {
-        let known = |keys: &JwkSet| {
-            let jwk = match kid {
-                Some(kid) => keys.find(kid),
-                None => keys.keys.first().filter(|_| keys.keys.len() == 1),
-            };
-            jwk.and_then(|jwk| DecodingKey::from_jwk(jwk).ok())
-        };
-        let due = {
-            let guard = self.keys.read().ok()?;
-            if let Some(key) = known(&guard.0) {
-                return Some(key);
-            }
-            guard.1.is_none_or(|last| last.elapsed() > REFETCH)
-        };
-        if !due {
-            return None;
-        }
-        let fetched = fetch(&self.location);
-        let mut guard = self.keys.write().ok()?;
-        guard.1 = Some(Instant::now());
-        match fetched {
-            Ok(keys) => guard.0 = keys,
-            Err(error) => tracing::warn!(error, "the issuer's keys cannot be had"),
-        }
-        known(&guard.0)
-    }
-}
-
-fn fetch(location: &str) -> Result<JwkSet, String> {
-    let text = if location.starts_with("http://") || location.starts_with("https://") {
-        reqwest::blocking::Client::builder()
-            .timeout(Duration::from_secs(5))
-            .build()
-            .and_then(|client| client.get(location).send())
-            .and_then(reqwest::blocking::Response::error_for_status)
-            .and_then(reqwest::blocking::Response::text)
-            .map_err(|error| error.to_string())?
-    } else {
-        std::fs::read_to_string(location).map_err(|error| error.to_string())?
-    };
-    serde_json::from_str(&text).map_err(|error| error.to_string())
 }
