@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::auth::address::parse_network;
+
 #[derive(Debug, Parser)]
 #[command(name = "voronka", version, about = "Voronka: a headless sales-process engine")]
 pub struct Cli {
@@ -42,7 +44,7 @@ pub enum Command {
     /// Make a workspace.
     #[command(subcommand)]
     Workspace(WorkspaceCommand),
-    /// Make a user.
+    /// Make a user, or let one set a password.
     #[command(subcommand)]
     User(UserCommand),
     /// Print an access token for a user: for the operator of the machine.
@@ -112,6 +114,14 @@ pub enum UserCommand {
         #[arg(long)]
         password_stdin: bool,
     },
+    /// Print a one-time token by which the user sets a password, for an invitation or a reset.
+    ResetPassword {
+        #[arg(long)]
+        email: String,
+        /// Id of the workspace, where several have a user with this email.
+        #[arg(long)]
+        workspace: Option<uuid::Uuid>,
+    },
 }
 
 #[derive(Debug, Clone, Args)]
@@ -125,6 +135,9 @@ pub struct ServeConfig {
     /// Make the demo company at the first start.
     #[arg(long, env = "VORONKA_DEMO", value_parser = clap::builder::BoolishValueParser::new())]
     pub demo: bool,
+    /// Proxies that say truly for whom they ask (X-Forwarded-For, Forwarded): addresses or networks, separated by commas.
+    #[arg(long, env = "VORONKA_TRUSTED_PROXIES", value_delimiter = ',', value_parser = parse_network)]
+    pub trusted_proxies: Vec<ipnet::IpNet>,
     /// Origins that browsers may call from, separated by commas; `*` for any.
     #[arg(long, env = "VORONKA_CORS_ORIGINS", value_delimiter = ',')]
     pub cors_origins: Vec<String>,

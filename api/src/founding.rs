@@ -1,7 +1,7 @@
 //! How a workspace begins: the tenant and its first people, made by the operator of the machine.
 
 use uuid::Uuid;
-use voronka_domain::{Currency, access::Role, calendar::Week};
+use voronka_domain::{Currency, access::Role, calendar::Week, password::weakness};
 use voronka_persistence::{
     Answer, Store, now, users,
     users::User,
@@ -9,7 +9,10 @@ use voronka_persistence::{
     workspaces::{self, Workspace},
 };
 
-use crate::{Failure, auth::password};
+use crate::{
+    Failure,
+    auth::password::{self, Turn},
+};
 
 pub fn new_workspace(name: &str, currency: &str, time_zone: &str) -> Result<Workspace, Failure> {
     let name = voronka_domain::catalogue::name("/name", name)?;
@@ -42,6 +45,9 @@ pub fn new_user(
     if !email.validate_email() {
         return Err(format!("{email} is not an email address").into());
     }
+    if let Some(detail) = password.and_then(|text| weakness(text, Some(email))) {
+        return Err(format!("the password will not do: {detail}").into());
+    }
     let created_at = now();
     Ok(User {
         id: Uuid::now_v7(),
@@ -51,7 +57,7 @@ pub fn new_user(
         position: None,
         department_id: None,
         active: true,
-        password_hash: password.map(password::hash).transpose()?,
+        password_hash: password.map(|text| password::hash(text, &Turn::alone())).transpose()?,
         version: 1,
         created_at,
         updated_at: created_at,

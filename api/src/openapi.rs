@@ -174,7 +174,7 @@ fn complete_operation(path: &str, method: &str, operation: &mut Map<String, Valu
     let has_body = operation.contains_key("requestBody");
     let has_id = path.contains("{id}");
     let is_login = path.starts_with("/v1/auth/");
-    let writes_resource = matches!(method, "patch" | "put" | "delete")
+    let writes_resource = matches!(method, "patch" | "put" | "delete") && id != "changePassword"
         || path.ends_with("/merge")
         || path.ends_with("/transition")
         || path.ends_with("/return")
@@ -218,7 +218,11 @@ fn complete_operation(path: &str, method: &str, operation: &mut Map<String, Valu
     if scope.is_some() {
         codes.extend(["unauthenticated", "forbidden", "rate_limited"]);
     }
-    if has_id || id == "getMe" || takes_query && path.contains("/reports/") {
+    if has_id
+        || id == "getMe"
+        || id == "changePassword"
+        || takes_query && path.contains("/reports/")
+    {
         codes.push("not_found");
     }
     if has_body {
@@ -291,6 +295,9 @@ fn own_codes(id: &str) -> &'static [&'static str] {
     match id {
         "createToken" => &["invalid_credentials", "too_many_login_attempts"],
         "refreshToken" => &["invalid_credentials", "refresh_token_reused"],
+        "setPassword" => &["invalid_credentials", "too_many_login_attempts"],
+        "changePassword" => &["too_many_login_attempts"],
+        "createPasswordReset" => &["user_inactive"],
         "createUser" => &["email_taken"],
         "updateUser" => &["email_taken", "last_admin"],
         "updateDepartment" => &["department_loop"],

@@ -6,7 +6,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use voronka_persistence::Store;
 
 use crate::{
-    auth::{limit::Limits, token::Tokens},
+    auth::{address::Addresses, limit::Limits, password::Turns, token::Tokens, tries::Tries},
     heavy::Heavy,
     import_worker::Wake,
 };
@@ -15,6 +15,9 @@ pub struct App {
     pub store: Store,
     pub tokens: Tokens,
     pub limits: Limits,
+    pub addresses: Addresses,
+    pub tries: Tries,
+    pub turns: Turns,
     /// Largest JSON body, in bytes.
     pub body_limit: usize,
     /// How long a body may take to come, if it is small.

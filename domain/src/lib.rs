@@ -27,6 +27,7 @@ pub mod ledger;
 pub mod migration;
 pub mod money;
 pub mod number;
+pub mod password;
 pub mod process;
 pub mod reach;
 pub mod rule;

@@ -164,6 +164,10 @@ impl Api {
         self.send(Method::PATCH, path, &[], Some(body.to_string().into_bytes())).await
     }
 
+    pub async fn put(&self, path: &str, body: Value) -> Reply {
+        self.send(Method::PUT, path, &[], Some(body.to_string().into_bytes())).await
+    }
+
     pub async fn delete(&self, path: &str) -> Reply {
         self.send(Method::DELETE, path, &[], None).await
     }

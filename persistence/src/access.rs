@@ -29,6 +29,8 @@ pub struct Caller {
     pub visibility: Visibility,
     pub settings: Settings,
     pub calendar: Arc<Calendar>,
+    /// Of a user: access tokens of an earlier one have ended.
+    pub token_version: i32,
 }
 
 #[derive(Debug, Clone)]
@@ -76,9 +78,8 @@ impl Store {
             return Ok(Some(caller));
         }
         let found = self.tenant(workspace_id, |tenant| {
-            let user = match users::get(tenant, user_id) {
-                Err(Error::NotFound(_)) => return Ok(None),
-                user => user?,
+            let Some((user, token_version)) = users::with_token_version(tenant, user_id)? else {
+                return Ok(None);
             };
             let Some(role) = user.role().filter(|_| user.active) else { return Ok(None) };
             let workspace = workspaces::get(tenant)?;
@@ -96,6 +97,7 @@ impl Store {
                 visibility,
                 settings,
                 calendar: self.calendar(tenant, &workspace)?,
+                token_version,
             })))
         })?;
         if let Some(caller) = &found {
@@ -134,6 +136,7 @@ impl Store {
                 visibility: Visibility::All,
                 settings: workspace.settings()?,
                 calendar: self.calendar(tenant, &workspace)?,
+                token_version: 0,
             })))
         })?;
         if let (Some(entry), Some(caller)) = (key_entry(hash), &found) {
@@ -153,7 +156,13 @@ impl Store {
             visibility: Visibility::All,
             settings: workspace.settings()?,
             calendar: self.tenant(workspace_id, |tenant| self.calendar(tenant, workspace))?,
+            token_version: 0,
         })
+    }
+
+    /// A user whose caller is older than a token of theirs is looked up anew.
+    pub fn forget_user(&self, user_id: Uuid) {
+        self.callers.invalidate(&user_id);
     }
 
     /// After a change of roles, departments, keys or settings.

@@ -381,6 +381,7 @@ impl Store {
             visibility: Visibility::All,
             settings,
             calendar,
+            token_version: 0,
         })
     }
 }

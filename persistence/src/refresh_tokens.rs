@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use uuid::Uuid;
 
-use crate::{Error, Result, Statement, Store, Tenant, schema::refresh_tokens};
+use crate::{Error, Result, Statement, Store, Tenant, login_addresses, schema::refresh_tokens};
 
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = refresh_tokens)]
@@ -18,6 +18,8 @@ pub struct RefreshToken {
     pub used_at: Option<DateTime<Utc>>,
     pub revoked_at: Option<DateTime<Utc>>,
     pub created_at: DateTime<Utc>,
+    /// That of the user when the login began: the user's own goes on when all tokens end.
+    pub token_version: i32,
 }
 
 /// What became of a token that was presented.
@@ -31,10 +33,15 @@ pub enum Redeemed {
 }
 
 impl Store {
-    pub fn keep_refresh_token(&self, token: &RefreshToken) -> Result<()> {
+    /// Keeps the first token of a login, and from where it came.
+    pub fn keep_login(&self, token: &RefreshToken, address_hash: &[u8]) -> Result<()> {
         self.tenant(token.workspace_id, |tenant| {
-            diesel::insert_into(refresh_tokens::table).values(token).execute(tenant.conn)?;
-            Ok(())
+            let workspace_id = tenant.workspace_id;
+            tenant.conn.transaction(|conn| {
+                let tenant = &mut Tenant { conn, workspace_id };
+                insert(tenant, token)?;
+                login_addresses::note(tenant, token.user_id, address_hash, token.created_at)
+            })
         })
     }
 
@@ -54,7 +61,9 @@ impl Store {
                     .rows(RefreshToken::as_select(), "refresh_tokens")
                     .sql(" AND id = ")
                     .bind(id)
-                    .sql(" FOR UPDATE")
+                    .sql(" AND token_version = (SELECT users.token_version FROM users ")
+                    .sql("WHERE users.workspace_id = refresh_tokens.workspace_id ")
+                    .sql("AND users.id = refresh_tokens.user_id) FOR UPDATE")
                     .get_result(tenant.conn)
                     .optional()?;
                 let Some(token) = found.filter(|t| t.token_hash == hash && t.expires_at > now)
@@ -72,8 +81,7 @@ impl Store {
                     .sql(" AND id = ")
                     .bind(id)
                     .execute(tenant.conn)?;
-                let next = successor(&token);
-                diesel::insert_into(refresh_tokens::table).values(&next).execute(tenant.conn)?;
+                insert(&mut tenant, &successor(&token))?;
                 Ok(Redeemed::Good(token))
             })
         })
@@ -102,23 +110,18 @@ impl Store {
     }
 }
 
-/// Ends every login of a user: the password changed, or the user left.
-pub fn revoke_all(tenant: &mut Tenant<'_>, user_id: Uuid, now: DateTime<Utc>) -> Result<()> {
-    end(tenant, "user_id = ", user_id, now)
+pub fn insert(tenant: &mut Tenant<'_>, token: &RefreshToken) -> Result<()> {
+    diesel::insert_into(refresh_tokens::table).values(token).execute(tenant.conn)?;
+    Ok(())
 }
 
 fn revoke(tenant: &mut Tenant<'_>, family_id: Uuid, now: DateTime<Utc>) -> Result<()> {
-    end(tenant, "family_id = ", family_id, now)
-}
-
-fn end(tenant: &mut Tenant<'_>, which: &'static str, id: Uuid, now: DateTime<Utc>) -> Result<()> {
     Statement::command("UPDATE refresh_tokens SET revoked_at = ")
         .bind(now)
         .sql(" WHERE revoked_at IS NULL AND workspace_id = ")
         .bind(tenant.workspace_id)
-        .sql(" AND ")
-        .sql(which)
-        .bind(id)
+        .sql(" AND family_id = ")
+        .bind(family_id)
         .execute(tenant.conn)
         .map_err(Error::from)?;
     Ok(())

@@ -66,6 +66,7 @@ diesel::table! {
         version -> Int4,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+        token_version -> Int4,
     }
 }
 
@@ -79,6 +80,26 @@ diesel::table! {
         expires_at -> Timestamptz,
         used_at -> Nullable<Timestamptz>,
         revoked_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+        token_version -> Int4,
+    }
+}
+
+diesel::table! {
+    login_addresses (workspace_id, user_id, address_hash) {
+        workspace_id -> Uuid,
+        user_id -> Uuid,
+        address_hash -> Bytea,
+        last_login_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    password_resets (workspace_id, user_id) {
+        workspace_id -> Uuid,
+        user_id -> Uuid,
+        token_hash -> Bytea,
+        expires_at -> Timestamptz,
         created_at -> Timestamptz,
     }
 }
@@ -620,6 +641,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     process_migrations,
     process_versions,
     refresh_tokens,
+    login_addresses,
+    password_resets,
     sources,
     stage_visits,
     stages,

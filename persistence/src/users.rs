@@ -11,6 +11,7 @@ use crate::{
     Result, Statement, Store, Tenant,
     list::{Field, Kind, Page, Query, Spec},
     noun::{noun, save_all},
+    password_resets,
     schema::users,
     words::from_word,
 };
@@ -65,16 +66,68 @@ impl User {
     }
 }
 
+/// A user who may log in.
+#[derive(Debug, Clone, Queryable)]
+pub struct Account {
+    pub workspace_id: Uuid,
+    /// Tokens of an earlier one have ended.
+    pub token_version: i32,
+    pub user: User,
+}
+
 /// Everybody with this email who may log in, in any workspace: the login does not know its workspace yet.
-pub fn by_email(store: &Store, email: &str) -> Result<Vec<(Uuid, User)>> {
-    let mut connection = store.connection()?;
-    let found = Statement::select((users::workspace_id, User::as_select()))
+pub fn by_email(store: &Store, email: &str) -> Result<Vec<Account>> {
+    accounts(store, email, None)
+}
+
+/// Those of them who have logged in from the address.
+pub fn by_email_and_address(
+    store: &Store,
+    email: &str,
+    address_hash: &[u8],
+) -> Result<Vec<Account>> {
+    accounts(store, email, Some(address_hash))
+}
+
+fn accounts(store: &Store, email: &str, address_hash: Option<&[u8]>) -> Result<Vec<Account>> {
+    let columns = (users::workspace_id, users::token_version, User::as_select());
+    let mut found = Statement::select(columns)
         .sql(" FROM users WHERE users.active AND lower(users.email) = lower(")
         .bind(email)
-        .sql(") ORDER BY users.workspace_id LIMIT 20")
+        .sql(")");
+    if let Some(hash) = address_hash {
+        found = found
+            .sql(" AND (users.workspace_id, users.id) IN (SELECT workspace_id, user_id ")
+            .sql("FROM login_addresses WHERE address_hash = ")
+            .bind(hash.to_vec())
+            .sql(")");
+    }
+    let mut connection = store.connection()?;
+    let found = found
+        .sql(" ORDER BY users.workspace_id LIMIT 20")
         .load(&mut *connection)
-        .map_err(crate::Error::from);
+        .map_err(Into::into);
     connection.watch(found)
+}
+
+/// A user, if there is one, with the version of the tokens that hold.
+pub fn with_token_version(tenant: &mut Tenant<'_>, user_id: Uuid) -> Result<Option<(User, i32)>> {
+    let found = tenant
+        .rows((User::as_select(), users::token_version), "users")
+        .sql(" AND id = ")
+        .bind(user_id)
+        .get_result(tenant.conn)
+        .optional()?;
+    Ok(found)
+}
+
+/// Ends all tokens of a user, one for a password too: the password changed, or the user left. The answer is
+/// the version of those that come.
+pub fn end_tokens(tenant: &mut Tenant<'_>, user_id: Uuid) -> Result<i32> {
+    password_resets::end(tenant, user_id)?;
+    let user = diesel::update(users::table.find((tenant.workspace_id, user_id)));
+    let raised = user.set(users::token_version.eq(users::token_version + 1));
+    Ok(raised.returning(users::token_version).get_result(tenant.conn)?)
 }
 
 /// The active administrators, until the transaction ends. Two who step down at once are two in turn.

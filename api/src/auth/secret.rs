@@ -1,4 +1,4 @@
-//! API keys and refresh tokens: a prefix, 256 random bits, the workspace and the id. Only the hash is kept.
+//! API keys, refresh tokens and tokens for a password: a prefix, 256 random bits, the workspace and the id. Only the hash is kept.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use rand::RngCore;
@@ -7,6 +7,8 @@ use uuid::Uuid;
 
 pub const API_KEY: &str = "vk_";
 pub const REFRESH_TOKEN: &str = "vr_";
+/// Sets a password, once. Its id is the user's.
+pub const PASSWORD_TOKEN: &str = "vp_";
 
 /// A secret as it was presented or made.
 #[derive(Debug, Clone)]

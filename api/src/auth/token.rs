@@ -1,22 +1,16 @@
 //! Access tokens: our own (HS256), and those of an external issuer (RS256, ES256, EdDSA by JWKS).
 
-use std::{
-    sync::RwLock,
-    time::{Duration, Instant},
-};
-
 use chrono::{DateTime, Utc};
 use jsonwebtoken::{
     Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode,
-    jwk::JwkSet,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use voronka_persistence::Error;
 
+use super::jwks::Keys;
+
 const ISSUER: &str = "voronka";
-/// An unknown key id makes us look at the issuer's keys again, but not more often than this.
-const REFETCH: Duration = Duration::from_secs(60);
 
 pub struct Tokens {
     encoding: EncodingKey,
@@ -33,6 +27,9 @@ struct Claims {
     workspace_id: Uuid,
     iat: i64,
     exp: i64,
+    /// That of the user when it was made: once all tokens of the user have ended, another one is asked for.
+    #[serde(default)]
+    token_version: i32,
 }
 
 /// Of an external token, who it speaks of.
@@ -41,6 +38,9 @@ struct ExternalClaims {
     workspace_id: Uuid,
     #[serde(default)]
     email: Option<String>,
+    /// Where the issuer says nothing of it, all its emails are taken for verified.
+    #[serde(default)]
+    email_verified: Option<serde_json::Value>,
     #[serde(default)]
     sub: Option<String>,
 }
@@ -48,15 +48,22 @@ struct ExternalClaims {
 /// Who a token speaks of.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Subject {
-    User { workspace_id: Uuid, user_id: Uuid },
-    Email { workspace_id: Uuid, email: String },
+    /// One of our own tokens says of which version it is.
+    User {
+        workspace_id: Uuid,
+        user_id: Uuid,
+        token_version: Option<i32>,
+    },
+    Email {
+        workspace_id: Uuid,
+        email: String,
+    },
 }
 
 struct External {
-    location: String,
+    keys: Keys,
     issuer: Option<String>,
     audience: Option<String>,
-    keys: RwLock<(JwkSet, Option<Instant>)>,
 }
 
 impl Tokens {
@@ -77,12 +84,8 @@ impl Tokens {
         issuer: Option<String>,
         audience: Option<String>,
     ) -> Self {
-        self.external = jwks.map(|location| External {
-            location,
-            issuer,
-            audience,
-            keys: RwLock::new((JwkSet { keys: Vec::new() }, None)),
-        });
+        self.external =
+            jwks.map(|location| External { keys: Keys::at(location), issuer, audience });
         self
     }
 
@@ -90,33 +93,41 @@ impl Tokens {
         &self,
         workspace_id: Uuid,
         user_id: Uuid,
+        token_version: i32,
         now: DateTime<Utc>,
     ) -> Result<String, Error> {
         let iat = now.timestamp();
         let exp = iat.saturating_add(self.access_seconds);
-        let claims = Claims { iss: ISSUER.to_owned(), sub: user_id, workspace_id, iat, exp };
+        let iss = ISSUER.to_owned();
+        let claims = Claims { iss, sub: user_id, workspace_id, iat, exp, token_version };
         encode(&Header::new(Algorithm::HS256), &claims, &self.encoding)
             .map_err(|error| Error::Internal(format!("access token: {error}")))
     }
 
-    /// Who one of our own tokens speaks of, if it is good.
-    pub fn verify_own(&self, token: &str) -> Option<(Uuid, Uuid)> {
+    /// Who one of our own tokens speaks of, and of which version it is, if it is good.
+    pub fn verify_own(&self, token: &str) -> Option<(Uuid, Uuid, i32)> {
         let mut validation = Validation::new(Algorithm::HS256);
         validation.set_issuer(&[ISSUER]);
         validation.leeway = 5;
         let claims = decode::<Claims>(token, &self.decoding, &validation).ok()?.claims;
-        Some((claims.workspace_id, claims.sub))
+        Some((claims.workspace_id, claims.sub, claims.token_version))
     }
 
     /// Who the token speaks of, if it is good. May fetch the issuer's keys: it blocks.
     pub fn verify(&self, token: &str) -> Option<Subject> {
         let header = decode_header(token).ok()?;
         if header.alg == Algorithm::HS256 {
-            let (workspace_id, user_id) = self.verify_own(token)?;
-            return Some(Subject::User { workspace_id, user_id });
+            let (workspace_id, user_id, version) = self.verify_own(token)?;
+            let token_version = Some(version);
+            return Some(Subject::User { workspace_id, user_id, token_version });
         }
         self.external.as_ref()?.verify(token, &header)
     }
+}
+
+/// Some issuers write it as a text.
+fn is_true(value: &serde_json::Value) -> bool {
+    *value == true || *value == "true"
 }
 
 impl External {
@@ -124,15 +135,22 @@ impl External {
         if !matches!(header.alg, Algorithm::RS256 | Algorithm::ES256 | Algorithm::EdDSA) {
             return None;
         }
-        let key = self.key(header.kid.as_deref())?;
+        // What has to be understood to judge the token is not understood here.
+        if header.crit.is_some() {
+            return None;
+        }
+        let key = self.keys.of(header)?;
         let validation = self.validation(header.alg);
         let claims = decode::<ExternalClaims>(token, &key, &validation).ok()?.claims;
         let workspace_id = claims.workspace_id;
         if let Some(email) = claims.email {
+            if !claims.email_verified.is_none_or(|verified| is_true(&verified)) {
+                return None;
+            }
             return Some(Subject::Email { workspace_id, email });
         }
         let user_id = claims.sub?.parse().ok()?;
-        Some(Subject::User { workspace_id, user_id })
+        Some(Subject::User { workspace_id, user_id, token_version: None })
     }
 
     /// An issuer and an audience that are configured must be there: a claim that is absent is not checked.
@@ -158,47 +176,4 @@ impl External {
         validation.set_required_spec_claims(&required);
         validation
     }
-
-    fn key(&self, kid: Option<&str>) -> Option<DecodingKey> {
-        let known = |keys: &JwkSet| {
-            let jwk = match kid {
-                Some(kid) => keys.find(kid),
-                None => keys.keys.first().filter(|_| keys.keys.len() == 1),
-            };
-            jwk.and_then(|jwk| DecodingKey::from_jwk(jwk).ok())
-        };
-        let due = {
-            let guard = self.keys.read().ok()?;
-            if let Some(key) = known(&guard.0) {
-                return Some(key);
-            }
-            guard.1.is_none_or(|last| last.elapsed() > REFETCH)
-        };
-        if !due {
-            return None;
-        }
-        let fetched = fetch(&self.location);
-        let mut guard = self.keys.write().ok()?;
-        guard.1 = Some(Instant::now());
-        match fetched {
-            Ok(keys) => guard.0 = keys,
-            Err(error) => tracing::warn!(error, "the issuer's keys cannot be had"),
-        }
-        known(&guard.0)
-    }
-}
-
-fn fetch(location: &str) -> Result<JwkSet, String> {
-    let text = if location.starts_with("http://") || location.starts_with("https://") {
-        reqwest::blocking::Client::builder()
-            .timeout(Duration::from_secs(5))
-            .build()
-            .and_then(|client| client.get(location).send())
-            .and_then(reqwest::blocking::Response::error_for_status)
-            .and_then(reqwest::blocking::Response::text)
-            .map_err(|error| error.to_string())?
-    } else {
-        std::fs::read_to_string(location).map_err(|error| error.to_string())?
-    };
-    serde_json::from_str(&text).map_err(|error| error.to_string())
 }

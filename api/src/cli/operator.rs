@@ -5,19 +5,22 @@ use std::io::Read;
 use uuid::Uuid;
 use voronka_domain::access::Role;
 use voronka_persistence::{
-    Answer,
+    Answer, Store,
     deals::Why,
-    now, users,
+    now, password_resets,
+    users::{self, Account},
     workspaces::{self, Workspace},
 };
 
 use super::{Database, serve::tokens};
 use crate::{
     Failure,
+    auth::secret::{PASSWORD_TOKEN, Secret},
     config::{DatabaseConfig, UserCommand, WorkspaceCommand},
     demo,
     embedded::Mode,
     founding::{create, new_user, new_workspace},
+    v1::passwords::new_reset,
 };
 
 pub fn migrate(config: &DatabaseConfig) -> Result<(), Failure> {
@@ -66,8 +69,15 @@ pub fn workspace(config: &DatabaseConfig, command: WorkspaceCommand) -> Result<(
 }
 
 pub fn user(config: &DatabaseConfig, command: UserCommand) -> Result<(), Failure> {
-    let UserCommand::Create { workspace, name, email, role, password_stdin } = command;
     let database = Database::open(config, Mode::Beside)?;
+    let (workspace, name, email, role, password_stdin) = match command {
+        UserCommand::ResetPassword { email, workspace } => {
+            return reset_password(&database.store, &email, workspace);
+        }
+        UserCommand::Create { workspace, name, email, role, password_stdin } => {
+            (workspace, name, email, role, password_stdin)
+        }
+    };
     let password = password_stdin.then(read_password).transpose()?;
     let role = voronka_persistence::words::from_word::<Role>(&role).ok_or("unknown role")?;
     let user = new_user(&name, &email, role, password.as_deref())?;
@@ -82,18 +92,36 @@ pub fn user(config: &DatabaseConfig, command: UserCommand) -> Result<(), Failure
     Ok(())
 }
 
+/// Prints a token by which the user sets a password.
+fn reset_password(store: &Store, email: &str, workspace: Option<Uuid>) -> Result<(), Failure> {
+    let account = account(store, email, workspace)?;
+    let workspace = only(workspaces::all(store)?, Some(account.workspace_id))?;
+    let token = Secret::generate(PASSWORD_TOKEN, account.workspace_id, account.user.id);
+    store.write(&store.operator(&workspace)?, now(), None, |unit| {
+        password_resets::put(unit, &new_reset(&token, unit.now))?;
+        Ok(Answer::default())
+    })?;
+    println!("{}", token.text);
+    Ok(())
+}
+
 pub fn token(config: &DatabaseConfig, email: &str, workspace: Option<Uuid>) -> Result<(), Failure> {
     let database = Database::open(config, Mode::Beside)?;
-    let mut found = users::by_email(&database.store, email)?;
-    found.retain(|(id, _)| workspace.is_none_or(|wanted| wanted == *id));
-    let (workspace_id, user) = match found.as_slice() {
-        [] => return Err(format!("there is no active user {email}").into()),
-        [one] => one,
-        _ => return Err("several workspaces have such a user; name one with --workspace".into()),
-    };
+    let account = account(&database.store, email, workspace)?;
     let tokens = tokens(&database.store, std::env::var("VORONKA_JWT_SECRET").ok(), 900, 0)?;
-    println!("{}", tokens.issue(*workspace_id, user.id, now())?);
+    let Account { workspace_id, token_version, user } = account;
+    println!("{}", tokens.issue(workspace_id, user.id, token_version, now())?);
     Ok(())
+}
+
+fn account(store: &Store, email: &str, workspace: Option<Uuid>) -> Result<Account, Failure> {
+    let mut found = users::by_email(store, email)?;
+    found.retain(|one| workspace.is_none_or(|wanted| wanted == one.workspace_id));
+    match (found.pop(), found.pop()) {
+        (None, _) => Err(format!("there is no active user {email}").into()),
+        (Some(one), None) => Ok(one),
+        _ => Err("several workspaces have such a user; name one with --workspace".into()),
+    }
 }
 
 pub fn resting(
@@ -139,9 +167,5 @@ fn only(all: Vec<Workspace>, wanted: Option<Uuid>) -> Result<Workspace, Failure>
 fn read_password() -> Result<String, Failure> {
     let mut text = String::new();
     std::io::stdin().take(4_096).read_to_string(&mut text)?;
-    let password = text.trim_end_matches(['\r', '\n']).to_owned();
-    if password.chars().count() < 10 {
-        return Err("the password must have at least 10 characters".into());
-    }
-    Ok(password)
+    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
 }

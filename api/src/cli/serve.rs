@@ -17,7 +17,7 @@ use voronka_persistence::{Store, deals, now};
 use super::Database;
 use crate::{
     Failure,
-    auth::{limit::Limits, token::Tokens},
+    auth::{address::Addresses, limit::Limits, password::Turns, token::Tokens, tries::Tries},
     config::{DatabaseConfig, ServeConfig},
     demo,
     embedded::{Cluster, Mode},
@@ -82,6 +82,9 @@ pub fn start(
         store: store.clone(),
         tokens,
         limits: Limits::new(config.rate_limit),
+        addresses: Addresses::new(config.trusted_proxies.clone(), secret(&store, "login_address")?),
+        tries: Tries::default(),
+        turns: Turns::default(),
         body_limit: config.body_limit,
         body_patience: Duration::from_secs(config.body_seconds),
         import_limit: config.import_limit,
@@ -234,13 +237,16 @@ pub fn tokens(
             return Err(format!("VORONKA_JWT_SECRET needs {SHORTEST_SECRET} bytes").into());
         }
         Some(secret) => secret.into_bytes(),
-        None => {
-            let mut fresh = vec![0_u8; 64];
-            rand::rng().fill_bytes(&mut fresh);
-            store.instance_key("access_token", fresh)?
-        }
+        None => self::secret(store, "access_token")?,
     };
     Ok(Tokens::new(&secret, access_seconds, refresh_seconds))
+}
+
+/// A secret that the database keeps for all servers.
+fn secret(store: &Store, name: &str) -> Result<Vec<u8>, Failure> {
+    let mut fresh = vec![0_u8; 64];
+    rand::rng().fill_bytes(&mut fresh);
+    Ok(store.instance_key(name, fresh)?)
 }
 
 /// Says whether a server could start, and changes nothing.

@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     Failure,
-    auth::password,
+    auth::password::{self, Turn},
     founding::new_workspace,
     import_worker,
     v1::deal_types::{NewDealType, create_type},
@@ -90,7 +90,7 @@ fn write(company: &Company, data_dir: &Path) -> Result<PathBuf, Failure> {
 pub fn load(store: &Store, data_dir: &Path) -> Result<Loaded, Failure> {
     let company = company();
     let directory = write(&company, data_dir)?;
-    let there = users::by_email(store, ADMIN)?.into_iter().next().map(|(workspace, _)| workspace);
+    let there = users::by_email(store, ADMIN)?.first().map(|one| one.workspace_id);
     let workspace_id = match there {
         Some(workspace_id) => workspace_id,
         None => make(store, &company)?,
@@ -140,7 +140,7 @@ fn make(store: &Store, company: &Company) -> Result<Uuid, Failure> {
     let workspace_id = workspace.workspace_id;
     let operator = store.operator(&workspace)?;
     // One hash for all: thirty-six are some seconds of work, and the password is no secret.
-    let hash = password::hash(PASSWORD)?;
+    let hash = password::hash(PASSWORD, &Turn::alone())?;
     store.write(&operator, now(), None, |unit| {
         workspaces::create(unit, &workspace)?;
         people(unit, company, &hash)?;

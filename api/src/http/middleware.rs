@@ -175,8 +175,8 @@ fn kept_caller(app: &App, token: &str) -> Option<Arc<Caller>> {
     if token.starts_with(API_KEY) {
         return app.store.kept_key(&Secret::parse(API_KEY, token)?.hash());
     }
-    let (workspace_id, user_id) = app.tokens.verify_own(token)?;
-    app.store.kept_user(workspace_id, user_id)
+    let (workspace_id, user_id, version) = app.tokens.verify_own(token)?;
+    app.store.kept_user(workspace_id, user_id).filter(|caller| caller.token_version == version)
 }
 
 fn caller_of(app: &App, token: &str) -> Result<Option<Arc<Caller>>, voronka_persistence::Error> {
@@ -186,14 +186,20 @@ fn caller_of(app: &App, token: &str) -> Result<Option<Arc<Caller>>, voronka_pers
     }
     match app.tokens.verify(token) {
         None => Ok(None),
-        Some(Subject::User { workspace_id, user_id }) => {
-            app.store.user_caller(workspace_id, user_id)
+        Some(Subject::User { workspace_id, user_id, token_version }) => {
+            let kept = app.store.kept_user(workspace_id, user_id);
+            // Another server has ended the tokens before this one.
+            if kept.is_some_and(|kept| token_version.is_some_and(|own| own > kept.token_version)) {
+                app.store.forget_user(user_id);
+            }
+            let caller = app.store.user_caller(workspace_id, user_id)?;
+            Ok(caller.filter(|one| token_version.is_none_or(|own| own == one.token_version)))
         }
         Some(Subject::Email { workspace_id, email }) => {
             let users = voronka_persistence::users::by_email(&app.store, &email)?;
-            let user = users.into_iter().find(|(workspace, _)| *workspace == workspace_id);
-            match user {
-                Some((_, user)) => app.store.user_caller(workspace_id, user.id),
+            let account = users.into_iter().find(|one| one.workspace_id == workspace_id);
+            match account {
+                Some(account) => app.store.user_caller(workspace_id, account.user.id),
                 None => Ok(None),
             }
         }

@@ -67,7 +67,7 @@ pub struct TokenPair {
 
 /// Log in by email and password
 ///
-/// Answers a short-lived access token and a refresh token. Tries are limited by email and by address.
+/// Answers a short-lived access token and a refresh token. Tries that fail are limited by email and address.
 /// An `Idempotency-Key` is taken and has no effect: secrets are not kept.
 #[utoipa::path(tag = "Authentication", operation_id = "createToken",
     request_body = Login,
@@ -79,10 +79,14 @@ pub async fn create_token(
     body: Body<Login>,
 ) -> Responded {
     no_parameters(request.query_string())?;
-    let login = body.value;
-    app.limits.admit_login(&login.email, request.peer_addr().map(|peer| peer.ip()))?;
-    let pair = block(move || log_in(&app, &login)).await?;
-    pair.map(respond).ok_or_else(|| Problem::of("invalid_credentials"))
+    let address = app.addresses.client(&request);
+    let attempt = app.tries.of_login(&body.value.email, address)?;
+    let hash = app.addresses.hash(address);
+    let outcome = log_in(&app, body.value, hash, attempt.wait.is_some()).await;
+    if !matches!(outcome, Ok(None)) {
+        app.tries.give_back(&attempt);
+    }
+    outcome?.map(respond).ok_or_else(|| attempt.refusal())
 }
 
 /// Exchange a refresh token
@@ -129,35 +133,67 @@ pub async fn revoke_token(
     Ok(HttpResponse::NoContent().finish())
 }
 
-fn respond(pair: TokenPair) -> HttpResponse {
+pub(super) fn respond(pair: TokenPair) -> HttpResponse {
     HttpResponse::Ok().insert_header(("Cache-Control", "no-store")).json(pair)
 }
 
-fn log_in(app: &App, login: &Login) -> Result<Option<TokenPair>, Error> {
-    let found = users::by_email(&app.store, &login.email)?;
-    let has_password = |(_, user): &(Uuid, users::User)| user.password_hash.is_some();
-    if !found.iter().any(has_password) {
-        password::pretend(&login.password);
+/// Of no account, none. `only_known` are those who have logged in from the address before.
+async fn log_in(
+    app: &web::Data<App>,
+    login: Login,
+    address_hash: Vec<u8>,
+    only_known: bool,
+) -> Result<Option<TokenPair>, Problem> {
+    let Login { email, password, workspace_id } = login;
+    let (theirs, hash) = (app.clone(), address_hash.clone());
+    let accounts = block(move || match only_known {
+        true => users::by_email_and_address(&theirs.store, &email, &hash),
+        false => users::by_email(&theirs.store, &email),
+    })
+    .await?;
+    if only_known && accounts.is_empty() {
+        return Ok(None);
     }
-    let fits = |hash: &Option<String>| {
-        hash.as_ref().is_some_and(|hash| password::verify(&login.password, hash))
-    };
-    let mut fitting: Vec<_> = found
-        .into_iter()
-        .filter(|(workspace, _)| login.workspace_id.is_none_or(|wanted| wanted == *workspace))
-        .filter(|(_, user)| fits(&user.password_hash))
-        .collect();
-    if fitting.len() > 1 {
+    let turn = app.turns.turn().await?;
+    let opened = block(move || {
+        let fits = |hash: &str| password::verify(&password, hash, &turn);
+        Ok(password::opened(accounts, workspace_id, fits))
+    });
+    let mut opened = opened.await?;
+    if opened.len() > 1 {
         let detail = "The login fits several workspaces; name one.";
-        return Err(Error::invalid("/workspace_id", "required", detail));
+        return Err(Problem::validation("/workspace_id", "required", detail));
     }
-    let Some((workspace_id, user)) = fitting.pop() else { return Ok(None) };
-    let token = Secret::generate(REFRESH_TOKEN, workspace_id, Uuid::now_v7());
-    app.store.keep_refresh_token(&refresh_row(app, &token, Uuid::now_v7(), user.id))?;
-    pair(app, workspace_id, user.id, token).map(Some)
+    let (Some(account), app) = (opened.pop(), app.clone()) else { return Ok(None) };
+    block(move || {
+        let (token, row) =
+            new_login(&app, account.workspace_id, account.user.id, account.token_version);
+        app.store.keep_login(&row, &address_hash)?;
+        pair(&app, &row, token)
+    })
+    .await
+    .map(Some)
 }
 
-fn refresh_row(app: &App, token: &Secret, family_id: Uuid, user_id: Uuid) -> RefreshToken {
+/// The first refresh token of a login, and what is kept of it.
+pub(super) fn new_login(
+    app: &App,
+    workspace_id: Uuid,
+    user_id: Uuid,
+    token_version: i32,
+) -> (Secret, RefreshToken) {
+    let token = Secret::generate(REFRESH_TOKEN, workspace_id, Uuid::now_v7());
+    let row = refresh_row(app, &token, Uuid::now_v7(), user_id, token_version);
+    (token, row)
+}
+
+fn refresh_row(
+    app: &App,
+    token: &Secret,
+    family_id: Uuid,
+    user_id: Uuid,
+    token_version: i32,
+) -> RefreshToken {
     let created_at = now();
     RefreshToken {
         workspace_id: token.workspace_id,
@@ -171,6 +207,7 @@ fn refresh_row(app: &App, token: &Secret, family_id: Uuid, user_id: Uuid) -> Ref
         used_at: None,
         revoked_at: None,
         created_at,
+        token_version,
     }
 }
 
@@ -182,23 +219,26 @@ enum Exchanged {
 
 fn exchange(app: &App, old: &Secret) -> Result<Exchanged, Error> {
     let next = Secret::generate(REFRESH_TOKEN, old.workspace_id, Uuid::now_v7());
-    let successor = |used: &RefreshToken| refresh_row(app, &next, used.family_id, used.user_id);
+    let successor = |used: &RefreshToken| {
+        refresh_row(app, &next, used.family_id, used.user_id, used.token_version)
+    };
     let redeemed = app.store.redeem(old.workspace_id, old.id, &old.hash(), now(), successor)?;
-    let user_id = match redeemed {
-        Redeemed::Good(token) => token.user_id,
+    let used = match redeemed {
+        Redeemed::Good(token) => token,
         Redeemed::Reused => return Ok(Exchanged::Reused),
         Redeemed::Unknown => return Ok(Exchanged::Refused),
     };
-    if app.store.user_caller(old.workspace_id, user_id)?.is_none() {
+    if app.store.user_caller(old.workspace_id, used.user_id)?.is_none() {
         return Ok(Exchanged::Refused);
     }
-    let pair = pair(app, old.workspace_id, user_id, next)?;
-    Ok(Exchanged::Pair(Box::new(pair)))
+    Ok(Exchanged::Pair(Box::new(pair(app, &used, next)?)))
 }
 
-fn pair(app: &App, workspace_id: Uuid, user_id: Uuid, refresh: Secret) -> Result<TokenPair, Error> {
+/// The tokens of a login, one of whose refresh tokens is kept.
+pub(super) fn pair(app: &App, login: &RefreshToken, refresh: Secret) -> Result<TokenPair, Error> {
+    let RefreshToken { workspace_id, user_id, token_version, .. } = *login;
     Ok(TokenPair {
-        access_token: app.tokens.issue(workspace_id, user_id, now())?,
+        access_token: app.tokens.issue(workspace_id, user_id, token_version, now())?,
         token_type: "Bearer".to_owned(),
         expires_in: app.tokens.access_seconds,
         refresh_token: refresh.text,

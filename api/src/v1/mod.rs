@@ -19,6 +19,7 @@ pub mod hand_overs;
 pub mod health;
 pub mod import_preview;
 pub mod imports;
+pub mod passwords;
 pub mod payments;
 pub mod products;
 pub mod reports;
@@ -62,6 +63,7 @@ operations! {
     auth::create_token,
     auth::refresh_token,
     auth::revoke_token,
+    passwords::set_by_token,
     workspace::read,
     workspace::update,
     calendar::read,
@@ -70,10 +72,12 @@ operations! {
     calendar::put_holidays,
     calendar::delete_holiday,
     users::me,
+    passwords::change,
     users::list,
     users::create,
     users::read,
     users::update,
+    passwords::create_reset,
     departments::list,
     departments::create,
     departments::read,

@@ -6,15 +6,14 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 use validator::{Validate, ValidateEmail};
-use voronka_domain::{access::Role, catalogue, fault::Faults};
+use voronka_domain::{access::Role, catalogue, fault::Faults, password};
 use voronka_persistence::{
-    Error, Unit, departments, refresh_tokens,
+    Error, Unit, departments,
     users::{self, User},
     words::to_word,
 };
 
 use crate::{
-    auth::password,
     http::{
         Body, Call, Id, Patch, Reply, Responded,
         call::{UsersRead, UsersWrite},
@@ -83,7 +82,7 @@ pub struct NewUser {
 }
 
 impl NewUser {
-    fn into_row(self, unit: &mut Unit<'_>) -> Result<User, Error> {
+    fn into_row(self, unit: &mut Unit<'_>, password_hash: Option<String>) -> Result<User, Error> {
         check_department(unit, self.department_id)?;
         Ok(User {
             id: Uuid::now_v7(),
@@ -93,7 +92,7 @@ impl NewUser {
             position: self.position,
             department_id: self.department_id,
             active: true,
-            password_hash: self.password.as_deref().map(password::hash).transpose()?,
+            password_hash,
             version: 1,
             created_at: unit.now,
             updated_at: unit.now,
@@ -126,7 +125,7 @@ pub struct UserPatch {
     #[serde(default, deserialize_with = "crate::http::body::present")]
     #[schema(nullable = false)]
     pub active: Option<bool>,
-    /// Sets a new password, and ends the user's logins.
+    /// Sets a new password, and ends the user's tokens.
     #[validate(length(min = 10, max = 1024))]
     #[schema(min_length = 10, max_length = 1024)]
     #[serde(default, deserialize_with = "crate::http::body::present")]
@@ -135,7 +134,12 @@ pub struct UserPatch {
 }
 
 impl UserPatch {
-    fn apply(self, unit: &mut Unit<'_>, mut row: User) -> Result<User, Error> {
+    fn apply(
+        self,
+        unit: &mut Unit<'_>,
+        mut row: User,
+        password_hash: Option<String>,
+    ) -> Result<User, Error> {
         check_department(unit, self.department_id.as_set().copied())?;
         let mut faults = Faults::default();
         if let Patch::Set(email) = &self.email
@@ -160,11 +164,12 @@ impl UserPatch {
             users::require_another_admin(unit, row.id)?;
         }
         if let Some(password) = &self.password {
-            row.password_hash = Some(password::hash(password)?);
+            password::check("/password", password, row.email.as_deref())?;
         }
         if self.password.is_some() || !row.active {
-            refresh_tokens::revoke_all(&mut unit.tenant, row.id, unit.now)?;
+            users::end_tokens(&mut unit.tenant, row.id)?;
         }
+        row.password_hash = password_hash.or(row.password_hash);
         Ok(row)
     }
 }
@@ -205,9 +210,13 @@ pub async fn create(call: Call<UsersWrite>, body: Body<NewUser>) -> Responded {
     call.no_parameters()?;
     let new = body.value;
     let app = call.app.clone();
+    if let Some(password) = &new.password {
+        password::check("/password", password, new.email.as_deref()).map_err(Error::from)?;
+    }
+    let hash = app.turns.hash_of(new.password.clone()).await?;
     let response = call
         .write(body.digest, move |unit, _| {
-            let row = new.into_row(unit)?;
+            let row = new.into_row(unit, hash)?;
             users::insert(unit, &row)?;
             let (location, version) = (format!("/v1/users/{}", row.id), row.version);
             Ok(Reply::created(location, UserBody::from(row), version))
@@ -245,10 +254,11 @@ pub async fn update(call: Call<UsersWrite>, id: Id, body: Body<UserPatch>) -> Re
     call.no_parameters()?;
     let patch = body.value;
     let app = call.app.clone();
+    let hash = app.turns.hash_of(patch.password.clone()).await?;
     let response = call
         .write(body.digest, move |unit, if_match| {
             let before = users::lock(unit, id.0, if_match)?;
-            let row = patch.apply(unit, before.clone())?;
+            let row = patch.apply(unit, before.clone(), hash)?;
             let row = users::save(unit, &before, row)?;
             let version = row.version;
             Ok(Reply::versioned(UserBody::from(row), version))

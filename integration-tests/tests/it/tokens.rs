@@ -4,4 +4,5 @@ mod api_keys;
 mod issuer;
 mod login;
 mod makers;
+mod passwords;
 mod refresh;

@@ -7,7 +7,7 @@ use std::sync::{
 
 use diesel::{PgConnection, RunQueryDsl, connection::SimpleConnection, sql_types::BigInt};
 use serde_json::{Value, json};
-use voronka_integration_tests::{Api, Reply, TestServer};
+use voronka_integration_tests::{Api, Reply, TestServer, server::PASSWORD};
 
 async fn change(by: &Api, who: &Api, body: Value) -> Reply {
     by.patch(&format!("/v1/users/{}", who.user_id), body).await
@@ -31,6 +31,9 @@ async fn the_last_administrator_stays() {
     }
     assert_eq!(admin.get("/v1/me").await.expect(200).json["role"], "admin");
     change(admin, &second, json!({ "active": true })).await.expect(200);
+    let mut second = second;
+    let email = second.email.clone();
+    second.log_in(&email, PASSWORD).await;
     change(admin, admin, steps[0].clone()).await.expect(200);
     change(&second, &second, steps[1].clone()).await.problem(409, "last_admin");
     assert_eq!(second.get("/v1/me").await.expect(200).json["active"], true);

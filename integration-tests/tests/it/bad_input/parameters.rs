@@ -83,14 +83,20 @@ fn lists(world: &World) -> Vec<Bad> {
         Bad::get("/v1/events?object_id=x", "/object_id"),
         Bad::get("/v1/events?x=1", "/x"),
     ]);
-    for path in
-        ["/v1/sources", "/v1/deals", "/v1/auth/token", "/v1/auth/refresh", "/v1/auth/revoke"]
-    {
+    for path in [
+        "/v1/sources",
+        "/v1/deals",
+        "/v1/auth/token",
+        "/v1/auth/refresh",
+        "/v1/auth/revoke",
+        "/v1/auth/password",
+    ] {
         let (email, token) = ("a@example.com", "vr_x");
         let body = match path {
             "/v1/deals" => json!({ "title": "A", "deal_type_id": world.deal_type }),
             "/v1/sources" => json!({ "name": "A" }),
             "/v1/auth/token" => json!({ "email": email, "password": "x" }),
+            "/v1/auth/password" => json!({ "token": token, "new_password": "twelve blue herons" }),
             _ => json!({ "refresh_token": token }),
         };
         let row = Bad::post(format!("{path}?dry_run=true"), body, "/dry_run");

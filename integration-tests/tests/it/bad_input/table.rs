@@ -398,6 +398,10 @@ fn people() -> Vec<Bad> {
     let user = |field: &str, value: Value| json!({ "name": "A", "role": "seller", field: value });
     let key =
         |field: &str, value: Value| json!({ "name": "A", "scopes": ["deals:read"], field: value });
+    let own = |new: &str, at| {
+        let body = json!({ "current_password": "x", "new_password": new });
+        Bad::send(Method::PUT, "/v1/me/password", body, at)
+    };
     let scopes: Vec<_> = (0..80_000).map(|_| "deals:read").collect();
     let emails: Vec<_> = (0..51).map(|n| format!("{n}@b.c")).collect();
     let tags: Vec<_> = (0..100_000).map(|_| "a").collect();
@@ -443,6 +447,28 @@ fn people() -> Vec<Bad> {
         Bad::post("/v1/contacts", json!({ "name": "A", "client_id": NOBODY }), "/client_id"),
         Bad::post("/v1/auth/token", json!({ "email": "a", "password": "x" }), "/email"),
         Bad::post("/v1/auth/token", json!({ "email": "a@example.com" }), "/password"),
+        Bad::post(
+            "/v1/auth/password",
+            json!({ "token": "vp_x", "new_password": "short" }),
+            "/new_password",
+        ),
+        Bad::post(
+            "/v1/auth/password",
+            json!({ "token": "", "new_password": "twelve blue herons" }),
+            "/token",
+        ),
+        Bad::post(
+            "/v1/auth/password",
+            json!({ "token": "vp_x", "new_password": "twelve blue herons" }),
+            "/token",
+        )
+        .gives(401, "invalid_credentials"),
+        Bad::any(Method::GET, "/v1/me/password", 405, "method_not_allowed"),
+        own("short", "/new_password"),
+        own("1234567890", "/new_password"),
+        own("twelve blue herons", "/current_password"),
+        Bad::post("/v1/users", user("password", json!("1234567890")), "/password"),
+        Bad::post("/v1/users", user("password", json!("          ")), "/password"),
         Bad::post("/v1/auth/refresh", json!({ "refresh_token": "" }), "/refresh_token"),
         Bad::post("/v1/auth/refresh", json!({ "refresh_token": "vr_x" }), "")
             .gives(401, "invalid_credentials")

@@ -125,6 +125,8 @@ async fn a_token_of_any_of_the_issuers_keys_is_its_users() {
         signed(Algorithm::EdDSA, Some("ed"), &ed(), &claims),
         by_rsa(&with(&claims, "email", json!(user.email.to_uppercase()))),
         by_rsa(&with(&claims, "aud", json!([AUDIENCE, "others"]))),
+        by_rsa(&with(&claims, "email_verified", json!(true))),
+        by_rsa(&with(&claims, "email_verified", json!("true"))),
         // Without an email, the subject is the user's id.
         by_rsa(&with(&without(&claims, "email"), "sub", json!(user.user_id))),
     ] {
@@ -177,6 +179,9 @@ async fn a_token_that_is_not_for_us_is_refused() {
         ("not yet good", with(&claims, "nbf", json!(now() + 600))),
         ("no workspace", without(&claims, "workspace_id")),
         ("no user", without(&claims, "email")),
+        ("email that is not verified", with(&claims, "email_verified", json!(false))),
+        ("email that is not verified, as a text", with(&claims, "email_verified", json!("false"))),
+        ("email that may be verified", with(&claims, "email_verified", json!(0))),
         ("unknown email", with(&claims, "email", json!("nobody@example.com"))),
         ("inactive user", with(&claims, "email", json!(inactive.email))),
         ("user elsewhere", with(&without(&claims, "email"), "sub", json!(Uuid::now_v7()))),
@@ -224,6 +229,35 @@ async fn a_token_that_the_issuer_did_not_sign_is_refused() {
     ] {
         refused(admin, what, token).await;
     }
+}
+
+#[tokio::test]
+async fn a_key_signs_what_it_is_published_for() {
+    let mut keys = key_set();
+    keys["keys"][0]["use"] = json!("enc");
+    keys["keys"][1]["alg"] = json!("ES384");
+    let (server, _directory) = server(&keys, STRICT).await;
+    let admin = &server.admin;
+    let claims = claims_of(admin, admin.workspace_id);
+    refused(admin, "a key to encrypt by", by_rsa(&claims)).await;
+    let other = signed(Algorithm::ES256, Some("ec"), &ec(), &claims);
+    refused(admin, "a key of another algorithm", other).await;
+    me(admin, signed(Algorithm::EdDSA, Some("ed"), &ed(), &claims)).await;
+}
+
+#[tokio::test]
+async fn a_token_that_asks_for_what_we_do_not_know_is_refused() {
+    let (server, _directory) = server(&key_set(), STRICT).await;
+    let admin = &server.admin;
+    let claims = claims_of(admin, admin.workspace_id);
+    let critical = |names: Option<Vec<String>>| {
+        let mut header = Header::new(Algorithm::RS256);
+        (header.kid, header.crit) = (Some("rsa".to_owned()), names);
+        encode(&header, &claims, &rsa(RSA)).unwrap()
+    };
+    refused(admin, "exp", critical(Some(vec!["exp".to_owned()]))).await;
+    refused(admin, "nothing", critical(Some(vec![]))).await;
+    me(admin, critical(None)).await;
 }
 
 #[tokio::test]
@@ -301,12 +335,14 @@ async fn the_issuers_keys_are_fetched_once_and_not_for_every_stranger() {
     ] {
         assert_eq!(me(admin, token).await, admin.user_id.to_string());
     }
-    // Who makes up names of keys does not make us ask the issuer each time.
-    for number in 0..20 {
+    // Who makes up names of keys does not make us ask the issuer each time, at once or in turn.
+    let stranger = async |number: usize| {
         let name = format!("made-up-{number}");
         let token = signed(Algorithm::RS256, Some(&name), &rsa(STRANGER), &claims);
         refused(admin, &name, token).await;
-    }
+    };
+    futures_util::future::join_all((0..20).map(stranger)).await;
+    stranger(20).await;
     assert_eq!(asked.load(Ordering::SeqCst), 1);
     me(admin, by_rsa(&claims)).await;
 }

@@ -1,5 +1,6 @@
 //! Logging in by email and password.
 
+use diesel::{RunQueryDsl, sql_types::BigInt};
 use serde_json::{Value, json};
 use uuid::Uuid;
 use voronka_integration_tests::{Api, Reply, TestServer, server::PASSWORD};
@@ -143,4 +144,97 @@ async fn a_new_password_replaces_the_old_and_ends_the_logins() {
     refresh(&theirs).await.expect(200);
     log_in(&user, with(&user.email, PASSWORD)).await.problem(401, "invalid_credentials");
     log_in(&user, with(&user.email, "a brand new password")).await.expect(200);
+}
+
+/// As a proxy passes it on.
+async fn from(address: &str, api: &Api, body: Value) -> Reply {
+    let headers = [("x-forwarded-for", address)];
+    api.without_token().post_with("/v1/auth/token", &headers, &body).await
+}
+
+const BEHIND_PROXY: &[&str] = &["--trusted-proxies", "10.0.0.0/8,127.0.0.1"];
+
+#[tokio::test]
+async fn logins_that_go_well_are_no_tries() {
+    let server = TestServer::start().await;
+    let user = server.admin.colleague("seller", None).await;
+    let headers = [("x-forwarded-for", "198.51.100.9")];
+    for _ in 0..25 {
+        let body = with(&user.email, PASSWORD);
+        user.without_token().post_with("/v1/auth/token", &headers, &body).await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn who_is_no_trusted_proxy_does_not_choose_its_address() {
+    let server = TestServer::with(&["--trusted-proxies", "10.0.0.0/8"]).await;
+    let email = "nobody@example.com";
+    for number in 0..10 {
+        let address = format!("198.51.100.{number}");
+        let reply = from(&address, &server.admin, with(email, "a wrong long password")).await;
+        reply.problem(401, "invalid_credentials");
+    }
+    let reply = from("198.51.100.77", &server.admin, with(email, "a wrong long password")).await;
+    reply.problem(429, "too_many_login_attempts");
+}
+
+#[tokio::test]
+async fn strangers_do_not_lock_anybody_out() {
+    let server = TestServer::with(BEHIND_PROXY).await;
+    let admin = &server.admin;
+    let user = admin.colleague("seller", None).await;
+    let (home, office) = ("198.51.100.1", "2001:db8:1:2::7");
+    for address in [home, office] {
+        from(address, admin, with(&user.email, PASSWORD)).await.expect(200);
+    }
+    // From one address they use up its own tries.
+    for _ in 0..10 {
+        let reply = from("203.0.113.0", admin, with(&user.email, "a wrong long password")).await;
+        reply.problem(401, "invalid_credentials");
+    }
+    let reply = from("203.0.113.0", admin, with(&user.email, PASSWORD)).await;
+    reply.problem(429, "too_many_login_attempts");
+    from("192.0.2.1", admin, with(&user.email, PASSWORD)).await.expect(200);
+    // From many they use up those of the email, and even of the addresses that are known.
+    for number in 1..=4 {
+        let address = if number == 4 { home.to_owned() } else { format!("203.0.113.{number}") };
+        for _ in 0..10 {
+            let reply = from(&address, admin, with(&user.email, "a wrong long password")).await;
+            reply.problem(401, "invalid_credentials");
+        }
+    }
+    let refused = from("192.0.2.2", admin, with(&user.email, PASSWORD)).await;
+    let wait: u64 = refused.header("retry-after").parse().unwrap();
+    assert!((1..=120).contains(&wait), "{wait}");
+    refused.problem(429, "too_many_login_attempts");
+    for address in [home, "2001:db8:1:2:3:4:5:6", "192.0.2.1"] {
+        from(address, admin, with(&user.email, PASSWORD)).await.expect(200);
+        let wrong = from(address, admin, with(&user.email, "a wrong long password")).await;
+        wrong.problem(429, "too_many_login_attempts");
+    }
+    // Where somebody else has logged in is no place of this user's.
+    let other = admin.colleague("seller", None).await;
+    from("192.0.2.9", admin, with(&other.email, PASSWORD)).await.expect(200);
+    let refused = from("192.0.2.9", admin, with(&user.email, PASSWORD)).await;
+    refused.problem(429, "too_many_login_attempts");
+}
+
+#[tokio::test]
+async fn a_user_is_known_at_the_newest_addresses() {
+    let server = TestServer::with(BEHIND_PROXY).await;
+    let user = server.admin.colleague("seller", None).await;
+    for number in 0..25 {
+        let reply = from(&format!("198.51.100.{number}"), &user, with(&user.email, PASSWORD)).await;
+        reply.expect(200);
+    }
+    let sql =
+        format!("SELECT count(*) AS count FROM login_addresses WHERE user_id = '{}'", user.user_id);
+    let count: Count = diesel::sql_query(sql).get_result(&mut server.connection()).unwrap();
+    assert_eq!(count.count, 20);
+}
+
+#[derive(diesel::QueryableByName)]
+struct Count {
+    #[diesel(sql_type = BigInt)]
+    count: i64,
 }
