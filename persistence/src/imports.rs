@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
 use diesel::sql_types::{BigInt, Bool, Bytea, Jsonb, Text, Uuid as SqlUuid};
-use diesel::{connection::SimpleConnection, prelude::*};
+use diesel::{connection::SimpleConnection, pg::PgRowByRowLoadingMode, prelude::*};
 use serde::Serialize;
 use uuid::Uuid;
 use voronka_domain::{
@@ -159,24 +159,23 @@ pub struct Rejected {
     pub row: serde_json::Value,
 }
 
-/// Faults after a line, in order of the lines.
-pub fn rejections(
+/// All faults, in order of the lines, one after the other.
+pub fn each_rejection(
     tenant: &mut Tenant<'_>,
     import_id: Uuid,
-    after_line: i64,
-    limit: i64,
-) -> Result<Vec<Rejected>> {
+    mut take: impl FnMut(Rejected) -> Result<()>,
+) -> Result<()> {
     let selection = raw::<(BigInt, Text, Text, Text, Jsonb)>("line, field, code, reason, row");
     let rows = tenant
         .rows(selection, "import_rejections")
         .sql(" AND import_id = ")
         .bind(import_id)
-        .sql(" AND line > ")
-        .bind(after_line)
-        .sql(" ORDER BY line, number LIMIT ")
-        .bind(limit)
-        .load(tenant.conn)?;
-    Ok(rows)
+        .sql(" ORDER BY line, number")
+        .load_iter::<Rejected, PgRowByRowLoadingMode>(tenant.conn)?;
+    for row in rows {
+        take(row?)?;
+    }
+    Ok(())
 }
 
 /// An import that this server has taken on: nobody else runs it while the connection lives.

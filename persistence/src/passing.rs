@@ -148,7 +148,7 @@ mod tests {
     const TEXTS: &[(&str, Option<Passing>)] = &[
         ("deadlock detected", Some(Passing::Collision)),
         ("canceling statement due to lock timeout", Some(Passing::Locks)),
-        ("canceling statement due to statement timeout", Some(Passing::Database)),
+        ("canceling statement due to statement timeout", Some(Passing::Time)),
         ("canceling statement due to user request", Some(Passing::Database)),
         ("terminating connection due to administrator command", Some(Passing::Database)),
         ("no connection to the server\n", Some(Passing::Database)),

@@ -1,15 +1,15 @@
 //! Imports of files.
 
-use std::sync::Arc;
+use std::{io::Write, sync::Arc};
 
-use actix_web::{HttpResponse, get, post, web};
+use actix_web::{get, post, web};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 use voronka_domain::{access::Permission, import::Spec};
 use voronka_persistence::{
-    Caller,
+    Caller, Error, Tenant,
     imports::{self, Import},
     now,
 };
@@ -28,6 +28,10 @@ use crate::{
     import_worker::plan,
     page_of,
     state::App,
+    v1::{
+        reports::table::cut,
+        spool::{self, failed},
+    },
 };
 
 /// What an import has to say about its file.
@@ -361,49 +365,28 @@ pub async fn cancel(call: Call<ImportsWrite>, id: Id) -> Responded {
 pub async fn rejected(call: Call<ImportsRead>, id: Id) -> Responded {
     call.no_parameters()?;
     let (app, caller) = (call.app.clone(), call.caller.clone());
-    let text = block(move || {
-        app.store.read(&caller, |tenant| {
-            let import = imports::get(tenant, id.0)?;
-            rejected_csv(tenant, &import)
-        })
+    let store = app.store.clone();
+    spool::answer_text(&app, caller.workspace_id, move |writer| {
+        store.snapshot(&caller, |tenant| rejected_csv(tenant, id.0, writer))
     })
-    .await?;
-    Ok(HttpResponse::Ok().content_type("text/csv; charset=utf-8").body(text))
+    .await
 }
 
-fn rejected_csv(
-    tenant: &mut voronka_persistence::Tenant<'_>,
-    import: &Import,
-) -> Result<Vec<u8>, voronka_persistence::Error> {
-    let internal = |error: csv::Error| voronka_persistence::Error::Internal(error.to_string());
+fn rejected_csv(tenant: &mut Tenant<'_>, id: Uuid, writer: &mut dyn Write) -> Result<(), Error> {
     let texts = |json: &serde_json::Value| -> Vec<String> {
         serde_json::from_value(json.clone()).unwrap_or_default()
     };
-    let mut writer = csv::WriterBuilder::new().flexible(true).from_writer(Vec::new());
-    let head = ["line", "field", "code", "reason"].map(str::to_owned);
-    let header = texts(&import.header);
-    let record = head.iter().chain(&header).map(|text| harmless(text).into_owned());
-    writer.write_record(record).map_err(internal)?;
-    let mut after = 0;
-    loop {
-        // A line's faults are at most as many as the mapping has fields: a stretch always ends a line.
-        let mut rows = imports::rejections(tenant, import.id, after, 5_000)?;
-        let full = rows.len() == 5_000;
-        let Some(last) = rows.last().map(|row| row.line) else { break };
-        if full && rows.first().is_some_and(|row| row.line != last) {
-            rows.retain(|row| row.line != last);
-        }
-        for row in &rows {
-            let head =
-                [row.line.to_string(), row.field.clone(), row.code.clone(), row.reason.clone()];
-            let cells = texts(&row.row);
-            let record = head.iter().chain(&cells).map(|text| harmless(text).into_owned());
-            writer.write_record(record).map_err(internal)?;
-        }
-        after = rows.last().map_or(last, |row| row.line);
-        if !full {
-            break;
-        }
-    }
-    writer.into_inner().map_err(|error| voronka_persistence::Error::Internal(error.to_string()))
+    let import = imports::get(tenant, id)?;
+    let mut writer = csv::WriterBuilder::new().flexible(true).from_writer(writer);
+    let mut write = |head: [&str; 4], cells: Vec<String>| {
+        let cells = cells.iter().map(String::as_str);
+        let record = head.into_iter().chain(cells).map(|text| harmless(text).into_owned());
+        writer.write_record(record).map_err(cut)
+    };
+    write(["line", "field", "code", "reason"], texts(&import.header))?;
+    imports::each_rejection(tenant, id, |row| {
+        let line = row.line.to_string();
+        write([&line, &row.field, &row.code, &row.reason], texts(&row.row))
+    })?;
+    writer.flush().map_err(|error| failed(&error))
 }

@@ -15,7 +15,7 @@ use super::reports::{
     table::{Csv, Xlsx},
 };
 use crate::{
-    http::{Responded, call::block},
+    http::{Responded, call::heavily},
     state::App,
 };
 
@@ -32,14 +32,26 @@ pub async fn answer(
     header: Vec<String>,
     rows: impl FnOnce(Take<'_>) -> Result<(), Error> + Send + 'static,
 ) -> Responded {
-    let place = app.heavy.place(workspace_id).await?;
     let limit = app.sheet_limit;
-    let file = block(move || {
-        let _place = place;
-        written(format, zone, &header, limit, rows)
-    })
-    .await?;
+    let work = move || written(format, zone, &header, limit, rows);
+    let file = heavily(&app.heavy, workspace_id, work).await?;
     Ok(format.response().streaming(pieces(file)))
+}
+
+/// The same of CSV that somebody else writes.
+pub async fn answer_text(
+    app: &web::Data<App>,
+    workspace_id: uuid::Uuid,
+    write: impl FnOnce(&mut dyn Write) -> Result<(), Error> + Send + 'static,
+) -> Responded {
+    let limit = app.sheet_limit;
+    let work = move || {
+        let mut file = Bounded::new(limit)?;
+        write(&mut file)?;
+        file.whole()
+    };
+    let file = heavily(&app.heavy, workspace_id, work).await?;
+    Ok(Format::Csv.response().streaming(pieces(file)))
 }
 
 fn written(
@@ -50,8 +62,7 @@ fn written(
     rows: impl FnOnce(Take<'_>) -> Result<(), Error>,
 ) -> Result<File, Error> {
     let header: Vec<_> = header.iter().map(String::as_str).collect();
-    let file = tempfile::tempfile().map_err(|error| failed(&error))?;
-    let mut file = Bounded { file: BufWriter::new(file), left: limit };
+    let mut file = Bounded::new(limit)?;
     if format == Format::Csv {
         let mut sheet = Csv::new(&mut file, &header)?;
         rows(&mut |cells| sheet.row(cells))?;
@@ -61,9 +72,7 @@ fn written(
         rows(&mut |cells| sheet.row(cells))?;
         sheet.save(&mut file)?;
     }
-    let mut file = file.file.into_inner().map_err(|error| failed(error.error()))?;
-    file.seek(SeekFrom::Start(0)).map_err(|error| failed(&error))?;
-    Ok(file)
+    file.whole()
 }
 
 /// What has become of a sheet that could not be written.
@@ -85,6 +94,20 @@ pub fn too_long() -> Error {
 struct Bounded {
     file: BufWriter<File>,
     left: u64,
+}
+
+impl Bounded {
+    fn new(limit: u64) -> Result<Self, Error> {
+        let file = tempfile::tempfile().map_err(|error| failed(&error))?;
+        Ok(Self { file: BufWriter::new(file), left: limit })
+    }
+
+    /// All that was written, from its beginning.
+    fn whole(self) -> Result<File, Error> {
+        let mut file = self.file.into_inner().map_err(|error| failed(error.error()))?;
+        file.seek(SeekFrom::Start(0)).map_err(|error| failed(&error))?;
+        Ok(file)
+    }
 }
 
 impl Write for Bounded {

@@ -2,6 +2,7 @@
 
 use calamine::{Data, DataType};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use voronka_integration_tests::{Api, TestServer};
 
 use crate::report_sheets::sheet;
@@ -281,4 +282,46 @@ async fn every_answer_says_how_browsers_take_it() {
         assert!(policy.contains("frame-ancestors 'none'"), "{path}: {policy}");
         assert_eq!(policy.contains("script-src 'self'"), path == "/docs/", "{policy}");
     }
+}
+
+/// As many as there are connections, and more, ask for a sheet and do not read it.
+#[tokio::test]
+async fn slow_readers_stop_nobody() {
+    let server = TestServer::with(&["--heavy-places", "4"]).await;
+    let api = &server.admin;
+    let deal_type = api.deal_type(&["first"]).await;
+    let title = "Ж".repeat(200);
+    for _ in 0..14 {
+        let items: Vec<_> = (0..1_000)
+            .map(|_| json!({ "op": "create", "title": title, "deal_type_id": deal_type }))
+            .collect();
+        let body = json!({ "items": items });
+        api.post("/v1/deals/batch", body).await.expect(207);
+    }
+    let token = api.token.clone().unwrap();
+    let mut readers = Vec::new();
+    for _ in 0..17 {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4_096).unwrap();
+        let mut stream = socket.connect(server.address).await.unwrap();
+        let request = format!(
+            "GET /v1/deals?format=csv HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n"
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        readers.push(stream);
+    }
+    for stream in &mut readers {
+        let mut start = [0; 15];
+        stream.read_exact(&mut start).await.unwrap();
+        assert_eq!(&start, b"HTTP/1.1 200 OK");
+    }
+    let other = server.workspace("Other", "EUR", "Europe/Amsterdam").await;
+    for _ in 0..8 {
+        other.get("/v1/deals").await.expect(200);
+    }
+    assert_eq!(api.get("/readyz").await.status, 200);
+    // And one more reads it to its end.
+    let whole = other.with_token(token).get("/v1/deals?format=csv").await.expect(200);
+    assert_eq!(whole.text.lines().count(), 14_001);
+    drop(readers);
 }

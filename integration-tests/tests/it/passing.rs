@@ -86,6 +86,29 @@ async fn items_that_met_a_lock_are_carried_out_by_the_same_key() {
     assert_eq!(deals(&mut holder), 3);
 }
 
+#[tokio::test]
+async fn what_takes_too_long_is_narrowed_where_it_reads_and_sent_again_where_it_writes() {
+    let options = "options=-c%20statement_timeout%3D300ms";
+    let server = TestServer::on(format!("{}&{options}", postgres::database()), &[]).await;
+    let api = &server.admin;
+    let deal_type = api.deal_type(&["first"]).await;
+    let deal = api.deal(&deal_type, "1").await;
+    let mut holder = server.connection();
+    holder.batch_execute("SET statement_timeout = 0; BEGIN; LOCK TABLE deals").unwrap();
+    let search = json!({ "condition": { "field": "deal.title", "op": "contains", "value": "x" } });
+    for reply in [
+        api.get("/v1/deals").await,
+        api.get(&format!("/v1/deals/{deal}")).await,
+        api.post("/v1/deals/search", search).await,
+    ] {
+        reply.problem(422, "query_too_expensive");
+    }
+    let title = json!({ "title": "Other" });
+    unavailable(api.patch(&format!("/v1/deals/{deal}"), title.clone()).await);
+    holder.batch_execute("COMMIT").unwrap();
+    api.patch(&format!("/v1/deals/{deal}"), title).await.expect(200);
+}
+
 /// A batch waits for what others hold once, and not for each of its items.
 #[tokio::test]
 async fn a_batch_waits_once() {

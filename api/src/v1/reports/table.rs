@@ -121,7 +121,7 @@ impl<W: Write> Csv<W> {
 }
 
 /// What a line of CSV could not be written for.
-fn cut(error: csv::Error) -> Error {
+pub fn cut(error: csv::Error) -> Error {
     match error.into_kind() {
         csv::ErrorKind::Io(error) => failed(&error),
         kind => internal(format!("{kind:?}")),

@@ -194,3 +194,45 @@ async fn clients_are_merged_by_who_sees_all_their_deals() {
     let (path, body) = pair(&[anna]).await;
     anna.post(&path, body).await.expect(200);
 }
+
+#[tokio::test]
+async fn an_external_id_that_is_taken_tells_nothing_more() {
+    let company = company().await;
+    let Company { anna, ben, .. } = &company;
+    let external = json!({ "source": "erp", "id": "7" });
+    let of = |deal: &str| {
+        let amount = json!({ "amount": "1", "currency": "EUR" });
+        [
+            ("/v1/documents", json!({ "deal_id": deal, "kind": "quote", "number": "1" })),
+            ("/v1/payments", json!({ "deal_id": deal, "amount": amount })),
+            ("/v1/activities", json!({ "deal_id": deal, "kind": "call", "title": "Call" })),
+        ]
+    };
+    let with_id = |mut body: Value| {
+        body["external_id"] = external.clone();
+        body
+    };
+    let deal = with_id(json!({ "title": "Deal", "deal_type_id": company.deal_type }));
+    let hers = anna.post("/v1/deals", deal.clone()).await.expect(201).id();
+    let mut ids = vec![hers.clone()];
+    for (path, body) in of(&hers) {
+        ids.push(anna.post(path, with_id(body)).await.expect(201).id());
+    }
+    let his = ben.deal(&company.deal_type, "1").await;
+    let mut replies = vec![ben.post("/v1/deals", deal.clone()).await];
+    for (path, body) in of(&his) {
+        replies.push(ben.post(path, with_id(body)).await);
+    }
+    let change = json!({ "external_id": external });
+    replies.push(ben.patch(&format!("/v1/deals/{his}"), change).await);
+    let path = "/v1/deals/by-external-id/erp/7";
+    let body = json!({ "title": "Mine", "deal_type_id": company.deal_type }).to_string();
+    replies.push(ben.send(reqwest::Method::PUT, path, &[], Some(body.into_bytes())).await);
+    for reply in replies {
+        let reply = reply.problem(409, "external_id_taken");
+        assert!(!ids.iter().any(|id| reply.text.contains(id)), "{}", reply.text);
+        assert!(!reply.text.contains(&anna.user_id.to_string()), "{}", reply.text);
+    }
+    let mine = anna.get(&format!("/v1/deals/{hers}")).await.expect(200).json;
+    assert_eq!((&mine["title"], &mine["version"]), (&json!("Deal"), &json!(1)));
+}
