@@ -1,10 +1,7 @@
 //! Segments: saved conditions over deals or clients.
 
 use chrono::{DateTime, Utc};
-use diesel::{
-    prelude::*,
-    sql_types::{BigInt, Integer},
-};
+use diesel::{prelude::*, sql_types::BigInt};
 use serde::Serialize;
 use serde_json::Value as Json;
 use uuid::Uuid;
@@ -95,32 +92,6 @@ pub fn count(tenant: &mut Tenant<'_>, look: &Look, over: Entity, trees: &[Tree])
     let rows = visible(rows, over, &look.visibility);
     let narrow = |rows, tree| conditions::narrow(rows, over, tree, look);
     Ok(trees.iter().fold(rows, narrow).get_result(tenant.conn)?)
-}
-
-/// For each condition, how many of the deals that the caller sees, or of the clients, it holds for.
-pub fn counts(
-    tenant: &mut Tenant<'_>,
-    look: &Look,
-    conditions: &[(Entity, &Condition)],
-) -> Result<Vec<i64>> {
-    if conditions.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut statement = Statement::select(raw::<(Integer, BigInt)>("* FROM ("));
-    for (number, (over, condition)) in conditions.iter().enumerate() {
-        let union = if number > 0 { " UNION ALL " } else { "" };
-        let table = if *over == Entity::Deal { "deals" } else { "clients" };
-        statement = statement
-            .sql(format!(
-                "{union}SELECT {number}, count(*) FROM {table} WHERE {table}.workspace_id = "
-            ))
-            .bind(tenant.workspace_id);
-        statement = visible(statement, *over, &look.visibility);
-        statement = conditions::narrow(statement, *over, condition.tree(), look);
-    }
-    let rows: Vec<(i32, i64)> =
-        statement.sql(") AS counts(number, things) ORDER BY number").load(tenant.conn)?;
-    Ok(rows.into_iter().map(|(_, things)| things).collect())
 }
 
 /// Deals that the caller sees, and clients that have not become part of others.

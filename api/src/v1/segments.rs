@@ -7,11 +7,9 @@ use serde_json::Value as Json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use validator::Validate;
-use voronka_domain::{access::Permission, catalogue, condition::Condition, custom_field::Entity};
+use voronka_domain::{access::Permission, catalogue, custom_field::Entity};
 use voronka_persistence::{
-    Caller, Error, Look, Tenant, Unit,
-    list::Page,
-    now,
+    Caller, Error, Look, Tenant, Unit, now,
     segments::{self, Segment},
     words::to_word,
 };
@@ -36,8 +34,8 @@ pub struct SegmentBody {
     pub entity: String,
     #[schema(value_type = Object, example = json!({"field": "deal.amount", "op": "gte", "value": "100000"}))]
     pub condition: Json,
-    /// How many deals that the caller sees, or clients, it holds for now; null for a caller who may not
-    /// read such.
+    /// How many deals that the caller sees, or clients, it holds for now. Null for a caller who may not read such, and
+    /// in lists: it is counted where it is read by itself.
     #[schema(example = 17)]
     pub count: Option<i64>,
     pub archived: bool,
@@ -64,34 +62,25 @@ impl SegmentBody {
 
 page_of!(SegmentPage, SegmentBody);
 
-/// Segments with their counts, counted in one statement.
+/// A segment with its count.
 fn counted(
     tenant: &mut Tenant<'_>,
     app: &App,
     caller: &Caller,
-    rows: Vec<Segment>,
-) -> Result<Vec<SegmentBody>, Error> {
-    let mut conditions: Vec<Option<(Entity, Condition)>> = Vec::new();
-    for row in &rows {
-        let over = row.over()?;
-        let needs = match over {
-            Entity::Deal => Permission::DealsRead,
-            Entity::Client => Permission::ClientsRead,
-        };
-        conditions.push(match caller.may(needs) {
-            true => Some((over, app.store.segment_condition(tenant, row)?)),
-            false => None,
-        });
+    row: Segment,
+) -> Result<SegmentBody, Error> {
+    let over = row.over()?;
+    let needs = match over {
+        Entity::Deal => Permission::DealsRead,
+        Entity::Client => Permission::ClientsRead,
+    };
+    if !caller.may(needs) {
+        return Ok(SegmentBody::new(row, None));
     }
-    let readable: Vec<_> = conditions.iter().flatten().map(|(over, c)| (*over, c)).collect();
+    let condition = app.store.segment_condition(tenant, &row)?;
     let look = Look::of(caller, now());
-    let mut counts = segments::counts(tenant, &look, &readable)?.into_iter();
-    let with_counts = rows.into_iter().zip(&conditions);
-    Ok(with_counts
-        .map(|(row, condition)| {
-            SegmentBody::new(row, condition.as_ref().and_then(|_| counts.next()))
-        })
-        .collect())
+    let count = segments::count(tenant, &look, over, &[condition.tree().clone()])?;
+    Ok(SegmentBody::new(row, Some(count)))
 }
 
 #[derive(Deserialize, Validate, ToSchema)]
@@ -130,14 +119,13 @@ pub struct SegmentPatch {
 
 /// List segments
 ///
-/// Each with its count. `q` looks in the name.
+/// Without their counts, which are theirs alone to read. `q` looks in the name.
 #[utoipa::path(tag = "Segments", operation_id = "listSegments", security(("bearer" = ["catalogues:read"])),
     responses((status = 200, description = "A page of the list.", body = SegmentPage)))]
 #[get("/v1/segments")]
 pub async fn list(call: Call<CataloguesRead>) -> Responded {
-    call.page(&segments::LIST, |tenant, app, caller, query| {
-        let Page { items, next } = segments::list(tenant, query)?;
-        Ok(Page { items: counted(tenant, app, caller, items)?, next })
+    call.page(&segments::LIST, |tenant, _, _, query| {
+        Ok(segments::list(tenant, query)?.map(|row| SegmentBody::new(row, None)))
     })
     .await
 }
@@ -175,8 +163,7 @@ pub async fn create(call: Call<CataloguesWrite>, body: Body<NewSegment>) -> Resp
 
 fn one(unit: &mut Unit<'_>, app: &App, row: Segment) -> Result<SegmentBody, Error> {
     let caller = unit.caller;
-    let mut bodies = counted(&mut unit.tenant, app, caller, vec![row])?;
-    bodies.pop().ok_or(Error::NotFound("segment"))
+    counted(&mut unit.tenant, app, caller, row)
 }
 
 /// Read a segment
@@ -189,8 +176,7 @@ pub async fn read(call: Call<CataloguesRead>, id: Id) -> Responded {
     call.read(move |tenant, app, caller| {
         let row = segments::get(tenant, id.0)?;
         // No ETag: the count changes without the segment.
-        let mut bodies = counted(tenant, app, caller, vec![row])?;
-        Ok(Reply::ok(bodies.pop().ok_or(Error::NotFound("segment"))?))
+        Ok(Reply::ok(counted(tenant, app, caller, row)?))
     })
     .await
 }

@@ -157,6 +157,8 @@ async fn conditions_look_at_the_activities_that_one_sees() {
             }
             let of = who.get(&format!("/v1/segments/{segment}")).await.expect(200).json;
             assert_eq!(of["count"], things, "{of}");
+            let listed = who.get("/v1/segments").await.expect(200).json;
+            assert_eq!(listed["items"][0]["count"], Value::Null);
             let funnel = format!(
                 "/v1/reports/funnel/open?deal_type_id={}&segment_id={segment}",
                 company.deal_type
