@@ -1,12 +1,16 @@
 //! Rows of event logs, put together by case: a case's rows may stand anywhere in the file.
 
 use diesel::{
-    ExecuteCopyFromDsl, Insertable, RunQueryDsl,
+    Connection, ExecuteCopyFromDsl, Insertable, RunQueryDsl,
+    connection::SimpleConnection,
     sql_types::{Array, BigInt, Text},
 };
 use uuid::Uuid;
 
 use crate::{Result, Statement, Tenant, schema::import_rows, unit::raw};
+
+/// Within a transaction: what is done with all rows of a file takes as long as the file is.
+const UNHURRIED: &str = "SET LOCAL statement_timeout = 0";
 
 #[derive(Insertable)]
 #[diesel(table_name = import_rows, treat_none_as_default_value = false)]
@@ -86,19 +90,23 @@ pub fn after(
 
 /// A case that has more rows than so many, if one has.
 pub fn longer(tenant: &mut Tenant<'_>, import_id: Uuid, most: i64) -> Result<Option<String>> {
-    let cases: Vec<String> = tenant
+    let cases = tenant
         .rows(raw::<Text>("case_id"), "import_rows")
         .sql(" AND import_id = ")
         .bind(import_id)
         .sql(" GROUP BY case_id HAVING count(*) > ")
         .bind(most)
-        .sql(" LIMIT 1")
-        .load(tenant.conn)?;
+        .sql(" LIMIT 1");
+    let cases: Vec<String> = tenant.conn.transaction(|conn| {
+        conn.batch_execute(UNHURRIED)?;
+        cases.load(conn)
+    })?;
     Ok(cases.into_iter().next())
 }
 
 /// Deletes what an import has put aside.
 pub(crate) fn forget(tenant: &mut Tenant<'_>, import_id: Uuid) -> Result<()> {
+    tenant.conn.batch_execute(UNHURRIED)?;
     Statement::command("DELETE FROM import_rows WHERE workspace_id = ")
         .bind(tenant.workspace_id)
         .sql(" AND import_id = ")

@@ -268,12 +268,13 @@ pub fn cancel(unit: &mut Unit<'_>, id: Uuid) -> Result<Import> {
 
 /// What was kept of a file for as long as its import ran.
 fn forget_file(unit: &mut Unit<'_>, id: Uuid) -> Result<()> {
+    import_rows::forget(&mut unit.tenant, id)?;
     Statement::command("DELETE FROM import_chunks WHERE workspace_id = ")
         .bind(unit.tenant.workspace_id)
         .sql(" AND import_id = ")
         .bind(id)
         .execute(unit.tenant.conn)?;
-    import_rows::forget(&mut unit.tenant, id)
+    Ok(())
 }
 
 impl Store {
@@ -395,13 +396,14 @@ fn release(connection: &mut crate::Connection, id: Uuid) -> Result<()> {
 }
 
 /// Tables that imports fill.
-const FILLED: &str = "ANALYZE deals, stage_visits, events, clients, users, import_rows";
+const FILLED: &str = "SET LOCAL statement_timeout = 0; \
+    ANALYZE deals, stage_visits, events, clients, users, import_rows";
 
 impl Store {
     /// Brings the statistics up to date that Postgres plans queries by: it does so by itself, but late.
     pub fn analyze_imported(&self) -> Result<()> {
         let mut connection = self.connection()?;
-        let done = connection.batch_execute(FILLED).map_err(Error::from);
+        let done = connection.transaction(|conn| Ok(conn.batch_execute(FILLED)?));
         connection.watch(done)
     }
 }
