@@ -58,6 +58,16 @@ pub fn count(connection: &mut PgConnection, sql: &str) -> i64 {
 /// Every deal's events are without gaps and doubles, each begins where the one before it ended, the
 /// deal's row is what they add up to, and so are its visits. Answers how many deals there are.
 pub fn check(connection: &mut PgConnection) -> usize {
+    // Of one state: the clock may still be at work.
+    let checked = connection
+        .build_transaction()
+        .repeatable_read()
+        .read_only()
+        .run(|conn| Ok::<_, diesel::result::Error>(check_as_it_is(conn)));
+    checked.expect("a snapshot")
+}
+
+fn check_as_it_is(connection: &mut PgConnection) -> usize {
     let events: Vec<Happened> = sql_query(
         "SELECT object_id, sequence, event_type, change FROM events \
          WHERE event_type LIKE 'deal.%' ORDER BY object_id, sequence",
