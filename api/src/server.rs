@@ -55,6 +55,8 @@ pub fn build(app: web::Data<App>, config: &ServeConfig) -> std::io::Result<(Serv
     })
     .keep_alive(KEEP_ALIVE)
     .client_request_timeout(HEAD)
+    // Who has closed his side has gone away: what is read for him ends.
+    .h1_allow_half_closed(false)
     .shutdown_timeout(config.shutdown_seconds);
     if let Some(workers) = config.workers {
         server = server.workers(workers);

@@ -10,14 +10,19 @@ use chrono::{DateTime, SubsecRound, Utc};
 use diesel::{
     PgConnection, RunQueryDsl,
     connection::SimpleConnection,
+    dsl::{select, sql},
     r2d2::{ConnectionManager, ManageConnection, Pool, PooledConnection},
+    sql_types::Integer,
 };
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use moka::sync::Cache;
 use uuid::Uuid;
 use voronka_domain::{calendar::Calendar, custom_field::CustomField, process::Process};
 
-use crate::{Caller, Error, Result};
+use crate::{
+    Caller, Error, Result,
+    waiting::{Canceller, Session, Waiting},
+};
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../migrations");
 /// Any number that no other program on the database uses: "voronka".
@@ -45,6 +50,8 @@ pub struct Manager(ConnectionManager<PgConnection>);
 
 pub struct Link {
     connection: PgConnection,
+    /// Of the database's server.
+    process_id: i32,
     lost: bool,
 }
 
@@ -54,8 +61,11 @@ impl ManageConnection for Manager {
 
     fn connect(&self) -> Result<Link, Self::Error> {
         let mut connection = self.0.connect()?;
-        connection.batch_execute(SESSION).map_err(diesel::r2d2::Error::QueryError)?;
-        Ok(Link { connection, lost: false })
+        let process_id = connection
+            .batch_execute(SESSION)
+            .and_then(|()| select(sql::<Integer>("pg_backend_pid()")).get_result(&mut connection))
+            .map_err(diesel::r2d2::Error::QueryError)?;
+        Ok(Link { connection, process_id, lost: false })
     }
 
     fn is_valid(&self, link: &mut Link) -> Result<(), Self::Error> {
@@ -67,8 +77,16 @@ impl ManageConnection for Manager {
     }
 }
 
-/// A connection on loan from the pool.
-pub struct Connection(PooledConnection<Manager>);
+/// A connection on loan from the pool, and for whom.
+pub struct Connection(PooledConnection<Manager>, Option<Waiting>);
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if let Some(waiting) = &self.1 {
+            waiting.gives_back(self.0.process_id);
+        }
+    }
+}
 
 impl Deref for Connection {
     type Target = PgConnection;
@@ -105,6 +123,7 @@ impl Connection {
 #[derive(Clone)]
 pub struct Store {
     pool: Pool<Manager>,
+    canceller: Arc<Canceller>,
     pub(crate) processes: Cache<(Uuid, Uuid), Arc<Process>>,
     /// By the version of a workspace's calendar: no such entry is ever out of date.
     pub(crate) calendars: Cache<(Uuid, i32), Arc<Calendar>>,
@@ -125,6 +144,7 @@ impl Store {
             .build_unchecked(Manager(ConnectionManager::new(url)));
         Self {
             pool,
+            canceller: Arc::new(Canceller::new(url)),
             processes: Cache::new(10_000),
             calendars: Cache::new(10_000),
             callers: Cache::builder().max_capacity(10_000).time_to_live(CALLER_LIFE).build(),
@@ -132,8 +152,15 @@ impl Store {
         }
     }
 
+    /// A connection, for whom the thread works.
     pub fn connection(&self) -> Result<Connection> {
-        self.pool.get().map(Connection).map_err(|error| Error::Unavailable(error.to_string()))
+        let waiting = Waiting::present()?;
+        let connection = self.pool.get().map_err(|error| Error::Unavailable(error.to_string()))?;
+        if let Some(waiting) = &waiting {
+            let (process_id, canceller) = (connection.process_id, self.canceller.clone());
+            waiting.takes(Session { process_id, canceller })?;
+        }
+        Ok(Connection(connection, waiting))
     }
 
     /// Brings the schema up to date. Of many servers that start at once, one does the work.

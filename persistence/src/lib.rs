@@ -46,6 +46,7 @@ pub mod tasks;
 pub mod touches;
 mod unit;
 pub mod users;
+mod waiting;
 pub mod words;
 pub mod workspaces;
 
@@ -57,3 +58,4 @@ pub use json_text::JsonText;
 pub use passing::{Passing, again};
 pub use statement::{Bind, Raw, Statement};
 pub use unit::{Answer, Idempotency, Tenant, Unit, Written};
+pub use waiting::Waiting;

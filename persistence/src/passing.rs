@@ -13,14 +13,14 @@ use crate::Result;
 /// What has to pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Passing {
-    /// The database is away, starts up or stops, takes no more connections, has no memory, cannot be written
-    /// to, or was told to end the statement.
+    /// The database is away, starts up or stops, takes no more connections, has no memory, or cannot be written
+    /// to.
     Database,
     /// It has no room, or its disk fails.
     Disk,
     /// Others wanted the same in another order or changed it meanwhile. At once it may go better.
     Collision,
-    /// Others hold for long what is needed.
+    /// Others hold for long what is needed, or had the statement ended.
     Locks,
     /// A statement took too long: there was too much to do at the moment.
     Time,
@@ -50,13 +50,15 @@ const LOST: [&str; 9] = [
 ];
 
 /// How the texts of what passes begin. Not anywhere in them: a text may cite what a caller has sent.
-const BEGINNINGS: [(&str, Passing); 22] = [
+const BEGINNINGS: [(&str, Passing); 23] = [
     ("deadlock detected", Passing::Collision),
     ("could not serialize access", Passing::Collision),
     ("tuple concurrently updated", Passing::Collision),
     ("canceling statement due to lock timeout", Passing::Locks),
     ("could not obtain lock", Passing::Locks),
     ("canceling statement due to statement timeout", Passing::Time),
+    // By whoever waited for it, or an administrator; the connection is as good as before.
+    ("canceling statement due to user request", Passing::Locks),
     ("canceling statement", Passing::Database),
     ("the database system is", Passing::Database),
     ("sorry, too many clients", Passing::Database),
@@ -149,7 +151,7 @@ mod tests {
         ("deadlock detected", Some(Passing::Collision)),
         ("canceling statement due to lock timeout", Some(Passing::Locks)),
         ("canceling statement due to statement timeout", Some(Passing::Time)),
-        ("canceling statement due to user request", Some(Passing::Database)),
+        ("canceling statement due to user request", Some(Passing::Locks)),
         ("terminating connection due to administrator command", Some(Passing::Database)),
         ("no connection to the server\n", Some(Passing::Database)),
         (

@@ -9,7 +9,7 @@ use argon2::{Argon2, PasswordHasher, PasswordVerifier, password_hash::phc::Passw
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use voronka_persistence::{Error, users::Account};
 
-use crate::http::{Problem, call::block};
+use crate::http::{Problem, work::block};
 
 /// Hashes at a time, how many may wait for their turn, and how long.
 const AT_A_TIME: usize = 2;

@@ -19,12 +19,11 @@ use voronka_persistence::{
     Answer, Caller, Error, Idempotency, Tenant, Unit, Written, again, list, now,
 };
 
-use super::problem::Problem;
-use crate::{
-    heavy::{Heavy, Place},
-    openapi,
-    state::App,
+use super::{
+    problem::Problem,
+    work::{block, reading},
 };
+use crate::{heavy::Place, openapi, state::App};
 
 /// What an operation needs.
 pub trait Needs: 'static {
@@ -293,7 +292,7 @@ impl<P: Needs> Call<P> {
         query: impl FnOnce(&mut Tenant<'_>, &App, &Caller) -> Result<Reply<T>, Error> + Send + 'static,
     ) -> Responded {
         let Self { app, caller, if_none_match, .. } = self;
-        let answer = block(move || {
+        let answer = reading(move || {
             let _place = place;
             let reply = app.store.read(&caller, |tenant| query(tenant, &app, &caller))?;
             reply.into_answer()
@@ -359,31 +358,6 @@ pub fn no_parameters(query: &str) -> Result<(), Problem> {
 
 pub fn unknown(name: &str) -> Fault {
     Fault::new(format!("/{name}"), "unknown_parameter", "There is no such parameter.")
-}
-
-/// The same of heavy work, which waits for a place. Who goes away meanwhile gives the place back when the work ends.
-pub async fn heavily<T: Send + 'static>(
-    heavy: &Heavy,
-    workspace_id: Uuid,
-    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
-) -> Result<T, Problem> {
-    let place = heavy.place(workspace_id).await?;
-    block(move || {
-        let _place = place;
-        work()
-    })
-    .await
-}
-
-/// Runs something that waits for the database where waiting blocks nobody.
-pub async fn block<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
-) -> Result<T, Problem> {
-    let span = tracing::Span::current();
-    match web::block(move || span.in_scope(work)).await {
-        Ok(result) => result.map_err(Problem::from),
-        Err(_) => Err(Problem::of("unavailable")),
-    }
 }
 
 fn respond(written: Written) -> HttpResponse {

@@ -13,7 +13,7 @@ use actix_web::{
 use uuid::Uuid;
 use voronka_persistence::{Caller, now};
 
-use super::{call::block, headers, problem::Problem};
+use super::{headers, problem::Problem, work::block};
 use crate::{
     auth::{
         secret::{API_KEY, Secret},

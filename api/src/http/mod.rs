@@ -8,6 +8,7 @@ pub mod middleware;
 pub mod page;
 pub mod problem;
 pub mod search;
+pub mod work;
 
 pub use body::{Body, Patch};
 pub use call::{Call, ExternalPath, Id, Reply, Responded};

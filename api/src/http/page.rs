@@ -7,8 +7,9 @@ use voronka_domain::custom_field::CustomField;
 use voronka_persistence::{Caller, Error, Look, Tenant, list, now};
 
 use super::{
-    call::{Call, Needs, Responded, block},
+    call::{Call, Needs, Responded},
     problem::Problem,
+    work::reading,
 };
 use crate::state::App;
 
@@ -69,7 +70,7 @@ impl<P: Needs> Call<P> {
         let path = self.path().to_owned();
         let Self { app, caller, .. } = self;
         let page =
-            block(move || app.store.read(&caller, |tenant| page(tenant, &app, &caller))).await?;
+            reading(move || app.store.read(&caller, |tenant| page(tenant, &app, &caller))).await?;
         let mut response = HttpResponse::Ok();
         if let Some(cursor) = &page.next {
             let rest = pairs.into_iter().filter(|(name, _)| name != "cursor");

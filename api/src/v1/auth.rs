@@ -17,10 +17,7 @@ use crate::{
         password,
         secret::{REFRESH_TOKEN, Secret},
     },
-    http::{
-        Body, Problem, Responded,
-        call::{block, no_parameters},
-    },
+    http::{Body, Problem, Responded, call::no_parameters, work::block},
     state::App,
 };
 

@@ -22,10 +22,7 @@ use super::{
 };
 use crate::{
     http::{
-        Call, Problem, Responded,
-        call::{Needs, block},
-        page::with_customs,
-        search::Search,
+        Call, Problem, Responded, call::Needs, page::with_customs, search::Search, work::reading,
     },
     state::App,
 };
@@ -100,7 +97,7 @@ impl<P: Needs> Call<P> {
     ) -> Responded {
         let Self { app, caller, .. } = self;
         // What can be wrong is found before the answer begins.
-        let (app, caller, mut query, customs) = block(move || {
+        let (app, caller, mut query, customs) = reading(move || {
             let (query, customs) = app.store.read(&caller, |tenant| {
                 let query = read(tenant, &app, &caller)?;
                 Ok::<_, Error>((query, Customs::load(tenant, &app, sheet.entity)?))

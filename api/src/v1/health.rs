@@ -3,7 +3,7 @@
 use actix_web::{HttpResponse, get, web};
 
 use crate::{
-    http::{Responded, call::block},
+    http::{Responded, work::block},
     openapi,
     state::App,
 };

@@ -13,10 +13,7 @@ use voronka_domain::{
 use voronka_persistence::Error;
 
 use crate::{
-    http::{
-        Call, Problem, Responded,
-        call::{ImportsWrite, heavily},
-    },
+    http::{Call, Problem, Responded, call::ImportsWrite, work::heavily},
     import_file::{
         self, Hints, Text,
         records::Records,

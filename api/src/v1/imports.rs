@@ -19,7 +19,8 @@ use crate::{
     http::{
         Call, Id, Problem, Reply, Responded,
         body::parse,
-        call::{ImportsRead, ImportsWrite, block},
+        call::{ImportsRead, ImportsWrite},
+        work::block,
     },
     import_file::{
         self, Format, Hints, Text,

@@ -24,7 +24,8 @@ use crate::{
     },
     http::{
         Body, Call, Id, Problem, Reply, Responded,
-        call::{UsersRead, UsersWrite, block, no_parameters, with_secret},
+        call::{UsersRead, UsersWrite, no_parameters, with_secret},
+        work::block,
     },
     state::App,
 };

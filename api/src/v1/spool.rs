@@ -15,7 +15,7 @@ use super::reports::{
     table::{Csv, Xlsx},
 };
 use crate::{
-    http::{Responded, call::heavily},
+    http::{Responded, work::heavily},
     state::App,
 };
 

@@ -27,6 +27,7 @@ mod funnel_deck;
 mod funnel_forms;
 mod funnels;
 mod hand_overs;
+mod hanging_up;
 mod import_bombs;
 mod import_clients;
 mod import_custom;

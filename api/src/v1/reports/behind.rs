@@ -15,10 +15,7 @@ use voronka_persistence::{
 
 use super::{format::Format, table::Cell};
 use crate::{
-    http::{
-        Call, Responded,
-        call::{DealsRead, block},
-    },
+    http::{Call, Responded, call::DealsRead, work::reading},
     page_of,
     state::App,
     v1::{
@@ -88,7 +85,7 @@ pub async fn answer<F: Figure + Send + 'static>(
     }
     let (app, caller) = (call.app.clone(), call.caller.clone());
     // What can be wrong is found before the answer begins.
-    let (app, caller, figure, customs) = block(move || {
+    let (app, caller, figure, customs) = reading(move || {
         let read = |tenant: &mut Tenant<'_>| {
             Ok((figure(tenant, &app)?, Customs::load(tenant, &app, Entity::Deal)?))
         };

@@ -28,7 +28,8 @@ use super::{
 use crate::{
     http::{
         Call, Responded,
-        call::{DealsRead, ReportsRead, heavily},
+        call::{DealsRead, ReportsRead},
+        work::heavily,
     },
     state::App,
 };

@@ -32,7 +32,8 @@ use crate::{
     funnel_svg,
     http::{
         Call, Responded,
-        call::{DealsRead, ReportsRead, heavily},
+        call::{DealsRead, ReportsRead},
+        work::heavily,
     },
     state::App,
 };

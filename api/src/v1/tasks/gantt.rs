@@ -14,10 +14,7 @@ use voronka_persistence::{
 
 use crate::{
     gantt_svg,
-    http::{
-        Call, Responded,
-        call::{TasksRead, block},
-    },
+    http::{Call, Responded, call::TasksRead, work::reading},
     v1::reports::{
         format::{CHARTS, Format},
         parameters::{Parameters, json},
@@ -238,7 +235,7 @@ pub async fn gantt_chart(call: Call<TasksRead>) -> Responded {
     let format = parameters.format(CHARTS, &call.accept)?;
     let query = parameters.finish_with(query)?;
     let (app, caller) = (call.app.clone(), call.caller.clone());
-    let body = block(move || {
+    let body = reading(move || {
         app.store.read(&caller, |tenant| render(tenant, &caller, &request, &query, format))
     })
     .await?;
