@@ -4,18 +4,21 @@
 use std::borrow::Cow;
 
 use chrono::{DateTime, Utc};
+use diesel::{RunQueryDsl, sql_types::Uuid as SqlUuid};
 use rust_decimal::Decimal;
+use uuid::Uuid;
 use voronka_domain::{
     access::Visibility,
     condition::{Check, Comparison, Field, Kind, Moment, Name, Operand, Test, Touch, Tree},
     custom_field::{Entity, FieldType, day_number},
 };
 
-use crate::{Bind, Caller, Statement, statement::Piece, touches};
+use crate::{Bind, Caller, Result, Statement, Tenant, statement::Piece, touches, unit::raw};
 
 /// When a condition is looked at, and by whom: of activities those count that they see.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Look {
+    pub workspace_id: Uuid,
     pub moment: Moment,
     pub visibility: Visibility,
 }
@@ -23,8 +26,18 @@ pub struct Look {
 impl Look {
     pub fn of(caller: &Caller, now: DateTime<Utc>) -> Self {
         let moment = Moment { now, settings: caller.settings };
-        Self { moment, visibility: caller.visibility.clone() }
+        let (workspace_id, visibility) = (caller.workspace_id, caller.visibility.clone());
+        Self { workspace_id, moment, visibility }
     }
+}
+
+/// How many times a condition is likely to be tried in a statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tried {
+    /// Until a page is full: things beside the row are looked up for it.
+    Few,
+    /// On all rows of a report: things beside the rows are looked through once.
+    Many,
 }
 
 /// Adds ` AND <condition>` to a statement over the table of what the condition is over.
@@ -33,17 +46,57 @@ pub(crate) fn narrow<S>(
     over: Entity,
     tree: &Tree,
     look: &Look,
+    tried: Tried,
 ) -> Statement<S> {
-    let mut compiler =
-        Compiler { over, moment: &look.moment, visibility: &look.visibility, pieces: Vec::new() };
+    let mut compiler = Compiler { over, look, tried, pieces: Vec::new() };
     compiler.tree(tree);
     statement.sql(" AND ").append(compiler.pieces)
 }
 
+/// More clients than that are no short cut to their deals.
+const MOST_CLIENTS: i64 = 1_000;
+
+/// The clients that conditions on deals ask for, where these are few: their deals are found by them, and need
+/// not be looked for among all.
+pub(crate) fn few_clients(
+    tenant: &mut Tenant<'_>,
+    trees: &[(Tree, Look)],
+) -> Result<Option<Vec<Uuid>>> {
+    let mut statement = tenant.rows(raw::<SqlUuid>("clients.id"), "clients");
+    let mut asked = false;
+    for (tree, look) in trees {
+        for test in of_clients(tree) {
+            asked = true;
+            let tree = Tree::Test(test.clone());
+            statement = narrow(statement, Entity::Client, &tree, look, Tried::Many);
+        }
+    }
+    if !asked {
+        return Ok(None);
+    }
+    let statement = statement.sql(" LIMIT ").bind(MOST_CLIENTS.saturating_add(1));
+    let found: Vec<Uuid> = statement.load(tenant.conn)?;
+    let few = i64::try_from(found.len()).is_ok_and(|found| found <= MOST_CLIENTS);
+    Ok(few.then_some(found))
+}
+
+/// What has to hold for a deal's client, whatever else does, and takes no look at activities.
+fn of_clients(tree: &Tree) -> Vec<&Test> {
+    match tree {
+        Tree::All(parts) => parts.iter().flat_map(of_clients).collect(),
+        Tree::Test(test) if test.field.entity == Entity::Client && test.check != Check::Empty => {
+            let touches =
+                matches!(&test.field.name, Name::BuiltIn(name) if Touch::of(name).is_some());
+            if touches { Vec::new() } else { vec![test] }
+        }
+        _ => Vec::new(),
+    }
+}
+
 struct Compiler<'m> {
     over: Entity,
-    moment: &'m Moment,
-    visibility: &'m Visibility,
+    look: &'m Look,
+    tried: Tried,
     pieces: Vec<Piece>,
 }
 
@@ -84,8 +137,12 @@ impl Compiler<'_> {
     fn test(&mut self, Test { field, check }: &Test) {
         match &field.name {
             Name::BuiltIn(name) => {
-                let column = built_in(self.over, field.entity, name, self.visibility);
-                self.built_in(&column, field, check);
+                let column = built_in(field.entity, name, &self.look.visibility);
+                if (self.over, field.entity) == (Entity::Deal, Entity::Client) {
+                    self.of_client(&column, field, check);
+                } else {
+                    self.built_in(&column, field, check);
+                }
             }
             Name::Custom { id, field_type, .. } => {
                 let negated = *check == Check::Empty;
@@ -116,6 +173,20 @@ impl Compiler<'_> {
                 }
             }
         }
+    }
+
+    /// The same of the client of a deal, which may have none.
+    fn of_client(&mut self, column: &[Piece], field: &Field, check: &Check) {
+        let empty = *check == Check::Empty;
+        self.sql(match self.tried {
+            Tried::Few => "(EXISTS (SELECT FROM clients WHERE clients.id = deals.client_id AND ",
+            Tried::Many => "(deals.client_id IN (SELECT clients.id FROM clients WHERE ",
+        });
+        self.sql("clients.workspace_id = ");
+        self.bind(self.look.workspace_id);
+        self.sql(if empty { " AND NOT (" } else { " AND (" });
+        self.built_in(column, field, check);
+        self.sql(if empty { "))) IS NOT TRUE" } else { ")))" });
     }
 
     fn built_in(&mut self, column: &[Piece], field: &Field, check: &Check) {
@@ -155,9 +226,9 @@ impl Compiler<'_> {
 
     fn compare(&mut self, column: &[Piece], kind: Kind, comparison: Comparison, operand: &Operand) {
         if kind == Kind::Instant
-            && let Some(day) = operand.day(self.moment)
+            && let Some(day) = operand.day(&self.look.moment)
         {
-            let (start, end) = self.moment.settings.days(day, day);
+            let (start, end) = self.look.moment.settings.days(day, day);
             let bounds: &[(&str, _)] = match comparison {
                 Comparison::Equal => &[(">=", start), ("<", end)],
                 Comparison::Less => &[("<", start)],
@@ -185,7 +256,7 @@ impl Compiler<'_> {
             Operand::Bool(value) => self.bind(*value),
             Operand::Instant(instant) => self.bind(*instant),
             Operand::Day(_) | Operand::DaysFromToday(_) => {
-                self.bind(operand.day(self.moment).unwrap_or_default());
+                self.bind(operand.day(&self.look.moment).unwrap_or_default());
             }
         }
     }
@@ -213,7 +284,7 @@ impl Compiler<'_> {
                     Operand::Day(_) | Operand::DaysFromToday(_)
                         if field_type == FieldType::Date =>
                     {
-                        let day = operand.day(self.moment).unwrap_or_default();
+                        let day = operand.day(&self.look.moment).unwrap_or_default();
                         self.number(op, Decimal::from(day_number(day)));
                     }
                     Operand::Instant(_) | Operand::Day(_) | Operand::DaysFromToday(_) => {
@@ -251,13 +322,13 @@ impl Compiler<'_> {
         self.sql(")");
     }
 
-    /// ICU's lower case of no language is Unicode's, and so that of the evaluation in memory.
+    /// ICU's lower case of no language is Unicode's, and so that of the evaluation in memory. Names of clients
+    /// are indexed by it.
     fn contains(&mut self, column: &[Piece], part: &str) {
-        self.sql("strpos(lower(");
+        self.sql("lower(");
         self.column(column);
-        self.sql(" COLLATE \"und-x-icu\"), ");
-        self.bind(part);
-        self.sql(") > 0");
+        self.sql(" COLLATE \"und-x-icu\") LIKE ");
+        self.bind(holding(part));
     }
 
     fn starts_with(&mut self, column: &[Piece], start: &str) {
@@ -267,6 +338,12 @@ impl Compiler<'_> {
         self.bind(start);
         self.sql(")");
     }
+}
+
+/// The pattern of texts that hold a part.
+pub(crate) fn holding(part: &str) -> String {
+    let escaped = part.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+    format!("%{escaped}%")
 }
 
 fn operator(comparison: Comparison) -> &'static str {
@@ -299,26 +376,15 @@ fn array(operands: &[Operand]) -> Bind {
     if ids.is_empty() { Bind::Texts(texts(operands)) } else { Bind::Uuids(ids) }
 }
 
-/// A field that is built in, as SQL over the table of what the condition is over.
-fn built_in(over: Entity, entity: Entity, name: &str, visibility: &Visibility) -> Vec<Piece> {
-    let column = match Touch::of(name) {
+/// A field that is built in, as SQL over the table of what it is of.
+fn built_in(entity: Entity, name: &str, visibility: &Visibility) -> Vec<Piece> {
+    match Touch::of(name) {
         Some(touch) => touches::sql(entity, touch, visibility),
         None => vec![Piece::Sql(match entity {
             Entity::Client => client_column(name),
             Entity::Deal => deal_column(name),
         })],
-    };
-    if (over, entity) != (Entity::Deal, Entity::Client) {
-        return column;
     }
-    let mut of_client = vec![Piece::Sql("(SELECT ".into())];
-    of_client.extend(column);
-    of_client.push(Piece::Sql(
-        " FROM clients WHERE clients.workspace_id = deals.workspace_id \
-         AND clients.id = deals.client_id)"
-            .into(),
-    ));
-    of_client
 }
 
 fn client_column(name: &str) -> Cow<'static, str> {

@@ -43,7 +43,8 @@ pub const LIST: Spec = Spec {
         Field::new("phone", "contacts.phones", Kind::Phone),
         Field::new("email", "lower_all(contacts.emails)", Kind::Email),
         Field::new("archived", "contacts.archived", Kind::Bool),
-        Field::new("created_at", "contacts.created_at", Kind::Instant).sorted(),
+        Field::new("created_at", "contacts.created_at", Kind::Instant)
+            .sorted_by_making("contacts.id"),
         Field::new("updated_at", "contacts.updated_at", Kind::Instant).sorted(),
     ],
     default_sort: "-updated_at",

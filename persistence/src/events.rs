@@ -4,7 +4,7 @@
 
 use chrono::{DateTime, Utc};
 use diesel::{
-    ExecuteCopyFromDsl, Insertable, RunQueryDsl,
+    ExecuteCopyFromDsl, Insertable, OptionalExtension, RunQueryDsl,
     sql_types::{BigInt, Integer, Json, Nullable, Text, Timestamptz, Uuid as SqlUuid},
 };
 use uuid::Uuid;
@@ -160,7 +160,7 @@ pub struct Stretch {
     pub events: Vec<Event>,
     /// Read on from here; everything up to it has been seen.
     pub position: i64,
-    /// More was there than the limit let through.
+    /// There is more than the limit let through, or than was looked at.
     pub more: bool,
 }
 
@@ -184,13 +184,19 @@ pub fn after(
     .bind(TAG)
     .get_result(tenant.conn)?;
     let ceiling = floor.unwrap_or(i64::MAX).min(handed_out);
+    let narrowed = types.is_some() || object_id.is_some();
+    // Of a rare type there may be none for long: a stretch looks at so many events, and then it is a short one.
+    let looked_at = match object_id {
+        None if narrowed => nth_after(tenant, position, ceiling)?,
+        _ => None,
+    };
+    let ceiling = looked_at.unwrap_or(ceiling);
     let mut statement = tenant
         .rows(raw::<EventTypes>(EVENT), "events")
         .sql(" AND position > ")
         .bind(position)
         .sql(" AND position <= ")
         .bind(ceiling);
-    let narrowed = types.is_some() || object_id.is_some();
     if let Some(types) = types {
         statement = statement.sql(" AND event_type = ANY(").bind(types).sql(")");
     }
@@ -202,14 +208,32 @@ pub fn after(
         .bind(limit.saturating_add(1))
         .load(tenant.conn)?;
     let keep = usize::try_from(limit).unwrap_or(0);
-    let more = events.len() > keep;
+    let cut = events.len() > keep;
     events.truncate(keep);
     let last = events.last().map(|event| event.position);
     // To where everything was seen, but no further than to an event: a position that was drawn and not
     // used may be drawn again after a crash of the database.
-    let seen = if more || !narrowed { last } else { last_up_to(tenant, ceiling)? };
+    let seen = if cut || !narrowed { last } else { last_up_to(tenant, ceiling)? };
     let position = position.max(seen.unwrap_or(position));
-    Ok(Stretch { events, position, more })
+    Ok(Stretch { events, position, more: cut || looked_at.is_some() })
+}
+
+/// Most events that a stretch of some types looks at.
+const MOST_LOOKED_AT: i64 = 10_000;
+
+/// The position of the last event that a stretch looks at, where there are more.
+fn nth_after(tenant: &mut Tenant<'_>, position: i64, ceiling: i64) -> Result<Option<i64>> {
+    let nth = tenant
+        .rows(raw::<BigInt>("position"), "events")
+        .sql(" AND position > ")
+        .bind(position)
+        .sql(" AND position <= ")
+        .bind(ceiling)
+        .sql(" ORDER BY position LIMIT 1 OFFSET ")
+        .bind(MOST_LOOKED_AT)
+        .get_result(tenant.conn)
+        .optional()?;
+    Ok(nth)
 }
 
 /// The workspace's last event up to a position.

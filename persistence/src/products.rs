@@ -46,7 +46,8 @@ pub const LIST: Spec = Spec {
         Field::new("price", "products.price", Kind::Decimal).nullable().sorted(),
         Field::new("currency", "products.currency", Kind::Text).nullable(),
         Field::new("archived", "products.archived", Kind::Bool),
-        Field::new("created_at", "products.created_at", Kind::Instant).sorted(),
+        Field::new("created_at", "products.created_at", Kind::Instant)
+            .sorted_by_making("products.id"),
         Field::new("updated_at", "products.updated_at", Kind::Instant).sorted(),
     ],
     default_sort: "name",

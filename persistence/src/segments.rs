@@ -14,7 +14,7 @@ use voronka_domain::{
 
 use crate::{
     Error, Result, Statement, Store, Tenant,
-    conditions::{self, Look},
+    conditions::{self, Look, Tried},
     deals::seen_by,
     list::{Field, Kind, Page, Query, Spec},
     noun::noun,
@@ -90,7 +90,7 @@ pub fn count(tenant: &mut Tenant<'_>, look: &Look, over: Entity, trees: &[Tree])
     let table = if over == Entity::Deal { "deals" } else { "clients" };
     let rows = tenant.rows(raw::<BigInt>("count(*)"), table);
     let rows = visible(rows, over, &look.visibility);
-    let narrow = |rows, tree| conditions::narrow(rows, over, tree, look);
+    let narrow = |rows, tree| conditions::narrow(rows, over, tree, look, Tried::Many);
     Ok(trees.iter().fold(rows, narrow).get_result(tenant.conn)?)
 }
 

@@ -256,8 +256,8 @@ impl Store {
     }
 }
 
-/// Within a transaction: what a heavy read may take.
-const HEAVY: &str = "SET LOCAL statement_timeout = '120s'";
+/// Within a transaction: what a heavy read may take. There are few at a time.
+const HEAVY: &str = "SET LOCAL statement_timeout = '120s'; SET LOCAL work_mem = '32MB'";
 
 /// A `SELECT` that names its types itself.
 pub(crate) fn raw<ST>(sql: &'static str) -> Raw<ST> {

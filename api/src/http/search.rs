@@ -14,8 +14,9 @@ use voronka_domain::{
 use voronka_persistence::{Caller, Error, Look, Tenant, list, now, segments};
 
 use super::{
-    call::{Call, Needs, Responded, block},
+    call::{Call, Needs, Responded},
     page::PageInfo,
+    work::reading,
 };
 use crate::state::App;
 
@@ -85,7 +86,7 @@ impl Search {
         pair("sort", self.sort.clone());
         pair("cursor", self.cursor.clone());
         let customs = list::Customs { fields, look: look.clone() };
-        let query = spec.parse_with(&pairs, Some(&customs)).map_err(Refusal::Invalid)?;
+        let query = spec.parse_search(&pairs, &customs).map_err(Refusal::Invalid)?;
         let schema = Schema { over: spec.entity().unwrap_or(Entity::Deal), custom: fields };
         let own = self.condition.as_ref();
         let own = own.map(|json| Condition::read("/condition", json, &schema)).transpose();
@@ -142,7 +143,7 @@ impl<P: Needs> Call<P> {
     ) -> Responded {
         self.no_parameters()?;
         let Self { app, caller, .. } = self;
-        let found = block(move || {
+        let found = reading(move || {
             app.store.read(&caller, |tenant| {
                 let (query, total) = search.query(tenant, &app, &caller, spec)?;
                 let page = find(tenant, &app, &caller, query)?;

@@ -371,8 +371,9 @@ async fn in_memory_and_as_sql_a_condition_holds_for_the_same_deals() {
             .map(|(deal, ..)| deal.id)
             .collect();
         let query = deals::LIST.parse(&[("limit".into(), "200".into())]).unwrap();
-        let visibility = Visibility::All;
-        let query = query.with(condition.tree().clone(), Look { moment, visibility });
+        let (workspace_id, visibility) = (api.workspace_id, Visibility::All);
+        let look = Look { workspace_id, moment, visibility };
+        let query = query.with(condition.tree().clone(), look);
         let page = server
             .store
             .tenant(api.workspace_id, |tenant| server.store.deals(tenant, &caller, query))

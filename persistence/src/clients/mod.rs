@@ -141,7 +141,8 @@ pub const LIST: Spec = Spec {
         Field::new("external_id", "clients.external_id", Kind::Text).nullable(),
         Field::new("archived", "clients.archived", Kind::Bool),
         Field::new("merged", MERGED, Kind::Bool),
-        Field::new("created_at", "clients.created_at", Kind::Instant).sorted(),
+        Field::new("created_at", "clients.created_at", Kind::Instant)
+            .sorted_by_making("clients.id"),
         Field::new("updated_at", "clients.updated_at", Kind::Instant).sorted(),
     ],
     default_sort: "-updated_at",

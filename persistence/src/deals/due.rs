@@ -1,6 +1,6 @@
 //! When deals are due to leave their stages, and which of them are overdue.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
 use diesel::{
@@ -92,17 +92,22 @@ pub(super) fn parts<'d>(
 /// entered before an instant that depends on the stage; of the others, these ones.
 #[derive(Debug, Clone)]
 pub struct Overdue {
-    workspace_id: Uuid,
-    /// Of the stages with a norm: their version and position, and the instant.
-    versions: Vec<Uuid>,
-    positions: Vec<i16>,
-    since: Vec<DateTime<Utc>>,
+    /// By version and position of the stages with a norm.
+    since: BTreeMap<(Uuid, i16), DateTime<Utc>>,
     held: Vec<Uuid>,
+    /// All of them, where these are few: they need not be looked for among all deals.
+    few: Option<Vec<Uuid>>,
 }
 
 type NormRow = (Uuid, i16, Decimal);
 type HeldTypes = (SqlUuid, Numeric, Timestamptz, Nullable<Timestamptz>);
 type HeldRow = (Uuid, Decimal, DateTime<Utc>, Option<DateTime<Utc>>);
+
+/// More deals than that are found soon enough where they are looked for.
+const MOST_FEW: i64 = 1_000;
+
+/// A deal `d` that has been on hold in its visit.
+const PAUSED: &str = "(d.hold_since IS NOT NULL OR d.visit_held_seconds > 0)";
 
 impl Overdue {
     pub fn load(tenant: &mut Tenant<'_>, calendar: &Calendar, now: DateTime<Utc>) -> Result<Self> {
@@ -110,15 +115,10 @@ impl Overdue {
             .rows(raw::<(SqlUuid, SmallInt, Numeric)>("version_id, position, norm_days"), "stages")
             .sql(" AND norm_days IS NOT NULL")
             .load(tenant.conn)?;
-        let (mut versions, mut positions, mut since) = (Vec::new(), Vec::new(), Vec::new());
-        for (version, position, days) in norms {
-            let Some(norm) = calendar.days(days) else { continue };
-            versions.push(version);
-            positions.push(position);
-            since.push(calendar.before(now, norm));
-        }
-        let workspace_id = tenant.workspace_id;
-        let mut overdue = Self { workspace_id, versions, positions, since, held: Vec::new() };
+        let since = norms.into_iter().filter_map(|(version, position, days)| {
+            Some(((version, position), calendar.before(now, calendar.days(days)?)))
+        });
+        let mut overdue = Self { since: since.collect(), held: Vec::new(), few: None };
         let rows = overdue.held_parts(tenant)?;
         for visit in rows.chunk_by(|one, next| one.0 == next.0) {
             let Some((deal_id, days, ..)) = visit.first() else { continue };
@@ -128,54 +128,77 @@ impl Overdue {
                 overdue.held.push(*deal_id);
             }
         }
+        overdue.few = overdue.found(tenant)?;
         Ok(overdue)
     }
 
     /// The parts that were not on hold of the present visits that were, as far as these can be overdue.
     fn held_parts(&self, tenant: &mut Tenant<'_>) -> Result<Vec<HeldRow>> {
         let statement = Statement::select(raw::<HeldTypes>(
-            "d.id, s.norm_days, v.entered_at, v.left_at FROM deals d",
+            "d.id, s.norm_days, v.entered_at, v.left_at FROM deals d \
+             JOIN stages s ON s.workspace_id = d.workspace_id AND s.id = d.stage_id \
+             JOIN stage_visits v ON v.workspace_id = d.workspace_id AND v.deal_id = d.id \
+             AND v.visit = d.visit AND NOT v.held",
         ));
-        let rows = self
-            .late(statement)
-            .sql(
-                " JOIN stages s ON s.workspace_id = d.workspace_id AND s.id = d.stage_id \
-                 JOIN stage_visits v ON v.workspace_id = d.workspace_id AND v.deal_id = d.id \
-                 AND v.visit = d.visit AND NOT v.held \
-                 WHERE (d.hold_since IS NOT NULL OR d.visit_held_seconds > 0) \
-                 AND d.status = 'open' AND d.visit_entered_at < late.since AND d.workspace_id = ",
-            )
-            .bind(self.workspace_id)
-            .sql(" ORDER BY d.id, v.sequence")
-            .load(tenant.conn)?;
-        Ok(rows)
+        let statement = self.late(statement, tenant.workspace_id);
+        Ok(statement.sql(format!(" AND {PAUSED} ORDER BY d.id, v.sequence")).load(tenant.conn)?)
     }
 
-    fn late<S>(&self, statement: Statement<S>) -> Statement<S> {
+    /// All, unless these are too many.
+    fn found(&self, tenant: &mut Tenant<'_>) -> Result<Option<Vec<Uuid>>> {
+        let statement = Statement::select(raw::<SqlUuid>("d.id FROM deals d"));
+        let mut found: Vec<Uuid> = self
+            .late(statement, tenant.workspace_id)
+            .sql(format!(" AND NOT {PAUSED} LIMIT "))
+            .bind(MOST_FEW.saturating_add(1))
+            .load(tenant.conn)?;
+        found.extend(&self.held);
+        Ok(i64::try_from(found.len()).is_ok_and(|found| found <= MOST_FEW).then_some(found))
+    }
+
+    /// Joins the instants to open deals `d` that entered before theirs.
+    fn late<S>(&self, statement: Statement<S>, workspace_id: Uuid) -> Statement<S> {
+        let (stages, since): (Vec<_>, Vec<_>) = self.since.iter().unzip();
+        let (versions, positions): (Vec<Uuid>, Vec<i16>) = stages.into_iter().copied().unzip();
+        let since: Vec<DateTime<Utc>> = since.into_iter().copied().collect();
+        let latest = since.iter().max().copied().unwrap_or(DateTime::UNIX_EPOCH);
         statement
             .sql(" JOIN unnest(")
-            .bind(self.versions.clone())
+            .bind(versions)
             .sql(", ")
-            .bind(self.positions.clone())
+            .bind(positions)
             .sql(", ")
-            .bind(self.since.clone())
+            .bind(since)
             .sql(
-                ") AS late(version_id, position, since) \
-                 ON late.version_id = d.version_id AND late.position = d.position",
+                ") AS late(version_id, position, since) ON late.version_id = d.version_id \
+                 AND late.position = d.position AND d.visit_entered_at < late.since \
+                 WHERE d.status = 'open' AND d.workspace_id = ",
             )
+            .bind(workspace_id)
+            // For the index.
+            .sql(" AND d.visit_entered_at < ")
+            .bind(latest)
     }
 
     /// Adds to a statement over `deals` that they are overdue, or that they are not.
     pub(super) fn narrow<S>(&self, statement: Statement<S>, overdue: bool) -> Statement<S> {
-        let is = if overdue { "IN" } else { "NOT IN" };
-        self.late(statement.sql(format!(" AND deals.id {is} (SELECT d.id FROM deals d")))
+        if let Some(few) = self.few.as_ref().filter(|_| overdue) {
+            return statement.sql(" AND deals.id = ANY(").bind(few.clone()).sql(")");
+        }
+        let stage = |((version, position), since): (&(Uuid, i16), &DateTime<Utc>)| {
+            (format!("{version} {position}"), since.to_rfc3339().into())
+        };
+        let since: serde_json::Map<String, serde_json::Value> =
+            self.since.iter().map(stage).collect();
+        statement
             .sql(
-                " WHERE d.hold_since IS NULL AND d.visit_held_seconds = 0 AND d.status = 'open' \
-                 AND d.visit_entered_at < late.since AND d.workspace_id = ",
+                " AND (deals.status = 'open' AND CASE \
+                 WHEN deals.hold_since IS NOT NULL OR deals.visit_held_seconds > 0 THEN deals.id = ANY(",
             )
-            .bind(self.workspace_id)
-            .sql(" UNION ALL SELECT unnest(")
             .bind(self.held.clone())
-            .sql("))")
+            .sql(") ELSE deals.visit_entered_at < (")
+            .bind(serde_json::Value::Object(since))
+            .sql(" ->> (deals.version_id || ' ' || deals.position))::timestamptz END) IS ")
+            .sql(if overdue { "TRUE" } else { "NOT TRUE" })
     }
 }

@@ -104,9 +104,10 @@ pub const LIST: Spec = Spec {
         Field::new("expected_close_on", "deals.expected_close_on", Kind::Date).nullable().sorted(),
         Field::new("opened_at", "deals.opened_at", Kind::Instant).sorted(),
         Field::new("closed_at", "deals.closed_at", Kind::Instant).nullable().sorted(),
-        Field::new("stage_entered_at", "deals.visit_entered_at", Kind::Instant).sorted(),
+        Field::new("stage_entered_at", "deals.visit_entered_at", Kind::Instant)
+            .sorted_with(&["status=open"]),
         Field::new("overdue", "", Kind::Asked),
-        Field::new("created_at", "deals.created_at", Kind::Instant).sorted(),
+        Field::new("created_at", "deals.created_at", Kind::Instant).sorted_by_making("deals.id"),
         Field::new("updated_at", "deals.updated_at", Kind::Instant).sorted(),
     ],
     default_sort: "-updated_at",

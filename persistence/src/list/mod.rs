@@ -14,7 +14,10 @@ use voronka_domain::{
     reach,
 };
 
-use crate::{Bind, Result, conditions::Look};
+use crate::{
+    Bind, Result,
+    conditions::{Look, holding},
+};
 pub use page::Narrow;
 use page::{Cursor, decode};
 
@@ -54,16 +57,32 @@ pub struct Field {
     pub kind: Kind,
     pub sorts: bool,
     pub nullable: bool,
+    /// The ids, where these are in the order of the field: no index of its own is needed.
+    pub ids: Option<&'static str>,
+    /// Filters, or filters with their value, of which a sort by the field needs one: there is no index of all rows.
+    pub needs: &'static [&'static str],
 }
 
 impl Field {
     pub const fn new(name: &'static str, column: &'static str, kind: Kind) -> Self {
-        Self { name, column, kind, sorts: false, nullable: false }
+        Self { name, column, kind, sorts: false, nullable: false, ids: None, needs: &[] }
     }
 
     pub const fn sorted(mut self) -> Self {
         self.sorts = true;
         self
+    }
+
+    /// Sorted by the ids, which are in the order of their making.
+    pub const fn sorted_by_making(mut self, ids: &'static str) -> Self {
+        self.ids = Some(ids);
+        self.sorted()
+    }
+
+    /// Sorted where one of these filters is given.
+    pub const fn sorted_with(mut self, needs: &'static [&'static str]) -> Self {
+        self.needs = needs;
+        self.sorted()
     }
 
     pub const fn nullable(mut self) -> Self {
@@ -130,12 +149,14 @@ struct Sort {
     kind: Kind,
     nullable: bool,
     custom: Option<Uuid>,
+    needs: &'static [&'static str],
 }
 
 impl From<Field> for Sort {
     fn from(field: Field) -> Self {
-        let Field { name, column, kind, nullable, .. } = field;
-        Self { name: name.to_owned(), column, kind, nullable, custom: None }
+        let Field { name, column, kind, nullable, ids, needs, .. } = field;
+        let (column, kind) = ids.map_or((column, kind), |ids| (ids, Kind::Uuid));
+        Self { name: name.to_owned(), column, kind, nullable, custom: None, needs }
     }
 }
 
@@ -204,7 +225,7 @@ impl Spec {
             _ => ("sorted.text_value", Kind::Text),
         };
         let name = name.to_owned();
-        Some(Sort { name, column, kind, nullable: true, custom: Some(field.id) })
+        Some(Sort { name, column, kind, nullable: true, custom: Some(field.id), needs: &[] })
     }
 
     fn field(&self, name: &str) -> Option<Field> {
@@ -227,6 +248,24 @@ impl Spec {
         pairs: &[(String, String)],
         customs: Option<&Customs<'_>>,
     ) -> Result<Query, Vec<Fault>> {
+        self.read(pairs, customs, true)
+    }
+
+    /// The same of a search, which a condition narrows instead of filters: any sort will do.
+    pub fn parse_search(
+        &self,
+        pairs: &[(String, String)],
+        customs: &Customs<'_>,
+    ) -> Result<Query, Vec<Fault>> {
+        self.read(pairs, Some(customs), false)
+    }
+
+    fn read(
+        &self,
+        pairs: &[(String, String)],
+        customs: Option<&Customs<'_>>,
+        by_filters: bool,
+    ) -> Result<Query, Vec<Fault>> {
         let mut faults = Vec::new();
         let mut fault = |name: &str, code, detail: String| {
             faults.push(Fault::new(format!("/{name}"), code, detail));
@@ -248,11 +287,10 @@ impl Spec {
                 "sort" => sort = value,
                 "cursor" => cursor = Some(value),
                 "q" if self.search.is_some() => {
-                    let escaped =
-                        value.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
                     let column = self.search.unwrap_or_default();
-                    let bind = Bind::Text(format!("%{escaped}%"));
-                    conditions.push((format!("{column} ILIKE "), Some(bind), ""));
+                    let column = format!("lower({column} COLLATE \"und-x-icu\") LIKE ");
+                    let pattern = Bind::Text(holding(&value.to_lowercase()));
+                    conditions.push((column, Some(pattern), ""));
                 }
                 _ if name.starts_with(CUSTOM) && customs.is_some() => {
                     if let Some(customs) = customs {
@@ -286,6 +324,14 @@ impl Spec {
             fault("sort", "invalid_parameter", detail);
             return Err(faults);
         };
+        let needs = sort_field.needs;
+        let given = |(name, value): &(String, String)| {
+            needs.contains(&name.as_str()) || needs.contains(&format!("{name}={value}").as_str())
+        };
+        if by_filters && !needs.is_empty() && !pairs.iter().any(given) {
+            let detail = format!("Sorted by this, the list needs {}.", needs.join(" or "));
+            fault("sort", "filter_required", detail);
+        }
         let cursor = match cursor {
             None => None,
             Some(text) => {

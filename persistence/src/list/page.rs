@@ -11,7 +11,10 @@ use uuid::Uuid;
 use voronka_domain::custom_field::Entity;
 
 use super::{Kind, Page, Query, Sort, Spec, bind};
-use crate::{Bind, Raw, Result, Statement, Tenant, conditions};
+use crate::{
+    Bind, Raw, Result, Statement, Tenant,
+    conditions::{self, Tried, few_clients},
+};
 
 /// Where a page begins: after this sort key and id.
 #[derive(Debug, Clone)]
@@ -57,13 +60,25 @@ fn key_text(field: &Sort) -> String {
     }
 }
 
-/// Where rows are looked for. By a custom field, those that have a value come first, from the index of
-/// values, and then those that have none.
+/// Where rows are looked for. Those that have a value of what the list is sorted by come first, from its index,
+/// and then those that have none: said in one order, no index would give it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
     Everywhere,
     WithValue,
     WithoutValue,
+}
+
+impl Place {
+    /// Where the rows of a page can be.
+    fn of(query: &Query) -> &'static [Self] {
+        let past_values = query.cursor.as_ref().is_some_and(|cursor| cursor.key.is_none());
+        match (query.sort.nullable, past_values) {
+            (false, _) => &[Self::Everywhere],
+            (true, false) => &[Self::WithValue, Self::WithoutValue],
+            (true, true) => &[Self::WithoutValue],
+        }
+    }
 }
 
 impl Tenant<'_> {
@@ -81,33 +96,22 @@ impl Tenant<'_> {
             for<'q> diesel::query_dsl::LoadQuery<'q, diesel::PgConnection, (Option<String>, Row)>,
         S: diesel::query_builder::QueryFragment<Pg> + Clone,
     {
+        let table = spec.table;
         let Some(field) = query.sort.custom else {
-            let from = |tenant: &Self, selection| narrow(tenant.rows(selection, spec.table));
+            let from = |tenant: &Self, selection| narrow(tenant.rows(selection, table));
             return self.page_from(spec, query, selection, from, id);
         };
-        let table = spec.table;
         let value = format!(
             "sorted.workspace_id = {table}.workspace_id AND sorted.object_id = {table}.id \
              AND sorted.number = 0 AND sorted.field_id = '{field}'"
         );
-        let past_values = query.cursor.as_ref().is_some_and(|cursor| cursor.key.is_none());
-        let mut rows: Vec<(Option<String>, Row)> = Vec::new();
-        if !past_values {
-            let from = format!("{table} JOIN custom_values sorted ON {value}");
-            let selected = (Raw::new(key_text(&query.sort)), selection.clone());
-            let statement = narrow(self.select(selected, &from, table));
-            let statement = complete(statement, spec, &query, Place::WithValue);
-            rows = statement.bind(query.limit.saturating_add(1)).load(self.conn)?;
-        }
-        let wanted = query.limit.saturating_add(1) - i64::try_from(rows.len()).unwrap_or(0);
-        if wanted > 0 {
-            let none = format!(" AND NOT EXISTS (SELECT FROM custom_values sorted WHERE {value})");
-            let selected = (Raw::new("NULL::text"), selection);
-            let statement = narrow(self.rows(selected, table)).sql(none);
-            let statement = complete(statement, spec, &query, Place::WithoutValue);
-            rows.extend(statement.bind(wanted).load::<(Option<String>, Row)>(self.conn)?);
-        }
-        Ok(cut(spec, &query, rows, id))
+        let with = format!("{table} JOIN custom_values sorted ON {value}");
+        let without = format!(" AND NOT EXISTS (SELECT FROM custom_values sorted WHERE {value})");
+        let from = |tenant: &Self, place, selection| match place {
+            Place::WithoutValue => narrow(tenant.rows(selection, table)).sql(without.clone()),
+            _ => narrow(tenant.select(selection, &with, table)),
+        };
+        self.page_in(spec, query, selection, from, id)
     }
 
     /// The same from more than a table: `from` gives the statement as far as its conditions.
@@ -116,17 +120,59 @@ impl Tenant<'_> {
         spec: &Spec,
         query: Query,
         selection: S,
-        from: impl FnOnce(&Self, (Raw<Nullable<Text>>, S)) -> Narrow<S>,
+        from: impl Fn(&Self, (Raw<Nullable<Text>>, S)) -> Narrow<S>,
         id: impl Fn(&Row) -> Uuid,
     ) -> Result<Page<Row>>
     where
         Statement<(Raw<Nullable<Text>>, S)>:
             for<'q> diesel::query_dsl::LoadQuery<'q, diesel::PgConnection, (Option<String>, Row)>,
-        S: diesel::query_builder::QueryFragment<Pg>,
+        S: diesel::query_builder::QueryFragment<Pg> + Clone,
     {
-        let statement = from(self, (Raw::new(key_text(&query.sort)), selection));
-        let statement = complete(statement, spec, &query, Place::Everywhere);
-        let rows = statement.bind(query.limit.saturating_add(1)).load(self.conn)?;
+        let without = format!(" AND {} IS NULL", query.sort.column);
+        let from = |tenant: &Self, place, selection| match place {
+            Place::WithoutValue => from(tenant, selection).sql(without.clone()),
+            _ => from(tenant, selection),
+        };
+        self.page_in(spec, query, selection, from, id)
+    }
+
+    fn page_in<S, Row>(
+        &mut self,
+        spec: &Spec,
+        query: Query,
+        selection: S,
+        from: impl Fn(&Self, Place, (Raw<Nullable<Text>>, S)) -> Narrow<S>,
+        id: impl Fn(&Row) -> Uuid,
+    ) -> Result<Page<Row>>
+    where
+        Statement<(Raw<Nullable<Text>>, S)>:
+            for<'q> diesel::query_dsl::LoadQuery<'q, diesel::PgConnection, (Option<String>, Row)>,
+        S: diesel::query_builder::QueryFragment<Pg> + Clone,
+    {
+        let clients = match spec.entity() {
+            Some(Entity::Deal) => few_clients(self, &query.trees)?,
+            _ => None,
+        };
+        let mut rows: Vec<(Option<String>, Row)> = Vec::new();
+        for place in Place::of(&query) {
+            let found = i64::try_from(rows.len()).unwrap_or(i64::MAX);
+            let wanted = query.limit.saturating_add(1).saturating_sub(found);
+            if wanted <= 0 {
+                break;
+            }
+            let key = match place {
+                Place::WithoutValue => "NULL::text".to_owned(),
+                _ => key_text(&query.sort),
+            };
+            let mut statement = from(self, *place, (Raw::new(key), selection.clone()));
+            if let Some(clients) = &clients {
+                statement =
+                    statement.sql(" AND deals.client_id = ANY(").bind(clients.clone()).sql(")");
+            }
+            let statement = complete(statement, spec, &query, *place);
+            let next: Vec<_> = statement.bind(wanted).load(self.conn)?;
+            rows.extend(next);
+        }
         Ok(cut(spec, &query, rows, id))
     }
 }
@@ -146,29 +192,15 @@ fn complete<S>(mut statement: Narrow<S>, spec: &Spec, query: &Query, place: Plac
     if place == Place::WithValue {
         statement = statement.sql(format!(" AND {column} IS NOT NULL"));
     }
-    let nullable = sort.nullable && place == Place::Everywhere;
-    if let Some(Cursor { key, id }) = cursor {
-        statement = match key {
-            Some(key) => {
-                let or_null = if nullable { format!(" OR {column} IS NULL)") } else { ")".into() };
-                statement
-                    .sql(format!(" AND (({column}, {table}.id) {than} ("))
-                    .bind(key.clone())
-                    .sql(", ")
-                    .bind(*id)
-                    .sql(")")
-                    .sql(or_null)
-            }
-            None => {
-                statement.sql(format!(" AND {column} IS NULL AND {table}.id {than} ")).bind(*id)
-            }
-        };
+    if let Some(Cursor { key: Some(key), id }) = cursor {
+        statement = statement
+            .sql(format!(" AND ({column}, {table}.id) {than} ("))
+            .bind(key.clone())
+            .sql(", ")
+            .bind(*id)
+            .sql(")");
     }
-    let order = match place {
-        Place::Everywhere => query.order(table),
-        _ => format!(" ORDER BY {column} {order}, {table}.id {order}"),
-    };
-    statement.sql(format!("{order} LIMIT "))
+    statement.sql(format!(" ORDER BY {column} {order}, {table}.id {order} LIMIT "))
 }
 
 /// The page of the rows that were found: one more than it holds tells that there is another.
@@ -200,7 +232,7 @@ impl Query {
         }
         let over = spec.entity().unwrap_or(Entity::Deal);
         for (tree, look) in &self.trees {
-            statement = conditions::narrow(statement, over, tree, look);
+            statement = conditions::narrow(statement, over, tree, look, Tried::Few);
         }
         statement
     }

@@ -67,8 +67,33 @@ fn segments<S>(
     seen_by(period.segments.narrow(statement), visibility)
 }
 
-type Types = (Nullable<Text>, SmallInt, Timestamptz, Nullable<Timestamptz>, Bool, Nullable<Text>);
-type Row = (Option<String>, i16, DateTime<Utc>, Option<DateTime<Utc>>, bool, Option<String>);
+/// When a part of a visit began, and when it ended.
+type Part = (DateTime<Utc>, Option<DateTime<Utc>>);
+
+/// A visit that consists of these parts, up to `now`.
+fn stay(
+    parts: impl Iterator<Item = Part>,
+    over: bool,
+    calendar: &Calendar,
+    now: DateTime<Utc>,
+) -> Stay {
+    let (mut seconds, mut working_seconds) = (0.0, 0.0);
+    for (from, to) in parts {
+        let to = to.unwrap_or(now).max(from);
+        seconds += (to - from).as_seconds_f64();
+        working_seconds += calendar.working_time(from, to).as_seconds_f64();
+    }
+    Stay { seconds, working_seconds, over }
+}
+
+/// Of the segments of a visit, the last one tells of all. Whether the visit was ever on hold:
+const LAST: &str = " AND v.ended_by IS DISTINCT FROM 'split'";
+const PAUSED: &str = "(v.held OR v.visit_held_seconds > 0)";
+
+type Times = Array<Timestamptz>;
+type OpenTimes = Array<Nullable<Timestamptz>>;
+type Whole = (Option<String>, i16, Vec<DateTime<Utc>>, Vec<Option<DateTime<Utc>>>);
+type Paused = (Whole, bool);
 
 /// The visits that began in the period, up to `now`: in all, or by group.
 pub fn stays(
@@ -79,34 +104,49 @@ pub fn stays(
     group_by: Option<GroupBy>,
     (calendar, now): (&Calendar, DateTime<Utc>),
 ) -> Result<Vec<Stays>> {
-    let selection = format!(
-        "{}, stage.place, v.entered_at, v.left_at, v.held, v.ended_by",
-        key(period, group_by)
-    );
-    let statement = Statement::select(Raw::<Types>::new(selection));
-    // Rows of a visit follow each other; of a deal in several segments, within each.
-    let order = match group_by {
-        Some(GroupBy::Segment) => " ORDER BY segment.key, v.deal_id, v.sequence",
-        _ => " ORDER BY v.deal_id, v.sequence",
-    };
-    let rows = segments(statement, tenant.workspace_id, visibility, alignment, period, group_by)
-        .sql(order)
-        .load_iter::<Row, PgRowByRowLoadingMode>(tenant.conn)?;
+    let key = key(period, group_by);
     let mut groups: BTreeMap<(bool, Option<String>), BTreeMap<i16, Vec<Stay>>> = BTreeMap::new();
-    let (mut seconds, mut working_seconds) = (0.0, 0.0);
+    let mut stages = |key: Option<String>, place, stays: &mut dyn Iterator<Item = Stay>| {
+        let stages = groups.entry((key.is_none(), key)).or_default();
+        stages.entry(place).or_default().extend(stays);
+    };
+    // Most visits were never on hold: a few long rows tell of them all.
+    let selection =
+        format!("{key}, stage.place, array_agg(v.visit_entered_at), array_agg(v.left_at)");
+    let statement =
+        Statement::select(Raw::<(Nullable<Text>, SmallInt, Times, OpenTimes)>::new(selection));
+    let rows = segments(statement, tenant.workspace_id, visibility, alignment, period, group_by)
+        .sql(format!("{LAST} AND NOT {PAUSED} GROUP BY 1, 2"))
+        .load_iter::<Whole, PgRowByRowLoadingMode>(tenant.conn)?;
     for row in rows {
-        let (key, place, entered_at, left_at, held, ended_by) = row?;
-        if !held {
-            let until = left_at.unwrap_or(now).max(entered_at);
-            seconds += (until - entered_at).as_seconds_f64();
-            working_seconds += calendar.working_time(entered_at, until).as_seconds_f64();
-        }
-        if ended_by.as_deref() != Some("split") {
-            let stay = Stay { seconds, working_seconds, over: left_at.is_some() };
-            let stages = groups.entry((key.is_none(), key)).or_default();
-            stages.entry(place).or_default().push(stay);
-            (seconds, working_seconds) = (0.0, 0.0);
-        }
+        let (key, place, from, to) = row?;
+        let visits = from.into_iter().zip(to);
+        let mut stays =
+            visits.map(|part| stay(std::iter::once(part), part.1.is_some(), calendar, now));
+        stages(key, place, &mut stays);
+    }
+    // Of the others, the parts between.
+    let parts = |column: &str| {
+        format!(
+            "ARRAY(SELECT part.{column} FROM stage_visits part WHERE part.workspace_id = v.workspace_id \
+             AND part.deal_id = v.deal_id AND part.visit = v.visit AND NOT part.held ORDER BY part.sequence)"
+        )
+    };
+    let selection = format!(
+        "{key}, stage.place, {}, {}, v.left_at IS NOT NULL",
+        parts("entered_at"),
+        parts("left_at")
+    );
+    let statement = Statement::select(
+        Raw::<((Nullable<Text>, SmallInt, Times, OpenTimes), Bool)>::new(selection),
+    );
+    let rows = segments(statement, tenant.workspace_id, visibility, alignment, period, group_by)
+        .sql(format!("{LAST} AND {PAUSED}"))
+        .load_iter::<Paused, PgRowByRowLoadingMode>(tenant.conn)?;
+    for row in rows {
+        let ((key, place, from, to), over) = row?;
+        let stay = stay(from.into_iter().zip(to), over, calendar, now);
+        stages(key, place, &mut std::iter::once(stay));
     }
     Ok(groups.into_iter().map(|((_, key), stages)| Stays { key, stages }).collect())
 }

@@ -129,8 +129,8 @@ impl GroupBy {
         match self {
             Self::Owner => format!("{owned}.owner_id::text"),
             Self::Source => "deals.source_id::text".to_owned(),
-            Self::ClientType => client("client_type"),
-            Self::Region => client("region"),
+            Self::ClientType => "grouped.client_type".to_owned(),
+            Self::Region => "grouped.region".to_owned(),
             Self::Month => format!("to_char({time} AT TIME ZONE '{zone}', 'YYYY-MM')"),
             Self::Competitor => "deals.competitor_id::text".to_owned(),
             Self::Stage => "deals.visit_stage::text".to_owned(),
@@ -141,13 +141,6 @@ impl GroupBy {
             Self::UnmetReason => "lower(l.unmet_reason)".to_owned(),
         }
     }
-}
-
-fn client(column: &str) -> String {
-    format!(
-        "(SELECT c.{column} FROM clients c \
-         WHERE c.workspace_id = deals.workspace_id AND c.id = deals.client_id)"
-    )
 }
 
 /// Names of the groups that have ids.

@@ -10,7 +10,7 @@ use voronka_domain::{
 use super::GroupBy;
 use crate::{
     Error, Result, Statement, Store, Tenant,
-    conditions::{self, Look},
+    conditions::{self, Look, Tried},
     segments::{self, Segment},
 };
 
@@ -77,15 +77,22 @@ impl Segments {
         }
     }
 
-    /// Joins `segment(key)` to `deals` if a report is split by it: a row for each segment that holds for
-    /// the deal or its client, and one without a key where none does.
+    /// Joins to `deals` what a report is split by. `segment(key)`: a row for each segment that holds for
+    /// the deal or its client, and one without a key where none does. `grouped`: the deal's client.
     pub(super) fn join<S>(
         &self,
         statement: Statement<S>,
         group_by: Option<GroupBy>,
     ) -> Statement<S> {
-        if group_by != Some(GroupBy::Segment) {
-            return statement;
+        match group_by {
+            Some(GroupBy::Segment) => {}
+            Some(GroupBy::ClientType | GroupBy::Region) => {
+                return statement.sql(
+                    " LEFT JOIN clients grouped ON grouped.workspace_id = deals.workspace_id \
+                     AND grouped.id = deals.client_id",
+                );
+            }
+            _ => return statement,
         }
         let first = statement.sql(" LEFT JOIN LATERAL (SELECT NULL::text WHERE false");
         let arms = self.groups.iter().fold(first, |statement, (id, over, tree)| {
@@ -98,13 +105,12 @@ impl Segments {
     fn holds<S>(&self, statement: Statement<S>, over: Entity, tree: &Tree) -> Statement<S> {
         let look = &self.look;
         match over {
-            Entity::Deal => conditions::narrow(statement, over, tree, look),
+            Entity::Deal => conditions::narrow(statement, over, tree, look, Tried::Many),
             Entity::Client => {
-                let client = statement.sql(
-                    " AND EXISTS (SELECT FROM clients WHERE clients.workspace_id = deals.workspace_id \
-                     AND clients.id = deals.client_id",
-                );
-                conditions::narrow(client, over, tree, look).sql(")")
+                let clients = statement
+                    .sql(" AND deals.client_id IN (SELECT clients.id FROM clients WHERE clients.workspace_id = ")
+                    .bind(look.workspace_id);
+                conditions::narrow(clients, over, tree, look, Tried::Many).sql(")")
             }
         }
     }

@@ -1,0 +1,16 @@
+DROP INDEX clients_by_part_of_name;
+DROP INDEX activities_by_time;
+CREATE INDEX activities_by_time ON activities (workspace_id, happened_at DESC NULLS LAST, id DESC);
+DROP INDEX products_by_update;
+DROP INDEX products_by_price;
+DROP INDEX products_by_sku;
+DROP INDEX contacts_by_update;
+DROP INDEX contacts_by_name;
+DROP INDEX clients_by_full_name;
+DROP INDEX deals_by_expected_closing;
+DROP INDEX deals_by_stage_entry;
+DROP INDEX deals_by_title;
+DROP INDEX deals_by_opening;
+CREATE INDEX deals_by_opening ON deals (workspace_id, deal_type_id, opened_at);
+DROP INDEX deals_by_closing;
+CREATE INDEX deals_by_closing ON deals (workspace_id, deal_type_id, closed_at) WHERE closed_at IS NOT NULL;
