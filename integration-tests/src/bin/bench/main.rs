@@ -2,6 +2,8 @@
 //! Rounds of both alternate, so that a ratio holds when the machine's speed does not. See docs/performance.md.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod crowd;
+mod growth;
 mod http;
 mod machine;
 mod requests;
@@ -36,6 +38,12 @@ pub struct Options {
     /// Deals of each company.
     #[arg(long, default_value_t = 50_000)]
     pub deals: usize,
+    /// Measure how the requests grow: companies of so many deals.
+    #[arg(long, value_delimiter = ',')]
+    pub growth: Vec<usize>,
+    /// Measure what sixteen callers of one company do to another one, for so many seconds.
+    #[arg(long)]
+    pub crowd: Option<u64>,
     /// Show pgbench's scripts.
     #[arg(long)]
     pub scripts: bool,
@@ -63,6 +71,12 @@ fn main() {
     if options.quick {
         (options.companies, options.deals) = (4, 20_000);
         (options.rounds, options.seconds) = (options.rounds.min(3), options.seconds.min(3));
+    }
+    if !options.growth.is_empty() {
+        return growth::run(&options);
+    }
+    if let Some(seconds) = options.crowd {
+        return crowd::run(&options, seconds);
     }
     let world = World::build(&options);
     // The first start is a warm-up: the others show what a start takes.

@@ -29,6 +29,12 @@ pub struct World {
 
 impl World {
     pub fn build(options: &Options) -> Self {
+        let led = options.led() * (2 * options.rounds + 3);
+        Self::build_with(options, options.deals / 10, led, "")
+    }
+
+    /// The same with so many clients and deals that wait for a task, and what else `more` makes.
+    pub fn build_with(options: &Options, clients: usize, led: usize, more: &str) -> Self {
         let started = Instant::now();
         let url = postgres::database();
         let directory = std::env::temp_dir().join(format!("voronka-tests-{}", std::process::id()));
@@ -38,7 +44,7 @@ impl World {
         let admin = founding::new_user("Admin", EMAIL, Role::Admin, Some(PASSWORD)).unwrap();
         founding::create(&store, workspace, admin).unwrap();
         let mut connection: PgConnection = diesel::Connection::establish(&url).unwrap();
-        let mut text = include_str!("world.sql").to_owned();
+        let mut text = format!("{}\n{more}", include_str!("world.sql"));
         // One block for the server, one for each round of pgbench, one to look at what is sent.
         let spare = (options.rounds + 2) * options.connections * BLOCK;
         for (name, value) in [
@@ -47,7 +53,8 @@ impl World {
             ("{deals}", options.deals.max(spare * 2).to_string()),
             ("{spare}", spare.to_string()),
             ("{sequence}", SEQUENCE.to_string()),
-            ("{led}", (options.led() * (2 * options.rounds + 3)).to_string()),
+            ("{led}", led.to_string()),
+            ("{clients}", clients.max(1).to_string()),
         ] {
             text = text.replace(name, &value);
         }

@@ -16,7 +16,7 @@ FROM workspaces, generate_series(1, 20) n;
 INSERT INTO clients (workspace_id, id, name, kind, client_type, class, region, created_at, updated_at)
 SELECT workspace_id, gen_random_uuid(), 'Client ' || n, 'organisation',
     CASE WHEN n % 3 = 0 THEN 'current' ELSE 'new' END, chr(65 + n % 3), 'Region ' || n % 12, now(), now()
-FROM workspaces, generate_series(1, greatest({deals} / 10, 1)) n;
+FROM workspaces, generate_series(1, {clients}) n;
 
 INSERT INTO sources (workspace_id, id, name, created_at, updated_at)
 SELECT workspace_id, gen_random_uuid(), 'Source ' || n, now(), now() FROM workspaces, generate_series(1, 8) n;
@@ -71,19 +71,20 @@ FROM bench_workspaces, generate_series(1, {spare}) i WHERE measured;
 INSERT INTO deals (workspace_id, id, deal_type_id, version_id, title, client_id, owner_id, amount, currency,
     base_amount, source_id, lead_temperature, expected_close_on, external_source, external_id, status, stage_id,
     position, depth, loss_reason_id, opened_at, closed_at, visit, visit_entered_at, visit_held_seconds, segment,
-    segment_entered_at, sequence, last_occurred_at, created_at, updated_at, trail)
+    segment_entered_at, sequence, last_occurred_at, created_at, updated_at, trail, touched, visit_stage)
 SELECT workspace_id, id, deal_type_id, version_id, 'Servers for plant ' || i, clients[1 + i % array_length(clients, 1)],
     users[1 + i % 20], amount, 'EUR', amount, sources[1 + i % 8], (ARRAY['cold', 'warm', 'hot'])[1 + i % 3],
     (opened_at + interval '60 days')::date, crm, crm_id, d.status, stages[depth], depth, depth,
     CASE status WHEN 'lost' THEN reasons[1 + i % 10] END, opened_at, closed_at, visit, entered_at, 0, visit,
     entered_at, visit + (status <> 'open')::int, coalesce(closed_at, entered_at), opened_at,
-    coalesce(closed_at, entered_at), trail
+    coalesce(closed_at, entered_at), trail,
+    (SELECT array_agg(100 + k ORDER BY k) FROM generate_series(0, depth) k), 100 + depth
 FROM bench_workspaces JOIN bench_deals d USING (workspace_id, measured),
     LATERAL (SELECT CASE WHEN d.id >= '01900000-0000-7000-8001-000000000000' THEN {sequence} ELSE depth END AS visit,
         CASE WHEN i % 3 = 0 THEN 'crm' END AS crm, CASE WHEN i % 3 = 0 THEN d.id::text END AS crm_id,
         CASE WHEN d.status <> 'open' THEN until END AS closed_at,
         CASE WHEN d.status <> 'open' THEN (
-            SELECT string_agg(k || '+' || round(1000 * extract(epoch FROM cycle / depth)), ' ' ORDER BY k)
+            SELECT string_agg(100 + k || '+' || round(1000 * extract(epoch FROM cycle / depth)), ' ' ORDER BY k)
             FROM generate_series(1, depth) k) END AS trail,
         opened_at + cycle * (depth - 1) / depth AS entered_at) AS facts
 ORDER BY workspace_id, opened_at;
@@ -91,10 +92,10 @@ ORDER BY workspace_id, opened_at;
 -- Every visit where it is measured, the last one elsewhere.
 INSERT INTO stage_visits (workspace_id, deal_id, sequence, visit, deal_type_id, version_id, stage_id, position,
     entered_at, left_at, ended_by, direction, visit_entered_at, visit_held_seconds, held, owner_id, base_amount,
-    probability, cause)
+    probability, cause, stage_number)
 SELECT d.workspace_id, d.id, sequence, sequence, d.deal_type_id, d.version_id, stages[k], k, entered_at, left_at,
     CASE WHEN left_at IS NOT NULL THEN CASE WHEN k < depth THEN 'moved' ELSE status END END, 'forward', entered_at,
-    0, false, users[1 + i % 20], amount, k / 10.0, json_build_object('kind', 'user', 'id', users[1 + i % 20])
+    0, false, users[1 + i % 20], amount, k / 10.0, json_build_object('kind', 'user', 'id', users[1 + i % 20]), 100 + k
 FROM bench_workspaces w JOIN bench_deals b USING (workspace_id, measured)
     JOIN (SELECT workspace_id, id, deal_type_id, version_id, visit FROM deals) d USING (workspace_id, id, deal_type_id, version_id),
     generate_series(CASE WHEN measured AND visit = depth THEN 1 ELSE depth END, depth) k,
@@ -150,14 +151,15 @@ FROM bench_workspaces w JOIN deal_types t ON t.workspace_id = w.workspace_id AND
 
 INSERT INTO deals (workspace_id, id, deal_type_id, version_id, title, client_id, owner_id, amount, currency,
     base_amount, status, stage_id, position, depth, opened_at, visit, visit_entered_at, visit_held_seconds, segment,
-    segment_entered_at, sequence, last_occurred_at, created_at, updated_at)
+    segment_entered_at, sequence, last_occurred_at, created_at, updated_at, touched, visit_stage)
 SELECT workspace_id, deal_id, deal_type_id, version_id, 'Led deal ' || i, client_id, owner_id, 1999.95, 'EUR', 1999.95,
-    'open', stage_id, 1, 1, at, 1, at, 0, 1, at, 1, at, at, at FROM bench_led;
+    'open', stage_id, 1, 1, at, 1, at, 0, 1, at, 1, at, at, at, ARRAY[100, 101], 101 FROM bench_led;
 
 INSERT INTO stage_visits (workspace_id, deal_id, sequence, visit, deal_type_id, version_id, stage_id, position,
-    entered_at, direction, visit_entered_at, visit_held_seconds, held, owner_id, base_amount, probability, cause)
+    entered_at, direction, visit_entered_at, visit_held_seconds, held, owner_id, base_amount, probability, cause,
+    stage_number)
 SELECT workspace_id, deal_id, 1, 1, deal_type_id, version_id, stage_id, 1, at, 'forward', at, 0, false, owner_id,
-    1999.95, 0.1, json_build_object('kind', 'user', 'id', owner_id) FROM bench_led;
+    1999.95, 0.1, json_build_object('kind', 'user', 'id', owner_id), 101 FROM bench_led;
 
 INSERT INTO tasks (workspace_id, id, kind, deal_id, key, stage_id, visit, title, status, priority, responsible_id,
     by_process, starts_at, due_at, created_at, updated_at)
