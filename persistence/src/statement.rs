@@ -10,7 +10,7 @@ use diesel::{
     pg::Pg,
     query_builder::{AstPass, Query, QueryFragment, QueryId},
     sql_types::{
-        Array, BigInt, Bool, Bytea, Date, Integer, Json, Jsonb, Numeric, SmallInt, Text,
+        Array, BigInt, Bool, Bytea, Date, Double, Integer, Json, Jsonb, Numeric, SmallInt, Text,
         Timestamptz, Uuid as SqlUuid,
     },
 };
@@ -28,6 +28,7 @@ pub enum Bind {
     Integer(i32),
     BigInt(i64),
     Bool(bool),
+    Double(f64),
     Decimal(Decimal),
     Instant(DateTime<Utc>),
     Date(NaiveDate),
@@ -38,6 +39,7 @@ pub enum Bind {
     Integers(Vec<i32>),
     BigInts(Vec<i64>),
     SmallInts(Vec<i16>),
+    Doubles(Vec<f64>),
     Instants(Vec<DateTime<Utc>>),
     Jsons(Vec<JsonText>),
 }
@@ -50,7 +52,7 @@ macro_rules! bind_from {
     };
 }
 bind_from! {
-    Uuid => Uuid, String => Text, i16 => SmallInt, i32 => Integer, i64 => BigInt, bool => Bool,
+    Uuid => Uuid, String => Text, i16 => SmallInt, i32 => Integer, i64 => BigInt, bool => Bool, f64 => Double, Vec<f64> => Doubles,
     Decimal => Decimal, DateTime<Utc> => Instant, NaiveDate => Date, Vec<u8> => Bytes,
     serde_json::Value => Json, Vec<Uuid> => Uuids, Vec<String> => Texts, Vec<i32> => Integers,
     Vec<i64> => BigInts, Vec<i16> => SmallInts, Vec<DateTime<Utc>> => Instants, Vec<JsonText> => Jsons,
@@ -172,6 +174,7 @@ fn push<'b>(bind: &'b Bind, out: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         Bind::Integer(value) => out.push_bind_param::<Integer, _>(value),
         Bind::BigInt(value) => out.push_bind_param::<BigInt, _>(value),
         Bind::Bool(value) => out.push_bind_param::<Bool, _>(value),
+        Bind::Double(value) => out.push_bind_param::<Double, _>(value),
         Bind::Decimal(value) => out.push_bind_param::<Numeric, _>(value),
         Bind::Instant(value) => out.push_bind_param::<Timestamptz, _>(value),
         Bind::Date(value) => out.push_bind_param::<Date, _>(value),
@@ -182,6 +185,7 @@ fn push<'b>(bind: &'b Bind, out: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         Bind::Integers(value) => out.push_bind_param::<Array<Integer>, _>(value),
         Bind::BigInts(value) => out.push_bind_param::<Array<BigInt>, _>(value),
         Bind::SmallInts(value) => out.push_bind_param::<Array<SmallInt>, _>(value),
+        Bind::Doubles(value) => out.push_bind_param::<Array<Double>, _>(value),
         Bind::Instants(value) => out.push_bind_param::<Array<Timestamptz>, _>(value),
         Bind::Jsons(value) => out.push_bind_param::<Array<Json>, _>(value),
     }

@@ -5,7 +5,7 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
     sync::{Arc, Mutex},
     thread::JoinHandle,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use actix_web::{dev::Server, web};
@@ -32,6 +32,8 @@ const SHORTEST_SECRET: usize = 32;
 const SWEEP: Duration = Duration::from_secs(600);
 /// How often what was measured is summed up: until then, every request's time is kept.
 const SUM_UP: Duration = Duration::from_secs(1);
+/// How late duplicates may be found.
+const COMPARE: Duration = Duration::from_secs(1);
 /// How late the clock may be.
 const TICK: Duration = Duration::from_secs(5);
 
@@ -98,6 +100,7 @@ pub fn start(
     actix_web::rt::spawn(sweep(app));
     actix_web::rt::spawn(clock(store.clone()));
     actix_web::rt::spawn(work_out(store.clone()));
+    actix_web::rt::spawn(compare_clients(store.clone()));
     let worker = Worker::start(store, wake);
     Ok(Running { server, address, worker })
 }
@@ -180,6 +183,21 @@ async fn work_out(store: Store) {
                 tokio::time::sleep(TICK).await;
             }
             _ => tokio::time::sleep(TICK).await,
+        }
+    }
+}
+
+/// Compares clients that have changed with the others, and rests as long as that took: it is not urgent.
+async fn compare_clients(store: Store) {
+    loop {
+        let (theirs, started) = (store.clone(), Instant::now());
+        match web::block(move || theirs.compare_clients(now())).await {
+            Ok(Ok(1..)) => tokio::time::sleep(started.elapsed()).await,
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "clients could not be compared");
+                tokio::time::sleep(TICK).await;
+            }
+            _ => tokio::time::sleep(COMPARE).await,
         }
     }
 }

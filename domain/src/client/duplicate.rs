@@ -5,7 +5,7 @@
 //! `1 - (1 - a)(1 - b)...`; of one kind only the strongest counts. Two taxpayer numbers that are not one
 //! mistyped speak against it.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{ClientKind, name::Name};
 
@@ -46,7 +46,7 @@ pub struct Identity {
     pub tax_id: Option<String>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReasonKind {
     Phone,
@@ -56,7 +56,7 @@ pub enum ReasonKind {
 }
 
 /// One thing that speaks for two clients being one, or, with a negative weight, against it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Reason {
     pub kind: ReasonKind,
     /// What the first client has.

@@ -60,12 +60,40 @@ pub fn of_new(tenant: &mut Tenant<'_>, row: &Client, least: f64) -> Result<Vec<D
     alike(tenant, &identity, None, least)
 }
 
+/// Clients in use that may be the given one, which is in use, and how likely; the likeliest first.
+pub(super) fn likely(
+    tenant: &mut Tenant<'_>,
+    id: Uuid,
+    least: f64,
+) -> Result<Vec<(Uuid, Likeness)>> {
+    let used = tenant
+        .rows(raw::<SqlUuid>("id"), "clients")
+        .sql(" AND merged_into IS NULL AND NOT archived AND id = ")
+        .bind(id);
+    let used: Option<Uuid> = used.get_result(tenant.conn).optional()?;
+    used.ok_or(Error::NotFound("client"))?;
+    let identity = identities(tenant, vec![id])?.remove(&id).ok_or(Error::NotFound("client"))?;
+    scored(tenant, &identity, Some(id), least)
+}
+
 fn alike(
     tenant: &mut Tenant<'_>,
     identity: &Identity,
     id: Option<Uuid>,
     least: f64,
 ) -> Result<Vec<Duplicate>> {
+    let found = scored(tenant, identity, id, least)?;
+    let mut rows = rows(tenant, found.iter().map(|(id, _)| *id).collect())?;
+    let with_row = |(id, likeness)| Some(Duplicate { client: rows.remove(&id)?, likeness });
+    Ok(found.into_iter().filter_map(with_row).collect())
+}
+
+fn scored(
+    tenant: &mut Tenant<'_>,
+    identity: &Identity,
+    id: Option<Uuid>,
+    least: f64,
+) -> Result<Vec<(Uuid, Likeness)>> {
     let candidates = candidates(tenant, identity, id)?;
     let holders = holders(tenant, identity)?;
     // Who is not in the base yet holds what it has, too.
@@ -81,9 +109,7 @@ fn alike(
         .filter(|(_, likeness)| likeness.score >= least)
         .collect();
     found.sort_by(|(one, a), (other, b)| b.score.total_cmp(&a.score).then(one.cmp(other)));
-    let mut rows = rows(tenant, found.iter().map(|(id, _)| *id).collect())?;
-    let with_row = |(id, likeness)| Some(Duplicate { client: rows.remove(&id)?, likeness });
-    Ok(found.into_iter().filter_map(with_row).collect())
+    Ok(found)
 }
 
 /// Some clients by their ids.
@@ -240,7 +266,7 @@ impl Tenant<'_> {
 }
 
 /// Every two clients in use that may be one, the likeliest first.
-pub fn all(tenant: &mut Tenant<'_>, least: f64) -> Result<Vec<Pair>> {
+pub(super) fn all(tenant: &mut Tenant<'_>, least: f64) -> Result<Vec<Pair>> {
     let pairs: Vec<(Uuid, Uuid)> = tenant
         .traits(Statement::with(TRAITS, raw::<(SqlUuid, SqlUuid)>("")))
         .sql(PAIRS)

@@ -4,6 +4,7 @@ mod custom;
 pub mod duplicates;
 mod facets;
 mod merge;
+pub mod pairs;
 
 use std::collections::BTreeMap;
 

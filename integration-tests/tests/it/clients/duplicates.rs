@@ -5,9 +5,10 @@ mod planted;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use diesel::RunQueryDsl;
 use planted::{Base, Record};
 use serde_json::{Value, json};
-use voronka_integration_tests::{Api, TestServer};
+use voronka_integration_tests::{Api, TestServer, process::until};
 
 type Pair = (String, String);
 
@@ -41,8 +42,13 @@ async fn enter(api: &Api, base: &Base) -> Vec<String> {
     ids
 }
 
-/// Every pair of the base from a score on, with it.
+/// Every pair of the base from a score on, with it, once all changes were looked at.
 async fn found(api: &Api, least: f64) -> BTreeMap<Pair, f64> {
+    until("clients were compared", async || {
+        let page = api.get("/v1/clients/duplicates?limit=1").await.expect(200);
+        page.json["pending"] == 0
+    })
+    .await;
     let (mut pairs, mut cursor, mut last) = (BTreeMap::new(), String::new(), 1.0);
     loop {
         let path = format!("/v1/clients/duplicates?limit=200&min_score={least}{cursor}");
@@ -108,6 +114,15 @@ async fn planted_duplicates_are_found_and_namesakes_are_not_certain() {
         let score = pairs.get(&pair(&ids[*one], &ids[*other])).copied().unwrap_or_default();
         assert!(score < 0.9, "{score}");
     }
+
+    // A look at the whole base finds what was found client by client.
+    let again = "INSERT INTO client_changes (workspace_id, client_id, changed_at) \
+        SELECT workspace_id, id, now() - interval '1 minute' FROM clients, generate_series(1, 5)";
+    diesel::sql_query("UPDATE client_pairs SET score = 1 - score")
+        .execute(&mut server.connection())
+        .unwrap();
+    diesel::sql_query(again).execute(&mut server.connection()).unwrap();
+    assert_eq!(found(api, 0.5).await, pairs);
 
     // One client's duplicates are those that it has in the whole base.
     for (at, id) in ids.iter().enumerate().step_by(7) {
@@ -191,4 +206,32 @@ async fn a_new_client_is_checked_and_not_created() {
     let theirs = other.post("/v1/clients/duplicates/check", json!({ "name": "Ромашка" })).await;
     assert_eq!(theirs.expect(200).json["items"], json!([]));
     assert_eq!(api.get("/v1/clients").await.expect(200).json["items"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn pairs_follow_their_clients() {
+    let server = TestServer::start().await;
+    let api = &server.admin;
+    let client = async |name: &str, phone: &str| {
+        let body = json!({ "name": name, "phones": [phone] });
+        api.post("/v1/clients", body).await.expect(201).id()
+    };
+    let change = async |path: String, body: Value| api.patch(&path, body).await.expect(200);
+    let phone = "+31201234567";
+    let (one, two) = (client("Amstel", phone).await, client("Rotte", phone).await);
+    let three = client("Schelde", phone).await;
+    let both = |a: &str, b: &str, score: f64| (pair(a, b), score);
+    // What three have in common says two thirds of what it says of two.
+    let expected = [both(&one, &two, 0.3), both(&one, &three, 0.3), both(&two, &three, 0.3)];
+    assert_eq!(found(api, 0.0).await, BTreeMap::from(expected));
+    change(format!("/v1/clients/{three}"), json!({ "phones": [] })).await;
+    assert_eq!(found(api, 0.0).await, BTreeMap::from([both(&one, &two, 0.45)]));
+    let contact = json!({ "client_id": three, "name": "Jo", "phones": [phone] });
+    let contact = api.post("/v1/contacts", contact).await.expect(201).id();
+    let expected = [both(&one, &two, 0.3), both(&one, &three, 0.3), both(&two, &three, 0.3)];
+    assert_eq!(found(api, 0.0).await, BTreeMap::from(expected));
+    change(format!("/v1/contacts/{contact}"), json!({ "phones": ["+31207654321"] })).await;
+    assert_eq!(found(api, 0.0).await, BTreeMap::from([both(&one, &two, 0.45)]));
+    change(format!("/v1/clients/{two}"), json!({ "archived": true })).await;
+    assert_eq!(found(api, 0.0).await, BTreeMap::new());
 }

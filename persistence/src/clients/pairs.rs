@@ -1,0 +1,286 @@
+//! Pairs of clients that may be one, kept as clients change. Changes are looked at a little later, one workspace at
+//! a time, each by one server; many at once by a look at the whole base.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use diesel::{
+    RunQueryDsl,
+    connection::SimpleConnection,
+    sql_types::{BigInt, Bool, Double, Jsonb, Nullable, Timestamptz, Uuid as SqlUuid},
+};
+use uuid::Uuid;
+use voronka_domain::client::duplicate::{Likeness, Reason, ReasonKind};
+
+use super::duplicates::{self, Pair};
+use crate::{Error, Result, Statement, Store, Tenant, unit::raw};
+
+/// Pairs that are less likely are not kept.
+pub const LEAST_KEPT: f64 = 0.3;
+/// Pairs that are kept of a client that has just been compared: the likeliest.
+const MOST_OF_ONE: usize = 20;
+/// Changes that are looked at at a time, each by itself.
+const AT_A_TIME: i64 = 50;
+/// From so many on, if that is as large a part of the base, a look at the whole base is quicker.
+const MANY: i64 = 200;
+const PART: i64 = 50;
+/// More are not counted.
+const MOST_COUNTED: i64 = 1_000_000;
+/// For so long nothing is to have changed before the whole base is looked at: an import is not followed step by step.
+const QUIET: TimeDelta = TimeDelta::seconds(5);
+/// Of the advisory locks: "VP".
+const TAG: i32 = 22_096;
+/// A look at the whole base may take as long as it takes, and sorts much.
+const UNHURRIED: &str = "SET LOCAL statement_timeout = 0; SET LOCAL work_mem = '64MB'";
+
+type Types = (SqlUuid, SqlUuid, Double, Jsonb);
+type Row = (Uuid, Uuid, f64, serde_json::Value);
+
+/// A place in the list of pairs: the score and the clients of the last one.
+pub type Place = (f64, Uuid, Uuid);
+
+/// The pairs of clients in use with a score of `least` at least, the likeliest first.
+pub fn list(
+    tenant: &mut Tenant<'_>,
+    least: f64,
+    after: Option<Place>,
+    limit: i64,
+) -> Result<Vec<Pair>> {
+    // Each looked up by itself: a join might begin with all clients.
+    let used = |client: &str| {
+        format!(
+            " AND (SELECT c.merged_into IS NULL AND NOT c.archived FROM clients c \
+             WHERE c.workspace_id = p.workspace_id AND c.id = p.{client})"
+        )
+    };
+    let selection = raw::<Types>("p.one, p.other, p.score, p.reasons");
+    let mut statement = tenant
+        .select(selection, "client_pairs p", "p")
+        .sql(used("one"))
+        .sql(used("other"))
+        .sql(" AND p.score >= ")
+        .bind(least);
+    if let Some((score, one, other)) = after {
+        statement = statement
+            .sql(" AND p.score <= ")
+            .bind(score)
+            .sql(" AND (p.score < ")
+            .bind(score)
+            .sql(" OR (p.one, p.other) > (")
+            .bind(one)
+            .sql(", ")
+            .bind(other)
+            .sql("))");
+    }
+    let rows: Vec<Row> = statement
+        .sql(" ORDER BY p.score DESC, p.one, p.other LIMIT ")
+        .bind(limit)
+        .load(tenant.conn)?;
+    rows.into_iter().map(read).collect()
+}
+
+/// Changes that are still to be looked at.
+pub fn pending(tenant: &mut Tenant<'_>) -> Result<i64> {
+    Ok(waiting(tenant)?.0)
+}
+
+/// How many changes wait, and since when nothing has changed.
+fn waiting(tenant: &mut Tenant<'_>) -> Result<(i64, Option<DateTime<Utc>>)> {
+    let statement = Statement::select(raw::<(BigInt, Nullable<Timestamptz>)>(
+        "count(*), max(changed_at) FROM (SELECT changed_at FROM client_changes WHERE workspace_id = ",
+    ));
+    let found = statement
+        .bind(tenant.workspace_id)
+        .sql(" LIMIT ")
+        .bind(MOST_COUNTED)
+        .sql(") AS waiting")
+        .get_result(tenant.conn)?;
+    Ok(found)
+}
+
+impl Store {
+    /// Looks at some changes, and answers how many: 0 when there are none but those that other servers are at.
+    pub fn compare_clients(&self, now: DateTime<Utc>) -> Result<i64> {
+        let mut connection = self.connection()?;
+        let done = connection.build_transaction().repeatable_read().run(|conn| {
+            let found: Vec<Uuid> = Statement::select(raw::<SqlUuid>(
+                "w.workspace_id FROM workspaces w WHERE EXISTS (SELECT FROM client_changes c \
+                 WHERE c.workspace_id = w.workspace_id) ORDER BY random() LIMIT 1",
+            ))
+            .load(conn)?;
+            let Some(workspace_id) = found.first().copied() else { return Ok(0) };
+            let mut tenant = Tenant { conn, workspace_id };
+            if !alone(&mut tenant)? {
+                return Ok(0);
+            }
+            match waiting(&mut tenant)? {
+                (many @ MANY.., Some(latest))
+                    if latest < now - QUIET && many.saturating_mul(PART) > size(&mut tenant)? =>
+                {
+                    compare_all(&mut tenant)?;
+                    Ok(many)
+                }
+                _ => compare_some(&mut tenant),
+            }
+        });
+        match connection.watch(done) {
+            // Another server was at it until a moment ago.
+            Err(Error::Collision) => Ok(0),
+            done => done,
+        }
+    }
+}
+
+/// Clients that the workspace has.
+fn size(tenant: &mut Tenant<'_>) -> Result<i64> {
+    Ok(tenant.rows(raw::<BigInt>("count(*)"), "clients").get_result(tenant.conn)?)
+}
+
+/// No other server is at the workspace until the transaction ends.
+fn alone(tenant: &mut Tenant<'_>) -> Result<bool> {
+    let statement = Statement::select(raw::<Bool>("pg_try_advisory_xact_lock("));
+    let locked = statement
+        .bind(TAG)
+        .sql(", hashtext(")
+        .bind(tenant.workspace_id.to_string())
+        .sql("))")
+        .get_result(tenant.conn)?;
+    Ok(locked)
+}
+
+fn compare_all(tenant: &mut Tenant<'_>) -> Result<()> {
+    tenant.conn.batch_execute(UNHURRIED)?;
+    let pairs = duplicates::all(tenant, LEAST_KEPT)?;
+    for table in ["client_pairs", "client_changes"] {
+        Statement::command("DELETE FROM ")
+            .sql(format!("{table} WHERE workspace_id = "))
+            .bind(tenant.workspace_id)
+            .execute(tenant.conn)?;
+    }
+    keep(tenant, &pairs)
+}
+
+fn compare_some(tenant: &mut Tenant<'_>) -> Result<i64> {
+    let changes: Vec<(i64, Uuid, bool)> = tenant
+        .rows(raw::<(BigInt, SqlUuid, Bool)>("position, client_id, spreads"), "client_changes")
+        .sql(" ORDER BY position LIMIT ")
+        .bind(AT_A_TIME)
+        .load(tenant.conn)?;
+    let mut clients: BTreeMap<Uuid, bool> = BTreeMap::new();
+    for (_, client, spreads) in &changes {
+        *clients.entry(*client).or_default() |= spreads;
+    }
+    let mut touched: BTreeSet<Uuid> = BTreeSet::new();
+    for (client, spreads) in &clients {
+        let before = of(tenant, *client)?;
+        let after = match duplicates::likely(tenant, *client, LEAST_KEPT) {
+            Ok(found) => found,
+            // It is in use no more.
+            Err(Error::NotFound(_)) => Vec::new(),
+            Err(error) => return Err(error),
+        };
+        let after: Vec<Pair> = after
+            .into_iter()
+            .take(MOST_OF_ONE)
+            .map(|(other, likeness)| pair(*client, other, likeness))
+            .collect();
+        if *spreads {
+            touched.extend(spread(*client, &before));
+            touched.extend(spread(*client, &after));
+        }
+        Statement::command("DELETE FROM client_pairs WHERE workspace_id = ")
+            .bind(tenant.workspace_id)
+            .sql(" AND (one = ")
+            .bind(*client)
+            .sql(" OR other = ")
+            .bind(*client)
+            .sql(")")
+            .execute(tenant.conn)?;
+        keep(tenant, &after)?;
+    }
+    Statement::command("DELETE FROM client_changes WHERE position = ANY(")
+        .bind(changes.iter().map(|(position, ..)| *position).collect::<Vec<i64>>())
+        .sql(")")
+        .execute(tenant.conn)?;
+    touched.retain(|client| !clients.contains_key(client));
+    Statement::command("INSERT INTO client_changes (workspace_id, client_id, spreads) SELECT ")
+        .bind(tenant.workspace_id)
+        .sql(", id, false FROM unnest(")
+        .bind(touched.into_iter().collect::<Vec<_>>())
+        .sql(") AS id")
+        .execute(tenant.conn)?;
+    Ok(i64::try_from(changes.len()).unwrap_or(i64::MAX))
+}
+
+/// The older client is the first one.
+fn pair(client: Uuid, other: Uuid, likeness: Likeness) -> Pair {
+    if client < other {
+        return Pair { clients: (client, other), likeness };
+    }
+    let turned = |reason: Reason| Reason { value: reason.other, other: reason.value, ..reason };
+    let reasons = likeness.reasons.into_iter().map(turned).collect();
+    Pair { clients: (other, client), likeness: Likeness { reasons, ..likeness } }
+}
+
+/// The more clients have a phone or an email, the less it says of any two of them: when one begins or ceases to,
+/// it is said anew of the others, of whom there are two at least.
+fn spread(client: Uuid, pairs: &[Pair]) -> Vec<Uuid> {
+    let counted = |reason: &Reason| matches!(reason.kind, ReasonKind::Phone | ReasonKind::Email);
+    let shared = pairs.iter().filter(|pair| pair.likeness.reasons.iter().any(counted));
+    let others = shared.map(|Pair { clients: (one, other), .. }| match *one == client {
+        true => *other,
+        false => *one,
+    });
+    let others: Vec<_> = others.collect();
+    if others.len() < 2 { Vec::new() } else { others }
+}
+
+/// The kept pairs of a client.
+fn of(tenant: &mut Tenant<'_>, client: Uuid) -> Result<Vec<Pair>> {
+    let rows: Vec<Row> = tenant
+        .rows(raw::<Types>("one, other, score, reasons"), "client_pairs")
+        .sql(" AND (one = ")
+        .bind(client)
+        .sql(" OR other = ")
+        .bind(client)
+        .sql(")")
+        .load(tenant.conn)?;
+    rows.into_iter().map(read).collect()
+}
+
+fn read((one, other, score, reasons): Row) -> Result<Pair> {
+    let reasons: Vec<Reason> = serde_json::from_value(reasons)
+        .map_err(|error| Error::Internal(format!("reasons of a pair: {error}")))?;
+    Ok(Pair { clients: (one, other), likeness: Likeness { score, reasons } })
+}
+
+fn keep(tenant: &mut Tenant<'_>, pairs: &[Pair]) -> Result<()> {
+    for some in pairs.chunks(1_000) {
+        let (mut ones, mut others) = (Vec::new(), Vec::new());
+        let (mut scores, mut reasons) = (Vec::new(), Vec::new());
+        for Pair { clients: (one, other), likeness } in some {
+            ones.push(*one);
+            others.push(*other);
+            scores.push(likeness.score);
+            reasons.push(crate::JsonText::of(&likeness.reasons)?);
+        }
+        Statement::command(
+            "INSERT INTO client_pairs (workspace_id, one, other, score, reasons) SELECT ",
+        )
+        .bind(tenant.workspace_id)
+        .sql(", one, other, score, reasons::jsonb FROM unnest(")
+        .bind(ones)
+        .sql(", ")
+        .bind(others)
+        .sql(", ")
+        .bind(scores)
+        .sql(", ")
+        .bind(reasons)
+        .sql(
+            "::json[]) AS pair(one, other, score, reasons) ON CONFLICT (workspace_id, one, other) \
+                 DO UPDATE SET score = excluded.score, reasons = excluded.reasons",
+        )
+        .execute(tenant.conn)?;
+    }
+    Ok(())
+}
