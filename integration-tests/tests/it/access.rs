@@ -2,6 +2,7 @@
 
 mod administration;
 mod isolation;
+mod onlookers;
 mod operations;
 mod references;
 mod roles;
