@@ -63,6 +63,9 @@ impl Connection {
         self.stream.write_all(request).await.expect("sent");
         let (mut read, mut whole) = (0, None);
         while whole.is_none_or(|(_, end)| read < end) {
+            if read == self.buffer.len() {
+                self.buffer.resize(read * 2, 0);
+            }
             let count = self.stream.read(&mut self.buffer[read..]).await.expect("an answer");
             assert!(count > 0, "the server closed the connection");
             read += count;
