@@ -155,7 +155,11 @@ impl Store {
     /// A connection, for whom the thread works.
     pub fn connection(&self) -> Result<Connection> {
         let waiting = Waiting::present()?;
-        let connection = self.pool.get().map_err(|error| Error::Unavailable(error.to_string()))?;
+        let connection = self.pool.get().map_err(|error| match self.pool.state().connections {
+            // The database is there: others use all that may be opened.
+            all if all >= self.pool.max_size() => Error::Busy,
+            _ => Error::Unavailable(error.to_string()),
+        })?;
         if let Some(waiting) = &waiting {
             let (process_id, canceller) = (connection.process_id, self.canceller.clone());
             waiting.takes(Session { process_id, canceller })?;

@@ -1,6 +1,9 @@
 //! The unit of work: one transaction with the change, its events and the request's idempotency key.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use chrono::{DateTime, Utc};
 use diesel::{
@@ -69,6 +72,7 @@ pub struct Unit<'c> {
     /// The kept answer to the same command, a part of which is still to be carried out.
     pub unfinished: Option<Answer>,
     pub(crate) events: Vec<events::NewEvent>,
+    began: Instant,
     /// No transaction has begun: what is recorded at once is one of its own.
     pub(crate) alone: bool,
 }
@@ -89,6 +93,7 @@ impl<'c> Unit<'c> {
             store,
             unfinished: None,
             events: Vec::new(),
+            began: Instant::now(),
             alone: false,
         }
     }
@@ -154,9 +159,24 @@ impl<'c> Unit<'c> {
         result
     }
 
+    /// What is done one after the other waits for all that others hold no longer than for one thing: they wait for
+    /// what this holds meanwhile.
+    pub fn wait_for_the_rest(&mut self) -> Result<()> {
+        let waited = self.began.elapsed();
+        if waited < UNNOTICED {
+            return Ok(());
+        }
+        let left = LONGEST_WAIT.saturating_sub(waited).max(SHORTEST_WAIT).as_millis();
+        Ok(self.tenant.conn.batch_execute(&format!(
+            "SELECT set_config('lock_timeout', '{left}ms', true) \
+             WHERE current_setting('lock_timeout')::interval > '{left}ms'"
+        ))?)
+    }
+
     /// Has waited long enough: until the transaction ends, whatever others hold is waited for no more.
     pub fn hurry(&mut self) -> Result<()> {
-        Ok(self.tenant.conn.batch_execute("SET LOCAL lock_timeout = '50ms'")?)
+        let shortest = SHORTEST_WAIT.as_millis();
+        Ok(self.tenant.conn.batch_execute(&format!("SET LOCAL lock_timeout = '{shortest}ms'"))?)
     }
 
     pub(crate) fn flush(&mut self) -> Result<()> {
@@ -164,6 +184,12 @@ impl<'c> Unit<'c> {
         events::record(&mut self.tenant, pending, self.now)
     }
 }
+
+/// How long one waits for what others hold, as every session is told; and how long at least, when it is over.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+const SHORTEST_WAIT: Duration = Duration::from_millis(50);
+/// Nobody has waited for anything to speak of.
+const UNNOTICED: Duration = Duration::from_secs(1);
 
 pub(crate) fn to_json(value: &impl Serialize) -> Result<serde_json::Value> {
     serde_json::to_value(value).map_err(|error| Error::Internal(error.to_string()))

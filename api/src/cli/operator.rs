@@ -131,10 +131,14 @@ pub fn resting(
 ) -> Result<(), Failure> {
     let Database { store, .. } = &Database::open(config, Mode::Beside)?;
     let mut resting = 0_usize;
-    for one in workspaces::all(store)? {
-        if workspace.is_some_and(|wanted| wanted != one.workspace_id) {
-            continue;
+    let mut all = workspaces::all(store)?;
+    if let Some(wanted) = workspace {
+        all.retain(|one| one.workspace_id == wanted);
+        if all.is_empty() {
+            return Err(format!("there is no workspace {wanted}").into());
         }
+    }
+    for one in all {
         let operator = store.operator(&one)?;
         let found = store.resting(&operator, now(), wake, |deal| {
             let why = match deal.why {

@@ -125,6 +125,7 @@ pub fn run<T: Serialize>(
             results.push(before);
             continue;
         }
+        unit.wait_for_the_rest()?;
         let outcome = patiently(&mut patience, || {
             unit.attempt(|unit| command(unit, item.clone())?.into_item().map_err(Failure::from))
         });

@@ -259,7 +259,14 @@ pub fn apply_event(
             let before = ledger.events.len();
             (ledger, Some(before))
         }
-        None => (begin(row, named, defaults, facts)?, None),
+        None => {
+            let ledger = begin(row, named, defaults, facts)?;
+            // It was opened in its stage: what the process has made of that is not taken back.
+            if matches!(row.target, Target::Stage(_)) {
+                return Ok((Some(ledger), Outcome::Created));
+            }
+            (ledger, None)
+        }
     };
     // A closed deal does not change: it is reopened first.
     if let Target::Stage(stage) = &row.target

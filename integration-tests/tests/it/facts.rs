@@ -401,3 +401,33 @@ async fn what_an_earlier_release_left_resting_is_listed_and_woken() {
     assert_eq!(tasks(api, &unheard).await, ["work \"late\""]);
     assert_eq!(resting(false), []);
 }
+
+/// What the process makes of an opening is no event of the log, and is not taken back by the event that opened it.
+#[tokio::test]
+async fn an_event_log_opens_a_deal_on_which_the_process_acts() {
+    let server = TestServer::start().await;
+    let api = &server.admin;
+    let stages = json!([{ "key": "first", "name": "First", "gate": field("amount") }, last()]);
+    let led = deal_type(api, "automatic", stages, json!([])).await;
+    let text = "case,what,when,amount\ne1,A,2026-11-20T10:00:00Z,100\n\
+                e2,A,2026-11-20T10:00:00Z,100\ne2,Lost,2026-11-22T10:00:00Z,\n";
+    let spec = json!({ "kind": "stage_events", "deal_type_id": led, "create_missing": true,
+        "mapping": { "case_id": {"column": "case"}, "activity": {"column": "what"},
+            "occurred_at": {"column": "when"}, "amount": {"column": "amount"} },
+        "stage_map": { "A": {"stage": "first"}, "Lost": {"lost": "Declined"} } });
+    let done = import(&server, api, text.to_owned(), spec).await;
+    // The process acts now, and history is not rewritten.
+    assert_eq!(counts(&done), [2, 0, 0, 1]);
+    let path = format!("/v1/imports/{}/rejected.csv", done["id"].as_str().unwrap());
+    let rejected = api.get(&path).await.expect(200).text;
+    assert!(rejected.contains("4,occurred_at,before_last_event"), "{rejected}");
+    let page = api.get("/v1/deals?sort=created_at").await.expect(200).json;
+    let told = |deal: &Value| {
+        let [id, stage, status, opened] = ["external_id", "stage_key", "status", "opened_at"]
+            .map(|name| deal[name].to_string().replace('"', ""));
+        format!("{id} {stage} {status} {opened}")
+    };
+    let told: Vec<_> = page["items"].as_array().unwrap().iter().map(told).collect();
+    assert!(told[0].ends_with("last open 2026-11-20T10:00:00Z"), "{told:?}");
+    assert!(told[1].ends_with("last open 2026-11-20T10:00:00Z"), "{told:?}");
+}
