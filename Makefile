@@ -9,7 +9,7 @@ TARGET = $${CARGO_TARGET_DIR:-target}/$(if $(filter dev,$(PROFILE)),debug,$(PROF
 ENV = . .ci/env &&
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run demo test lint openapi fuzz fuzz-api bench storm audit
+.PHONY: help setup build run demo test lint openapi fuzz fuzz-api bench growth crowd storm audit
 
 help: ## List the targets
 	@echo 'Voronka, a headless sales-process engine. To try it: make run'
@@ -71,6 +71,14 @@ bench: setup ## Measure the release server beside pgbench; ARGS="--quick" in a m
 	@$(ENV) cargo build --release --locked -p voronka-api -p voronka-integration-tests --bin voronka --bin bench
 	@$(ENV) "$${CARGO_TARGET_DIR:-target}/release/bench" $(ARGS)
 	@$(ENV) $(if $(ARGS),true,cargo bench -q --locked -p voronka-domain --bench gate)
+
+growth: setup ## Measure how each request grows with a company; GROWTH=10000 is a small one
+	@$(ENV) cargo build --release --locked -p voronka-api -p voronka-integration-tests --bin voronka --bin bench
+	@$(ENV) "$${CARGO_TARGET_DIR:-target}/release/bench" --growth $(or $(GROWTH),10000,100000,300000) $(ARGS)
+
+crowd: setup ## Let sixteen callers of one company ask for the most expensive things, and measure another one
+	@$(ENV) cargo build --release --locked -p voronka-api -p voronka-integration-tests --bin voronka --bin bench
+	@$(ENV) "$${CARGO_TARGET_DIR:-target}/release/bench" --crowd $(or $(CROWD_SECONDS),60) $(ARGS)
 
 storm: setup ## Let a dozen clients at two servers that die, and look at what is left; ARGS="--seconds 300 --seed 7"
 	@$(ENV) cargo build --locked --profile $(PROFILE) -p voronka-integration-tests --bin storm --bin voronka-under-test

@@ -27,6 +27,8 @@ use site::{Endpoint, SUPERUSER, Site, send};
 #[cfg(test)]
 mod tests;
 
+/// Whose the database is, and as whom servers and commands work: no superuser.
+pub const SERVER: &str = "voronka_server";
 const TICK: Duration = Duration::from_millis(20);
 /// How long a starting or stopping Postgres may go without a sign of progress.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -128,11 +130,16 @@ impl Cluster {
         }
     }
 
-    /// A libpq URL of a database of the cluster, over its Unix socket.
+    /// A libpq URL of a database of the cluster, over its Unix socket, for its superuser.
     pub fn url(&self, database: &str) -> String {
+        self.url_of(SUPERUSER, database)
+    }
+
+    /// The same for a role.
+    pub fn url_of(&self, role: &str, database: &str) -> String {
         let host = files::percent_encode(self.endpoint.socket_dir.as_os_str().as_bytes());
         let database = files::percent_encode(database.as_bytes());
-        format!("postgresql://{SUPERUSER}@/{database}?host={host}&port={}", self.endpoint.port)
+        format!("postgresql://{role}@/{database}?host={host}&port={}", self.endpoint.port)
     }
 
     /// The port on 127.0.0.1, for tools; the password is in `postgres.password`.

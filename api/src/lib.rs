@@ -15,6 +15,7 @@ pub mod import_file;
 pub mod import_worker;
 pub mod openapi;
 pub mod server;
+pub mod shares;
 pub mod state;
 pub mod v1;
 

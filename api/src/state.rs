@@ -9,6 +9,8 @@ use crate::{
     auth::{address::Addresses, limit::Limits, password::Turns, token::Tokens, tries::Tries},
     heavy::Heavy,
     import_worker::Wake,
+    shares::Shares,
+    v1::shelf::Shelf,
 };
 
 pub struct App {
@@ -28,6 +30,8 @@ pub struct App {
     pub sheet_limit: u64,
     /// Places for heavy work.
     pub heavy: Heavy,
+    pub shelf: Shelf,
+    pub shares: Shares,
     pub metrics: PrometheusHandle,
     /// Tells the import worker that there is work.
     pub wake: Wake,

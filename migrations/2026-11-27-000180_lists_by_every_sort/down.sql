@@ -1,3 +1,7 @@
+DROP INDEX stage_visits_present;
+CREATE INDEX stage_visits_present ON stage_visits (workspace_id, deal_type_id, position) WHERE left_at IS NULL;
+DROP INDEX stage_visits_by_entry;
+CREATE INDEX stage_visits_by_entry ON stage_visits (workspace_id, deal_type_id, entered_at) INCLUDE (left_at);
 DROP INDEX clients_by_part_of_name;
 DROP INDEX activities_by_time;
 CREATE INDEX activities_by_time ON activities (workspace_id, happened_at DESC NULLS LAST, id DESC);

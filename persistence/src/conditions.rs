@@ -75,7 +75,7 @@ pub(crate) fn few_clients(
         return Ok(None);
     }
     let statement = statement.sql(" LIMIT ").bind(MOST_CLIENTS.saturating_add(1));
-    let found: Vec<Uuid> = statement.load(tenant.conn)?;
+    let found: Vec<Uuid> = statement.of_some_shape().load(tenant.conn)?;
     let few = i64::try_from(found.len()).is_ok_and(|found| found <= MOST_CLIENTS);
     Ok(few.then_some(found))
 }

@@ -215,6 +215,14 @@ impl<E: std::fmt::Display> diesel::r2d2::HandleError<E> for Silent {
 }
 
 impl Store {
+    /// Gives a database with all that is in it to a role, a plain word, which is made if need be: whoever comes as
+    /// that role can do what he likes with his data, and nothing with the machine.
+    pub fn give_database(superusers_url: &str, role: &str) -> Result<()> {
+        let mut connection = <PgConnection as diesel::Connection>::establish(superusers_url)
+            .map_err(|error| Error::Unavailable(error.to_string()))?;
+        Ok(connection.batch_execute(&include_str!("ownership.sql").replace("{role}", role))?)
+    }
+
     /// Makes a database on a server, unless it is there.
     pub fn create_database(server_url: &str, name: &str) -> Result<()> {
         let mut connection = <PgConnection as diesel::Connection>::establish(server_url)

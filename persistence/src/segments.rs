@@ -91,7 +91,7 @@ pub fn count(tenant: &mut Tenant<'_>, look: &Look, over: Entity, trees: &[Tree])
     let rows = tenant.rows(raw::<BigInt>("count(*)"), table);
     let rows = visible(rows, over, &look.visibility);
     let narrow = |rows, tree| conditions::narrow(rows, over, tree, look, Tried::Many);
-    Ok(trees.iter().fold(rows, narrow).get_result(tenant.conn)?)
+    Ok(trees.iter().fold(rows, narrow).of_some_shape().get_result(tenant.conn)?)
 }
 
 /// Deals that the caller sees, and clients that have not become part of others.

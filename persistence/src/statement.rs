@@ -1,7 +1,12 @@
 //! SQL that is put together at run time and still prepared once: diesel keeps a prepared statement by
 //! its text, which it does not do for `sql_query`.
 
-use std::borrow::Cow;
+use std::{
+    borrow::Cow,
+    collections::HashSet,
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::{LazyLock, PoisonError, RwLock},
+};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::{
@@ -67,6 +72,8 @@ impl From<&str> for Bind {
 pub(crate) enum Piece {
     Sql(Cow<'static, str>),
     Bind(Bind),
+    /// The text is one of too many to be prepared for good.
+    Unkept,
 }
 
 /// `SELECT` of some columns, then SQL and values in turn.
@@ -97,9 +104,48 @@ impl<S> Statement<S> {
         self
     }
 
+    /// Of a shape that callers choose, by filters and sorts: it is prepared for good while there are few such shapes.
+    pub(crate) fn of_some_shape(self) -> Self {
+        let mut hasher = DefaultHasher::new();
+        for piece in &self.tail {
+            if let Piece::Sql(sql) = piece {
+                sql.hash(&mut hasher);
+            }
+        }
+        if SHAPES.admits(hasher.finish()) { self } else { self.unkept() }
+    }
+
+    /// Of a shape of its own: it is not prepared for good.
+    pub(crate) fn unkept(mut self) -> Self {
+        self.tail.push(Piece::Unkept);
+        self
+    }
+
     pub(crate) fn append(mut self, pieces: impl IntoIterator<Item = Piece>) -> Self {
         self.tail.extend(pieces);
         self
+    }
+}
+
+/// Shapes that are prepared for good: a connection keeps each of them as long as it lives.
+struct Shapes(RwLock<HashSet<u64>>);
+
+const MOST_SHAPES: usize = 1_000;
+static SHAPES: LazyLock<Shapes> = LazyLock::new(|| Shapes(RwLock::default()));
+
+impl Shapes {
+    /// It is one of the first.
+    fn admits(&self, shape: u64) -> bool {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        if known.contains(&shape) || known.len() >= MOST_SHAPES {
+            return known.contains(&shape);
+        }
+        drop(known);
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if known.len() < MOST_SHAPES {
+            known.insert(shape);
+        }
+        known.contains(&shape)
     }
 }
 
@@ -160,6 +206,7 @@ impl<S: QueryFragment<Pg>> QueryFragment<Pg> for Statement<S> {
             match piece {
                 Piece::Sql(sql) => out.push_sql(sql),
                 Piece::Bind(bind) => push(bind, &mut out)?,
+                Piece::Unkept => out.unsafe_to_cache_prepared(),
             }
         }
         Ok(())
@@ -201,3 +248,17 @@ impl<S: Expression> Query for Statement<S> {
 }
 
 impl<S> RunQueryDsl<PgConnection> for Statement<S> {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shapes_are_so_many_and_no_more() {
+        let shapes = Shapes(RwLock::default());
+        let many = u64::try_from(MOST_SHAPES).unwrap() + 10;
+        let admitted: Vec<u64> = (0..many).filter(|shape| shapes.admits(*shape)).collect();
+        assert_eq!(admitted.len(), MOST_SHAPES);
+        assert!(admitted.iter().all(|shape| shapes.admits(*shape)) && !shapes.admits(many - 1));
+    }
+}

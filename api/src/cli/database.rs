@@ -5,7 +5,7 @@ use voronka_persistence::Store;
 use crate::{
     Failure,
     config::DatabaseConfig,
-    embedded::{Cluster, Mode},
+    embedded::{Cluster, Mode, SERVER},
 };
 
 const NAME: &str = "voronka";
@@ -25,7 +25,8 @@ impl Database {
             None => {
                 let cluster = Cluster::open(&config.data_dir, mode)?;
                 Store::create_database(&cluster.url("postgres"), NAME)?;
-                (cluster.url(NAME), Some(cluster))
+                Store::give_database(&cluster.url(NAME), SERVER)?;
+                (cluster.url_of(SERVER, NAME), Some(cluster))
             }
         };
         let run = Store::migrate(&url)?;

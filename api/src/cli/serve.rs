@@ -24,7 +24,9 @@ use crate::{
     heavy::Heavy,
     import_worker::{self, Wake},
     server,
+    shares::Shares,
     state::App,
+    v1::shelf::Shelf,
 };
 
 const SHORTEST_SECRET: usize = 32;
@@ -92,6 +94,8 @@ pub fn start(
         import_limit: config.import_limit,
         sheet_limit: config.sheet_limit,
         heavy: Heavy::new(heavy_places(&store, config)),
+        shelf: Shelf::default(),
+        shares: Shares::of(store.most_connections()),
         metrics: metrics.clone(),
         wake: wake.clone(),
     });

@@ -8,6 +8,7 @@ use rustix::process::{Signal, geteuid};
 
 use super::site::{Endpoint, send};
 use super::{Cluster, EmbeddedError, Mode};
+use crate::{cli::Database, config::DatabaseConfig};
 
 /// Removed at the end of a test, after the clusters in it.
 struct Dir(PathBuf);
@@ -379,4 +380,30 @@ fn a_cluster_of_another_version_asks_for_its_programs() {
     let error = Cluster::open(&dir.0, Mode::Serve).unwrap_err().to_string();
     assert!(error.contains("of version 99"), "{error}");
     assert!(error.contains("apt-get install postgresql-99"), "{error}");
+}
+
+#[test]
+fn a_server_is_no_superuser_and_owns_its_database() {
+    let dir = Dir::new();
+    let told = || {
+        let config =
+            DatabaseConfig { database_url: None, data_dir: dir.0.clone(), database_pool: 2 };
+        let database = Database::open(&config, Mode::Serve).unwrap();
+        let cluster = database.cluster.as_ref().unwrap();
+        let foreign = "SELECT current_setting('is_superuser'), (SELECT count(*) FROM pg_class \
+                       WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'S') \
+                       AND pg_get_userbyid(relowner) <> current_user)";
+        let told = psql_at(cluster, &database.url, foreign);
+        // As a database was that is older than the role.
+        psql_at(
+            cluster,
+            &cluster.url("voronka"),
+            "ALTER DATABASE voronka OWNER TO voronka; ALTER TABLE events OWNER TO voronka; \
+             ALTER FUNCTION lower_all OWNER TO voronka",
+        );
+        told
+    };
+    for _ in 0..2 {
+        assert!(told().is_none_or(|told| told == "off|0"));
+    }
 }

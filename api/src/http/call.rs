@@ -253,7 +253,9 @@ impl<P: Needs> Call<P> {
                 .finalize()
                 .to_vec(),
         });
+        let share = app.shares.one(caller.workspace_id).await?;
         let written = block(move || {
+            let _share = share;
             let key = idempotency.as_ref();
             again(|| {
                 let command = command.clone();
@@ -292,7 +294,8 @@ impl<P: Needs> Call<P> {
         query: impl FnOnce(&mut Tenant<'_>, &App, &Caller) -> Result<Reply<T>, Error> + Send + 'static,
     ) -> Responded {
         let Self { app, caller, if_none_match, .. } = self;
-        let answer = reading(move || {
+        let (shares, workspace_id) = (app.shares.clone(), caller.workspace_id);
+        let answer = reading(&shares, workspace_id, move || {
             let _place = place;
             let reply = app.store.read(&caller, |tenant| query(tenant, &app, &caller))?;
             reply.into_answer()

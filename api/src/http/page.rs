@@ -69,8 +69,9 @@ impl<P: Needs> Call<P> {
         let pairs = self.pairs()?;
         let path = self.path().to_owned();
         let Self { app, caller, .. } = self;
-        let page =
-            reading(move || app.store.read(&caller, |tenant| page(tenant, &app, &caller))).await?;
+        let (shares, workspace_id) = (app.shares.clone(), caller.workspace_id);
+        let read = move || app.store.read(&caller, |tenant| page(tenant, &app, &caller));
+        let page = reading(&shares, workspace_id, read).await?;
         let mut response = HttpResponse::Ok();
         if let Some(cursor) = &page.next {
             let rest = pairs.into_iter().filter(|(name, _)| name != "cursor");

@@ -8,7 +8,8 @@ use uuid::Uuid;
 use validator::Validate;
 use voronka_domain::{
     Fault, Refusal,
-    condition::{Condition, Schema},
+    access::Permission,
+    condition::{Condition, Schema, Tree},
     custom_field::{CustomField, Entity},
 };
 use voronka_persistence::{Caller, Error, Look, Tenant, list, now, segments};
@@ -120,6 +121,7 @@ impl Search {
             conditions.push(app.store.segment_condition(tenant, &segment)?);
         }
         let trees: Vec<_> = conditions.iter().map(|condition| condition.tree().clone()).collect();
+        may_ask(caller, over, &trees)?;
         let total = match self.count {
             true => Some(segments::count(tenant, &look, over, &trees)?),
             false => None,
@@ -128,6 +130,27 @@ impl Search {
             query = query.with(tree, look.clone());
         }
         Ok((query, total))
+    }
+}
+
+/// Who asks by what a thing is found, learns of that: it needs the permission to read it.
+fn may_ask(caller: &Caller, over: Entity, trees: &[Tree]) -> Result<(), Error> {
+    let activities = |tree: &Tree| {
+        [Entity::Deal, Entity::Client].into_iter().any(|entity| tree.looks_at_activities(entity))
+    };
+    let clients = |tree: &Tree| over == Entity::Deal && tree.looks_at(Entity::Client);
+    let missing = [
+        (trees.iter().any(activities), Permission::ActivitiesRead),
+        (trees.iter().any(clients), Permission::ClientsRead),
+    ]
+    .into_iter()
+    .find(|(asked, permission)| *asked && !caller.may(*permission));
+    match missing {
+        Some((_, permission)) => {
+            let detail = format!("The condition needs {}, too.", permission.scope());
+            Err(Error::invalid("/condition", "not_allowed", detail))
+        }
+        None => Ok(()),
     }
 }
 
@@ -143,7 +166,8 @@ impl<P: Needs> Call<P> {
     ) -> Responded {
         self.no_parameters()?;
         let Self { app, caller, .. } = self;
-        let found = reading(move || {
+        let (shares, workspace_id) = (app.shares.clone(), caller.workspace_id);
+        let found = reading(&shares, workspace_id, move || {
             app.store.read(&caller, |tenant| {
                 let (query, total) = search.query(tenant, &app, &caller, spec)?;
                 let page = find(tenant, &app, &caller, query)?;

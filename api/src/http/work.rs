@@ -6,7 +6,7 @@ use uuid::Uuid;
 use voronka_persistence::{Error, Waiting};
 
 use super::problem::Problem;
-use crate::heavy::Heavy;
+use crate::{shares::Shares, state::App};
 
 /// Runs something that waits for the database where waiting blocks nobody. It is carried out to its end, whether
 /// the caller waits for it or not.
@@ -20,25 +20,32 @@ pub async fn block<T: Send + 'static>(
     }
 }
 
-/// The same of what only reads: it ends when the caller goes away.
+/// The same of what only reads, on a connection of the workspace's: it ends when the caller goes away.
 pub async fn reading<T: Send + 'static>(
+    shares: &Shares,
+    workspace_id: Uuid,
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Problem> {
+    let share = shares.one(workspace_id).await?;
     let waiting = Waiting::default();
     let mut present = Present(Some(waiting.clone()));
-    let done = block(move || waiting.during(work)).await;
+    let done = block(move || {
+        let _share = share;
+        waiting.during(work)
+    })
+    .await;
     present.0 = None;
     done
 }
 
 /// The same of heavy reading, which waits for a place. Who goes away gives it up.
 pub async fn heavily<T: Send + 'static>(
-    heavy: &Heavy,
+    app: &App,
     workspace_id: Uuid,
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Problem> {
-    let place = heavy.place(workspace_id).await?;
-    reading(move || {
+    let place = app.heavy.place(workspace_id).await?;
+    reading(&app.shares, workspace_id, move || {
         let _place = place;
         work()
     })

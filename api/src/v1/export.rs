@@ -97,7 +97,8 @@ impl<P: Needs> Call<P> {
     ) -> Responded {
         let Self { app, caller, .. } = self;
         // What can be wrong is found before the answer begins.
-        let (app, caller, mut query, customs) = reading(move || {
+        let (shares, workspace_id) = (app.shares.clone(), caller.workspace_id);
+        let (app, caller, mut query, customs) = reading(&shares, workspace_id, move || {
             let (query, customs) = app.store.read(&caller, |tenant| {
                 let query = read(tenant, &app, &caller)?;
                 Ok::<_, Error>((query, Customs::load(tenant, &app, sheet.entity)?))
@@ -108,7 +109,7 @@ impl<P: Needs> Call<P> {
         query.limit = ROWS;
         let header = customs.header(sheet.header).collect();
         let (base, zone) = (caller.settings.currency, caller.settings.time_zone);
-        let (store, workspace_id) = (app.store.clone(), caller.workspace_id);
+        let store = app.store.clone();
         spool::answer(&app, workspace_id, (format, zone), header, move |row| {
             store.snapshot(&caller, |tenant| {
                 let mut next = Some(query);

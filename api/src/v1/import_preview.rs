@@ -119,8 +119,8 @@ pub async fn preview(
     let (app, workspace_id) = (call.app.clone(), call.caller.workspace_id);
     let others = ["kind", "deal_type_id", "sheet"];
     let upload = receive(&request, payload, &app, &others).await?;
-    let heavy = app.heavy.clone();
-    let looked = heavily(&heavy, workspace_id, move || Ok(look(&app, workspace_id, upload)));
+    let theirs = app.clone();
+    let looked = heavily(&theirs, workspace_id, move || Ok(look(&app, workspace_id, upload)));
     let body = looked.await??;
     Ok(HttpResponse::Ok().json(body))
 }

@@ -24,6 +24,7 @@ pub mod payments;
 pub mod products;
 pub mod reports;
 pub mod segments;
+pub mod shelf;
 mod spool;
 pub mod tasks;
 pub mod users;

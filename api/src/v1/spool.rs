@@ -3,10 +3,10 @@
 
 use std::{
     fs::File,
-    io::{self, BufWriter, Read, Seek, SeekFrom, Write},
+    io::{self, BufWriter, Seek, SeekFrom, Write},
 };
 
-use actix_web::web::{self, Bytes};
+use actix_web::web;
 use chrono_tz::Tz;
 use voronka_persistence::Error;
 
@@ -22,8 +22,6 @@ use crate::{
 /// Takes a row.
 pub type Take<'t> = &'t mut dyn FnMut(Vec<super::reports::table::Cell>) -> Result<(), Error>;
 
-const PIECE: usize = 1 << 16;
-
 /// Answers the rows that `rows` gives, as a sheet, for which it waits for a place. What fails is a problem.
 pub async fn answer(
     app: &web::Data<App>,
@@ -33,9 +31,10 @@ pub async fn answer(
     rows: impl FnOnce(Take<'_>) -> Result<(), Error> + Send + 'static,
 ) -> Responded {
     let limit = app.sheet_limit;
+    app.shelf.check(workspace_id, limit)?;
     let work = move || written(format, zone, &header, limit, rows);
-    let file = heavily(&app.heavy, workspace_id, work).await?;
-    Ok(format.response().streaming(pieces(file)))
+    let file = heavily(app, workspace_id, work).await?;
+    Ok(format.response().streaming(app.shelf.pieces(workspace_id, file)))
 }
 
 /// The same of CSV that somebody else writes.
@@ -45,13 +44,14 @@ pub async fn answer_text(
     write: impl FnOnce(&mut dyn Write) -> Result<(), Error> + Send + 'static,
 ) -> Responded {
     let limit = app.sheet_limit;
+    app.shelf.check(workspace_id, limit)?;
     let work = move || {
         let mut file = Bounded::new(limit)?;
         write(&mut file)?;
         file.whole()
     };
-    let file = heavily(&app.heavy, workspace_id, work).await?;
-    Ok(Format::Csv.response().streaming(pieces(file)))
+    let file = heavily(app, workspace_id, work).await?;
+    Ok(Format::Csv.response().streaming(app.shelf.pieces(workspace_id, file)))
 }
 
 fn written(
@@ -127,18 +127,4 @@ impl Seek for Bounded {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         self.file.seek(to)
     }
-}
-
-/// The file piece by piece, each read when the one before it has been taken: a slow reader holds no thread.
-fn pieces(file: File) -> impl futures_util::Stream<Item = io::Result<Bytes>> {
-    futures_util::stream::try_unfold(file, |mut file| async move {
-        let read = move || {
-            let mut piece = vec![0; PIECE];
-            let length = file.read(&mut piece)?;
-            piece.truncate(length);
-            Ok::<_, io::Error>((Bytes::from(piece), file))
-        };
-        let (piece, file) = web::block(read).await.map_err(io::Error::other)??;
-        Ok((!piece.is_empty()).then_some((piece, file)))
-    })
 }

@@ -170,7 +170,7 @@ impl Tenant<'_> {
                     statement.sql(" AND deals.client_id = ANY(").bind(clients.clone()).sql(")");
             }
             let statement = complete(statement, spec, &query, *place);
-            let next: Vec<_> = statement.bind(wanted).load(self.conn)?;
+            let next: Vec<_> = statement.bind(wanted).of_some_shape().load(self.conn)?;
             rows.extend(next);
         }
         Ok(cut(spec, &query, rows, id))

@@ -15,7 +15,7 @@ use voronka_domain::{
     trail::Tally,
 };
 
-use super::{Alignment, Group, GroupBy, Period, behind};
+use super::{Alignment, Basis, Group, GroupBy, Period, behind};
 use crate::{Raw, Result, Statement, Tenant, deals::trail::trail_of_any, words::from_word};
 
 /// Counts of one group, or of all.
@@ -54,7 +54,11 @@ pub fn counts(
          sum(extract(epoch FROM deals.closed_at - deals.opened_at))::numeric(30, 6), \
          string_agg({trail}, ',')",
         key = period.key(group_by),
-        trail = trail_of_any(),
+        // Of closed deals it is kept.
+        trail = match period.basis {
+            Basis::Closed => "coalesce(deals.trail, '')".to_owned(),
+            Basis::Created => trail_of_any(),
+        },
     );
     let deals = Statement::select(Raw::<Types>::new(selection)).sql(" FROM deals");
     let deals = period

@@ -1,12 +1,11 @@
 //! Visits to stages that began in a period, and how long they lasted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use diesel::{
     RunQueryDsl,
-    pg::PgRowByRowLoadingMode,
-    sql_types::{Array, BigInt, Bool, Integer, Nullable, SmallInt, Text, Timestamptz},
+    sql_types::{Array, BigInt, Bool, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid},
 };
 use uuid::Uuid;
 use voronka_domain::{access::Visibility, alignment::Fold, calendar::Calendar};
@@ -36,7 +35,7 @@ fn key(period: &Period, group_by: Option<GroupBy>) -> String {
     })
 }
 
-/// `FROM` the segments of the visits that began in the period, of deals that the caller sees.
+/// `FROM` the last segments of the visits that began in the period, of deals that the caller sees.
 fn segments<S>(
     statement: Statement<S>,
     workspace_id: Uuid,
@@ -45,11 +44,11 @@ fn segments<S>(
     period: &Period,
     group_by: Option<GroupBy>,
 ) -> Statement<S> {
+    // Every visit has its deal: Postgres leaves the join out where nobody looks at the deals.
     let statement = statement.sql(
         " FROM stage_visits v \
-         JOIN deals ON deals.workspace_id = v.workspace_id AND deals.id = v.deal_id",
+         LEFT JOIN deals ON deals.workspace_id = v.workspace_id AND deals.id = v.deal_id",
     );
-    let statement = alignment.join(statement, "JOIN", "v.stage_number");
     let statement = period
         .segments
         .join(statement, group_by)
@@ -57,10 +56,8 @@ fn segments<S>(
         .bind(workspace_id)
         .sql(" AND v.deal_type_id = ")
         .bind(alignment.deal_type_id)
-        // No segment begins before its visit: the index is by the segments.
-        .sql(" AND v.entered_at >= ")
-        .bind(period.from)
-        .sql(" AND v.visit_entered_at >= ")
+        // Of the segments of a visit, the last one tells of all.
+        .sql(" AND v.ended_by IS DISTINCT FROM 'split' AND v.visit_entered_at >= ")
         .bind(period.from)
         .sql(" AND v.visit_entered_at < ")
         .bind(period.until);
@@ -86,14 +83,19 @@ fn stay(
     Stay { seconds, working_seconds, over }
 }
 
-/// Of the segments of a visit, the last one tells of all. Whether the visit was ever on hold:
-const LAST: &str = " AND v.ended_by IS DISTINCT FROM 'split'";
+/// Whether the visit was ever on hold.
 const PAUSED: &str = "(v.held OR v.visit_held_seconds > 0)";
 
 type Times = Array<Timestamptz>;
 type OpenTimes = Array<Nullable<Timestamptz>>;
-type Whole = (Option<String>, i16, Vec<DateTime<Utc>>, Vec<Option<DateTime<Utc>>>);
-type Paused = (Whole, bool);
+/// Group, stage, when the visits that were never on hold began and ended, and deal and number of the others.
+type Types =
+    ((Nullable<Text>, Nullable<Integer>), (Times, OpenTimes), (Array<SqlUuid>, Array<Integer>));
+type Row = (
+    (Option<String>, Option<i32>),
+    (Vec<DateTime<Utc>>, Vec<Option<DateTime<Utc>>>),
+    (Vec<Uuid>, Vec<i32>),
+);
 
 /// The visits that began in the period, up to `now`: in all, or by group.
 pub fn stays(
@@ -104,51 +106,79 @@ pub fn stays(
     group_by: Option<GroupBy>,
     (calendar, now): (&Calendar, DateTime<Utc>),
 ) -> Result<Vec<Stays>> {
-    let key = key(period, group_by);
-    let mut groups: BTreeMap<(bool, Option<String>), BTreeMap<i16, Vec<Stay>>> = BTreeMap::new();
-    let mut stages = |key: Option<String>, place, stays: &mut dyn Iterator<Item = Stay>| {
-        let stages = groups.entry((key.is_none(), key)).or_default();
-        stages.entry(place).or_default().extend(stays);
+    let all = |column: &str, which: &str| {
+        format!("coalesce(array_agg(v.{column}) FILTER (WHERE {which}), '{{}}')")
     };
-    // Most visits were never on hold: a few long rows tell of them all.
-    let selection =
-        format!("{key}, stage.place, array_agg(v.visit_entered_at), array_agg(v.left_at)");
-    let statement =
-        Statement::select(Raw::<(Nullable<Text>, SmallInt, Times, OpenTimes)>::new(selection));
-    let rows = segments(statement, tenant.workspace_id, visibility, alignment, period, group_by)
-        .sql(format!("{LAST} AND NOT {PAUSED} GROUP BY 1, 2"))
-        .load_iter::<Whole, PgRowByRowLoadingMode>(tenant.conn)?;
-    for row in rows {
-        let (key, place, from, to) = row?;
-        let visits = from.into_iter().zip(to);
-        let mut stays =
-            visits.map(|part| stay(std::iter::once(part), part.1.is_some(), calendar, now));
-        stages(key, place, &mut stays);
+    let never = format!("NOT {PAUSED}");
+    let selection = format!(
+        "{}, v.stage_number, {}, {}, {}, {}",
+        key(period, group_by),
+        all("visit_entered_at", &never),
+        all("left_at", &never),
+        all("deal_id", PAUSED),
+        all("visit", PAUSED)
+    );
+    let statement = Statement::select(Raw::<Types>::new(selection));
+    // A few long rows tell of them all.
+    let rows: Vec<Row> =
+        segments(statement, tenant.workspace_id, visibility, alignment, period, group_by)
+            .sql(" GROUP BY 1, 2")
+            .load(tenant.conn)?;
+    let ids = rows.iter().flat_map(|(.., (deals, visits))| deals.iter().zip(visits));
+    let paused = paused(tenant, ids.map(|(deal, visit)| (*deal, *visit)).collect(), calendar, now)?;
+    let places: BTreeMap<i32, i16> =
+        alignment.stages.places().map(|(number, place, _)| (number, place)).collect();
+    let mut groups: BTreeMap<(bool, Option<String>), BTreeMap<i16, Vec<Stay>>> = BTreeMap::new();
+    for ((key, number), (from, to), (deals, visits)) in rows {
+        let Some(place) = number.and_then(|number| places.get(&number)) else { continue };
+        let stages = groups.entry((key.is_none(), key)).or_default();
+        let stays = stages.entry(*place).or_default();
+        let whole = from.into_iter().zip(to);
+        stays
+            .extend(whole.map(|part| stay(std::iter::once(part), part.1.is_some(), calendar, now)));
+        stays.extend(deals.into_iter().zip(visits).filter_map(|visit| paused.get(&visit)));
     }
-    // Of the others, the parts between.
-    let parts = |column: &str| {
+    Ok(groups.into_iter().map(|((_, key), stages)| Stays { key, stages }).collect())
+}
+
+/// Visits that have been on hold, by deal and number: their parts between.
+fn paused(
+    tenant: &mut Tenant<'_>,
+    ids: HashSet<(Uuid, i32)>,
+    calendar: &Calendar,
+    now: DateTime<Utc>,
+) -> Result<HashMap<(Uuid, i32), Stay>> {
+    type Types = ((SqlUuid, Integer), (Times, OpenTimes), Bool);
+    type Row = ((Uuid, i32), (Vec<DateTime<Utc>>, Vec<Option<DateTime<Utc>>>), bool);
+    let (deals, visits): (Vec<Uuid>, Vec<i32>) = ids.into_iter().unzip();
+    if deals.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let all = |column: &str| {
         format!(
-            "ARRAY(SELECT part.{column} FROM stage_visits part WHERE part.workspace_id = v.workspace_id \
-             AND part.deal_id = v.deal_id AND part.visit = v.visit AND NOT part.held ORDER BY part.sequence)"
+            "coalesce(array_agg(part.{column} ORDER BY part.sequence) FILTER (WHERE NOT part.held), '{{}}')"
         )
     };
     let selection = format!(
-        "{key}, stage.place, {}, {}, v.left_at IS NOT NULL",
-        parts("entered_at"),
-        parts("left_at")
+        "part.deal_id, part.visit, {}, {}, bool_and(part.left_at IS NOT NULL) FROM unnest(",
+        all("entered_at"),
+        all("left_at")
     );
-    let statement = Statement::select(
-        Raw::<((Nullable<Text>, SmallInt, Times, OpenTimes), Bool)>::new(selection),
-    );
-    let rows = segments(statement, tenant.workspace_id, visibility, alignment, period, group_by)
-        .sql(format!("{LAST} AND {PAUSED}"))
-        .load_iter::<Paused, PgRowByRowLoadingMode>(tenant.conn)?;
-    for row in rows {
-        let ((key, place, from, to), over) = row?;
-        let stay = stay(from.into_iter().zip(to), over, calendar, now);
-        stages(key, place, &mut std::iter::once(stay));
-    }
-    Ok(groups.into_iter().map(|((_, key), stages)| Stays { key, stages }).collect())
+    let rows: Vec<Row> = Statement::select(Raw::<Types>::new(selection))
+        .bind(deals)
+        .sql(", ")
+        .bind(visits)
+        .sql(
+            ") AS wanted(deal_id, visit) JOIN stage_visits part ON part.deal_id = wanted.deal_id \
+             AND part.visit = wanted.visit AND part.workspace_id = ",
+        )
+        .bind(tenant.workspace_id)
+        .sql(" GROUP BY 1, 2")
+        .load(tenant.conn)?;
+    let read = |(visit, (from, to), over): Row| {
+        (visit, stay(from.into_iter().zip(to), over, calendar, now))
+    };
+    Ok(rows.into_iter().map(read).collect())
 }
 
 /// The deals whose visits are counted in another stage than that which they were to.

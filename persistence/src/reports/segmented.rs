@@ -103,7 +103,7 @@ impl Segments {
     }
 
     fn holds<S>(&self, statement: Statement<S>, over: Entity, tree: &Tree) -> Statement<S> {
-        let look = &self.look;
+        let (look, statement) = (&self.look, statement.unkept());
         match over {
             Entity::Deal => conditions::narrow(statement, over, tree, look, Tried::Many),
             Entity::Client => {

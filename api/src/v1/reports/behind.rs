@@ -85,7 +85,8 @@ pub async fn answer<F: Figure + Send + 'static>(
     }
     let (app, caller) = (call.app.clone(), call.caller.clone());
     // What can be wrong is found before the answer begins.
-    let (app, caller, figure, customs) = reading(move || {
+    let (shares, workspace_id) = (app.shares.clone(), caller.workspace_id);
+    let (app, caller, figure, customs) = reading(&shares, workspace_id, move || {
         let read = |tenant: &mut Tenant<'_>| {
             Ok((figure(tenant, &app)?, Customs::load(tenant, &app, Entity::Deal)?))
         };
@@ -95,7 +96,7 @@ pub async fn answer<F: Figure + Send + 'static>(
     .await?;
     let header = customs.header(LINE).chain(COUNTED.map(str::to_owned)).collect();
     let (base, zone) = (caller.settings.currency, caller.settings.time_zone);
-    let (store, workspace_id) = (app.store.clone(), caller.workspace_id);
+    let store = app.store.clone();
     spool::answer(&app, workspace_id, (format, zone), header, move |row| {
         store.read(&caller, |tenant| {
             behind::each(tenant, &caller.visibility, &figure, &query, |counted| {

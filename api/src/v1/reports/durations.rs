@@ -175,8 +175,8 @@ pub async fn stage_durations(call: Call<ReportsRead>) -> Responded {
     let format = parameters.format(TABLES, &call.accept)?;
     parameters.finish()?;
     let (app, caller) = (call.app.clone(), call.caller.clone());
-    let (heavy, workspace_id) = (app.heavy.clone(), caller.workspace_id);
-    let body = heavily(&heavy, workspace_id, move || {
+    let (theirs, workspace_id) = (app.clone(), caller.workspace_id);
+    let body = heavily(&theirs, workspace_id, move || {
         app.store.snapshot(&caller, |tenant| render(tenant, &app, &caller, &request, format))
     })
     .await?;

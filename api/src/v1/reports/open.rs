@@ -134,8 +134,8 @@ pub async fn open_funnel(call: Call<ReportsRead>) -> Responded {
     let format = parameters.format(FUNNELS, &call.accept)?;
     parameters.finish()?;
     let (app, caller) = (call.app.clone(), call.caller.clone());
-    let (heavy, workspace_id) = (app.heavy.clone(), caller.workspace_id);
-    let body = heavily(&heavy, workspace_id, move || {
+    let (theirs, workspace_id) = (app.clone(), caller.workspace_id);
+    let body = heavily(&theirs, workspace_id, move || {
         app.store.snapshot(&caller, |tenant| render(tenant, &app, &caller, &request)?.write(format))
     })
     .await?;

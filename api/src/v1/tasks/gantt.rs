@@ -235,7 +235,8 @@ pub async fn gantt_chart(call: Call<TasksRead>) -> Responded {
     let format = parameters.format(CHARTS, &call.accept)?;
     let query = parameters.finish_with(query)?;
     let (app, caller) = (call.app.clone(), call.caller.clone());
-    let body = reading(move || {
+    let (shares, workspace_id) = (app.shares.clone(), caller.workspace_id);
+    let body = reading(&shares, workspace_id, move || {
         app.store.read(&caller, |tenant| render(tenant, &caller, &request, &query, format))
     })
     .await?;

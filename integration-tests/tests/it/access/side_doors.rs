@@ -238,3 +238,33 @@ async fn an_external_id_that_is_taken_tells_nothing_more() {
     let mine = anna.get(&format!("/v1/deals/{hers}")).await.expect(200).json;
     assert_eq!((&mine["title"], &mine["version"]), (&json!("Deal"), &json!(1)));
 }
+
+#[tokio::test]
+async fn who_may_not_read_what_a_condition_asks_of_does_not_search_by_it() {
+    let company = company().await;
+    let key = async |scopes: Value| {
+        let key = json!({ "name": "Key", "scopes": scopes });
+        let key = company.server.admin.post("/v1/api-keys", key).await.expect(201).json;
+        company.anna.with_token(key["key"].as_str().unwrap())
+    };
+    let asked = [
+        (
+            "client.name",
+            json!({ "field": "client.name", "op": "contains", "value": "a" }),
+            "clients:read",
+        ),
+        (
+            "deal.next_activity_at",
+            json!({ "not": { "field": "deal.next_activity_at", "op": "empty" } }),
+            "activities:read",
+        ),
+    ];
+    for (field, condition, scope) in asked {
+        let search = json!({ "condition": condition });
+        let told = key(json!(["deals:read"])).await.post("/v1/deals/search", search.clone()).await;
+        let faults = told.problem(422, "validation_failed").faults();
+        assert_eq!(faults, [("/condition".to_owned(), "not_allowed".to_owned())], "{field}");
+        let both = key(json!(["deals:read", scope])).await;
+        both.post("/v1/deals/search", search).await.expect(200);
+    }
+}
