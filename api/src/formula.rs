@@ -6,8 +6,18 @@ use std::borrow::Cow;
 /// Whether a spreadsheet would calculate it. Numbers and phones it may well calculate: they do no harm.
 fn is_formula(text: &str) -> bool {
     let begins = text.starts_with(['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠']);
-    let harmless = |c: char| c.is_ascii_digit() || "+-(). ,/".contains(c);
-    begins && !(text.starts_with(['+', '-']) && text.chars().all(harmless))
+    begins && !is_number(text)
+}
+
+/// A sign and a number, or a phone as people write it: with blanks between, or dashes between digits after a plus and
+/// a blank or parenthesis, which is no sum to anybody.
+fn is_number(text: &str) -> bool {
+    let Some(rest) = text.strip_prefix(['+', '-']) else { return false };
+    let number = |c: char| c.is_ascii_digit() || ".,".contains(c);
+    let phone = |c: char| c.is_ascii_digit() || "(). -/".contains(c);
+    let spaced = text.starts_with('+') && rest.contains([' ', '(']) && !rest.contains('/');
+    let digits = rest.starts_with(|c: char| c.is_ascii_digit());
+    digits && (rest.chars().all(number) || spaced && rest.chars().all(phone))
 }
 
 /// As it stands in CSV. What would look as if it had been written so is written so, too.
@@ -46,6 +56,14 @@ mod tests {
             ("'=1", "''=1"),
             ("+31 (20) 123-45.67", "+31 (20) 123-45.67"),
             ("-1,999.95", "-1,999.95"),
+            ("+31201234567", "+31201234567"),
+            ("-2+3", "'-2+3"),
+            ("+1+1", "'+1+1"),
+            ("-1-1", "'-1-1"),
+            ("+1/0", "'+1/0"),
+            ("-(1+1)", "'-(1+1)"),
+            ("--1", "'--1"),
+            ("+1-1", "'+1-1"),
             ("'s-Hertogenbosch", "'s-Hertogenbosch"),
             ("a = b", "a = b"),
             ("", ""),

@@ -31,6 +31,12 @@ impl Shares {
         Self { most, of: Arc::default() }
     }
 
+    /// Of so many connections, a quarter: for what may look at much.
+    pub fn of_searches(connections: u32) -> Self {
+        let connections = usize::try_from(connections).unwrap_or(usize::MAX);
+        Self { most: (connections / 4).max(1), of: Arc::default() }
+    }
+
     /// One of the workspace's connections, as soon as one is free.
     pub async fn one(&self, workspace_id: Uuid) -> Result<OwnedSemaphorePermit, Problem> {
         let share = self.share(workspace_id);

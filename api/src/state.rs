@@ -32,6 +32,7 @@ pub struct App {
     pub heavy: Heavy,
     pub shelf: Shelf,
     pub shares: Shares,
+    pub searches: Shares,
     pub metrics: PrometheusHandle,
     /// Tells the import worker that there is work.
     pub wake: Wake,

@@ -26,6 +26,7 @@ CREATE TABLE client_changes (
     changed_at timestamptz NOT NULL DEFAULT now()
 );
 CREATE INDEX client_changes_by_workspace ON client_changes (workspace_id, position);
+CREATE INDEX client_changes_by_client ON client_changes (workspace_id, client_id);
 COMMENT ON TABLE client_changes IS 'Clients that are to be compared with the others anew.';
 COMMENT ON COLUMN client_changes.position IS 'In the order of the changes.';
 COMMENT ON COLUMN client_changes.workspace_id IS 'The tenant.';

@@ -12,7 +12,9 @@ use voronka_domain::{
 };
 
 use crate::{
-    Error, Result, Statement, Store, api_keys, departments, tasks,
+    Error, Result, Statement, Store, Tenant,
+    api_keys::{self, ApiKey},
+    departments, tasks,
     unit::raw,
     users,
     workspaces::{self, Workspace},
@@ -59,6 +61,38 @@ impl Caller {
 /// Where a key's caller is kept: only the right key finds it.
 fn key_entry(hash: &[u8]) -> Option<Uuid> {
     hash.first_chunk::<16>().map(|half| Uuid::from_bytes(*half))
+}
+
+/// What a key may do now; none if it has ended.
+fn scopes(
+    tenant: &mut Tenant<'_>,
+    key: &ApiKey,
+    now: DateTime<Utc>,
+) -> Result<Option<Vec<Permission>>> {
+    if key.revoked_at.is_some() || key.expires_at.is_some_and(|at| at <= now) {
+        return Ok(None);
+    }
+    Ok(Some(api_keys::Makers::of(tenant, [key])?.scopes(key)))
+}
+
+/// Whether whoever has begun something may do it still.
+pub fn still_may(
+    tenant: &mut Tenant<'_>,
+    who: &Actor,
+    permission: Permission,
+    now: DateTime<Utc>,
+) -> Result<bool> {
+    Ok(match who {
+        Actor::User { id } => users::with_token_version(tenant, *id)?
+            .and_then(|(user, _)| user.role().filter(|_| user.active))
+            .is_some_and(|role| role.grants(permission)),
+        Actor::ApiKey { id } => {
+            let key = api_keys::get(tenant, *id)?;
+            scopes(tenant, &key, now)?.is_some_and(|scopes| scopes.contains(&permission))
+        }
+        Actor::Operator => true,
+        _ => false,
+    })
 }
 
 impl Store {
@@ -122,11 +156,10 @@ impl Store {
                 Err(Error::NotFound(_)) => return Ok(None),
                 key => key?,
             };
-            let expired = key.expires_at.is_some_and(|at| at <= now);
-            if key.key_hash != hash || key.revoked_at.is_some() || expired {
+            if key.key_hash != hash {
                 return Ok(None);
             }
-            let scopes = api_keys::Makers::of(tenant, [&key])?.scopes(&key);
+            let Some(scopes) = scopes(tenant, &key, now)? else { return Ok(None) };
             let workspace = workspaces::get(tenant)?;
             Ok(Some(Arc::new(Caller {
                 workspace_id,

@@ -30,10 +30,12 @@ const MIGRATION_LOCK: i64 = 0x0076_6f72_6f6e_6b61;
 
 /// What every session begins with. Who has set other timeouts, for the user or in the URL, keeps them. Heavy reads
 /// and imports have a limit of their own.
+/// While Postgres compiles a statement it hears of no limit and of nobody who gives it up: it does not compile.
 /// Errors are known by their English texts; only superusers, and who was granted it, may ask for them.
 const SESSION: &str = "SET TIME ZONE 'UTC';
     SELECT set_config('lock_timeout', '10s', false) WHERE current_setting('lock_timeout') = '0';
     SELECT set_config('statement_timeout', '15s', false) WHERE current_setting('statement_timeout') = '0';
+    SELECT set_config('jit', 'off', false);
     DO $$ BEGIN
         PERFORM set_config('lc_messages', 'C', false);
     EXCEPTION WHEN insufficient_privilege THEN NULL;

@@ -51,6 +51,9 @@ pub enum Error {
     Unavailable(String),
     #[error("The database has no room, or its disk fails.")]
     Disk(String),
+    /// Of an import, whose starter has lost a permission meanwhile.
+    #[error("Whoever started the import may no longer do what it needs: {0}.")]
+    NoLongerAllowed(&'static str),
     /// A claim is lost with its connection.
     #[error("Another server carries the import out.")]
     TakenOver,

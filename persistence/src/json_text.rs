@@ -26,6 +26,17 @@ impl JsonText {
     }
 }
 
+impl JsonText {
+    /// The same object without a field.
+    pub fn without(&self, field: &str) -> Result<Self> {
+        let mut object: serde_json::Map<String, serde_json::Value> =
+            serde_json::from_str(self.0.get())
+                .map_err(|error| Error::Internal(error.to_string()))?;
+        object.remove(field);
+        Self::of(&object)
+    }
+}
+
 impl PartialEq for JsonText {
     fn eq(&self, other: &Self) -> bool {
         self.0.get() == other.0.get()

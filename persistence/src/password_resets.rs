@@ -1,10 +1,16 @@
 //! One-time tokens by which users set a password: an administrator makes one, for an invitation or a reset.
 
 use chrono::{DateTime, Utc};
-use diesel::prelude::*;
+use diesel::{
+    prelude::*,
+    sql_types::{Jsonb, Nullable},
+};
 use uuid::Uuid;
+use voronka_domain::access::{Actor, Permission};
 
-use crate::{Result, Statement, Tenant, Unit, schema::password_resets, unit::raw};
+use crate::{
+    Result, Statement, Tenant, Unit, access::still_may, schema::password_resets, unit::raw,
+};
 
 #[derive(Debug, Clone, Insertable, AsChangeset)]
 #[diesel(table_name = password_resets)]
@@ -13,6 +19,7 @@ pub struct PasswordReset {
     pub token_hash: Vec<u8>,
     pub expires_at: DateTime<Utc>,
     pub created_at: DateTime<Utc>,
+    pub made_by: Option<serde_json::Value>,
 }
 
 /// Keeps a token, in the place of an earlier one of the user.
@@ -26,15 +33,15 @@ pub fn put(unit: &mut Unit<'_>, reset: &PasswordReset) -> Result<()> {
     Ok(())
 }
 
-/// The token is good.
+/// The token is good: not too old, and made by somebody who may still make one.
 pub fn holds(
     tenant: &mut Tenant<'_>,
     user_id: Uuid,
     token_hash: &[u8],
     now: DateTime<Utc>,
 ) -> Result<bool> {
-    let found: Option<Uuid> = tenant
-        .rows(raw::<diesel::sql_types::Uuid>("user_id"), "password_resets")
+    let found: Option<Option<serde_json::Value>> = tenant
+        .rows(raw::<Nullable<Jsonb>>("made_by"), "password_resets")
         .sql(" AND user_id = ")
         .bind(user_id)
         .sql(" AND token_hash = ")
@@ -43,7 +50,12 @@ pub fn holds(
         .bind(now)
         .get_result(tenant.conn)
         .optional()?;
-    Ok(found.is_some())
+    let Some(made_by) = found else { return Ok(false) };
+    match made_by.and_then(|actor| serde_json::from_value::<Actor>(actor).ok()) {
+        Some(actor) => still_may(tenant, &actor, Permission::UsersWrite, now),
+        // From before makers were kept.
+        None => Ok(true),
+    }
 }
 
 /// Uses up whatever token a user has.

@@ -101,6 +101,7 @@ diesel::table! {
         token_hash -> Bytea,
         expires_at -> Timestamptz,
         created_at -> Timestamptz,
+        made_by -> Nullable<Jsonb>,
     }
 }
 

@@ -284,7 +284,7 @@ impl Store {
 
 /// Within a transaction: what a heavy read may take. There are few at a time, and each is worth a plan of its own.
 const HEAVY: &str = "SET LOCAL statement_timeout = '120s'; SET LOCAL work_mem = '32MB'; \
-    SET LOCAL plan_cache_mode = force_custom_plan; SET LOCAL jit = off; SET LOCAL enable_memoize = off";
+    SET LOCAL plan_cache_mode = force_custom_plan; SET LOCAL enable_memoize = off";
 
 /// A `SELECT` that names its types itself.
 pub(crate) fn raw<ST>(sql: &'static str) -> Raw<ST> {

@@ -1,24 +1,22 @@
 //! Passwords: argon2id, in PHC form. A hash takes 19 MiB and a processor: a few are made at a time.
 
-use std::{
-    sync::{Arc, LazyLock},
-    time::Duration,
-};
+use std::sync::LazyLock;
 
 use argon2::{Argon2, PasswordHasher, PasswordVerifier, password_hash::phc::PasswordHash};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use uuid::Uuid;
 use voronka_persistence::{Error, users::Account};
 
-use crate::http::{Problem, work::block};
+use crate::{
+    heavy::{Heavy, Place},
+    http::{Problem, work::block},
+};
 
-/// Hashes at a time, how many may wait for their turn, and how long.
+/// Hashes at a time.
 const AT_A_TIME: usize = 2;
-const WAITING: usize = 200;
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Whoever makes a hash has a turn.
 pub struct Turn {
-    _place: Option<OwnedSemaphorePermit>,
+    _place: Option<Place>,
 }
 
 impl Turn {
@@ -28,34 +26,34 @@ impl Turn {
     }
 }
 
-/// Who hashes, and who waits for it.
-pub struct Turns {
-    places: Arc<Semaphore>,
-    waiting: Semaphore,
-}
+/// Who hashes, and who waits for it: whoever has just had a turn comes after the others.
+pub struct Turns(Heavy);
 
 impl Default for Turns {
     fn default() -> Self {
-        Self { places: Arc::new(Semaphore::new(AT_A_TIME)), waiting: Semaphore::new(WAITING) }
+        Self(Heavy::new(AT_A_TIME))
     }
 }
 
 impl Turns {
-    pub async fn turn(&self) -> Result<Turn, Problem> {
-        let busy = || {
+    /// A turn of a workspace, or of an address from which nobody has logged in yet.
+    pub async fn turn(&self, whose: Uuid) -> Result<Turn, Problem> {
+        let busy = |_| {
             let detail = "Too many passwords are being checked at once. Send it again.";
             Problem::new("unavailable", detail).header("Retry-After", "5")
         };
-        let _waiting = self.waiting.try_acquire().map_err(|_| busy())?;
-        let place = tokio::time::timeout(PATIENCE, self.places.clone().acquire_owned()).await;
-        let place = place.map_err(|_| busy())?.map_err(|_| busy())?;
+        let place = self.0.place(whose).await.map_err(busy)?;
         Ok(Turn { _place: Some(place) })
     }
 
     /// The hash of a password, if there is one, in its turn.
-    pub async fn hash_of(&self, password: Option<String>) -> Result<Option<String>, Problem> {
+    pub async fn hash_of(
+        &self,
+        whose: Uuid,
+        password: Option<String>,
+    ) -> Result<Option<String>, Problem> {
         let Some(password) = password else { return Ok(None) };
-        let turn = self.turn().await?;
+        let turn = self.turn(whose).await?;
         block(move || hash(&password, &turn)).await.map(Some)
     }
 }
@@ -74,13 +72,13 @@ pub fn verify(password: &str, hash: &str, _: &Turn) -> bool {
 
 /// Of no password that anybody knows.
 static DECOY: LazyLock<String> =
-    LazyLock::new(|| hash(&uuid::Uuid::new_v4().to_string(), &Turn::alone()).unwrap_or_default());
+    LazyLock::new(|| hash(&Uuid::new_v4().to_string(), &Turn::alone()).unwrap_or_default());
 
 /// The accounts that the password opens. Where there is none to compare with, a decoy is compared: time does
 /// not tell which emails exist. Only who has an email in several workspaces, and names none, has more compared.
 pub fn opened(
     mut accounts: Vec<Account>,
-    workspace_id: Option<uuid::Uuid>,
+    workspace_id: Option<Uuid>,
     mut fits: impl FnMut(&str) -> bool,
 ) -> Vec<Account> {
     accounts.retain(|one| workspace_id.is_none_or(|wanted| wanted == one.workspace_id));
@@ -99,7 +97,6 @@ mod tests {
         task::{Context, Poll, Waker},
     };
 
-    use uuid::Uuid;
     use voronka_persistence::{now, users::User};
 
     use super::*;
@@ -156,20 +153,23 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn a_few_hash_at_a_time_and_not_too_many_wait() {
-        let turns = Turns::default();
-        let mut working: Vec<_> = vec![turns.turn().await.ok(), turns.turn().await.ok()];
+    async fn a_few_hash_at_a_time_and_nobody_comes_before_all_others() {
+        let (turns, one, other) = (Turns::default(), Uuid::from_u128(1), Uuid::from_u128(2));
+        let mut working: Vec<_> = vec![turns.turn(one).await.ok(), turns.turn(one).await.ok()];
         assert!(working.iter().all(Option::is_some));
         let mut context = Context::from_waker(Waker::noop());
-        let mut third = pin!(turns.turn());
-        assert!(third.as_mut().poll(&mut context).is_pending());
-        {
-            let mut others: Vec<_> = (1..WAITING).map(|_| Box::pin(turns.turn())).collect();
-            assert!(others.iter_mut().all(|one| one.as_mut().poll(&mut context).is_pending()));
-            let refused = turns.turn().await.err().unwrap();
-            assert_eq!(refused.code(), "unavailable");
-        }
+        let mut waiting = Vec::new();
+        let refused = loop {
+            let mut turn = Box::pin(turns.turn(one));
+            match turn.as_mut().poll(&mut context) {
+                Poll::Pending => waiting.push(turn),
+                Poll::Ready(told) => break told.err().unwrap(),
+            }
+        };
+        assert_eq!(refused.code(), "unavailable");
+        let mut theirs = pin!(turns.turn(other));
+        assert!(theirs.as_mut().poll(&mut context).is_pending());
         working.pop();
-        assert!(matches!(third.as_mut().poll(&mut context), Poll::Ready(Ok(_))));
+        assert!(matches!(theirs.as_mut().poll(&mut context), Poll::Ready(Ok(_))));
     }
 }

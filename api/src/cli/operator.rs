@@ -98,7 +98,8 @@ fn reset_password(store: &Store, email: &str, workspace: Option<Uuid>) -> Result
     let workspace = only(workspaces::all(store)?, Some(account.workspace_id))?;
     let token = Secret::generate(PASSWORD_TOKEN, account.workspace_id, account.user.id);
     store.write(&store.operator(&workspace)?, now(), None, |unit| {
-        password_resets::put(unit, &new_reset(&token, unit.now))?;
+        let reset = new_reset(&token, unit);
+        password_resets::put(unit, &reset)?;
         Ok(Answer::default())
     })?;
     println!("{}", token.text);

@@ -96,6 +96,7 @@ pub fn start(
         heavy: Heavy::new(heavy_places(&store, config)),
         shelf: Shelf::default(),
         shares: Shares::of(store.most_connections()),
+        searches: Shares::of_searches(store.most_connections()),
         metrics: metrics.clone(),
         wake: wake.clone(),
     });

@@ -398,8 +398,7 @@ fn a_server_is_no_superuser_and_owns_its_database() {
         psql_at(
             cluster,
             &cluster.url("voronka"),
-            "ALTER DATABASE voronka OWNER TO voronka; ALTER TABLE events OWNER TO voronka; \
-             ALTER FUNCTION lower_all OWNER TO voronka",
+            "ALTER TABLE events OWNER TO voronka; ALTER FUNCTION lower_all OWNER TO voronka",
         );
         told
     };

@@ -42,7 +42,9 @@ pub async fn observe(
     let started = Instant::now();
     let id = request_id(request.request());
     request.extensions_mut().insert(RequestId(id.clone()));
+    let unanswered = Unanswered { id: &id, method: method(request.request()), started };
     let mut response = next.call(request).await?.map_into_boxed_body();
+    std::mem::forget(unanswered);
     if let Some(problem) = problem_of(&response) {
         response = rewrite(response, &problem, &id);
     }
@@ -52,6 +54,23 @@ pub async fn observe(
     headers::add(&mut response);
     report(&response, &id, started);
     Ok(response)
+}
+
+/// A request whose caller has gone before it was answered; by nginx's number for it.
+struct Unanswered<'r> {
+    id: &'r str,
+    method: &'static str,
+    started: Instant,
+}
+
+impl Drop for Unanswered<'_> {
+    fn drop(&mut self) {
+        let (request_id, method) = (self.id, self.method);
+        let milliseconds = self.started.elapsed().as_secs_f64() * 1_000.0;
+        let labels = [("method", method), ("path", "unanswered"), ("status", "499")];
+        metrics::counter!("voronka_http_requests_total", &labels).increment(1);
+        tracing::info!(request_id, method, status = 499, milliseconds, "request");
+    }
 }
 
 /// The problem that an error is: ours, or one of the framework's put in our words.

@@ -280,6 +280,7 @@ impl From<Error> for Problem {
                 problem.header("Retry-After", "5")
             }
             Error::Parameters(faults) => Self::invalid_parameters(faults.clone()),
+            Error::NoLongerAllowed(_) => Self::new("forbidden", error.to_string()),
             Error::TooExpensive => Self::new("query_too_expensive", error.to_string()),
             Error::Busy
             | Error::TookTooLong

@@ -167,7 +167,9 @@ impl<P: Needs> Call<P> {
         self.no_parameters()?;
         let Self { app, caller, .. } = self;
         let (shares, workspace_id) = (app.shares.clone(), caller.workspace_id);
+        let search_of = app.searches.one(workspace_id).await?;
         let found = reading(&shares, workspace_id, move || {
+            let _search_of = search_of;
             app.store.read(&caller, |tenant| {
                 let (query, total) = search.query(tenant, &app, &caller, spec)?;
                 let page = find(tenant, &app, &caller, query)?;

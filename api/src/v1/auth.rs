@@ -151,7 +151,7 @@ async fn log_in(
     if only_known && accounts.is_empty() {
         return Ok(None);
     }
-    let turn = app.turns.turn().await?;
+    let turn = app.turns.turn(waiter(&accounts, only_known, &address_hash)).await?;
     let opened = block(move || {
         let fits = |hash: &str| password::verify(&password, hash, &turn);
         Ok(password::opened(accounts, workspace_id, fits))
@@ -170,6 +170,14 @@ async fn log_in(
     })
     .await
     .map(Some)
+}
+
+/// For whom a turn is taken: for the workspace, where they have logged in from the address before, and otherwise for
+/// the address.
+fn waiter(accounts: &[users::Account], known: bool, address_hash: &[u8]) -> Uuid {
+    let workspace = accounts.first().filter(|_| known).map(|account| account.workspace_id);
+    let address = || address_hash.first_chunk().map_or(Uuid::nil(), |half| Uuid::from_bytes(*half));
+    workspace.unwrap_or_else(address)
 }
 
 /// The first refresh token of a login, and what is kept of it.

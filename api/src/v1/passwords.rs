@@ -71,12 +71,14 @@ pub struct PasswordResetBody {
 }
 
 /// What is kept of a one-time token.
-pub fn new_reset(token: &Secret, now: DateTime<Utc>) -> PasswordReset {
+pub fn new_reset(token: &Secret, unit: &Unit<'_>) -> PasswordReset {
+    let now = unit.now;
     PasswordReset {
         user_id: token.id,
         token_hash: token.hash(),
         expires_at: now.checked_add_signed(TimeDelta::hours(RESET_HOURS)).unwrap_or(now),
         created_at: now,
+        made_by: serde_json::to_value(unit.actor).ok(),
     }
 }
 
@@ -95,11 +97,11 @@ pub async fn change(call: Call<UsersRead>, body: Body<PasswordChange>) -> Respon
     let user = user(&app, &caller, user_id).await?;
     check(&new_password, &user)?;
     let attempt = app.tries.of_user(user_id)?;
-    if !is_password(&app, &user, current_password).await? {
+    if !is_password(&app, (&caller, &user), current_password).await? {
         return Err(not_present().into());
     }
     app.tries.give_back(&attempt);
-    let hash = app.turns.hash_of(Some(new_password)).await?;
+    let hash = app.turns.hash_of(caller.workspace_id, Some(new_password)).await?;
     let unchanged =
         move |_: &mut Unit<'_>, now: &User| match now.password_hash == user.password_hash {
             true => Ok(()),
@@ -127,7 +129,7 @@ pub async fn create_reset(call: Call<UsersWrite>, id: Id) -> Responded {
                 let detail = "Only who is active logs in.";
                 return Err(Error::conflict("user_inactive", "", detail));
             }
-            let reset = new_reset(&token, unit.now);
+            let reset = new_reset(&token, unit);
             password_resets::put(unit, &reset)?;
             let PasswordReset { user_id, expires_at, .. } = reset;
             Ok(Reply::ok(PasswordResetBody { user_id, token: None, expires_at }))
@@ -156,7 +158,7 @@ pub async fn set_by_token(
     let caller = meant(&app, &token).await?.ok_or_else(refused)?;
     app.tries.give_back(&attempt);
     check(&new_password, &user(&app, &caller, token.id).await?)?;
-    let hash = app.turns.hash_of(Some(new_password)).await?;
+    let hash = app.turns.hash_of(caller.workspace_id, Some(new_password)).await?;
     let (user_id, token_hash) = (token.id, token.hash());
     let holds = move |unit: &mut Unit<'_>, now: &User| {
         let holds = password_resets::holds(&mut unit.tenant, user_id, &token_hash, unit.now)?;
@@ -183,8 +185,13 @@ async fn user(app: &web::Data<App>, caller: &Arc<Caller>, id: Uuid) -> Result<Us
     block(move || app.store.read(&caller, |tenant| users::get(tenant, id))).await
 }
 
-async fn is_password(app: &web::Data<App>, user: &User, password: String) -> Result<bool, Problem> {
-    let (hash, turn) = (user.password_hash.clone(), app.turns.turn().await?);
+async fn is_password(
+    app: &web::Data<App>,
+    (caller, user): (&Caller, &User),
+    password: String,
+) -> Result<bool, Problem> {
+    let turn = app.turns.turn(caller.workspace_id).await?;
+    let hash = user.password_hash.clone();
     block(move || Ok(hash.is_some_and(|hash| verify(&password, &hash, &turn)))).await
 }
 

@@ -213,7 +213,7 @@ pub async fn create(call: Call<UsersWrite>, body: Body<NewUser>) -> Responded {
     if let Some(password) = &new.password {
         password::check("/password", password, new.email.as_deref()).map_err(Error::from)?;
     }
-    let hash = app.turns.hash_of(new.password.clone()).await?;
+    let hash = app.turns.hash_of(call.caller.workspace_id, new.password.clone()).await?;
     let response = call
         .write(body.digest, move |unit, _| {
             let row = new.into_row(unit, hash)?;
@@ -254,7 +254,7 @@ pub async fn update(call: Call<UsersWrite>, id: Id, body: Body<UserPatch>) -> Re
     call.no_parameters()?;
     let patch = body.value;
     let app = call.app.clone();
-    let hash = app.turns.hash_of(patch.password.clone()).await?;
+    let hash = app.turns.hash_of(call.caller.workspace_id, patch.password.clone()).await?;
     let response = call
         .write(body.digest, move |unit, if_match| {
             let before = users::lock(unit, id.0, if_match)?;

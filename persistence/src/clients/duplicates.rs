@@ -214,7 +214,12 @@ fn holders(tenant: &mut Tenant<'_>, of: &Identity) -> Result<HashMap<String, u32
         }
     }
     let rows: Vec<(String, i64)> = statement
-        .sql(") AS held WHERE value = ANY(")
+        .sql(
+            ") AS held WHERE EXISTS (SELECT FROM clients c WHERE c.id = held.id AND c.merged_into IS NULL \
+             AND NOT c.archived AND c.workspace_id = ",
+        )
+        .bind(workspace_id)
+        .sql(") AND value = ANY(")
         .bind(values)
         .sql(") GROUP BY value")
         .load(tenant.conn)?;

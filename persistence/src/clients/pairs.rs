@@ -30,8 +30,10 @@ const MOST_COUNTED: i64 = 1_000_000;
 const QUIET: TimeDelta = TimeDelta::seconds(5);
 /// Of the advisory locks: "VP".
 const TAG: i32 = 22_096;
-/// A look at the whole base may take as long as it takes, and sorts much.
-const UNHURRIED: &str = "SET LOCAL statement_timeout = 0; SET LOCAL work_mem = '64MB'";
+/// A look at the whole base takes long and sorts much; where Postgres has not counted the clients yet, it would plan
+/// it as if there were none.
+const UNHURRIED: &str =
+    "SET LOCAL statement_timeout = '10min'; SET LOCAL work_mem = '64MB'; ANALYZE clients, contacts";
 
 type Types = (SqlUuid, SqlUuid, Double, Jsonb);
 type Row = (Uuid, Uuid, f64, serde_json::Value);
@@ -84,10 +86,11 @@ pub fn pending(tenant: &mut Tenant<'_>) -> Result<i64> {
     Ok(waiting(tenant)?.0)
 }
 
-/// How many changes wait, and since when nothing has changed.
+/// How many changes wait, and since when no client has changed itself.
 fn waiting(tenant: &mut Tenant<'_>) -> Result<(i64, Option<DateTime<Utc>>)> {
     let statement = Statement::select(raw::<(BigInt, Nullable<Timestamptz>)>(
-        "count(*), max(changed_at) FROM (SELECT changed_at FROM client_changes WHERE workspace_id = ",
+        "count(*), max(changed_at) FILTER (WHERE spreads) \
+         FROM (SELECT changed_at, spreads FROM client_changes WHERE workspace_id = ",
     ));
     let found = statement
         .bind(tenant.workspace_id)
@@ -114,8 +117,9 @@ impl Store {
                 return Ok(0);
             }
             match waiting(&mut tenant)? {
-                (many @ MANY.., Some(latest))
-                    if latest < now - QUIET && many.saturating_mul(PART) > size(&mut tenant)? =>
+                (many @ MANY.., latest)
+                    if latest.is_none_or(|latest| latest < now - QUIET)
+                        && many.saturating_mul(PART) > size(&mut tenant)? =>
                 {
                     compare_all(&mut tenant)?;
                     Ok(many)
@@ -161,15 +165,17 @@ fn compare_all(tenant: &mut Tenant<'_>) -> Result<()> {
 }
 
 fn compare_some(tenant: &mut Tenant<'_>) -> Result<i64> {
-    let changes: Vec<(i64, Uuid, bool)> = tenant
-        .rows(raw::<(BigInt, SqlUuid, Bool)>("position, client_id, spreads"), "client_changes")
+    // A client that has changed many times is compared once.
+    let next = Statement::select(raw::<(SqlUuid, Bool)>(
+        "client_id, bool_or(spreads) FROM (SELECT client_id, spreads FROM client_changes WHERE workspace_id = ",
+    ));
+    let clients: Vec<(Uuid, bool)> = next
+        .bind(tenant.workspace_id)
         .sql(" ORDER BY position LIMIT ")
         .bind(AT_A_TIME)
+        .sql(") AS next GROUP BY 1 ORDER BY 1")
         .load(tenant.conn)?;
-    let mut clients: BTreeMap<Uuid, bool> = BTreeMap::new();
-    for (_, client, spreads) in &changes {
-        *clients.entry(*client).or_default() |= spreads;
-    }
+    let clients: BTreeMap<Uuid, bool> = clients.into_iter().collect();
     let mut touched: BTreeSet<Uuid> = BTreeSet::new();
     for (client, spreads) in &clients {
         let before = of(tenant, *client)?;
@@ -198,8 +204,11 @@ fn compare_some(tenant: &mut Tenant<'_>) -> Result<i64> {
             .execute(tenant.conn)?;
         keep(tenant, &after)?;
     }
-    Statement::command("DELETE FROM client_changes WHERE position = ANY(")
-        .bind(changes.iter().map(|(position, ..)| *position).collect::<Vec<i64>>())
+    let compared: Vec<Uuid> = clients.keys().copied().collect();
+    let done = Statement::command("DELETE FROM client_changes WHERE workspace_id = ")
+        .bind(tenant.workspace_id)
+        .sql(" AND client_id = ANY(")
+        .bind(compared)
         .sql(")")
         .execute(tenant.conn)?;
     touched.retain(|client| !clients.contains_key(client));
@@ -207,9 +216,14 @@ fn compare_some(tenant: &mut Tenant<'_>) -> Result<i64> {
         .bind(tenant.workspace_id)
         .sql(", id, false FROM unnest(")
         .bind(touched.into_iter().collect::<Vec<_>>())
-        .sql(") AS id")
+        .sql(
+            ") AS id WHERE NOT EXISTS (SELECT FROM client_changes c WHERE c.client_id = id \
+             AND c.workspace_id = ",
+        )
+        .bind(tenant.workspace_id)
+        .sql(")")
         .execute(tenant.conn)?;
-    Ok(i64::try_from(changes.len()).unwrap_or(i64::MAX))
+    Ok(i64::try_from(done).unwrap_or(i64::MAX))
 }
 
 /// The older client is the first one.

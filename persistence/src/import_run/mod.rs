@@ -30,7 +30,9 @@ use voronka_domain::{
 };
 
 use crate::{
-    Answer, Error, Result, Store, Unit, clients as all_clients, custom_fields, deal_types,
+    Answer, Error, Result, Store, Unit,
+    access::still_may,
+    clients as all_clients, custom_fields, deal_types,
     deals::{self as all_deals, Around, Recordable, Scope, Stored, Subject, lock_external},
     import_names::{Names, Wanted},
     import_rows,
@@ -120,6 +122,7 @@ impl Store {
         let id = turn.import.id;
         let (mut after, mut cancelled) = (None, false);
         let written = self.write(&caller, crate::now(), None, |unit| {
+            still_allowed(unit, &turn.import, plan)?;
             let (tally, unheld) = take(unit, &mut turn, plan, names, batch)?;
             turn.settle()?;
             check_unmerged(unit, unheld)?;
@@ -240,6 +243,23 @@ fn parted<T>(pairs: Vec<(Option<T>, T)>) -> (Vec<T>, Vec<(T, T)>) {
         }
     }
     (fresh, there)
+}
+
+/// Whoever started the import still has the permissions of administration that it needs.
+fn still_allowed(unit: &mut Unit<'_>, import: &Import, plan: &Plan) -> Result<()> {
+    let starter: Option<Actor> = serde_json::from_value(import.created_by.clone()).ok();
+    let needed = plan.permissions().into_iter().filter(|permission| permission.administers());
+    for permission in needed {
+        let now = unit.now;
+        let may = match &starter {
+            Some(starter) => still_may(&mut unit.tenant, starter, permission, now)?,
+            None => false,
+        };
+        if !may {
+            return Err(Error::NoLongerAllowed(permission.scope()));
+        }
+    }
+    Ok(())
 }
 
 /// Keeps the rows of an event log until all of their cases' rows are there.

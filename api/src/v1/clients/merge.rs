@@ -7,6 +7,7 @@ use uuid::Uuid;
 use validator::Validate;
 use voronka_domain::{
     Fault,
+    access::{Permission, Visibility},
     client::merge::{Keep, Whose},
 };
 use voronka_persistence::clients;
@@ -112,9 +113,15 @@ pub async fn client_history(call: Call<ClientsRead>, id: Id) -> Responded {
             return Err(Problem::invalid_parameters(vec![fault]));
         }
     }
-    call.read(move |tenant, _, _| {
+    call.read(move |tenant, _, caller| {
         let client = clients::get(tenant, id.0)?;
         let mut events = clients::history(tenant, &client, after, limit + 1)?;
+        // How many deals moved is for those who see all deals.
+        if caller.visibility != Visibility::All || !caller.may(Permission::DealsRead) {
+            for event in &mut events {
+                event.change = event.change.without("deals")?;
+            }
+        }
         let keep = usize::try_from(limit).unwrap_or(0);
         let more = events.len() > keep;
         events.truncate(keep);

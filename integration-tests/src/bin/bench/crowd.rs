@@ -75,8 +75,10 @@ pub fn run(options: &Options, seconds: u64) {
     println!("\np99 {ratio:.1} times that in peace; server at most {:.0} MiB", most.borrow());
     let told: Vec<_> = answers.iter().map(|(what, times)| format!("{what}: {times}")).collect();
     println!("answers to the sixteen: {}; load {} after", told.join(", "), machine::load());
-    let failed = answers.keys().filter(|what| what.starts_with('5')).count();
-    assert_eq!(failed, 0, "an answer was 5xx");
+    // Too expensive, too many, or told to narrow it: but nothing that is the server's fault, or the request's.
+    let fine =
+        |what: &String| ["200", "422", "429", "given up", "hung up"].contains(&what.as_str());
+    assert!(answers.keys().all(fine), "{answers:?}");
 }
 
 fn until(time: Duration) -> impl Fn() -> bool {
@@ -152,7 +154,7 @@ fn expensive(world: &World, token: &str) -> Vec<Vec<u8>> {
         get(format!("/v1/reports/stage-durations?{always}&group_by=segment")),
         http::request("POST", "/v1/deals/search", token, &searched.to_string()),
         get(format!("/v1/reports/funnel/closed?{always}&group_by=segment")),
-        get("/v1/activities?format=csv".into()),
+        get("/v1/clients?format=csv".into()),
         get(format!("/v1/reports/funnel/closed/deals?{always}&figure=deals&format=csv")),
     ]
 }

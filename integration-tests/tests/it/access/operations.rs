@@ -125,7 +125,13 @@ async fn a_key_needs_the_scope_of_the_operation_and_no_other() {
         let (_, just, others) = found.unwrap_or_else(|| panic!("{id}: no such scope as {scope}"));
         // An import needs the permission to write what it makes, too.
         let both = key(admin, &["imports:write", "deals:write"]).await;
-        let just = if id == "createImport" { &both } else { just };
+        let both_of_clients = key(admin, &["clients:write", "deals:write"]).await;
+        let just = match id.as_str() {
+            "createImport" => &both,
+            // The client has a deal, which changes.
+            "mergeClients" => &both_of_clients,
+            _ => just,
+        };
         let reply = call(others, case, &world, &world).await;
         assert_eq!((reply.status, reply.code()), (403, "forbidden"), "{id}: {}", reply.text);
         reply.problem(403, "forbidden");
