@@ -214,6 +214,15 @@ pub async fn until(what: &str, condition: impl AsyncFn() -> bool) {
     tokio::time::timeout(PATIENCE, asking).await.unwrap_or_else(|_| panic!("never {what}"));
 }
 
+/// Waits until all clients that have changed were compared with the others.
+pub async fn until_compared(api: &Api) {
+    until("clients were compared", async || {
+        let page = api.get("/v1/clients/duplicates?limit=1").await.expect(200);
+        page.json["pending"] == 0
+    })
+    .await;
+}
+
 /// Looks until something holds that others bring about.
 pub async fn until_so(what: &str, mut condition: impl FnMut() -> bool) {
     let looking = async {

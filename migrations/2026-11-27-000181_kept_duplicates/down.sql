@@ -1,11 +1,2 @@
-DROP TRIGGER contact_removed ON contacts;
-DROP TRIGGER contact_changed ON contacts;
-DROP TRIGGER contacts_made ON contacts;
-DROP TRIGGER client_changed ON clients;
-DROP TRIGGER clients_made ON clients;
-DROP FUNCTION contact_changed;
-DROP FUNCTION contacts_made;
-DROP FUNCTION client_changed;
-DROP FUNCTION clients_made;
 DROP TABLE client_changes;
 DROP TABLE client_pairs;

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::{
     Result, Tenant,
+    clients::pairs::contacts_changed,
     list::{Field, Kind, Page, Query, Spec},
     noun::{noun, save_all},
     schema::contacts,
@@ -27,12 +28,13 @@ pub struct Contact {
     pub updated_at: DateTime<Utc>,
 }
 
-noun!(contacts, Contact, "contact");
+noun!(contacts, Contact, "contact", contacts_changed);
 save_all!(
     contacts,
     Contact,
     "contact",
-    [client_id, name, position, phones, emails, archived, version, updated_at]
+    [client_id, name, position, phones, emails, archived, version, updated_at],
+    contacts_changed
 );
 
 pub const LIST: Spec = Spec {

@@ -161,6 +161,26 @@ diesel::table! {
 }
 
 diesel::table! {
+    client_changes (workspace_id, position) {
+        workspace_id -> Uuid,
+        position -> Int8,
+        client_id -> Uuid,
+        spreads -> Bool,
+        changed_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    client_pairs (workspace_id, one, other) {
+        workspace_id -> Uuid,
+        one -> Uuid,
+        other -> Uuid,
+        score -> Float8,
+        reasons -> Jsonb,
+    }
+}
+
+diesel::table! {
     clients (workspace_id, id) {
         workspace_id -> Uuid,
         id -> Uuid,
@@ -625,6 +645,8 @@ diesel::table! {
 
 diesel::allow_tables_to_appear_in_same_query!(
     api_keys,
+    client_changes,
+    client_pairs,
     clients,
     competitors,
     contacts,

@@ -11,7 +11,7 @@ use battery::{Operation, operations};
 use reqwest::{Method, header::HeaderValue};
 use serde_json::Value;
 use voronka_api::http::problem::CODES;
-use voronka_integration_tests::{Api, Reply};
+use voronka_integration_tests::{Api, Reply, process::until_compared};
 use world::World;
 
 /// A request that is to be refused.
@@ -171,6 +171,7 @@ async fn malformed_requests_are_refused_and_change_nothing() {
     let untried = untried(&world, &table);
     assert!(untried.is_empty(), "operations without a row of bad input: {untried:?}");
     table.extend(table::everywhere(&world));
+    until_compared(&world.api).await;
     let (before, position) = (world.contents(), world.feed().await);
     let mut wrong = Vec::new();
     for bad in &table {

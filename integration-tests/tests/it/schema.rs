@@ -164,6 +164,7 @@ fn declared() -> Vec<Column> {
             "Jsonb" => "jsonb",
             "Numeric" => "numeric",
             "Timestamptz" => "timestamptz",
+            "Float8" => "float8",
             "Array<Text>" => "_text",
             "Array<Uuid>" => "_uuid",
             "Array<Int4>" => "_int4",

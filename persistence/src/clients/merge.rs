@@ -55,7 +55,7 @@ pub fn merge(
     )
     .set(&row)
     .execute(unit.tenant.conn)?;
-    custom::index(unit, &[(Some(&this), &row)])?;
+    super::also(unit, &[(Some(&this), &row)])?;
     deals::follow(unit, &followed, id)?;
     let deals = followed.len();
     unit.events.push(NewEvent {

@@ -96,7 +96,13 @@ impl Client {
     }
 }
 
-noun!(clients, Client, "client", custom::index);
+/// What follows from clients that are written, each with what it was before.
+fn also(unit: &mut Unit<'_>, rows: &[(Option<&Client>, &Client)]) -> Result<()> {
+    custom::index(unit, rows)?;
+    pairs::changed(unit, rows)
+}
+
+noun!(clients, Client, "client", also);
 save_all!(
     clients,
     Client,
@@ -122,7 +128,7 @@ save_all!(
         custom,
         owner_id,
     ],
-    custom::index
+    also
 );
 
 pub const LIST: Spec = Spec {

@@ -12,8 +12,11 @@ use diesel::{
 use uuid::Uuid;
 use voronka_domain::client::duplicate::{Likeness, Reason, ReasonKind};
 
-use super::duplicates::{self, Pair};
-use crate::{Error, Result, Statement, Store, Tenant, unit::raw};
+use super::{
+    Client,
+    duplicates::{self, Pair},
+};
+use crate::{Error, Result, Statement, Store, Tenant, Unit, contacts::Contact, unit::raw};
 
 /// Pairs that are less likely are not kept.
 pub const LEAST_KEPT: f64 = 0.3;
@@ -99,6 +102,55 @@ fn waiting(tenant: &mut Tenant<'_>) -> Result<(i64, Option<DateTime<Utc>>)> {
         .sql(") AS waiting")
         .get_result(tenant.conn)?;
     Ok(found)
+}
+
+/// Notes which of some clients, each with what it was before, are to be compared anew.
+pub(super) fn changed(unit: &mut Unit<'_>, rows: &[(Option<&Client>, &Client)]) -> Result<()> {
+    let as_before = |before: &Client, row: &Client| {
+        let Client { name, kind, phones, emails, tax_id, merged_into, archived, .. } = row;
+        (&before.name, &before.kind, &before.phones, &before.emails) == (name, kind, phones, emails)
+            && (&before.tax_id, &before.merged_into, &before.archived)
+                == (tax_id, merged_into, archived)
+    };
+    let changed = rows.iter().filter(|(before, row)| before.is_none_or(|it| !as_before(it, row)));
+    note(unit, changed.map(|(_, row)| row.id).collect())
+}
+
+/// The same of the clients whose contacts these are, or were.
+pub(crate) fn contacts_changed(
+    unit: &mut Unit<'_>,
+    rows: &[(Option<&Contact>, &Contact)],
+) -> Result<()> {
+    let mut clients = BTreeSet::new();
+    for (before, row) in rows {
+        let known = |contact: &Contact| !contact.phones.is_empty() || !contact.emails.is_empty();
+        match before {
+            None if known(row) => {
+                clients.insert(row.client_id);
+            }
+            Some(before)
+                if (&before.client_id, &before.phones, &before.emails)
+                    != (&row.client_id, &row.phones, &row.emails) =>
+            {
+                clients.extend([before.client_id, row.client_id]);
+            }
+            _ => {}
+        }
+    }
+    note(unit, clients.into_iter().collect())
+}
+
+fn note(unit: &mut Unit<'_>, clients: Vec<Uuid>) -> Result<()> {
+    if clients.is_empty() {
+        return Ok(());
+    }
+    Statement::command("INSERT INTO client_changes (workspace_id, client_id) SELECT ")
+        .bind(unit.tenant.workspace_id)
+        .sql(", unnest(")
+        .bind(clients)
+        .sql(")")
+        .execute(unit.tenant.conn)?;
+    Ok(())
 }
 
 impl Store {

@@ -63,3 +63,6 @@ UPDATE deals SET visit_held_seconds = 86400 WHERE workspace_id = '{workspace}' A
 -- Something rare, long ago and lately.
 UPDATE events SET event_type = 'deal.held' WHERE workspace_id = '{workspace}' AND position IN (
     SELECT unnest(ARRAY[min(position) + 5, max(position) - 5]) FROM events WHERE workspace_id = '{workspace}');
+
+INSERT INTO client_changes (workspace_id, client_id, changed_at)
+SELECT workspace_id, id, now() - interval '1 minute' FROM clients WHERE workspace_id = '{workspace}';

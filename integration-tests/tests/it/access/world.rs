@@ -10,7 +10,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
 use voronka_api::openapi;
-use voronka_integration_tests::{Api, Reply, TestServer};
+use voronka_integration_tests::{Api, Reply, TestServer, process::until_compared};
 
 /// An operation as the specification has it.
 #[derive(Debug, Clone)]
@@ -202,6 +202,7 @@ impl World {
         let import = world.send_import(admin).await.expect(202).id();
         let done = server.finished(admin, &import).await;
         assert_eq!((&done["state"], &done["rejected"]), (&json!("done"), &json!(1)), "{done}");
+        until_compared(admin).await;
         Self { import, ..world }
     }
 

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use diesel::RunQueryDsl;
 use planted::{Base, Record};
 use serde_json::{Value, json};
-use voronka_integration_tests::{Api, TestServer, process::until};
+use voronka_integration_tests::{Api, TestServer, process::until_compared};
 
 type Pair = (String, String);
 
@@ -44,11 +44,7 @@ async fn enter(api: &Api, base: &Base) -> Vec<String> {
 
 /// Every pair of the base from a score on, with it, once all changes were looked at.
 async fn found(api: &Api, least: f64) -> BTreeMap<Pair, f64> {
-    until("clients were compared", async || {
-        let page = api.get("/v1/clients/duplicates?limit=1").await.expect(200);
-        page.json["pending"] == 0
-    })
-    .await;
+    until_compared(api).await;
     let (mut pairs, mut cursor, mut last) = (BTreeMap::new(), String::new(), 1.0);
     loop {
         let path = format!("/v1/clients/duplicates?limit=200&min_score={least}{cursor}");
