@@ -1,7 +1,7 @@
 //! What reaches a deal by way of another thing: a right is that to what changes.
 
 use serde_json::{Value, json};
-use voronka_integration_tests::{Api, TestServer, sql};
+use voronka_integration_tests::{Api, TestServer, histories::count, process::until_so, sql};
 
 struct Company {
     server: TestServer,
@@ -267,4 +267,37 @@ async fn who_may_not_read_what_a_condition_asks_of_does_not_search_by_it() {
         let both = key(json!(["deals:read", scope])).await;
         both.post("/v1/deals/search", search).await.expect(200);
     }
+}
+
+/// Batches that were decided are written; the next one is not begun.
+#[tokio::test]
+async fn an_import_of_users_ends_with_the_right_of_who_started_it() {
+    let company = company().await;
+    let (server, admin) = (&company.server, &company.server.admin);
+    let starter = admin.colleague("admin", None).await;
+    let rows = 9_000;
+    let mut text = "name,email,role\n".to_owned();
+    text.push_str(&format!("Renamed,{},seller\n", company.ben.email));
+    for number in 0..rows {
+        text.push_str(&format!("New {number},new{number}@example.com,seller\n"));
+    }
+    let column = |name: &str| json!({ "column": name });
+    let spec = json!({ "kind": "users", "mapping": { "name": column("name"), "email": column("email"),
+        "role": column("role") } });
+    let mut holder = server.connection();
+    let hold = format!("BEGIN; SELECT FROM users WHERE id = '{}' FOR UPDATE", company.ben.user_id);
+    sql::run(&mut holder, &hold);
+    let import = starter.import(text, spec).await.expect(202).id();
+    let mut looker = server.connection();
+    let waits = "SELECT count(*) AS number FROM pg_stat_activity WHERE datname = current_database() \
+                 AND wait_event_type = 'Lock'";
+    until_so("the first batch waits", || count(&mut looker, waits) > 0).await;
+    let path = format!("/v1/users/{}", starter.user_id);
+    admin.patch(&path, json!({ "role": "seller" })).await.expect(200);
+    sql::run(&mut holder, "COMMIT");
+    let done = server.finished(admin, &import).await;
+    assert_eq!(done["state"], "failed", "{done}");
+    assert!(done["error"].as_str().unwrap().contains("users:write"), "{done}");
+    let made = count(&mut looker, "SELECT count(*) AS number FROM users WHERE email LIKE 'new%'");
+    assert!(made < rows, "{made}");
 }

@@ -304,3 +304,25 @@ async fn the_operator_makes_a_one_time_token_and_weak_passwords_for_nobody() {
     }
     assert!(operator.run(&create, NEW).0.success());
 }
+
+#[tokio::test]
+async fn a_one_time_token_ends_with_the_right_of_who_made_it() {
+    let server = TestServer::start().await;
+    let admin = &server.admin;
+    let user = admin.colleague("seller", None).await;
+    let maker = admin.colleague("admin", None).await;
+    let key = json!({ "name": "People", "scopes": ["users:write"] });
+    let key = admin.post("/v1/api-keys", key).await.expect(201);
+    let with_key = admin.with_token(key.json["key"].as_str().unwrap());
+    let theirs = token(&reset(&maker, &user).await.expect(200));
+    let role = |role: &str| json!({ "role": role });
+    let maker_path = format!("/v1/users/{}", maker.user_id);
+    admin.patch(&maker_path, role("head")).await.expect(200);
+    set(&user, &theirs, NEW).await.problem(401, "invalid_credentials");
+    admin.patch(&maker_path, role("admin")).await.expect(200);
+    set(&user, &theirs, NEW).await.expect(200);
+    let of_key = token(&reset(&with_key, &user).await.expect(200));
+    let path = format!("/v1/api-keys/{}", key.id());
+    admin.send(Method::DELETE, &path, &[], None).await;
+    set(&user, &of_key, "twelve blue herons").await.problem(401, "invalid_credentials");
+}
