@@ -2,6 +2,8 @@
 //! withdrawn stops being trusted, and for an unknown one; not more often than once a minute, by one at a time.
 
 use std::{
+    fs::File,
+    io::{BufReader, Read},
     sync::{Mutex, PoisonError, RwLock},
     time::{Duration, Instant},
 };
@@ -92,19 +94,25 @@ fn signs(jwk: &Jwk, algorithm: KeyAlgorithm) -> bool {
         && common.key_algorithm.is_none_or(|own| own == algorithm)
 }
 
+/// Longer than the keys of any issuer.
+const MOST_BYTES: u64 = 1 << 20;
+
 fn fetch(location: &str) -> Result<JwkSet, String> {
-    let text = if location.starts_with("http://") || location.starts_with("https://") {
-        reqwest::blocking::Client::builder()
-            .timeout(Duration::from_secs(5))
-            .build()
-            .and_then(|client| client.get(location).send())
-            .and_then(reqwest::blocking::Response::error_for_status)
-            .and_then(reqwest::blocking::Response::text)
-            .map_err(|error| error.to_string())?
-    } else {
-        std::fs::read_to_string(location).map_err(|error| error.to_string())?
-    };
-    serde_json::from_str(&text).map_err(|error| error.to_string())
+    let source: Box<dyn Read> =
+        if location.starts_with("http://") || location.starts_with("https://") {
+            let answer = reqwest::blocking::Client::builder()
+                .timeout(Duration::from_secs(5))
+                .build()
+                .and_then(|client| client.get(location).send())
+                .and_then(reqwest::blocking::Response::error_for_status)
+                .map_err(|error| error.to_string())?;
+            Box::new(answer)
+        } else {
+            Box::new(File::open(location).map_err(|error| error.to_string())?)
+        };
+    // What is longer ends in the middle, and is no JSON.
+    serde_json::from_reader(BufReader::new(source.take(MOST_BYTES)))
+        .map_err(|error| error.to_string())
 }
 
 #[cfg(test)]
