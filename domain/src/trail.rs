@@ -95,6 +95,18 @@ impl Tally {
         }
     }
 
+    /// Adds the visits of other deals.
+    pub fn join(&mut self, others: &Self) {
+        for (position, (counted, times)) in &others.stages {
+            let (count, lengths) = self.stages.entry(*position).or_default();
+            count.visits = count.visits.saturating_add(counted.visits);
+            count.back_moves = count.back_moves.saturating_add(counted.back_moves);
+            count.open_visits = count.open_visits.saturating_add(counted.open_visits);
+            count.touched = count.touched.saturating_add(counted.touched);
+            lengths.extend(times);
+        }
+    }
+
     pub fn counts(self) -> Vec<VisitCount> {
         let count = |(position, (count, mut lengths)): (i16, (VisitCount, Vec<i64>))| VisitCount {
             position,
@@ -144,6 +156,22 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn parts_add_up_to_the_whole(
+            trails in prop::collection::vec("(10[1-3][+-][0-9]{0,6} ?){0,4}", 0..9),
+            at in 0_usize..9,
+        ) {
+            let tally = |trails: &[String]| {
+                let mut tally = Tally::default();
+                tally.add(&trails.join(","), |number| i16::try_from(number - 100).unwrap());
+                tally
+            };
+            let (some, others) = trails.split_at(at.min(trails.len()));
+            let mut joined = tally(some);
+            joined.join(&tally(others));
+            prop_assert_eq!(joined.counts(), tally(&trails).counts());
+        }
+
         #[test]
         fn the_median_is_in_the_middle(mut values in prop::collection::vec(-9_i64..99, 0..30)) {
             let mut sorted = values.clone();

@@ -40,14 +40,44 @@ type Row = (
     Option<String>,
 );
 
-/// The deals of a closed funnel, counted: in all, or by group.
+/// The deals of a closed funnel, counted: in all, and by group.
 pub fn counts(
     tenant: &mut Tenant<'_>,
     visibility: &Visibility,
     alignment: &Alignment,
     period: &Period,
     group_by: Option<GroupBy>,
-) -> Result<Vec<ClosedCounts>> {
+) -> Result<(ClosedCounts, Vec<ClosedCounts>)> {
+    let groups = groups(tenant, visibility, alignment, period, group_by)?;
+    let all = match group_by {
+        Some(group_by) if !group_by.divides() => {
+            sum(&self::groups(tenant, visibility, alignment, period, None)?)
+        }
+        _ => sum(&groups),
+    };
+    let counts =
+        |(counts, tally): (ClosedCounts, Tally)| ClosedCounts { visits: tally.counts(), ..counts };
+    Ok((counts(all), groups.into_iter().map(counts).collect()))
+}
+
+fn sum(groups: &[(ClosedCounts, Tally)]) -> (ClosedCounts, Tally) {
+    let (mut all, mut visits) = (ClosedCounts::default(), Tally::default());
+    for (counts, tally) in groups {
+        all.progress.extend(counts.progress.iter().cloned());
+        all.touched.extend(counts.touched.iter().cloned());
+        visits.join(tally);
+    }
+    (all, visits)
+}
+
+/// The deals by group, or all as one, and their visits.
+fn groups(
+    tenant: &mut Tenant<'_>,
+    visibility: &Visibility,
+    alignment: &Alignment,
+    period: &Period,
+    group_by: Option<GroupBy>,
+) -> Result<Vec<(ClosedCounts, Tally)>> {
     let selection = format!(
         "{key}, coalesce(deals.touched, '{{}}'), deals.visit_stage, deals.status, \
          count(*), sum(deals.base_amount), \
@@ -83,12 +113,8 @@ pub fn counts(
         });
         counts.touched.push((touched, deals));
     }
-    let counts = |((_, key), (counts, tally)): (_, (ClosedCounts, Tally))| ClosedCounts {
-        key,
-        visits: tally.counts(),
-        ..counts
-    };
-    Ok(groups.into_iter().map(counts).collect())
+    let keyed = |((_, key), (counts, tally))| (ClosedCounts { key, ..counts }, tally);
+    Ok(groups.into_iter().map(keyed).collect())
 }
 
 /// Visits to a stage that a number counts.

@@ -26,6 +26,14 @@ pub struct LossCount {
     pub amount: Decimal,
 }
 
+impl LossCount {
+    fn add(&mut self, other: &Self) {
+        self.deals = self.deals.saturating_add(other.deals);
+        self.reviewed = self.reviewed.saturating_add(other.reviewed);
+        self.amount = self.amount.saturating_add(other.amount);
+    }
+}
+
 /// The loss that a deal has now was reviewed.
 const REVIEWED: &str = "EXISTS (SELECT FROM tasks review WHERE review.kind = 'loss_review' \
     AND review.status = 'done' AND review.workspace_id = deals.workspace_id \
@@ -78,12 +86,7 @@ fn by_stage(alignment: &Alignment, counts: Vec<LossCount>) -> (Vec<LossCount>, V
         let place = if key.is_none() { i16::MAX } else { place };
         match groups.entry((place, count.loss_reason_id)) {
             Entry::Vacant(entry) => drop(entry.insert(LossCount { key, ..count })),
-            Entry::Occupied(mut entry) => {
-                let sum = entry.get_mut();
-                sum.deals = sum.deals.saturating_add(count.deals);
-                sum.reviewed = sum.reviewed.saturating_add(count.reviewed);
-                sum.amount = sum.amount.saturating_add(count.amount);
-            }
+            Entry::Occupied(mut entry) => entry.get_mut().add(&count),
         }
     }
     let mut groups: Vec<_> = groups.into_iter().collect();
@@ -91,15 +94,56 @@ fn by_stage(alignment: &Alignment, counts: Vec<LossCount>) -> (Vec<LossCount>, V
     (groups.into_iter().map(|(_, count)| count).collect(), stages.folds(folded))
 }
 
-/// The lost deals of a period, counted by reason, in all or by group as well, and what of them is folded. Only
-/// groups of stages have the alignment.
+/// Lost deals by their reason.
+#[derive(Debug, Clone, Default)]
+pub struct Losses {
+    pub all: Vec<LossCount>,
+    pub groups: Vec<LossCount>,
+    /// What of the groups is folded.
+    pub folds: Vec<Fold>,
+}
+
+/// The lost deals of a period, counted by reason: in all, and by group. Only groups of stages have the alignment.
 pub fn counts(
     tenant: &mut Tenant<'_>,
     visibility: &Visibility,
     alignment: Option<&Alignment>,
     period: &Period,
     group_by: Option<GroupBy>,
-) -> Result<(Vec<LossCount>, Vec<Fold>)> {
+) -> Result<Losses> {
+    let groups = by_reason(tenant, visibility, alignment, period, group_by)?;
+    let all = match group_by {
+        Some(group_by) if !group_by.divides() => by_reason(tenant, visibility, None, period, None)?,
+        _ => sum(&groups),
+    };
+    let (groups, folds) = match alignment.filter(|_| group_by.is_some()) {
+        Some(alignment) => by_stage(alignment, groups),
+        None => (groups, Vec::new()),
+    };
+    Ok(Losses { all, groups, folds })
+}
+
+/// The reasons of all groups, those of most deals first.
+fn sum(groups: &[LossCount]) -> Vec<LossCount> {
+    let mut reasons: BTreeMap<Uuid, LossCount> = BTreeMap::new();
+    for count in groups {
+        match reasons.entry(count.loss_reason_id) {
+            Entry::Vacant(entry) => drop(entry.insert(LossCount { key: None, ..count.clone() })),
+            Entry::Occupied(mut entry) => entry.get_mut().add(count),
+        }
+    }
+    let mut all: Vec<_> = reasons.into_values().collect();
+    all.sort_by_key(|count| (Reverse(count.deals), count.loss_reason_id));
+    all
+}
+
+fn by_reason(
+    tenant: &mut Tenant<'_>,
+    visibility: &Visibility,
+    alignment: Option<&Alignment>,
+    period: &Period,
+    group_by: Option<GroupBy>,
+) -> Result<Vec<LossCount>> {
     type Types = (Nullable<Text>, SqlUuid, BigInt, BigInt, Numeric);
     let selection = format!(
         "{}, deals.loss_reason_id, count(*), count(*) FILTER (WHERE {REVIEWED}), sum(deals.base_amount)",
@@ -110,10 +154,7 @@ pub fn counts(
         lost(statement, tenant.workspace_id, visibility, (alignment, period), group_by, None)
             .sql(" GROUP BY 1, 2 ORDER BY 1, 3 DESC, 2")
             .load(tenant.conn)?;
-    Ok(match alignment.filter(|_| group_by.is_some()) {
-        Some(alignment) => by_stage(alignment, counts),
-        None => (counts, Vec::new()),
-    })
+    Ok(counts)
 }
 
 /// `FROM` the reviews that brought a deal back in the period, of the deals that the caller sees.

@@ -124,6 +124,11 @@ impl Group {
 }
 
 impl GroupBy {
+    /// Each deal is in one group: the groups add up to the whole, which need not be counted for itself.
+    pub fn divides(self) -> bool {
+        !matches!(self, Self::Segment | Self::Item | Self::UnmetReason)
+    }
+
     /// The group's key of a row of `owned`, the table with the owner. `time` dates the month.
     fn sql(self, owned: &str, time: &str, zone: &str) -> String {
         match self {

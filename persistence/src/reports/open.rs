@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use diesel::{
     RunQueryDsl,
-    sql_types::{Array, BigInt, Double, Integer, Nullable, Numeric, SmallInt, Text},
+    sql_types::{Array, BigInt, Bool, Double, Integer, Nullable, Numeric, SmallInt, Text},
 };
 use rust_decimal::Decimal;
 use uuid::Uuid;
@@ -16,12 +16,13 @@ use super::{
 use crate::{Raw, Result, Statement, Tenant, deals::owned_by, unit::raw};
 
 type OpenTypes = (
-    (Nullable<Text>, SmallInt),
+    (Nullable<Text>, SmallInt, Bool),
     (BigInt, Numeric, Nullable<Numeric>),
     (BigInt, BigInt),
     Nullable<Double>,
 );
-type OpenRow = ((Option<String>, i16), (i64, Decimal, Option<Decimal>), (i64, i64), Option<f64>);
+type OpenRow =
+    ((Option<String>, i16, bool), (i64, Decimal, Option<Decimal>), (i64, i64), Option<f64>);
 
 const HELD: &str = "v.held";
 
@@ -64,27 +65,47 @@ fn segments<S>(
     owned_by(segments.narrow(statement), visibility, "v")
 }
 
-/// Open deals by stage at an instant: what they were then, not what they are.
+/// Open deals by stage.
+#[derive(Debug, Clone, Default)]
+pub struct OpenCounts {
+    pub all: Vec<OpenCount>,
+    pub groups: Vec<(Option<String>, Vec<OpenCount>)>,
+}
+
+/// Open deals by stage at an instant, in all and by group: what they were then, not what they are.
 pub fn counts(
     tenant: &mut Tenant<'_>,
     visibility: &Visibility,
     alignment: &Alignment,
     moment: &Moment,
     group_by: Option<GroupBy>,
-) -> Result<Vec<(Option<String>, Vec<OpenCount>)>> {
+) -> Result<OpenCounts> {
+    // A median is no sum: what the groups add up to is counted beside them, in the same pass.
+    let key = key(group_by);
+    let (whole, of_all, sets) = match group_by {
+        None => (None, "true".to_owned(), "2"),
+        Some(group_by) if group_by.divides() => {
+            (None, format!("grouping({key}) = 1"), "GROUPING SETS ((1, 2), (2))")
+        }
+        Some(_) => {
+            let whole = counts(tenant, visibility, alignment, moment, None)?;
+            (Some(whole.all), "false".to_owned(), "1, 2")
+        }
+    };
     let selection = format!(
-        "{}, coalesce(stage.place, 0::smallint), count(*), sum(v.base_amount), \
+        "{key}, coalesce(stage.place, 0::smallint), {of_all}, count(*), sum(v.base_amount), \
          sum(v.base_amount * v.probability)::numeric(30, 4), count(*) FILTER (WHERE {OVERDUE}), \
          count(*) FILTER (WHERE {HELD}), percentile_cont(0.5) WITHIN GROUP (ORDER BY age.seconds)",
-        key(group_by)
     );
     let statement = Statement::select(Raw::<OpenTypes>::new(selection));
     let rows: Vec<OpenRow> =
         segments(statement, tenant.workspace_id, visibility, alignment, moment, group_by)
-            .sql(" GROUP BY 1, 2 ORDER BY 1, 2")
+            .sql(format!(" GROUP BY {sets} ORDER BY 1, 2"))
             .load(tenant.conn)?;
-    let mut groups: Vec<(Option<String>, Vec<OpenCount>)> = Vec::new();
-    for ((key, position), (deals, amount, weighted), (overdue, held), median_age_seconds) in rows {
+    let mut found = OpenCounts::default();
+    for ((key, position, of_all), (deals, amount, weighted), (overdue, held), median_age_seconds) in
+        rows
+    {
         let count = OpenCount {
             position,
             deals,
@@ -94,12 +115,19 @@ pub fn counts(
             held,
             median_age_seconds,
         };
-        match groups.last_mut().filter(|group| group.0 == key) {
+        if of_all {
+            found.all.push(count);
+            continue;
+        }
+        match found.groups.last_mut().filter(|group| group.0 == key) {
             Some(group) => group.1.push(count),
-            None => groups.push((key, vec![count])),
+            None => found.groups.push((key, vec![count])),
         }
     }
-    Ok(groups)
+    Ok(match whole {
+        Some(all) => OpenCounts { all, ..found },
+        None => found,
+    })
 }
 
 /// The deals that are counted in another stage than the one that they were in.

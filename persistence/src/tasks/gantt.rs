@@ -70,31 +70,62 @@ pub fn bars(
     tenant: &mut Tenant<'_>,
     caller: &Caller,
     query: &Query,
-    (from, until): (DateTime<Utc>, DateTime<Utc>),
+    period: (DateTime<Utc>, DateTime<Utc>),
     now: DateTime<Utc>,
     (group_by, limit): (GroupBy, i64),
 ) -> Result<Bars> {
-    let selection = (
-        raw::<BarTypes>(concat!(
-            "tasks.id, tasks.title, tasks.status, tasks.priority, users.id, users.name, \
-             tasks.deal_id, deals.title, ",
-            begins!(),
-            ", tasks.due_at, tasks.done_at"
-        )),
-        raw::<Counts>(
-            "count(*) OVER (), count(*) FILTER (WHERE tasks.status = 'done') OVER (), \
-             count(*) FILTER (WHERE tasks.status IN ('new', 'in_progress', 'deferred') \
-             AND tasks.due_at < ",
-        ),
+    let workspace_id = tenant.workspace_id;
+    let counts = Statement::select(raw::<Counts>(
+        "count(*), count(*) FILTER (WHERE tasks.status = 'done'), \
+         count(*) FILTER (WHERE tasks.status IN ('new', 'in_progress', 'deferred') \
+         AND tasks.due_at < ",
+    ));
+    let counts = counts.bind(now).sql(") FROM tasks");
+    let counts = under_way(counts, workspace_id, caller, query, period, now);
+    let (total, done, overdue): (i64, i64, i64) = counts.get_result(tenant.conn)?;
+
+    let bars = Statement::select(raw::<BarTypes>(concat!(
+        "tasks.id, tasks.title, tasks.status, tasks.priority, users.id, users.name, \
+         tasks.deal_id, deals.title, ",
+        begins!(),
+        ", tasks.due_at, tasks.done_at FROM (SELECT tasks.* FROM tasks"
+    )));
+    let (bars, order) = match group_by {
+        GroupBy::Responsible => (bars.sql(USERS), "users.name, users.id"),
+        GroupBy::Deal => (with_deals(bars, caller), "deals.title, tasks.deal_id"),
+    };
+    let order = format!(" ORDER BY {order}, {}, tasks.id", begins!());
+    let first = under_way(bars, workspace_id, caller, query, period, now)
+        .sql(format!("{order} LIMIT "))
+        .bind(limit)
+        // Whatever else is told of a task is looked up for these alone.
+        .sql(format!(") tasks{USERS}"));
+    let bars = with_deals(first, caller).sql(order).load(tenant.conn)?;
+    Ok(Bars { bars, total, done, overdue })
+}
+
+const USERS: &str =
+    " JOIN users ON users.workspace_id = tasks.workspace_id AND users.id = tasks.responsible_id";
+
+fn with_deals<S>(statement: Statement<S>, caller: &Caller) -> Statement<S> {
+    let deals = statement.sql(
+        " LEFT JOIN deals ON deals.workspace_id = tasks.workspace_id AND deals.id = tasks.deal_id",
     );
-    let statement = Statement::select(selection).bind(now).sql(
-        ") OVER () FROM tasks \
-         JOIN users ON users.workspace_id = tasks.workspace_id AND users.id = tasks.responsible_id \
-         LEFT JOIN deals ON deals.workspace_id = tasks.workspace_id AND deals.id = tasks.deal_id",
-    );
-    let statement = owned_by(statement, &caller.visibility, "deals")
+    owned_by(deals, &caller.visibility, "deals")
+}
+
+/// Which `tasks` the chart is of.
+fn under_way<S>(
+    statement: Statement<S>,
+    workspace_id: Uuid,
+    caller: &Caller,
+    query: &Query,
+    (from, until): (DateTime<Utc>, DateTime<Utc>),
+    now: DateTime<Utc>,
+) -> Statement<S> {
+    let statement = statement
         .sql(" WHERE tasks.workspace_id = ")
-        .bind(tenant.workspace_id)
+        .bind(workspace_id)
         .sql(concat!(" AND ", begins!(), " < "))
         .bind(until)
         .sql(" AND (tasks.done_at >= ")
@@ -111,15 +142,5 @@ pub fn bars(
             .bind(from),
         false => statement,
     };
-    let order = match group_by {
-        GroupBy::Responsible => "users.name, users.id",
-        GroupBy::Deal => "deals.title, tasks.deal_id",
-    };
-    let rows: Vec<(Bar, (i64, i64, i64))> = query
-        .narrow(seen_by(statement.sql(")"), caller), &LIST)
-        .sql(format!(" ORDER BY {order}, {}, tasks.id LIMIT ", begins!()))
-        .bind(limit)
-        .load(tenant.conn)?;
-    let (total, done, overdue) = rows.first().map_or((0, 0, 0), |(_, counts)| *counts);
-    Ok(Bars { bars: rows.into_iter().map(|(bar, _)| bar).collect(), total, done, overdue })
+    query.narrow(seen_by(statement.sql(")"), caller), &LIST)
 }

@@ -246,23 +246,22 @@ fn render<'a>(
         closed::counts(tenant, &caller.visibility, alignment, &period, group_by)
     };
     let days = (request.from, request.to);
-    let all = counts(tenant, &alignment, days, None)?.into_iter().next().unwrap_or_default();
+    let (all, by_group) = counts(tenant, &alignment, days, request.group_by)?;
     let comparison = match compare {
         Some((from, to)) => {
             let (_, until) = caller.settings.days(from, to);
             let then = alignment.clone().until(last_instant(until));
-            let all = counts(tenant, &then, (from, to), None)?;
-            Some((from, to, of(&then, &all.into_iter().next().unwrap_or_default())))
+            let (all, _) = counts(tenant, &then, (from, to), None)?;
+            Some((from, to, of(&then, &all)))
         }
         None => None,
     };
     let groups = match request.group_by {
         None => None,
         Some(group_by) => {
-            let counts = counts(tenant, &alignment, days, Some(group_by))?;
-            let keys: Vec<_> = counts.iter().map(|group| group.key.clone()).collect();
+            let keys: Vec<_> = by_group.iter().map(|group| group.key.clone()).collect();
             let names = name_groups(tenant, group_by, &keys)?;
-            let funnels = counts.iter().map(|counts| of(&alignment, counts));
+            let funnels = by_group.iter().map(|counts| of(&alignment, counts));
             Some(keys.into_iter().zip(names).zip(funnels).map(|((k, n), f)| (k, n, f)).collect())
         }
     };

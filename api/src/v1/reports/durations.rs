@@ -254,7 +254,10 @@ fn render(
         }
     };
     // Segments overlap, and do not add up to the whole.
-    let whole = if by == Some(GroupBy::Segment) { stays(tenant, None)? } else { by_group };
+    let whole = match by {
+        Some(by) if !by.divides() => stays(tenant, None)?,
+        _ => by_group,
+    };
     let folds = durations::folds(tenant, &caller.visibility, &alignment, &period)?;
     let report = Report {
         request,

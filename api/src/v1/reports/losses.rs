@@ -17,7 +17,7 @@ use voronka_persistence::{
     Caller, Error, Tenant,
     reports::{
         Alignment, Basis, GroupBy,
-        losses::{self, Figure, LossCount, What},
+        losses::{self, Figure, LossCount, Losses, What},
     },
 };
 
@@ -227,17 +227,13 @@ fn render(
 ) -> Result<Vec<u8>, Error> {
     let alignment = request.alignment(tenant, app, caller)?;
     let period = request.period(tenant, app, caller, Basis::Closed)?;
-    let counts = |tenant: &mut Tenant<'_>, group_by| {
-        losses::counts(tenant, &caller.visibility, alignment.as_ref(), &period, group_by)
-    };
-    let (all, _) = counts(tenant, None)?;
+    let group_by = request.group_by;
+    let Losses { all, groups: by_group, folds } =
+        losses::counts(tenant, &caller.visibility, alignment.as_ref(), &period, group_by)?;
     let reasons = losses::names(tenant, all.iter().map(|count| count.loss_reason_id).collect())?;
-    let (groups, folds) = match request.group_by {
-        Some(group_by) => {
-            let (counts, folds) = counts(tenant, Some(group_by))?;
-            (Some(groups(tenant, alignment.as_ref(), group_by, counts)?), folds)
-        }
-        None => (None, Vec::new()),
+    let groups = match group_by {
+        Some(group_by) => Some(groups(tenant, alignment.as_ref(), group_by, by_group)?),
+        None => None,
     };
     let reopened = losses::reopened(tenant, &caller.visibility, &period)?;
     let currency = caller.settings.currency;

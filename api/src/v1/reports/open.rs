@@ -14,7 +14,7 @@ use voronka_persistence::{
     Caller, Error, Tenant, now,
     reports::{
         Alignment, GroupBy, Wanted,
-        open::{self, Figure, Moment, What},
+        open::{self, Figure, Moment, OpenCounts, What},
         overdue::Overdue,
     },
 };
@@ -193,17 +193,14 @@ fn render<'a>(
 ) -> Result<Report<'a>, Error> {
     let alignment = request.alignment(tenant, app)?;
     let moment = request.moment(tenant, app, caller, &alignment)?;
-    let count = |tenant: &mut Tenant<'_>, group_by| {
-        open::counts(tenant, &caller.visibility, &alignment, &moment, group_by)
-    };
-    let all = count(tenant, None)?.into_iter().next().map(|(_, counts)| counts);
+    let OpenCounts { all, groups: by_group } =
+        open::counts(tenant, &caller.visibility, &alignment, &moment, request.group_by)?;
     let groups = match request.group_by {
         None => None,
         Some(group_by) => {
-            let groups = count(tenant, Some(group_by))?;
-            let keys: Vec<_> = groups.iter().map(|(key, _)| key.clone()).collect();
+            let keys: Vec<_> = by_group.iter().map(|(key, _)| key.clone()).collect();
             let names = name_groups(tenant, group_by, &keys)?;
-            Some(groups.into_iter().zip(names).map(|((k, c), n)| (k, n, c)).collect())
+            Some(by_group.into_iter().zip(names).map(|((k, c), n)| (k, n, c)).collect())
         }
     };
     let folds = open::folds(tenant, &caller.visibility, &alignment, &moment)?;
@@ -215,7 +212,7 @@ fn render<'a>(
         alignment: alignment.stages,
         currency: caller.settings.currency,
         zone: caller.settings.time_zone,
-        all: all.unwrap_or_default(),
+        all,
         groups,
     })
 }

@@ -1,0 +1,2 @@
+DROP INDEX deals_once_held;
+DROP INDEX clients_in_reports;
