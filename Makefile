@@ -41,6 +41,7 @@ lint: setup ## Check formatting, clippy, the crates' dependencies and the API de
 	@$(ENV) cargo clippy --version >/dev/null 2>&1 || { echo 'clippy is missing: rustup component add clippy' >&2; exit 1; }
 	@$(ENV) cargo fmt --all --check
 	@.ci/arrows
+	@.ci/contexts
 	@$(ENV) cargo clippy --workspace --all-targets --locked -- -D warnings
 	@$(ENV) cargo run -q --locked -p voronka-integration-tests --bin spec-lint
 

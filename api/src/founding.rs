@@ -1,7 +1,11 @@
 //! How a workspace begins: the tenant and its first people, made by the operator of the machine.
 
 use uuid::Uuid;
-use voronka_domain::{Currency, access::Role, calendar::Week, password::weakness};
+use voronka_domain::{
+    Currency,
+    people::{access::Role, password::weakness},
+    workspace::calendar::Week,
+};
 use voronka_persistence::{
     Answer, Store, now, users,
     users::User,
@@ -15,7 +19,7 @@ use crate::{
 };
 
 pub fn new_workspace(name: &str, currency: &str, time_zone: &str) -> Result<Workspace, Failure> {
-    let name = voronka_domain::catalogue::name("/name", name)?;
+    let name = voronka_domain::workspace::catalogue::name("/name", name)?;
     let currency = Currency::parse(currency)?;
     let zone: chrono_tz::Tz = time_zone.parse().map_err(|_| "not an IANA time zone")?;
     let created_at = now();

@@ -10,21 +10,25 @@ use serde_json::json;
 use uuid::Uuid;
 use voronka_domain::{
     Currency, Money,
-    activity::{ActivityKind, Outcome, Touches},
-    calendar::{Calendar, Week},
-    client::ClientFacts,
-    condition::Schema,
-    custom_field::{Custom, CustomField, Entity, FieldType},
-    deal::{LeadTemperature, NewDeal},
-    document::{DocumentKind, DocumentState},
-    exchange::Rates,
-    gate::Draft,
-    process::{Mode, Process, Rules, StageDraft, publish},
-    staff::Staff,
-    task::TaskStatus,
-    transition::{Facts, open, unmet},
-    work::{ActivityFact, DocumentFact, PaymentFact, TaskFact, Work},
-    workspace::{DealVisibility, Settings},
+    clients::{ClientFacts, LeadTemperature},
+    deals::{
+        deal::NewDeal,
+        transition::{Facts, open, unmet},
+    },
+    people::assignment::Staff,
+    process::{Mode, Process, Rules, StageDraft, condition::Schema, gate::Draft, publish},
+    work::{
+        activity::{ActivityKind, Outcome, Touches},
+        document::{DocumentKind, DocumentState},
+        facts::{ActivityFact, DocumentFact, PaymentFact, TaskFact, Work},
+        task::TaskStatus,
+    },
+    workspace::{
+        calendar::{Calendar, Week},
+        custom_field::{Custom, CustomField, Entity, FieldType},
+        exchange::Rates,
+        settings::{DealVisibility, Settings},
+    },
 };
 
 fn requirements() -> Vec<Draft> {

@@ -4,10 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use rust_decimal::Decimal;
-use voronka_domain::{
-    Currency,
-    money::{format_amount, parse_amount},
-};
+use voronka_domain::{Currency, kernel::money::{format_amount, parse_amount}};
 
 fuzz_target!(|text: &str| {
     let (code, amount) = text.split_once(' ').unwrap_or(("EUR", text));

@@ -8,14 +8,7 @@ use chrono::{DateTime, Utc};
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, json};
 use uuid::Uuid;
-use voronka_domain::{
-    Currency,
-    activity::Touches,
-    client::ClientFacts,
-    condition::{Condition, Moment, Schema, Subject, Tree, read_parameter},
-    custom_field::{Custom, CustomField, Entity, FieldType},
-    workspace::{DealVisibility, Settings},
-};
+use voronka_domain::{Currency, work::activity::Touches, clients::ClientFacts, process::condition::{Condition, Moment, Schema, Tree, read_parameter}, deals::holds::Subject, workspace::{custom_field::{Custom, CustomField, Entity, FieldType}, settings::{Settings, DealVisibility}}};
 
 static CUSTOM: LazyLock<Vec<CustomField>> = LazyLock::new(|| {
     let types = [

@@ -9,14 +9,7 @@ use libfuzzer_sys::fuzz_target;
 use rust_decimal::Decimal;
 use serde_json::json;
 use uuid::Uuid;
-use voronka_domain::{
-    Currency, Money,
-    condition::Schema,
-    custom_field::Entity,
-    import::{Plan, Row, Spec},
-    process::{Mode, Process, StageDraft, publish},
-    workspace::{DealVisibility, Settings},
-};
+use voronka_domain::{Currency, Money, process::{Mode, Process, StageDraft, publish, condition::Schema}, workspace::{custom_field::Entity, settings::{Settings, DealVisibility}}, import::{Plan, Row, Spec}};
 
 const DEALS: &str = "external_id,title,client,owner,amount,source,lead_temperature,expected_close_on,\
     opened_at,stage,stage_entered_at,closed_at,loss_reason,note,competitor";
@@ -54,7 +47,7 @@ static PLANS: LazyLock<Vec<Plan>> = LazyLock::new(|| {
             currency: Currency::parse("EUR").expect("a currency"),
             time_zone: chrono_tz::Europe::Amsterdam,
             deal_visibility: DealVisibility::ByRole,
-            country: voronka_domain::reach::Country::parse("NL"),
+            country: voronka_domain::kernel::contact_point::Country::parse("NL"),
             require_primary_demand: false,
         };
         spec.plan(&header, &["first", "second"], &[], settings).expect("a plan")
@@ -84,10 +77,10 @@ fn check(texts: &[&Option<String>], amount: Option<Money>, times: &[Option<DateT
 /// Numbers and addresses are in the one spelling that they have.
 fn reach(phones: Option<&[String]>, emails: Option<&[String]>) {
     for phone in phones.into_iter().flatten() {
-        assert_eq!(voronka_domain::reach::phone(phone, None).as_ref(), Some(phone));
+        assert_eq!(voronka_domain::kernel::contact_point::phone(phone, None).as_ref(), Some(phone));
     }
     for email in emails.into_iter().flatten() {
-        assert_eq!(voronka_domain::reach::email(email).as_ref(), Some(email));
+        assert_eq!(voronka_domain::kernel::contact_point::email(email).as_ref(), Some(email));
     }
 }
 

@@ -4,12 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use uuid::Uuid;
-use voronka_domain::{
-    Currency,
-    custom_field::{CustomField, Entity, FieldType},
-    import::Spec,
-    workspace::{DealVisibility, Settings},
-};
+use voronka_domain::{Currency, workspace::{custom_field::{CustomField, Entity, FieldType}, settings::{Settings, DealVisibility}}, import::Spec};
 
 /// One that is in use, and one that is not.
 fn custom_fields() -> [CustomField; 2] {

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use voronka_domain::reach::{Country, email, phone};
+use voronka_domain::kernel::contact_point::{Country, email, phone};
 
 fuzz_target!(|text: &str| {
     let (country, text) = text.split_once(' ').unwrap_or(("NL", text));

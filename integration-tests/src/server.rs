@@ -112,7 +112,7 @@ impl TestServer {
     }
 }
 
-fn voronka_domain_role(word: &str) -> voronka_domain::access::Role {
+fn voronka_domain_role(word: &str) -> voronka_domain::people::access::Role {
     voronka_persistence::words::from_word(word).expect("a role")
 }
 

@@ -6,9 +6,8 @@ use chrono::{DateTime, Utc};
 use diesel::{RunQueryDsl, sql_types::Bytea};
 use uuid::Uuid;
 use voronka_domain::{
-    access::{Actor, Permission, Role, Visibility},
-    calendar::Calendar,
-    workspace::Settings,
+    people::access::{Actor, Permission, Role, Visibility},
+    workspace::{calendar::Calendar, settings::Settings},
 };
 
 use crate::{

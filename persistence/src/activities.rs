@@ -6,10 +6,10 @@ use diesel::{prelude::*, sql_types::Uuid as SqlUuid};
 use serde::Serialize;
 use uuid::Uuid;
 use voronka_domain::{
-    access::{Cause, Visibility},
-    activity::{ActivityKind, Outcome},
-    automation::{Happening, What},
-    rule::On,
+    deals::automation::{Happening, What},
+    kernel::trigger::Trigger,
+    people::access::{Cause, Visibility},
+    work::activity::{ActivityKind, Outcome},
 };
 
 use crate::{
@@ -302,7 +302,7 @@ fn react(
         Some(outcome) => Some(from_word(outcome).ok_or_else(bad)?),
         None => None,
     };
-    let cause = Cause { on: On::ActivityRecorded, object_id: row.id, sequence: row.version };
+    let cause = Cause { on: Trigger::ActivityRecorded, object_id: row.id, sequence: row.version };
     deals::react(unit, held, Happening { cause, what: What::Activity { kind, outcome } })?;
     Ok(())
 }

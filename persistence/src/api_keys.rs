@@ -9,7 +9,7 @@ use diesel::{
 };
 use serde::Serialize;
 use uuid::Uuid;
-use voronka_domain::access::{Actor, Permission, Role};
+use voronka_domain::people::access::{Actor, Permission, Role};
 
 use crate::{
     Error, Result, Tenant, Unit,

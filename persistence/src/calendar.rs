@@ -8,8 +8,8 @@ use serde::Serialize;
 use serde_json::Value as Json;
 use uuid::Uuid;
 use voronka_domain::{
-    calendar::{Calendar, Hours, Span, WEEKDAYS, Week},
-    fault::Faults,
+    kernel::fault::Faults,
+    workspace::calendar::{Calendar, Hours, Span, WEEKDAYS, Week},
 };
 
 use crate::{

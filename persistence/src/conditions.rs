@@ -8,9 +8,11 @@ use diesel::{RunQueryDsl, sql_types::Uuid as SqlUuid};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 use voronka_domain::{
-    access::Visibility,
-    condition::{Check, Comparison, Field, Kind, Moment, Name, Operand, Test, Touch, Tree},
-    custom_field::{Entity, FieldType, day_number},
+    people::access::Visibility,
+    process::condition::{
+        Check, Comparison, Field, Kind, Moment, Name, Operand, Test, Touch, Tree,
+    },
+    workspace::custom_field::{Entity, FieldType, day_number},
 };
 
 use crate::{Bind, Caller, Result, Statement, Tenant, statement::Piece, touches, unit::raw};

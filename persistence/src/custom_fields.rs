@@ -13,8 +13,8 @@ use serde_json::Value as Json;
 use uuid::Uuid;
 use voronka_domain::{
     Refusal,
-    custom_field::{self, Choice, Custom, CustomField as Field, Entity, Reference},
-    fault::Faults,
+    kernel::fault::Faults,
+    workspace::custom_field::{self, Choice, Custom, CustomField as Field, Entity, Reference},
 };
 
 use crate::{

@@ -17,7 +17,10 @@ use diesel::{
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use moka::sync::Cache;
 use uuid::Uuid;
-use voronka_domain::{calendar::Calendar, custom_field::CustomField, process::Process};
+use voronka_domain::{
+    process::Process,
+    workspace::{calendar::Calendar, custom_field::CustomField},
+};
 
 use crate::{
     Caller, Error, Result,

@@ -12,13 +12,15 @@ use rust_decimal::Decimal;
 use serde::Serialize;
 use uuid::Uuid;
 use voronka_domain::{
-    condition::Schema,
-    custom_field::Entity,
-    fault::Faults,
-    gate::Draft,
-    migration::Mapping,
-    process::{self, Mode, Process, Published, Rules, Stage, StageDraft},
-    rule::{Action, Rule, RuleDraft},
+    kernel::fault::Faults,
+    process::{
+        self, Mode, Process, Published, Rules, Stage, StageDraft,
+        alignment::Mapping,
+        condition::Schema,
+        gate::Draft,
+        rule::{Action, Rule, RuleDraft},
+    },
+    workspace::custom_field::Entity,
 };
 
 use crate::{

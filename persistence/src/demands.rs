@@ -8,11 +8,12 @@ use serde::Serialize;
 use uuid::Uuid;
 use voronka_domain::{
     Fault,
-    access::Cause,
-    automation::{Happening, What},
-    demand::{Line, checked},
-    fault::Faults,
-    rule::On,
+    deals::{
+        automation::{Happening, What},
+        demand::{Line, checked},
+    },
+    kernel::{fault::Faults, trigger::Trigger},
+    people::access::Cause,
 };
 
 use crate::{
@@ -111,8 +112,11 @@ pub fn put(
         }
     };
     write(unit, &demand)?;
-    let cause =
-        Cause { on: On::DemandChanged, object_id: demand.head.id, sequence: demand.head.version };
+    let cause = Cause {
+        on: Trigger::DemandChanged,
+        object_id: demand.head.id,
+        sequence: demand.head.version,
+    };
     deals::react(unit, held, Happening { cause, what: What::Plain })?;
     Ok(demand)
 }

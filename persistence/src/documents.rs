@@ -8,10 +8,10 @@ use serde::Serialize;
 use uuid::Uuid;
 use voronka_domain::{
     Money, Refusal,
-    access::{Cause, Visibility},
-    automation::{Happening, What},
-    document::{DocumentKind, DocumentState},
-    rule::On,
+    deals::automation::{Happening, What},
+    kernel::trigger::Trigger,
+    people::access::{Cause, Visibility},
+    work::document::{DocumentKind, DocumentState},
 };
 
 use crate::{
@@ -232,7 +232,7 @@ pub(crate) fn enter(unit: &mut Unit<'_>, before: &Document, to: DocumentState) -
 /// Lets the deal's process answer to the document as it has become.
 pub(crate) fn react(unit: &mut Unit<'_>, held: deals::Held, row: &Document) -> Result<()> {
     let (kind, state) = row.place()?;
-    let cause = Cause { on: On::DocumentChanged, object_id: row.id, sequence: row.version };
+    let cause = Cause { on: Trigger::DocumentChanged, object_id: row.id, sequence: row.version };
     let what = What::Document { kind, state };
     deals::react(unit, held, Happening { cause, what })?;
     Ok(())

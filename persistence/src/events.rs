@@ -8,7 +8,7 @@ use diesel::{
     sql_types::{BigInt, Integer, Json, Nullable, Text, Timestamptz, Uuid as SqlUuid},
 };
 use uuid::Uuid;
-use voronka_domain::access::Actor;
+use voronka_domain::people::access::Actor;
 
 use crate::{JsonText, Result, Statement, Tenant, schema::events, unit::raw};
 

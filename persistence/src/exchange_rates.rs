@@ -11,7 +11,7 @@ use diesel::{
 use rust_decimal::Decimal;
 use serde::Serialize;
 use uuid::Uuid;
-use voronka_domain::{Currency, exchange::Rates};
+use voronka_domain::{Currency, workspace::exchange::Rates};
 
 use crate::{
     Error, Result, Statement, Tenant, Unit, deals,

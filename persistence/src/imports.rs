@@ -8,8 +8,8 @@ use diesel::{connection::SimpleConnection, pg::PgRowByRowLoadingMode, prelude::*
 use serde::Serialize;
 use uuid::Uuid;
 use voronka_domain::{
-    access::{Actor, Visibility},
     import::Rejection,
+    people::access::{Actor, Visibility},
 };
 
 use crate::{
@@ -362,7 +362,7 @@ impl Store {
         line: Option<u64>,
         import: &Import,
     ) -> Result<crate::Caller> {
-        use voronka_domain::access::Permission;
+        use voronka_domain::people::access::Permission;
         let (settings, calendar) = self.tenant(workspace_id, |tenant| {
             let workspace = crate::workspaces::get(tenant)?;
             Ok((workspace.settings()?, self.calendar(tenant, &workspace)?))

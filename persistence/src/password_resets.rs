@@ -6,7 +6,7 @@ use diesel::{
     sql_types::{Jsonb, Nullable},
 };
 use uuid::Uuid;
-use voronka_domain::access::{Actor, Permission};
+use voronka_domain::people::access::{Actor, Permission};
 
 use crate::{
     Result, Statement, Tenant, Unit, access::still_may, schema::password_resets, unit::raw,

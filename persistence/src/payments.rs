@@ -10,10 +10,10 @@ use serde::Serialize;
 use uuid::Uuid;
 use voronka_domain::{
     Money,
-    access::{Cause, Visibility},
-    automation::{Happening, What},
-    document::{DocumentKind, DocumentState, invoice_state},
-    rule::On,
+    deals::automation::{Happening, What},
+    kernel::trigger::Trigger,
+    people::access::{Cause, Visibility},
+    work::document::{DocumentKind, DocumentState, invoice_state},
 };
 
 use crate::{
@@ -133,7 +133,7 @@ pub fn create(unit: &mut Unit<'_>, new: NewPayment) -> Result<Payment> {
         Some(invoice) => settle(unit, &invoice)?,
         None => None,
     };
-    let cause = Cause { on: On::PaymentReceived, object_id: row.id, sequence: row.version };
+    let cause = Cause { on: Trigger::PaymentReceived, object_id: row.id, sequence: row.version };
     deals::react(unit, held, Happening { cause, what: What::Plain })?;
     if let Some(invoice) = invoice {
         let held = deals::held(unit, deal_id, &Visibility::All)?;

@@ -7,9 +7,9 @@ use serde_json::Value as Json;
 use uuid::Uuid;
 use voronka_domain::{
     Refusal,
-    access::Visibility,
-    condition::{Condition, Schema, Tree},
-    custom_field::Entity,
+    people::access::Visibility,
+    process::condition::{Condition, Schema, Tree},
+    workspace::custom_field::Entity,
 };
 
 use crate::{

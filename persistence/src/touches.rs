@@ -9,7 +9,8 @@ use diesel::{
 };
 use uuid::Uuid;
 use voronka_domain::{
-    access::Visibility, activity::Touches, condition::Touch, custom_field::Entity,
+    people::access::Visibility, process::condition::Touch, work::activity::Touches,
+    workspace::custom_field::Entity,
 };
 
 use crate::{

@@ -12,7 +12,7 @@ use diesel::{
 };
 use serde::Serialize;
 use uuid::Uuid;
-use voronka_domain::{access::Actor, process::Process};
+use voronka_domain::{people::access::Actor, process::Process};
 
 use crate::{Caller, Error, JsonText, Raw, Result, Statement, Store, events, idempotency};
 

@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use serde::Serialize;
 use uuid::Uuid;
 
-use voronka_domain::access::Role;
+use voronka_domain::people::access::Role;
 
 use crate::{
     Result, Statement, Store, Tenant,

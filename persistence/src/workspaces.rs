@@ -7,8 +7,8 @@ use serde_json::Value as Json;
 use uuid::Uuid;
 use voronka_domain::{
     Currency,
-    reach::Country,
-    workspace::{DealVisibility, Settings},
+    kernel::contact_point::Country,
+    workspace::settings::{DealVisibility, Settings},
 };
 
 use crate::{

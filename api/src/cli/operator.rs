@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use uuid::Uuid;
-use voronka_domain::access::Role;
+use voronka_domain::people::access::Role;
 use voronka_persistence::{
     Answer, Store,
     deals::Why,

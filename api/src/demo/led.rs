@@ -6,13 +6,18 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 use voronka_domain::{
     Currency, Money,
-    access::Actor,
-    activity::{ActivityKind, Outcome},
-    deal::{DealPatch, LeadTemperature},
-    demand,
-    document::{DocumentKind, DocumentState},
-    task::TaskStatus,
-    transition::{Target, Transition},
+    clients::LeadTemperature,
+    deals::{
+        deal::DealPatch,
+        demand,
+        transition::{Target, Transition},
+    },
+    people::access::Actor,
+    work::{
+        activity::{ActivityKind, Outcome},
+        document::{DocumentKind, DocumentState},
+        task::TaskStatus,
+    },
 };
 use voronka_persistence::{
     Answer, Error, Store, Unit, activities,

@@ -7,7 +7,7 @@ use std::{
 
 use serde_json::json;
 use uuid::Uuid;
-use voronka_domain::access::Role;
+use voronka_domain::people::access::Role;
 use voronka_persistence::{
     Answer, Caller, Error, Store, Unit,
     catalogues::{self, Catalogue},

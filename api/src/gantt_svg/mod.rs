@@ -8,7 +8,7 @@ mod tests;
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
-use voronka_domain::workspace::Settings;
+use voronka_domain::workspace::settings::Settings;
 
 use crate::{
     funnel_svg::{

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Datelike, NaiveDate, Utc, Weekday};
 use chrono_tz::Tz;
-use voronka_domain::workspace::Settings;
+use voronka_domain::workspace::settings::Settings;
 
 use super::look::DAY_OFF;
 use crate::{

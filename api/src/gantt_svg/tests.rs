@@ -4,7 +4,7 @@
 
 use chrono::NaiveDate;
 use uuid::Uuid;
-use voronka_domain::{Currency, workspace::DealVisibility};
+use voronka_domain::{Currency, workspace::settings::DealVisibility};
 
 use super::*;
 use crate::{

@@ -14,7 +14,9 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
-use voronka_domain::{Fault, access::Permission, catalogue::NAME_LENGTH, fault::Faults};
+use voronka_domain::{
+    Fault, kernel::fault::Faults, people::access::Permission, workspace::catalogue::NAME_LENGTH,
+};
 use voronka_persistence::{
     Answer, Caller, Error, Idempotency, Tenant, Unit, Written, again, list, now,
 };

@@ -8,9 +8,9 @@ use uuid::Uuid;
 use validator::Validate;
 use voronka_domain::{
     Fault, Refusal,
-    access::Permission,
-    condition::{Condition, Schema, Tree},
-    custom_field::{CustomField, Entity},
+    people::access::Permission,
+    process::condition::{Condition, Schema, Tree},
+    workspace::custom_field::{CustomField, Entity},
 };
 use voronka_persistence::{Caller, Error, Look, Tenant, list, now, segments};
 

@@ -1,7 +1,7 @@
 //! Lists in the specification: their parameters and words come from the same table that reads them.
 
 use serde_json::{Value, json};
-use voronka_domain::access::Permission;
+use voronka_domain::people::access::Permission;
 use voronka_persistence::{
     activities, api_keys, calendar,
     catalogues::Catalogue,

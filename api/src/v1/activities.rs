@@ -7,9 +7,9 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use validator::Validate;
 use voronka_domain::{
-    activity::{ActivityKind, Outcome},
-    catalogue::NAME_LENGTH,
-    fault::Faults,
+    kernel::fault::Faults,
+    work::activity::{ActivityKind, Outcome},
+    workspace::catalogue::NAME_LENGTH,
 };
 use voronka_persistence::{
     Error,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 use validator::Validate;
-use voronka_domain::{access::Permission, catalogue, fault::Faults};
+use voronka_domain::{kernel::fault::Faults, people::access::Permission, workspace::catalogue};
 use voronka_persistence::{
     Error, Tenant, Unit,
     api_keys::{self, ApiKey, Makers},

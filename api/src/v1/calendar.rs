@@ -10,9 +10,11 @@ use uuid::Uuid;
 use validator::Validate;
 use voronka_domain::{
     Fault,
-    calendar::{Calendar, Hours, Span, Week},
-    catalogue::NAME_LENGTH,
-    fault::Faults,
+    kernel::fault::Faults,
+    workspace::{
+        calendar::{Calendar, Hours, Span, Week},
+        catalogue::NAME_LENGTH,
+    },
 };
 use voronka_persistence::{
     Error,

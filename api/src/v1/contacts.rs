@@ -6,7 +6,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 use validator::Validate;
-use voronka_domain::{catalogue, fault::Faults, reach};
+use voronka_domain::{
+    kernel::{contact_point as reach, fault::Faults},
+    workspace::catalogue,
+};
 use voronka_persistence::{
     Error, Unit, clients,
     contacts::{self, Contact},

@@ -7,9 +7,11 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use validator::Validate;
 use voronka_domain::{
-    catalogue,
-    custom_field::{self, Choice, Entity, FieldType, MOST_FIELDS},
-    fault::Faults,
+    kernel::fault::Faults,
+    workspace::{
+        catalogue,
+        custom_field::{self, Choice, Entity, FieldType, MOST_FIELDS},
+    },
 };
 use voronka_persistence::{
     Error, Unit,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 use validator::Validate;
-use voronka_domain::catalogue;
+use voronka_domain::workspace::catalogue;
 use voronka_persistence::{
     Error, Unit,
     departments::{self, Department},

@@ -8,9 +8,9 @@ use uuid::Uuid;
 use validator::Validate;
 use voronka_domain::{
     Currency,
-    catalogue::NAME_LENGTH,
-    document::{DocumentKind, DocumentState},
-    fault::Faults,
+    kernel::fault::Faults,
+    work::document::{DocumentKind, DocumentState},
+    workspace::catalogue::NAME_LENGTH,
 };
 use voronka_persistence::{
     Error,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 use validator::Validate;
-use voronka_domain::{Currency, Fault, exchange::parse_rate, fault::Faults};
+use voronka_domain::{Currency, Fault, kernel::fault::Faults, workspace::exchange::parse_rate};
 use voronka_persistence::{
     Error, Unit,
     exchange_rates::{self, ExchangeRate, Given},

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value as Json;
 use voronka_domain::{
     Currency,
-    custom_field::{CustomField, Entity, FieldType},
+    workspace::custom_field::{CustomField, Entity, FieldType},
 };
 use voronka_persistence::{
     Caller, Error, Tenant,

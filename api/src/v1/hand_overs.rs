@@ -9,7 +9,7 @@ use uuid::Uuid;
 use validator::Validate;
 use voronka_domain::{
     Currency,
-    hand_over::{self, Outcomes, Reason, Tally, What},
+    work::hand_over::{self, Outcomes, Reason, Tally, What},
 };
 use voronka_persistence::{
     Error,

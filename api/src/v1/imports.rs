@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
-use voronka_domain::{access::Permission, import::Spec};
+use voronka_domain::{import::Spec, people::access::Permission};
 use voronka_persistence::{
     Caller, Error, Tenant,
     imports::{self, Import},

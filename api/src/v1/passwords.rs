@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 use validator::Validate;
-use voronka_domain::password;
+use voronka_domain::people::password;
 use voronka_persistence::{
     Answer, Caller, Error, Tenant, Unit, again, now,
     password_resets::{self, PasswordReset},

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 use validator::Validate;
-use voronka_domain::{Currency, fault::Faults};
+use voronka_domain::{Currency, kernel::fault::Faults};
 use voronka_persistence::{
     Error,
     payments::{self, Payment},

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 use validator::Validate;
-use voronka_domain::{Refusal, catalogue, fault::Faults};
+use voronka_domain::{Refusal, kernel::fault::Faults, workspace::catalogue};
 use voronka_persistence::products::{self, Product};
 
 use crate::{

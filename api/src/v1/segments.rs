@@ -7,7 +7,10 @@ use serde_json::Value as Json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use validator::Validate;
-use voronka_domain::{access::Permission, catalogue, custom_field::Entity};
+use voronka_domain::{
+    people::access::Permission,
+    workspace::{catalogue, custom_field::Entity},
+};
 use voronka_persistence::{
     Caller, Error, Look, Tenant, Unit, now,
     segments::{self, Segment},

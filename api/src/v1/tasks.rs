@@ -11,8 +11,8 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use validator::Validate;
 use voronka_domain::{
-    fault::Faults,
-    task::{Priority, TaskStatus},
+    kernel::fault::Faults,
+    work::task::{Priority, TaskStatus},
 };
 use voronka_persistence::{
     Error, now,

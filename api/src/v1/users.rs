@@ -6,7 +6,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 use validator::{Validate, ValidateEmail};
-use voronka_domain::{access::Role, catalogue, fault::Faults, password};
+use voronka_domain::{
+    kernel::fault::Faults,
+    people::{access::Role, password},
+    workspace::catalogue,
+};
 use voronka_persistence::{
     Error, Unit, departments,
     users::{self, User},

@@ -6,7 +6,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 use validator::Validate;
-use voronka_domain::{catalogue, reach::Country, workspace::DealVisibility};
+use voronka_domain::{
+    kernel::contact_point::Country,
+    workspace::{catalogue, settings::DealVisibility},
+};
 use voronka_persistence::{
     Error,
     words::to_word,

@@ -5,12 +5,13 @@ use uuid::Uuid;
 
 use super::deals::{DealRow, EventRow, Target};
 use crate::{
-    custom_field::Custom,
-    deal::{Deal, DealPatch, ExternalId, NewDeal, Status},
-    fault::Refusal,
-    ledger::Ledger,
-    money::Money,
-    transition::{self, Facts, Target as Goal, Transition},
+    deals::{
+        deal::{Deal, DealPatch, ExternalId, NewDeal, Status},
+        ledger::Ledger,
+        transition::{self, Facts, Target as Goal, Transition},
+    },
+    kernel::{fault::Refusal, money::Money},
+    workspace::custom_field::Custom,
 };
 
 /// What became of a row.

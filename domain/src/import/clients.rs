@@ -6,10 +6,13 @@ use super::{
     row::{Reader, field},
 };
 use crate::{
-    client::{self, ClientKind, ClientType},
-    deal::ExternalId,
-    fault::{Fault, Faults},
-    reach,
+    clients as client,
+    clients::{ClientKind, ClientType},
+    deals::deal::ExternalId,
+    kernel::{
+        contact_point as reach,
+        fault::{Fault, Faults},
+    },
 };
 
 const LONGEST_LIST: usize = 4_000;

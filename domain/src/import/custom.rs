@@ -6,8 +6,8 @@ use serde_json::{Value as Json, json};
 
 use super::{amount::plain, row::Reader};
 use crate::{
-    custom_field::{Choice, CustomField, FieldType, number},
-    money::{Currency, parse_amount},
+    kernel::money::{Currency, parse_amount},
+    workspace::custom_field::{Choice, CustomField, FieldType, number},
 };
 
 /// Begins the names of custom fields in a mapping.

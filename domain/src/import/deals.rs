@@ -8,7 +8,11 @@ use super::{
     row::{Reader, field},
     spec::StageTarget,
 };
-use crate::{deal::LeadTemperature, fault::Fault, money::Money, process::Stage};
+use crate::{
+    clients::LeadTemperature,
+    kernel::{fault::Fault, money::Money},
+    process::Stage,
+};
 
 /// What a row says of the deal's place.
 #[derive(Debug, Clone, PartialEq, Eq)]

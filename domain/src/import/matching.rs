@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{Rejection, clients::ClientRow};
-use crate::deal::ExternalId;
+use crate::deals::deal::ExternalId;
 
 /// What clients are told apart by.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,7 +4,10 @@ use super::{
     Rejection,
     row::{Reader, field},
 };
-use crate::{access::Role, fault::Fault, reach};
+use crate::{
+    kernel::{contact_point as reach, fault::Fault},
+    people::access::Role,
+};
 
 /// What a row says of a user; none where it says nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]

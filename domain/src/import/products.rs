@@ -4,7 +4,7 @@ use super::{
     Rejection,
     row::{Reader, field},
 };
-use crate::{fault::Fault, money::Money};
+use crate::kernel::{fault::Fault, money::Money};
 
 /// What a row says of a product; none where it says nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,7 +4,10 @@ use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
 use super::{Rejection, amount::plain, row::Reader};
-use crate::{exchange::parse_rate, fault::Fault, money::Currency};
+use crate::{
+    kernel::{fault::Fault, money::Currency},
+    workspace::exchange::parse_rate,
+};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RateRow {

@@ -15,10 +15,12 @@ use super::{
     time::{parse_date, parse_instant},
 };
 use crate::{
-    catalogue::NAME_LENGTH,
-    fault::Fault,
-    money::{Currency, Money, parse_amount},
+    kernel::{
+        fault::Fault,
+        money::{Currency, Money, parse_amount},
+    },
     process::Stage,
+    workspace::catalogue::NAME_LENGTH,
 };
 
 #[derive(Debug, Clone, PartialEq)]

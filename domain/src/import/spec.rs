@@ -8,11 +8,15 @@ use uuid::Uuid;
 
 use super::{custom::CUSTOM, kind::Kind, time::DateFormat};
 use crate::{
-    access::Permission,
-    custom_field::{CustomField, FieldType},
-    fault::{Faults, Refusal},
-    money::Currency,
-    workspace::Settings,
+    kernel::{
+        fault::{Faults, Refusal},
+        money::Currency,
+    },
+    people::access::Permission,
+    workspace::{
+        custom_field::{CustomField, FieldType},
+        settings::Settings,
+    },
 };
 
 const LONGEST_SOURCE: usize = 100;
@@ -295,7 +299,7 @@ fn check_target(faults: &mut Faults, activity: &str, target: &StageTarget, stage
         faults.add(at("/stage"), "stage_not_in_process", detail);
     }
     if let Some(reason) = &target.lost {
-        faults.text(&at("/lost"), reason, crate::catalogue::NAME_LENGTH);
+        faults.text(&at("/lost"), reason, crate::workspace::catalogue::NAME_LENGTH);
     }
     let outcomes =
         [target.won, target.lost.is_some(), target.ignore].iter().filter(|b| **b).count();

@@ -1,7 +1,7 @@
 //! Which column a field may be in, by the names that files give their columns.
 
 use super::{custom::CUSTOM, kind::Kind, synonyms::names};
-use crate::custom_field::CustomField;
+use crate::workspace::custom_field::CustomField;
 
 /// A column that a field may be in; confidence from 0 to 1.
 #[derive(Debug, Clone, PartialEq)]

@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 use chrono_tz::Tz;
 
-use crate::workspace::to_instant;
+use crate::workspace::settings::to_instant;
 
 /// How a file writes its days and times: `M/D/YYYY`, `DD.MM.YYYY HH:mm`, `YYYY-MM-DD HH:mm:ss`.
 /// Without a format, ISO 8601 and RFC 3339 are read.

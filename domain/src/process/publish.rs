@@ -7,12 +7,15 @@ use uuid::Uuid;
 
 use super::{Mode, Process, Stage, StageDraft, soundness};
 use crate::{
-    catalogue::NAME_LENGTH,
-    condition::Schema,
-    fault::{Faults, Refusal},
-    gate::{Draft, Requirement},
-    rule::{Rule, RuleDraft},
-    task::{TaskTemplate, check_key},
+    kernel::fault::{Faults, Refusal},
+    process::{
+        check_key,
+        condition::Schema,
+        gate::{Draft, Requirement},
+        rule::{Rule, RuleDraft},
+        task_template::TaskTemplate,
+    },
+    workspace::catalogue::NAME_LENGTH,
 };
 
 /// More stages than any described process has; seven are advised.

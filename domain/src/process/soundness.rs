@@ -4,11 +4,13 @@ use std::{collections::BTreeSet, mem::discriminant};
 
 use super::{Mode, Stage};
 use crate::{
-    condition::{Check, Comparison, Condition, Field, Name, Operand, Test, Tree, fold},
-    custom_field::Entity,
-    fault::Faults,
-    gate::Requirement,
-    rule::{Action, On, Rule},
+    kernel::{fault::Faults, trigger::Trigger},
+    process::{
+        condition::{Check, Comparison, Condition, Field, Name, Operand, Test, Tree, fold},
+        gate::Requirement,
+        rule::{Action, Rule},
+    },
+    workspace::custom_field::Entity,
 };
 
 /// `places` has the pointers of the stages' requirements.
@@ -101,7 +103,9 @@ fn loops(faults: &mut Faults, mode: Mode, stages: &[Stage], rules: &[Rule]) {
     let place = |key: &str| stages.iter().position(|stage| stage.key == key);
     let mut ways: Vec<(usize, usize)> = Vec::new();
     let mut moves: Vec<(String, usize, usize)> = Vec::new();
-    for (index, rule) in rules.iter().enumerate().filter(|(_, rule)| rule.on == On::StageEntered) {
+    for (index, rule) in
+        rules.iter().enumerate().filter(|(_, rule)| rule.on == Trigger::StageEntered)
+    {
         let from: Vec<usize> = match &rule.stage {
             Some(key) => place(key).into_iter().collect(),
             None => (0..stages.len()).collect(),

@@ -12,25 +12,41 @@ use uuid::Uuid;
 
 use super::world::{ALWAYS, DEAL, NO_CLIENTS, NO_FIELDS, NO_RATES, TOLERANCE};
 use crate::{
-    access::{Actor, Cause, Role},
-    activity::{ActivityKind, Outcome},
-    alignment::Alignment,
-    automation::{Happening, What, tick},
-    custom_field::Custom,
-    deal::{Deal, DealPatch, NewDeal, Status},
-    document::{DocumentKind, DocumentState},
-    event::Change,
-    gate::{DealField, Draft, Requirement},
-    ledger::Ledger,
-    migration::{Mapping, Ways, migrate},
-    money::{Currency, Money},
-    process::{Mode, Process, Rules, StageDraft, publish},
-    rule::{Action, On, Rule, RuleDraft, SetField},
-    staff::{Assignment, Member, Performer, Staff},
-    task::{Effect, Priority, TaskPlan, TaskStatus, TaskTemplate},
-    transition::{Facts, Target, Transition, open, react, transition, update},
-    work::{ActivityFact, DocumentFact, PaymentFact, TaskFact, Work},
-    workspace::{DealVisibility, Settings},
+    deals::{
+        automation::{Happening, What, tick},
+        deal::{Deal, DealPatch, NewDeal, Status},
+        effect::{Effect, TaskPlan},
+        event::Change,
+        ledger::Ledger,
+        migration::{Ways, migrate},
+        transition::{Facts, Target, Transition, open, react, transition, update},
+    },
+    kernel::{
+        money::{Currency, Money},
+        trigger::Trigger,
+    },
+    people::{
+        access::{Actor, Cause, Role},
+        assignment::{Assignment, Member, Performer, Staff},
+    },
+    process::{
+        Mode, Process, Rules, StageDraft,
+        alignment::{Alignment, Mapping},
+        gate::{DealField, Draft, Requirement},
+        publish,
+        rule::{Action, Rule, RuleDraft, SetField},
+        task_template::TaskTemplate,
+    },
+    work::{
+        activity::{ActivityKind, Outcome},
+        document::{DocumentKind, DocumentState},
+        facts::{ActivityFact, DocumentFact, PaymentFact, TaskFact, Work},
+        task::{Priority, TaskStatus},
+    },
+    workspace::{
+        custom_field::Custom,
+        settings::{DealVisibility, Settings},
+    },
 };
 
 use shop::Shop;
@@ -105,16 +121,16 @@ fn action() -> impl Strategy<Value = Action> {
 
 fn rule(number: usize) -> impl Strategy<Value = RuleDraft> {
     let on = select(vec![
-        On::DealOpened,
-        On::DealUpdated,
-        On::DealLost,
-        On::StageEntered,
-        On::TaskDone,
-        On::ActivityRecorded,
-        On::DocumentChanged,
-        On::PaymentReceived,
-        On::StageOverdue,
-        On::DealStuck,
+        Trigger::DealOpened,
+        Trigger::DealUpdated,
+        Trigger::DealLost,
+        Trigger::StageEntered,
+        Trigger::TaskDone,
+        Trigger::ActivityRecorded,
+        Trigger::DocumentChanged,
+        Trigger::PaymentReceived,
+        Trigger::StageOverdue,
+        Trigger::DealStuck,
     ]);
     let stage = option::of((1..=5_usize).prop_map(|at| format!("s{at}")));
     let hot = json!({ "field": "deal.lead_temperature", "op": "eq", "value": "hot" });
@@ -129,7 +145,7 @@ fn rule(number: usize) -> impl Strategy<Value = RuleDraft> {
             state: None,
             activity: None,
             outcome: None,
-            after_days: (on == On::DealStuck).then_some(Decimal::ONE),
+            after_days: (on == Trigger::DealStuck).then_some(Decimal::ONE),
             r#if,
             then,
         },
@@ -200,7 +216,7 @@ fn met(requirement: &Requirement, deal: &Deal, work: &Work) -> bool {
         Requirement::Field { field: DealField::ClientId } => deal.client_id.is_some(),
         Requirement::Field { .. } => deal.amount.amount > Decimal::ZERO,
         Requirement::Condition { .. } => {
-            deal.lead_temperature == Some(crate::deal::LeadTemperature::Hot)
+            deal.lead_temperature == Some(crate::clients::LeadTemperature::Hot)
         }
         Requirement::Task { task } => work.tasks.iter().any(|one| {
             one.visit == visit && one.key.as_ref() == Some(task) && one.status == TaskStatus::Done

@@ -8,12 +8,14 @@ use super::{
     world::{Action, DEAL, Script, TOLERANCE, Turn, World, case},
 };
 use crate::{
-    deal::{Deal, DealPatch, Hold, Loss, Status},
-    event::{Change, Details, Direction},
-    fault::Refusal,
-    ledger::Ledger,
+    deals::{
+        deal::{Deal, DealPatch, Hold, Loss, Status},
+        event::{Change, Details, Direction},
+        ledger::Ledger,
+        transition::{Available, Target, Transition, available},
+    },
+    kernel::fault::Refusal,
     process::Mode,
-    transition::{Available, Target, Transition, available},
 };
 
 proptest! {

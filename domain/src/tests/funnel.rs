@@ -7,13 +7,12 @@ use rust_decimal::{Decimal, prelude::ToPrimitive};
 
 use super::world::{Script, World, process, script, world};
 use crate::{
-    alignment::Alignment,
-    deal::Status,
-    event::Change,
-    funnel::{
-        ClosedFunnel, OpenCount, Positions, Progress, ProgressCount, VisitCount, closed, open,
+    analytics::funnel::{ClosedFunnel, OpenCount, Progress, ProgressCount, closed, open},
+    deals::{deal::Status, event::Change, trail::VisitCount},
+    process::{
+        Process,
+        alignment::{Alignment, Positions},
     },
-    process::Process,
 };
 
 /// What a funnel counts of a deal.

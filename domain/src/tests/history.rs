@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::world::{Action, DEAL, Script, World, case, script, world};
-use crate::{deal::Deal, event::Event, ledger::Ledger, segment::Segment, transition::Facts};
+use crate::deals::{deal::Deal, event::Event, ledger::Ledger, transition::Facts, visit::Segment};
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]

@@ -13,9 +13,9 @@ use uuid::Uuid;
 use super::world::process;
 use crate::{
     import::{DealRow, EventRow, Kind, Mapped, Plan, Row, Spec, StageTarget, Target},
-    money::Currency,
+    kernel::money::Currency,
     process::Process,
-    workspace::{DealVisibility, Settings},
+    workspace::settings::{DealVisibility, Settings},
 };
 
 const DEAL_FIELDS: [&str; 16] = [

@@ -10,12 +10,10 @@ use uuid::Uuid;
 
 use super::world::{FIELDS, NO_FIELDS};
 use crate::{
-    alignment::Alignment,
-    gate::Draft,
     import::{DateFormat, parse_date, parse_instant},
-    money::{Currency, format_amount, parse_amount},
-    process::{Mode, Process, StageDraft, publish},
-    workspace::{DealVisibility, Settings, to_instant},
+    kernel::money::{Currency, format_amount, parse_amount},
+    process::{Mode, Process, StageDraft, alignment::Alignment, gate::Draft, publish},
+    workspace::settings::{DealVisibility, Settings, to_instant},
 };
 
 fn draft() -> impl Strategy<Value = StageDraft> {

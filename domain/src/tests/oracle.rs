@@ -6,11 +6,15 @@ use chrono::{DateTime, Utc};
 
 use super::world::{Action, TOLERANCE};
 use crate::{
-    deal::{Deal, ExternalId, NewDeal, Status},
-    event::{Details, Direction},
-    gate::{DealField, Requirement},
-    process::Mode,
-    transition::{Facts, Target},
+    deals::{
+        deal::{Deal, ExternalId, NewDeal, Status},
+        event::{Details, Direction},
+        transition::{Facts, Target},
+    },
+    process::{
+        Mode,
+        gate::{DealField, Requirement},
+    },
 };
 
 pub type Reasons = BTreeSet<&'static str>;
@@ -113,7 +117,7 @@ pub fn against_opening(new: &NewDeal, facts: &Facts<'_>) -> Reasons {
             lead_temperature: new.lead_temperature,
             expected_close_on: new.expected_close_on,
             external_id: new.external_id.clone(),
-            custom: crate::custom_field::Custom::default(),
+            custom: crate::workspace::custom_field::Custom::default(),
         };
         add(!unmet(&details, facts, 1, position).is_empty(), "stage_gate_unmet");
     }

@@ -6,10 +6,10 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::{oracle, world::case};
-use crate::{
+use crate::deals::{
     event::{Change, Direction, Event},
     ledger::Ledger,
-    segment::{End, Segment},
+    visit::{End, Segment},
 };
 
 proptest! {

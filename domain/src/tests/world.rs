@@ -8,21 +8,30 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use crate::{
-    calendar::{Calendar, Week},
-    client::ClientFacts,
-    condition::Schema,
-    custom_field::{Custom, Entity},
-    deal::{DealPatch, ExternalId, LeadTemperature, NewDeal},
-    exchange::Rates,
-    fault::Refusal,
-    gate::{DealField, Draft},
-    ledger::Ledger,
-    money::{Currency, Money},
-    process::{Mode, Process, Rules, StageDraft, publish},
-    staff::Staff,
-    transition::{Facts, Target, Transition, open, transition, update},
-    work::Work,
-    workspace::{DealVisibility, Settings},
+    clients::{ClientFacts, LeadTemperature},
+    deals::{
+        deal::{DealPatch, ExternalId, NewDeal},
+        ledger::Ledger,
+        transition::{Facts, Target, Transition, open, transition, update},
+    },
+    kernel::{
+        fault::Refusal,
+        money::{Currency, Money},
+    },
+    people::assignment::Staff,
+    process::{
+        Mode, Process, Rules, StageDraft,
+        condition::Schema,
+        gate::{DealField, Draft},
+        publish,
+    },
+    work::facts::Work,
+    workspace::{
+        calendar::{Calendar, Week},
+        custom_field::{Custom, Entity},
+        exchange::Rates,
+        settings::{DealVisibility, Settings},
+    },
 };
 
 pub const DEAL: Uuid = Uuid::from_u128(0xdea1);

@@ -11,9 +11,10 @@ use proptest::{
 use serde_json::{Value, json};
 use uuid::Uuid;
 use voronka_domain::{
-    access::Visibility,
-    condition::{Condition, Moment, Schema, Subject},
-    custom_field::Entity,
+    deals::holds::Subject,
+    people::access::Visibility,
+    process::condition::{Condition, Moment, Schema},
+    workspace::custom_field::Entity,
 };
 use voronka_integration_tests::{Api, TestServer};
 use voronka_persistence::{Look, clients, deals, touches};

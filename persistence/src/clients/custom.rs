@@ -6,9 +6,9 @@ use diesel::prelude::*;
 use serde_json::Value as Json;
 use uuid::Uuid;
 use voronka_domain::{
-    activity::Touches,
-    client::ClientFacts,
-    custom_field::{Custom, Entity},
+    clients::ClientFacts,
+    work::activity::Touches,
+    workspace::custom_field::{Custom, Entity},
 };
 
 use super::Client;

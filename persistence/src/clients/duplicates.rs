@@ -7,7 +7,7 @@ use diesel::{
     sql_types::{Array, BigInt, Nullable, Text, Uuid as SqlUuid},
 };
 use uuid::Uuid;
-use voronka_domain::client::{
+use voronka_domain::clients::{
     ClientKind,
     duplicate::{Identity, Likeness, likeness, near},
     name::Name,

@@ -6,8 +6,8 @@ use diesel::{
 };
 use serde_json::json;
 use uuid::Uuid;
-use voronka_domain::access::{Permission, Visibility};
-use voronka_domain::client::merge::{Keep, Profile, merge as merged};
+use voronka_domain::clients::merge::{Keep, Profile, merge as merged};
+use voronka_domain::people::access::{Permission, Visibility};
 
 use super::{Client, custom, not_merged, save};
 use crate::{

@@ -15,7 +15,7 @@ use diesel::{
 };
 use serde::Serialize;
 use uuid::Uuid;
-use voronka_domain::client::name;
+use voronka_domain::clients::name;
 
 pub(crate) use custom::custom_of;
 pub use custom::{change_custom, facts};

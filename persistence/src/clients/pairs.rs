@@ -10,7 +10,7 @@ use diesel::{
     sql_types::{BigInt, Bool, Double, Jsonb, Nullable, Timestamptz, Uuid as SqlUuid},
 };
 use uuid::Uuid;
-use voronka_domain::client::duplicate::{Likeness, Reason, ReasonKind};
+use voronka_domain::clients::duplicate::{Likeness, Reason, ReasonKind};
 
 use super::{
     Client,

@@ -4,12 +4,14 @@
 use diesel::{OptionalExtension, RunQueryDsl, sql_types::Uuid as SqlUuid};
 use uuid::Uuid;
 use voronka_domain::{
-    access::Visibility,
-    automation::Happening,
-    custom_field::Entity,
-    deal::Deal,
-    gate::DealField,
-    transition::{self, Review},
+    deals::{
+        automation::Happening,
+        deal::Deal,
+        transition::{self, Review},
+    },
+    people::access::Visibility,
+    process::gate::DealField,
+    workspace::custom_field::Entity,
 };
 
 use super::{

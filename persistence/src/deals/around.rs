@@ -8,16 +8,12 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 use voronka_domain::{
     Currency,
-    client::ClientFacts,
-    custom_field::Entity,
-    deal::Deal,
-    due::Part,
-    exchange::Rates,
+    clients::ClientFacts,
+    deals::{deal::Deal, due::Part, transition::Facts},
+    people::assignment::Staff,
     process::{Process, Rules},
-    staff::Staff,
-    transition::Facts,
-    work::Work,
-    workspace::Settings,
+    work::facts::Work,
+    workspace::{custom_field::Entity, exchange::Rates, settings::Settings},
 };
 
 use super::{due, rules_of_types, work};

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::{RunQueryDsl, sql_types::Uuid as SqlUuid};
 use uuid::Uuid;
-use voronka_domain::{access::Visibility, automation};
+use voronka_domain::{deals::automation, people::access::Visibility};
 
 use super::{Around, Locked, Recordable, Scope, Subject, found, record};
 use crate::{Answer, Caller, Error, Result, Statement, Store, Unit, unit::raw, workspaces};

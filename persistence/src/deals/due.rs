@@ -9,8 +9,11 @@ use diesel::{
 };
 use rust_decimal::Decimal;
 use uuid::Uuid;
-pub use voronka_domain::due::Due;
-use voronka_domain::{calendar::Calendar, deal::Deal, due::Part};
+pub use voronka_domain::deals::due::Due;
+use voronka_domain::{
+    deals::{deal::Deal, due::Part},
+    workspace::calendar::Calendar,
+};
 
 use super::Stored;
 use crate::{Result, Statement, Tenant, unit::raw};

@@ -2,7 +2,7 @@
 
 use diesel::{RunQueryDsl, sql_types::Uuid as SqlUuid};
 use uuid::Uuid;
-use voronka_domain::deal::DealPatch;
+use voronka_domain::deals::deal::DealPatch;
 
 use super::reassign::for_all;
 use crate::{Result, Unit, unit::raw};

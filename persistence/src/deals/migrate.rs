@@ -6,9 +6,9 @@ use diesel::{RunQueryDsl, SelectableHelper};
 use uuid::Uuid;
 use voronka_domain::{
     Fault,
-    alignment::Alignment,
-    fault::Faults,
-    migration::{self, Mapping, Ways},
+    deals::migration::{self, Ways},
+    kernel::fault::Faults,
+    process::alignment::{Alignment, Mapping},
 };
 
 use super::{Around, DealRow, Recordable, Scope, Stored, Subject, record, tracks};

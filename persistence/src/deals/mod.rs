@@ -34,12 +34,14 @@ use diesel::{
 use uuid::Uuid;
 use voronka_domain::{
     Money,
-    access::Visibility,
-    custom_field::Entity,
-    deal::{Deal, DealPatch},
-    ledger::Ledger,
+    deals::{
+        deal::{Deal, DealPatch},
+        ledger::Ledger,
+        transition::{self, Facts, Target, Transition},
+    },
+    people::access::Visibility,
     process::{Process, Rules},
-    transition::{self, Facts, Target, Transition},
+    workspace::custom_field::Entity,
 };
 
 pub(crate) use answer::{Held, check_done, finish, held, react, sees};

@@ -10,11 +10,13 @@ use diesel::{
 use uuid::Uuid;
 use voronka_domain::{
     Money,
-    custom_field::{Custom, Entity},
-    deal::{ExternalId, LeadTemperature, NewDeal},
-    demand,
-    fault::Faults,
-    transition,
+    clients::LeadTemperature,
+    deals::{
+        deal::{ExternalId, NewDeal},
+        demand, transition,
+    },
+    kernel::fault::Faults,
+    workspace::custom_field::{Custom, Entity},
 };
 
 use super::{

@@ -2,7 +2,7 @@
 
 use diesel::{RunQueryDsl, SelectableHelper};
 use uuid::Uuid;
-use voronka_domain::{deal::DealPatch, transition};
+use voronka_domain::deals::{deal::DealPatch, transition};
 
 use super::{Around, DealRow, Recordable, Scope, Stored, record};
 use crate::{Result, Unit};

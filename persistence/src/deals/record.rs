@@ -7,14 +7,16 @@ use diesel::{prelude::*, upsert::excluded};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 use voronka_domain::{
-    access::Actor,
-    custom_field::Entity,
-    deal::Deal,
-    ledger::Ledger,
+    deals::{
+        deal::Deal,
+        effect::Effect,
+        ledger::Ledger,
+        trail as domain_trail,
+        visit::{Left, Segment},
+    },
+    people::access::Actor,
     process::Process,
-    segment::{Left, Segment},
-    task::Effect,
-    trail as domain_trail,
+    workspace::custom_field::Entity,
 };
 
 use super::{

@@ -5,7 +5,7 @@ use diesel::{
     sql_types::{Bool, Nullable, Uuid as SqlUuid},
 };
 use uuid::Uuid;
-use voronka_domain::fault::Faults;
+use voronka_domain::kernel::fault::Faults;
 
 use crate::{Result, Statement, Unit, clients, unit::raw};
 

@@ -4,7 +4,7 @@
 use chrono::{DateTime, Utc};
 use diesel::{RunQueryDsl, SelectableHelper};
 use uuid::Uuid;
-use voronka_domain::{access::Actor, automation};
+use voronka_domain::{deals::automation, people::access::Actor};
 
 use super::{Around, DealRow, Scope, Stored};
 use crate::{Answer, Caller, Result, Statement, Store, Tenant};

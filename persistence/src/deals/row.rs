@@ -12,12 +12,15 @@ use serde_json::Value;
 use uuid::Uuid;
 use voronka_domain::{
     Currency, Money,
-    custom_field::Custom,
-    deal::{Deal, ExternalId, Hold, LeadTemperature, Loss, StageRef, Status, Visit},
-    event::Details,
-    money::format_amount,
+    clients::LeadTemperature,
+    deals::{
+        deal::{Deal, ExternalId, Hold, Loss, StageRef, Status, Visit},
+        event::Details,
+        track::Track,
+    },
+    kernel::money::format_amount,
     process::Process,
-    track::Track,
+    workspace::custom_field::Custom,
 };
 
 use crate::{

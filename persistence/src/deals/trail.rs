@@ -10,7 +10,7 @@ pub(crate) const LENGTH: &str = "extract(epoch FROM v.left_at - v.visit_entered_
     - v.visit_held_seconds \
     - CASE WHEN v.held THEN extract(epoch FROM v.left_at - v.entered_at)::float8 ELSE 0 END";
 
-/// The visits of a row of `deals`, as `voronka_domain::trail` reads them.
+/// The visits of a row of `deals`, as `voronka_domain::deals::trail` reads them.
 pub(crate) fn trail() -> String {
     format!(
         "(SELECT coalesce(string_agg(stay.word, ' ' ORDER BY stay.visit), '') FROM \

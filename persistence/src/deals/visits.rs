@@ -8,7 +8,7 @@ use diesel::{
     },
 };
 use uuid::Uuid;
-use voronka_domain::calendar::Calendar;
+use voronka_domain::workspace::calendar::Calendar;
 
 use crate::{JsonText, Result, Statement, Tenant, unit::raw};
 

@@ -12,10 +12,10 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 use voronka_domain::{
     Currency, Money,
-    custom_field::Entity,
+    people::assignment::{Member, Staff},
     process::Process,
-    staff::{Member, Staff},
-    work::{ActivityFact, DocumentFact, PaymentFact, TaskFact, Work},
+    work::facts::{ActivityFact, DocumentFact, PaymentFact, TaskFact, Work},
+    workspace::custom_field::Entity,
 };
 
 use crate::{Error, Result, Statement, Tenant, touches, unit::raw, words::from_word};

@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::{OptionalExtension, RunQueryDsl, SelectableHelper, sql_types::Uuid as SqlUuid};
 use uuid::Uuid;
-use voronka_domain::access::Actor;
+use voronka_domain::people::access::Actor;
 
 use super::{HandOver, give_back::carry_out};
 use crate::{

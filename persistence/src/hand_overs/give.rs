@@ -3,8 +3,8 @@
 use diesel::{RunQueryDsl, SelectableHelper};
 use uuid::Uuid;
 use voronka_domain::{
-    fault::Faults,
-    hand_over::{NewHandOver, Tally, Thing, What},
+    kernel::fault::Faults,
+    work::hand_over::{NewHandOver, Tally, Thing, What},
 };
 
 use super::{

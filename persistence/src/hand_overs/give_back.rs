@@ -1,7 +1,7 @@
 //! Giving back what was handed over.
 
 use uuid::Uuid;
-use voronka_domain::hand_over::{Outcome, Outcomes, outcome};
+use voronka_domain::work::hand_over::{Outcome, Outcomes, outcome};
 
 use super::{
     HandOver, lock, read, require_theirs, save,

@@ -10,7 +10,7 @@ use diesel::prelude::*;
 use serde::Serialize;
 use serde_json::Value as Json;
 use uuid::Uuid;
-use voronka_domain::access::Visibility;
+use voronka_domain::people::access::Visibility;
 
 pub(crate) use clock::ring;
 pub use give::{Preview, create, preview};

@@ -6,7 +6,7 @@ use diesel::{
 };
 use rust_decimal::Decimal;
 use uuid::Uuid;
-use voronka_domain::hand_over::{Outcome, Thing, What};
+use voronka_domain::work::hand_over::{Outcome, Thing, What};
 
 use crate::{Raw, Result, Statement, Unit, clients, deals, tasks, words::to_word};
 

@@ -17,7 +17,7 @@ use diesel::{
 use serde_json::Value as Json;
 use uuid::Uuid;
 use voronka_domain::{
-    client::ClientFacts,
+    clients::ClientFacts,
     import::{ContactRow, CustomCells, DealRow, EventRow, Named, Rejection, UserRow},
 };
 

@@ -7,9 +7,9 @@ use diesel::{
 use uuid::Uuid;
 use voronka_domain::{
     Refusal,
-    custom_field::{self, CustomField},
-    deal::ExternalId,
+    deals::deal::ExternalId,
     import::{ClientRow, Identities, Identity, Outcome, Plan, Rejection, Row},
+    workspace::custom_field::{self, CustomField},
 };
 
 use super::{Read, Tally, current_fields, parted};

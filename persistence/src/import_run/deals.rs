@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 
 use voronka_domain::{
-    Refusal, custom_field,
+    Refusal,
     import::{DealRow, Outcome, Row, Target, apply_deal},
+    workspace::custom_field,
 };
 
 use super::{Read, Run, Tally};

@@ -21,12 +21,11 @@ use diesel::connection::SimpleConnection;
 use uuid::Uuid;
 use voronka_domain::{
     Fault,
-    access::Actor,
-    custom_field::CustomField,
-    deal::Deal,
+    deals::{deal::Deal, transition::Facts},
     import::{Defaults, EventRow, Kind, Plan, Rejection, Row},
+    people::access::Actor,
     process::Process,
-    transition::Facts,
+    workspace::custom_field::CustomField,
 };
 
 use crate::{

@@ -5,8 +5,8 @@ use std::collections::{BTreeSet, HashMap};
 use diesel::{RunQueryDsl, SelectableHelper};
 use uuid::Uuid;
 use voronka_domain::{
-    access::Role,
     import::{Outcome, Rejection, Row, UserRow},
+    people::access::Role,
 };
 
 use super::{Read, Tally, parted};

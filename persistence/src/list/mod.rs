@@ -9,9 +9,9 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 use voronka_domain::{
     Fault,
-    condition::{self, Schema, Tree},
-    custom_field::{CustomField, Entity, FieldType},
-    reach,
+    kernel::contact_point as reach,
+    process::condition::{self, Schema, Tree},
+    workspace::custom_field::{CustomField, Entity, FieldType},
 };
 
 use crate::{

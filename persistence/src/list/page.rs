@@ -8,7 +8,7 @@ use diesel::{
     sql_types::{Nullable, Text},
 };
 use uuid::Uuid;
-use voronka_domain::custom_field::Entity;
+use voronka_domain::workspace::custom_field::Entity;
 
 use super::{Kind, Page, Query, Sort, Spec, bind};
 use crate::{

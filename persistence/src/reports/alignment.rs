@@ -8,8 +8,13 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use voronka_domain::{
-    alignment::Alignment as Stages, calendar::Calendar, deal::Status, funnel::Count,
-    migration::Mapping, process::Process,
+    analytics::funnel::Count,
+    deals::deal::Status,
+    process::{
+        Process,
+        alignment::{Alignment as Stages, Mapping},
+    },
+    workspace::calendar::Calendar,
 };
 
 use crate::{

@@ -7,7 +7,7 @@ use diesel::{
 };
 use rust_decimal::Decimal;
 use uuid::Uuid;
-use voronka_domain::access::Visibility;
+use voronka_domain::people::access::Visibility;
 
 use crate::{
     Raw, Result, Statement, Store, Tenant,

@@ -9,10 +9,12 @@ use diesel::{
 use rust_decimal::Decimal;
 use uuid::Uuid;
 use voronka_domain::{
-    access::Visibility,
-    deal::Status,
-    funnel::{Count, ProgressCount, VisitCount},
-    trail::Tally,
+    analytics::funnel::{Count, ProgressCount},
+    deals::{
+        deal::Status,
+        trail::{Tally, VisitCount},
+    },
+    people::access::Visibility,
 };
 
 use super::{Alignment, Basis, Group, GroupBy, Period, behind};

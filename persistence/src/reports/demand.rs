@@ -5,7 +5,7 @@ use diesel::{
     sql_types::{BigInt, Nullable, Numeric, Text},
 };
 use rust_decimal::Decimal;
-use voronka_domain::access::Visibility;
+use voronka_domain::people::access::Visibility;
 
 use super::{Group, GroupBy, Period, behind};
 use crate::{Raw, Result, Statement, Tenant};

@@ -8,7 +8,9 @@ use diesel::{
     sql_types::{Array, BigInt, Bool, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid},
 };
 use uuid::Uuid;
-use voronka_domain::{access::Visibility, alignment::Fold, calendar::Calendar};
+use voronka_domain::{
+    people::access::Visibility, process::alignment::Fold, workspace::calendar::Calendar,
+};
 
 use super::{Alignment, Group, GroupBy, Period, behind, closed::Visits};
 use crate::{Raw, Result, Statement, Tenant, deals::seen_by, unit::raw};

@@ -11,7 +11,7 @@ use diesel::{
 };
 use rust_decimal::Decimal;
 use uuid::Uuid;
-use voronka_domain::{access::Visibility, alignment::Fold};
+use voronka_domain::{people::access::Visibility, process::alignment::Fold};
 
 use super::{Alignment, Group, GroupBy, Period, behind};
 use crate::{Raw, Result, Statement, Tenant, deals::seen_by, unit::raw};

@@ -13,7 +13,7 @@ mod segmented;
 use chrono::{DateTime, Utc};
 use diesel::{RunQueryDsl, sql_types::Text, sql_types::Uuid as SqlUuid};
 use uuid::Uuid;
-use voronka_domain::access::Visibility;
+use voronka_domain::people::access::Visibility;
 
 pub use alignment::{Alignment, Why};
 pub use segmented::{Segments, Wanted};

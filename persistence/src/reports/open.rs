@@ -7,7 +7,9 @@ use diesel::{
 };
 use rust_decimal::Decimal;
 use uuid::Uuid;
-use voronka_domain::{access::Visibility, alignment::Fold, funnel::OpenCount};
+use voronka_domain::{
+    analytics::funnel::OpenCount, people::access::Visibility, process::alignment::Fold,
+};
 
 use super::{
     Alignment, Group, GroupBy, Segments, behind,

@@ -6,7 +6,7 @@ use diesel::{
     sql_types::{Nullable, SmallInt, Timestamptz, Uuid as SqlUuid},
 };
 use uuid::Uuid;
-use voronka_domain::{calendar::Calendar, due::Due};
+use voronka_domain::{deals::due::Due, workspace::calendar::Calendar};
 
 use super::Alignment;
 use crate::{Result, Statement, Tenant, unit::raw};

@@ -3,8 +3,8 @@
 use diesel::{RunQueryDsl, SelectableHelper};
 use uuid::Uuid;
 use voronka_domain::{
-    condition::{Condition, Schema, Tree},
-    custom_field::Entity,
+    process::condition::{Condition, Schema, Tree},
+    workspace::custom_field::Entity,
 };
 
 use super::GroupBy;

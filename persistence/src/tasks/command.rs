@@ -8,14 +8,15 @@ use diesel::{RunQueryDsl, sql_types::Uuid as SqlUuid};
 use serde_json::json;
 use uuid::Uuid;
 use voronka_domain::{
-    access::Cause,
-    automation::{Happening, What},
-    deal::DealPatch,
-    fault::Faults,
-    gate::DealField,
-    rule::On,
-    task::{self, Priority, TaskKind, TaskStatus},
-    transition::Review,
+    deals::{
+        automation::{Happening, What},
+        deal::DealPatch,
+        transition::Review,
+    },
+    kernel::{fault::Faults, trigger::Trigger},
+    people::access::Cause,
+    process::gate::DealField,
+    work::task::{self, Priority, TaskKind, TaskStatus},
 };
 
 use super::{
@@ -181,7 +182,7 @@ pub fn transition(
     let lands = seen.task.deal_id.is_some() && to == TaskStatus::Done;
     let done = if lands { deals::check_done(unit, done)? } else { done };
     // Whoever has the task may bring its result, whoever has the deal.
-    let everything = voronka_domain::access::Visibility::All;
+    let everything = voronka_domain::people::access::Visibility::All;
     let held = match seen.task.deal_id {
         Some(deal_id) => Some(deals::held(unit, deal_id, &everything)?),
         None => None,
@@ -214,7 +215,7 @@ pub fn transition(
     }
     let row = save(unit, &before, row)?;
     if let Some(held) = held.filter(|_| is_done) {
-        let cause = Cause { on: On::TaskDone, object_id: row.id, sequence: row.version };
+        let cause = Cause { on: Trigger::TaskDone, object_id: row.id, sequence: row.version };
         let happening = Happening { cause, what: What::Task { key: row.key.clone() } };
         let review = Review { task_id: row.id, visit: row.visit };
         let review = Some(review).filter(|_| done.reopen);

@@ -9,7 +9,7 @@ use diesel::{
 };
 use serde::Serialize;
 use uuid::Uuid;
-use voronka_domain::access::Visibility;
+use voronka_domain::people::access::Visibility;
 
 use super::Task;
 use crate::{

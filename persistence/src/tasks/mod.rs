@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use serde::Serialize;
 use uuid::Uuid;
-use voronka_domain::access::Actor;
+use voronka_domain::people::access::Actor;
 
 pub use command::{Done, NewTask, TaskPatch, change, create, transition};
 pub use gantt::{Bar, Bars, GroupBy, bars};

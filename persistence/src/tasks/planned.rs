@@ -8,7 +8,10 @@ use diesel::{
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
-use voronka_domain::task::{Effect, TaskKind, TaskPlan, TaskStatus};
+use voronka_domain::{
+    deals::effect::{Effect, TaskPlan},
+    work::task::{TaskKind, TaskStatus},
+};
 
 use super::{Task, insert_all};
 use crate::{

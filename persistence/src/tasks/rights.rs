@@ -3,9 +3,9 @@
 use diesel::{OptionalExtension, RunQueryDsl, sql_types::Uuid as SqlUuid};
 use uuid::Uuid;
 use voronka_domain::{
-    access::{Permission, Visibility},
-    fault::Faults,
-    gate::DealField,
+    kernel::fault::Faults,
+    people::access::{Permission, Visibility},
+    process::gate::DealField,
 };
 
 use super::{Done, List, list::of_others, person};

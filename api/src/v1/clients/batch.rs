@@ -6,7 +6,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use validator::Validate;
-use voronka_domain::fault::Faults;
+use voronka_domain::kernel::fault::Faults;
 use voronka_persistence::{Error, Unit, clients, clients::Client};
 
 use super::{

@@ -9,10 +9,10 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use validator::Validate;
 use voronka_domain::{
-    Refusal, catalogue,
-    client::{self, ClientKind, ClientType},
-    fault::Faults,
-    reach::{self, Country},
+    Refusal, clients as client,
+    clients::{ClientKind, ClientType},
+    kernel::{contact_point as reach, contact_point::Country, fault::Faults},
+    workspace::catalogue,
 };
 use voronka_persistence::{clients::Client, words::to_word};
 

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use voronka_domain::{
     Fault,
-    client::duplicate::{CANDIDATE, CERTAIN, Likeness, Reason},
+    clients::duplicate::{CANDIDATE, CERTAIN, Likeness, Reason},
 };
 use voronka_persistence::{
     Error, Tenant,

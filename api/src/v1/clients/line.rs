@@ -1,6 +1,6 @@
 //! Clients as rows of a sheet.
 
-use voronka_domain::{Currency, custom_field::Entity};
+use voronka_domain::{Currency, workspace::custom_field::Entity};
 use voronka_persistence::clients::{self, Client};
 
 use crate::v1::{export::Sheet, reports::table::Cell};

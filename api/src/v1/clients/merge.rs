@@ -7,8 +7,8 @@ use uuid::Uuid;
 use validator::Validate;
 use voronka_domain::{
     Fault,
-    access::{Permission, Visibility},
-    client::merge::{Keep, Whose},
+    clients::merge::{Keep, Whose},
+    people::access::{Permission, Visibility},
 };
 use voronka_persistence::clients;
 

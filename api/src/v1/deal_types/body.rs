@@ -10,10 +10,9 @@ use uuid::Uuid;
 use validator::Validate;
 use voronka_domain::{
     Fault,
-    gate::Draft,
-    process::{Mode, Process, Stage, StageDraft},
-    rule::RuleDraft,
-    staff, task,
+    people::assignment as staff,
+    process::{Mode, Process, Stage, StageDraft, gate::Draft, rule::RuleDraft},
+    work::task,
 };
 use voronka_persistence::{
     Error, Store, Tenant,
@@ -42,11 +41,11 @@ pub struct StageBody {
     pub goal: Option<String>,
     /// Chance, 0..1, that a deal in this stage will be won. Where nobody gave one, chances rise evenly.
     #[schema(value_type = f64, example = 0.1)]
-    #[serde(with = "voronka_domain::number")]
+    #[serde(with = "voronka_domain::kernel::number")]
     pub probability: Decimal,
     /// Working days that a deal may stay before it is overdue.
     #[schema(value_type = Option<f64>, example = 7)]
-    #[serde(with = "voronka_domain::number::option")]
+    #[serde(with = "voronka_domain::kernel::number::option")]
     pub norm_days: Option<Decimal>,
     /// What must be true to leave the stage forwards.
     #[schema(value_type = Vec<GateRequirement>)]
@@ -59,7 +58,7 @@ pub struct StageBody {
     pub performer: Option<serde_json::Value>,
     /// What a visit to the stage costs, in the workspace's base currency.
     #[schema(value_type = Option<f64>, example = 12.5)]
-    #[serde(with = "voronka_domain::number::option")]
+    #[serde(with = "voronka_domain::kernel::number::option")]
     pub cost: Option<Decimal>,
 }
 
@@ -193,10 +192,10 @@ pub struct NewStage {
     #[schema(max_length = 2_000)]
     pub goal: Option<String>,
     #[schema(value_type = Option<f64>, minimum = 0, maximum = 1, example = 0.1)]
-    #[serde(default, with = "voronka_domain::number::option")]
+    #[serde(default, with = "voronka_domain::kernel::number::option")]
     pub probability: Option<Decimal>,
     #[schema(value_type = Option<f64>, exclusive_minimum = 0, maximum = 3_650, example = 7)]
-    #[serde(default, with = "voronka_domain::number::option")]
+    #[serde(default, with = "voronka_domain::kernel::number::option")]
     pub norm_days: Option<Decimal>,
     #[serde(default)]
     #[schema(value_type = Vec<GateRequirement>, max_items = 50)]
@@ -210,7 +209,7 @@ pub struct NewStage {
     pub performer: Option<staff::Performer>,
     /// What a visit to the stage costs, in the workspace's base currency.
     #[schema(value_type = Option<f64>, minimum = 0, example = 12.5)]
-    #[serde(default, with = "voronka_domain::number::option")]
+    #[serde(default, with = "voronka_domain::kernel::number::option")]
     pub cost: Option<Decimal>,
 }
 

@@ -8,8 +8,8 @@ mod schema;
 use actix_web::{get, patch, post};
 use uuid::Uuid;
 use voronka_domain::{
-    catalogue,
     process::{Mode, Process, Published, StageDraft},
+    workspace::catalogue,
 };
 use voronka_persistence::{
     Error, Unit,

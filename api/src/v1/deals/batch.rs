@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 use uuid::Uuid;
 use validator::Validate;
-use voronka_domain::{Refusal, fault::Faults};
+use voronka_domain::{Refusal, kernel::fault::Faults};
 use voronka_persistence::{Error, Unit, deals, deals::Stored, demands};
 
 use super::{

@@ -9,12 +9,16 @@ use uuid::Uuid;
 use validator::Validate;
 use voronka_domain::{
     Currency, Fault, Money,
-    catalogue::NAME_LENGTH,
-    custom_field::Custom,
-    deal::{DealPatch, ExternalId, LeadTemperature},
-    fault::{Faults, Refusal},
-    money::{format_amount, parse_amount},
-    transition::{Target, Transition},
+    clients::LeadTemperature,
+    deals::{
+        deal::{DealPatch, ExternalId},
+        transition::{Target, Transition},
+    },
+    kernel::{
+        fault::{Faults, Refusal},
+        money::{format_amount, parse_amount},
+    },
+    workspace::{catalogue::NAME_LENGTH, custom_field::Custom},
 };
 use voronka_persistence::{
     Caller, Error, Tenant,

@@ -8,9 +8,8 @@ use uuid::Uuid;
 use validator::Validate;
 use voronka_domain::{
     Currency,
-    demand::{Line, MOST_LINES},
-    fault::Faults,
-    money::parse_amount,
+    deals::demand::{Line, MOST_LINES},
+    kernel::{fault::Faults, money::parse_amount},
 };
 use voronka_persistence::demands::{self, Demand, DemandLine};
 

@@ -1,6 +1,6 @@
 //! Deals as rows of a sheet.
 
-use voronka_domain::{Currency, custom_field::Entity};
+use voronka_domain::{Currency, workspace::custom_field::Entity};
 use voronka_persistence::deals::{self, Line};
 
 use crate::v1::{export::Sheet, reports::table::Cell};

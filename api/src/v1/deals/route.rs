@@ -7,10 +7,12 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use voronka_domain::{
     Fault,
-    calendar::Calendar,
-    gate::{Evidence, Requirement},
-    process::Stage,
-    transition::{self, Available, Facts},
+    deals::{
+        evidence::Evidence,
+        transition::{self, Available, Facts},
+    },
+    process::{Stage, gate::Requirement},
+    workspace::calendar::Calendar,
 };
 use voronka_persistence::{
     JsonText,

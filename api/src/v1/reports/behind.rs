@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use voronka_domain::custom_field::Entity;
+use voronka_domain::workspace::custom_field::Entity;
 use voronka_persistence::{
     Caller, Error, Tenant,
     list::{self, Page},

@@ -5,7 +5,7 @@ use chrono::{Days, Months, NaiveDate};
 use uuid::Uuid;
 use voronka_domain::{
     Currency,
-    funnel::{self, ClosedFunnel, ClosedStage},
+    analytics::funnel::{self, ClosedFunnel, ClosedStage},
 };
 use voronka_persistence::{
     Caller, Error, Tenant,

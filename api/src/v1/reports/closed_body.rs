@@ -8,9 +8,9 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use voronka_domain::{
     Currency,
-    deal::Status,
-    funnel::{ClosedStage, ClosedTotals, Count},
-    money::format_amount,
+    analytics::funnel::{ClosedStage, ClosedTotals, Count},
+    deals::deal::Status,
+    kernel::money::format_amount,
 };
 use voronka_persistence::reports::closed::{Visits, What};
 

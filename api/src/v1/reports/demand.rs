@@ -8,7 +8,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
-use voronka_domain::{Currency, funnel::decimal_ratio, money::format_amount};
+use voronka_domain::{Currency, analytics::funnel::decimal_ratio, kernel::money::format_amount};
 use voronka_persistence::{
     Caller, Error, Tenant,
     reports::{

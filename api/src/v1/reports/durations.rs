@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 use voronka_domain::{
-    alignment::Shown,
-    survival::{Curve, Observation},
+    analytics::survival::{Curve, Observation},
+    process::alignment::Shown,
 };
 use voronka_persistence::{
     Caller, Error, Tenant, now,

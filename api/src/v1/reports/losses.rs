@@ -10,8 +10,8 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use voronka_domain::{
     Currency,
-    funnel::{decimal_ratio, ratio},
-    money::format_amount,
+    analytics::funnel::{decimal_ratio, ratio},
+    kernel::money::format_amount,
 };
 use voronka_persistence::{
     Caller, Error, Tenant,

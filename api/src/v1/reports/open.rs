@@ -6,9 +6,9 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 use voronka_domain::{
     Currency,
-    alignment::{Alignment as Stages, Shown},
-    funnel::{self, OpenCount},
-    money::format_amount,
+    analytics::funnel::{self, OpenCount},
+    kernel::money::format_amount,
+    process::alignment::{Alignment as Stages, Shown},
 };
 use voronka_persistence::{
     Caller, Error, Tenant, now,

@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
-use voronka_domain::{alignment::Fold, funnel::ClosedStage};
+use voronka_domain::{analytics::funnel::ClosedStage, process::alignment::Fold};
 use voronka_persistence::{now, reports::Alignment, words::to_word};
 
 /// The version of the process whose stages a report shows, in its order.

@@ -6,7 +6,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 use rust_decimal::{Decimal, prelude::ToPrimitive};
 use rust_xlsxwriter::{ExcelDateTime, Format as Style, Workbook, XlsxError};
-use voronka_domain::{Currency, money::format_amount};
+use voronka_domain::{Currency, kernel::money::format_amount};
 use voronka_persistence::Error;
 
 use super::format::Format;

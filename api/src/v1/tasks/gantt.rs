@@ -5,7 +5,7 @@ use chrono::{DateTime, Days, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
-use voronka_domain::task::TaskStatus;
+use voronka_domain::work::task::TaskStatus;
 use voronka_persistence::{
     Caller, Error, Tenant, list, now,
     tasks::{self, Bar, Bars, GroupBy},

@@ -137,14 +137,14 @@ impl Shop {
                 let count = open.len().max(1);
                 let task = open.into_iter().nth(index % count)?;
                 (task.status, task.done_at) = (TaskStatus::Done, Some(self.now));
-                (On::TaskDone, What::Task { key: task.key.clone() })
+                (Trigger::TaskDone, What::Task { key: task.key.clone() })
             }
             Act::Document(kind, state) => {
                 let (id, state) = (self.id(), kind.path()[*state]);
                 let fact = DocumentFact { id, kind: *kind, state, since: self.now };
                 self.work.documents.retain(|one| one.kind != *kind);
                 self.work.documents.push(fact);
-                (On::DocumentChanged, What::Document { kind: *kind, state })
+                (Trigger::DocumentChanged, What::Document { kind: *kind, state })
             }
             Act::Call(reached) => {
                 let outcome = Some(if *reached { Outcome::Reached } else { Outcome::NotReached });
@@ -158,7 +158,7 @@ impl Shop {
                     visit,
                     happened_at: self.now,
                 });
-                (On::ActivityRecorded, What::Activity { kind, outcome })
+                (Trigger::ActivityRecorded, What::Activity { kind, outcome })
             }
             Act::Pay(amount) => {
                 let (id, amount) = (self.id(), money(*amount));
@@ -169,11 +169,11 @@ impl Shop {
                     base_amount,
                     received_at: self.now,
                 });
-                (On::PaymentReceived, What::Plain)
+                (Trigger::PaymentReceived, What::Plain)
             }
             Act::Demand => {
                 self.work.demand_since = Some(self.now);
-                (On::DemandChanged, What::Plain)
+                (Trigger::DemandChanged, What::Plain)
             }
         };
         let cause = Cause { on, object_id: self.id(), sequence: 1 };
@@ -193,7 +193,7 @@ impl Shop {
                 update(&mut ledger, patch, None, &self.facts(&work, false))
             }
             Act::Warm(hot) => {
-                let temperature = hot.then_some(crate::deal::LeadTemperature::Hot);
+                let temperature = hot.then_some(crate::clients::LeadTemperature::Hot);
                 let patch =
                     DealPatch { lead_temperature: Some(temperature), ..DealPatch::default() };
                 update(&mut ledger, patch, None, &self.facts(&work, false))

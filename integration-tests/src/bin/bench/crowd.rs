@@ -18,7 +18,7 @@ use tokio::{
     task::LocalSet,
 };
 use voronka_api::founding;
-use voronka_domain::access::Role;
+use voronka_domain::people::access::Role;
 use voronka_integration_tests::server::PASSWORD;
 use voronka_persistence::Store;
 

@@ -8,7 +8,7 @@ use std::{
 use diesel::{PgConnection, RunQueryDsl, connection::SimpleConnection, sql_types::Text};
 use serde_json::{Value, json};
 use voronka_api::founding;
-use voronka_domain::access::Role;
+use voronka_domain::people::access::Role;
 use voronka_integration_tests::{postgres, server::PASSWORD, sql};
 use voronka_persistence::Store;
 

@@ -3,7 +3,7 @@
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
 use uuid::Uuid;
-use voronka_domain::access::Permission;
+use voronka_domain::people::access::Permission;
 use voronka_integration_tests::{Api, Reply, TestServer};
 
 use super::world::{World, call, carried_out, cases, operations};

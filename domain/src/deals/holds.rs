@@ -1,0 +1,206 @@
+//! Whether conditions hold for a deal or a client.
+
+use std::{borrow::Cow, cmp::Ordering};
+
+use chrono::{DateTime, NaiveDate, Utc};
+use rust_decimal::Decimal;
+use serde_json::Value as Json;
+use uuid::Uuid;
+
+use crate::{
+    clients::{ClientFacts, LeadTemperature},
+    deals::deal::{Deal, Status},
+    kernel::money::Money,
+    process::condition::{
+        Check, Comparison, Field, Kind, Moment, Name, Operand, Touch, Tree, fold,
+    },
+    work::activity::Touches,
+    workspace::custom_field::{self, Custom, Entity},
+};
+
+/// What a condition is looked at for: a deal with its client, or a client.
+#[derive(Debug, Clone, Copy)]
+pub struct Subject<'a> {
+    pub deal: Option<&'a Deal>,
+    pub client: Option<&'a ClientFacts>,
+    /// The activities of the deal.
+    pub touches: Option<&'a Touches>,
+}
+
+enum Value<'a> {
+    Text(Cow<'a, str>),
+    Id(Uuid),
+    Number(Decimal),
+    Money(Money),
+    Date(NaiveDate),
+    Instant(DateTime<Utc>),
+    Bool(bool),
+    Texts(Vec<&'a str>),
+}
+
+impl Tree {
+    pub fn holds(&self, subject: Subject<'_>, moment: &Moment) -> bool {
+        match self {
+            Self::All(parts) => parts.iter().all(|part| part.holds(subject, moment)),
+            Self::Any(parts) => parts.iter().any(|part| part.holds(subject, moment)),
+            Self::Not(part) => !part.holds(subject, moment),
+            Self::Test(test) => is_true(&test.check, value(&test.field, subject), moment),
+        }
+    }
+}
+
+fn is_true(check: &Check, value: Option<Value<'_>>, moment: &Moment) -> bool {
+    let Some(value) = value else { return *check == Check::Empty };
+    match check {
+        Check::Empty => false,
+        Check::Compare(comparison, operand) => compares(*comparison, &value, operand, moment),
+        Check::OneOf(operands) => {
+            operands.iter().any(|operand| compares(Comparison::Equal, &value, operand, moment))
+        }
+        Check::Contains(part) => text(&value).is_some_and(|text| fold(text).contains(part)),
+        Check::StartsWith(start) => text(&value).is_some_and(|text| fold(text).starts_with(start)),
+        Check::HasAny(wanted) => has(&value, |has| wanted.iter().any(has)),
+        Check::HasAll(wanted) => has(&value, |has| wanted.iter().all(has)),
+    }
+}
+
+fn text<'v>(value: &'v Value<'_>) -> Option<&'v str> {
+    match value {
+        Value::Text(text) => Some(text),
+        _ => None,
+    }
+}
+
+fn has(value: &Value<'_>, holds: impl FnOnce(&dyn Fn(&String) -> bool) -> bool) -> bool {
+    match value {
+        Value::Texts(texts) => holds(&|wanted| texts.contains(&wanted.as_str())),
+        _ => false,
+    }
+}
+
+fn compares(comparison: Comparison, value: &Value<'_>, operand: &Operand, moment: &Moment) -> bool {
+    ordering(value, operand, moment).is_some_and(|ordering| comparison.accepts(ordering))
+}
+
+/// None where the two cannot be compared.
+fn ordering(value: &Value<'_>, operand: &Operand, moment: &Moment) -> Option<Ordering> {
+    Some(match (value, operand) {
+        (Value::Text(a), Operand::Text(b)) => a.as_ref().cmp(b),
+        (Value::Id(a), Operand::Id(b)) => a.cmp(b),
+        (Value::Number(a), Operand::Number(b)) => a.cmp(b),
+        (Value::Money(a), Operand::Money(b)) if a.currency == b.currency => a.amount.cmp(&b.amount),
+        (Value::Bool(a), Operand::Bool(b)) => a.cmp(b),
+        (Value::Instant(a), Operand::Instant(b)) => a.cmp(b),
+        (Value::Instant(a), days) => moment.settings.day(*a).cmp(&days.day(moment)?),
+        (Value::Date(a), days) => a.cmp(&days.day(moment)?),
+        _ => return None,
+    })
+}
+
+fn value<'a>(field: &'a Field, subject: Subject<'a>) -> Option<Value<'a>> {
+    let custom = match field.entity {
+        Entity::Deal => &subject.deal?.custom,
+        Entity::Client => &subject.client?.custom,
+    };
+    if let Some(touch) = field.touch() {
+        let touches = match field.entity {
+            Entity::Deal => subject.touches?,
+            Entity::Client => &subject.client?.touches,
+        };
+        return touched(touch, touches);
+    }
+    match (&field.name, field.entity) {
+        (Name::Custom { key, .. }, _) => custom_value(custom, key, field.kind),
+        (Name::BuiltIn(name), Entity::Deal) => deal_value(name, subject.deal?),
+        (Name::BuiltIn(name), Entity::Client) => client_value(name, subject.client?),
+    }
+}
+
+fn touched<'a>(touch: Touch, touches: &Touches) -> Option<Value<'a>> {
+    Some(match touch {
+        Touch::Count(kind) => Value::Number(Decimal::from(touches.count(kind))),
+        Touch::Reached => Value::Number(Decimal::from(touches.reached)),
+        Touch::Last(kind) => Value::Instant(touches.last_at(kind)?),
+        Touch::Next => Value::Instant(touches.next_at?),
+    })
+}
+
+fn custom_value<'a>(custom: &'a Custom, key: &str, kind: Kind) -> Option<Value<'a>> {
+    let json = custom.get(key)?;
+    Some(match kind {
+        Kind::Text | Kind::Word(_) => Value::Text(Cow::Borrowed(json.as_str()?)),
+        Kind::Id => Value::Id(custom_field::id(json)?),
+        Kind::Number => Value::Number(custom_field::number("", json).ok()?),
+        Kind::Money => Value::Money(custom_field::money("", json).ok()?),
+        Kind::Date | Kind::Instant => Value::Date(custom_field::day(json)?),
+        Kind::Bool => Value::Bool(json.as_bool()?),
+        Kind::Texts => Value::Texts(json.as_array()?.iter().filter_map(Json::as_str).collect()),
+    })
+}
+
+fn deal_value<'a>(name: &str, deal: &'a Deal) -> Option<Value<'a>> {
+    let words = |word: &'static str| Value::Text(Cow::Borrowed(word));
+    let text = |text: &'a str| Value::Text(Cow::Borrowed(text));
+    Some(match name {
+        "id" => Value::Id(deal.id),
+        "title" => text(&deal.title),
+        "status" => words(match deal.status {
+            Status::Open => "open",
+            Status::Won => "won",
+            Status::Lost => "lost",
+        }),
+        "deal_type_id" => Value::Id(deal.deal_type_id),
+        "stage_id" => Value::Id(deal.stage.as_ref()?.stage_id),
+        "stage_key" => text(&deal.stage.as_ref()?.stage_key),
+        "depth" => Value::Number(Decimal::from(deal.depth)),
+        "client_id" => Value::Id(deal.client_id?),
+        "owner_id" => Value::Id(deal.owner_id),
+        "source_id" => Value::Id(deal.source_id?),
+        "loss_reason_id" => Value::Id(deal.loss.as_ref()?.loss_reason_id),
+        "competitor_id" => Value::Id(deal.loss.as_ref()?.competitor_id?),
+        "amount" => Value::Number(deal.base_amount),
+        "currency" => text(deal.amount.currency.code()),
+        "lead_temperature" => words(match deal.lead_temperature? {
+            LeadTemperature::Cold => "cold",
+            LeadTemperature::Warm => "warm",
+            LeadTemperature::Hot => "hot",
+        }),
+        "expected_close_on" => Value::Date(deal.expected_close_on?),
+        "external_source" => text(&deal.external_id.as_ref()?.source),
+        "external_id" => text(&deal.external_id.as_ref()?.id),
+        "on_hold" => Value::Bool(deal.hold.is_some()),
+        "reopened" => Value::Number(Decimal::from(deal.reopened)),
+        "opened_at" => Value::Instant(deal.opened_at),
+        "closed_at" => Value::Instant(deal.closed_at?),
+        "stage_entered_at" => Value::Instant(deal.visit.entered_at),
+        "last_event_at" => Value::Instant(deal.last_occurred_at),
+        _ => return None,
+    })
+}
+
+fn client_value<'a>(name: &str, client: &'a ClientFacts) -> Option<Value<'a>> {
+    let text = |text: &'a str| Value::Text(Cow::Borrowed(text));
+    Some(match name {
+        "id" => Value::Id(client.id),
+        "name" => text(&client.name),
+        "kind" => text(&client.kind),
+        "type" => text(&client.client_type),
+        "class" => text(client.class.as_deref()?),
+        "region" => text(client.region.as_deref()?),
+        "tags" => texts(&client.tags)?,
+        "phones" => texts(&client.phones)?,
+        "emails" => texts(&client.emails)?,
+        "tax_id" => text(client.tax_id.as_deref()?),
+        "external_source" => text(client.external_source.as_deref()?),
+        "external_id" => text(client.external_id.as_deref()?),
+        "consent" => Value::Bool(client.consent?),
+        "archived" => Value::Bool(client.archived),
+        "created_at" => Value::Instant(client.created_at),
+        _ => return None,
+    })
+}
+
+/// No texts are no value.
+fn texts(texts: &[String]) -> Option<Value<'_>> {
+    (!texts.is_empty()).then(|| Value::Texts(texts.iter().map(String::as_str).collect()))
+}

@@ -1,0 +1,7 @@
+//! What everything else is said in: money, numbers, contact points, and what is wrong with an input.
+
+pub mod contact_point;
+pub mod fault;
+pub mod money;
+pub mod number;
+pub mod trigger;

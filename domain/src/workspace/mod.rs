@@ -1,0 +1,7 @@
+//! The tenant: its settings and calendar, its currencies, its catalogues and fields of its own.
+
+pub mod calendar;
+pub mod catalogue;
+pub mod custom_field;
+pub mod exchange;
+pub mod settings;
