@@ -7,10 +7,11 @@ use voronka_domain::{
     workspace::calendar::Week,
 };
 use voronka_persistence::{
-    Answer, Store, now, users,
-    users::User,
-    words::to_word,
-    workspaces::{self, Workspace},
+    Answer, Store,
+    core::words::to_word,
+    now,
+    people::{users, users::User},
+    workspace::workspaces::{self, Workspace},
 };
 
 use crate::{

@@ -8,7 +8,7 @@ use actix_web::App as Actix;
 use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
 use utoipa_actix_web::AppExt;
-use voronka_persistence::{reports::behind, tasks};
+use voronka_persistence::{analytics::behind, work::tasks};
 
 use crate::{
     http::{Problem, ProblemBody, problem::CODES},

@@ -4,13 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use uuid::Uuid;
-use voronka_persistence::{
-    api_keys,
-    catalogues::Catalogue,
-    clients, contacts, deal_types, deals, departments, imports,
-    list::{MOST, Spec},
-    users,
-};
+use voronka_persistence::{clients, deals, people::{api_keys, departments, users}, workspace::catalogues::Catalogue, clients::contacts, process::deal_types, import::imports, core::list::{MOST, Spec}};
 
 const LISTS: [&Spec; 8] = [
     &deals::LIST,

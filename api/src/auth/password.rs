@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use argon2::{Argon2, PasswordHasher, PasswordVerifier, password_hash::phc::PasswordHash};
 use uuid::Uuid;
-use voronka_persistence::{Error, users::Account};
+use voronka_persistence::{Error, people::users::Account};
 
 use crate::{
     heavy::{Heavy, Place},
@@ -97,7 +97,7 @@ mod tests {
         task::{Context, Poll, Waker},
     };
 
-    use voronka_persistence::{now, users::User};
+    use voronka_persistence::{now, people::users::User};
 
     use super::*;
 

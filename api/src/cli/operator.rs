@@ -7,9 +7,12 @@ use voronka_domain::people::access::Role;
 use voronka_persistence::{
     Answer, Store,
     deals::Why,
-    now, password_resets,
-    users::{self, Account},
-    workspaces::{self, Workspace},
+    now,
+    people::{
+        password_resets,
+        users::{self, Account},
+    },
+    workspace::workspaces::{self, Workspace},
 };
 
 use super::{Database, serve::tokens};
@@ -79,7 +82,7 @@ pub fn user(config: &DatabaseConfig, command: UserCommand) -> Result<(), Failure
         }
     };
     let password = password_stdin.then(read_password).transpose()?;
-    let role = voronka_persistence::words::from_word::<Role>(&role).ok_or("unknown role")?;
+    let role = voronka_persistence::core::words::from_word::<Role>(&role).ok_or("unknown role")?;
     let user = new_user(&name, &email, role, password.as_deref())?;
     let id = user.id;
     let workspace = only(workspaces::all(&database.store)?, workspace)?;

@@ -20,15 +20,16 @@ use voronka_domain::{
     },
 };
 use voronka_persistence::{
-    Answer, Error, Store, Unit, activities,
-    catalogues::{self, Catalogue},
-    clients, deal_types,
-    deals::{self, Opening, References, SourceName},
-    demands, documents,
-    list::{Query, Spec},
-    payments,
-    tasks::{self, Done},
-    users, workspaces,
+    Answer, Error, Store, Unit, clients,
+    core::list::{Query, Spec},
+    deals::{self, Opening, References, SourceName, answer::Done, demands},
+    people::users,
+    process::deal_types,
+    work::{activities, documents, payments, tasks},
+    workspace::{
+        catalogues::{self, Catalogue},
+        workspaces,
+    },
 };
 
 use super::{generator, random::Rng};

@@ -9,15 +9,19 @@ use serde_json::json;
 use uuid::Uuid;
 use voronka_domain::people::access::Role;
 use voronka_persistence::{
-    Answer, Caller, Error, Store, Unit,
-    catalogues::{self, Catalogue},
-    clients,
-    departments::{self, Department},
-    imports::{self, Import},
-    now, users,
-    users::User,
-    words::{from_word, to_word},
-    workspaces,
+    Answer, Caller, Error, Store, Unit, clients,
+    core::words::{from_word, to_word},
+    import::imports::{self, Import},
+    now,
+    people::{
+        departments::{self, Department},
+        users,
+        users::User,
+    },
+    workspace::{
+        catalogues::{self, Catalogue},
+        workspaces,
+    },
 };
 
 use super::{
@@ -126,11 +130,12 @@ pub fn load(store: &Store, data_dir: &Path) -> Result<Loaded, Failure> {
 }
 
 fn deal_type(store: &Store, workspace_id: Uuid) -> Result<Uuid, Error> {
-    let query = voronka_persistence::deal_types::LIST
+    let query = voronka_persistence::process::deal_types::LIST
         .parse(&[("sort".to_owned(), "created_at".to_owned())])
         .map_err(|_| Error::Internal("list of deal types".into()))?;
-    let page = store
-        .tenant(workspace_id, |tenant| voronka_persistence::deal_types::list(tenant, query))?;
+    let page = store.tenant(workspace_id, |tenant| {
+        voronka_persistence::process::deal_types::list(tenant, query)
+    })?;
     page.items.first().map(|row| row.id).ok_or(Error::NotFound("deal type"))
 }
 

@@ -18,7 +18,7 @@ use voronka_domain::{
     Fault, kernel::fault::Faults, people::access::Permission, workspace::catalogue::NAME_LENGTH,
 };
 use voronka_persistence::{
-    Answer, Caller, Error, Idempotency, Tenant, Unit, Written, again, list, now,
+    Answer, Caller, Error, Idempotency, Tenant, Unit, Written, again, core::list, now,
 };
 
 use super::{

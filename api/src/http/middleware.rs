@@ -215,7 +215,7 @@ fn caller_of(app: &App, token: &str) -> Result<Option<Arc<Caller>>, voronka_pers
             Ok(caller.filter(|one| token_version.is_none_or(|own| own == one.token_version)))
         }
         Some(Subject::Email { workspace_id, email }) => {
-            let users = voronka_persistence::users::by_email(&app.store, &email)?;
+            let users = voronka_persistence::people::users::by_email(&app.store, &email)?;
             let account = users.into_iter().find(|one| one.workspace_id == workspace_id);
             match account {
                 Some(account) => app.store.user_caller(workspace_id, account.user.id),

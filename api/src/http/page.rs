@@ -4,7 +4,7 @@ use actix_web::{HttpResponse, http::header};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use voronka_domain::workspace::custom_field::CustomField;
-use voronka_persistence::{Caller, Error, Look, Tenant, list, now};
+use voronka_persistence::{Caller, Error, Look, Tenant, core::list, now};
 
 use super::{
     call::{Call, Needs, Responded},

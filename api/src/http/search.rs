@@ -12,7 +12,7 @@ use voronka_domain::{
     process::condition::{Condition, Schema, Tree},
     workspace::custom_field::{CustomField, Entity},
 };
-use voronka_persistence::{Caller, Error, Look, Tenant, list, now, segments};
+use voronka_persistence::{Caller, Error, Look, Tenant, core::list, now, workspace::segments};
 
 use super::{
     call::{Call, Needs, Responded},

@@ -4,7 +4,7 @@ use std::io::{self, Read};
 
 use uuid::Uuid;
 use voronka_domain::import::Spec;
-use voronka_persistence::{Store, imports};
+use voronka_persistence::{Store, import::imports};
 
 /// What the spec says; the comma by default.
 pub fn delimiter(spec: &Spec) -> u8 {

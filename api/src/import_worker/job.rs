@@ -15,10 +15,12 @@ use voronka_domain::{
 };
 use voronka_persistence::{
     Error, Store, again,
-    import_names::Names,
-    import_rows,
-    import_run::{Batch, Read, Turn},
-    imports::{Claim, Import},
+    import::{
+        imports::{Claim, Import},
+        names::Names,
+        rows as import_rows,
+        run::{Batch, Read, Turn},
+    },
 };
 
 use super::{

@@ -10,9 +10,11 @@ use uuid::Uuid;
 use voronka_domain::import::Plan;
 use voronka_persistence::{
     Error, Store,
-    import_names::Names,
-    import_run::{Batch, Before, Turn},
-    imports::Import,
+    import::{
+        imports::Import,
+        names::Names,
+        run::{Batch, Before, Turn},
+    },
 };
 
 /// Gives the batches one by one; none after the last.

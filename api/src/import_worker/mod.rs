@@ -15,7 +15,7 @@ use voronka_domain::{
     import::{Plan, Spec},
     process::Process,
 };
-use voronka_persistence::{Error, Store, imports::Claim, now};
+use voronka_persistence::{Error, Store, import::imports::Claim, now};
 
 use job::Job;
 
@@ -136,12 +136,12 @@ pub fn plan(
     header: &[String],
 ) -> Result<(Plan, Option<Arc<Process>>), Error> {
     let (process, fields, settings) = store.tenant(workspace_id, |tenant| {
-        let settings = voronka_persistence::workspaces::get(tenant)?.settings()?;
+        let settings = voronka_persistence::workspace::workspaces::get(tenant)?.settings()?;
         let fields = store.load_custom_fields(tenant)?;
         let Some(id) = spec.deal_type_id.filter(|_| spec.kind.is_of_deals()) else {
             return Ok((None, fields, settings));
         };
-        let deal_type = voronka_persistence::deal_types::get(tenant, id)
+        let deal_type = voronka_persistence::process::deal_types::get(tenant, id)
             .map_err(|error| error.or_unknown("/deal_type_id", "deal type"))?;
         let process = store.process(tenant, deal_type.current_version_id)?;
         Ok((Some(process), fields, settings))

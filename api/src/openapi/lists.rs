@@ -3,12 +3,17 @@
 use serde_json::{Value, json};
 use voronka_domain::people::access::Permission;
 use voronka_persistence::{
-    activities, api_keys, calendar,
-    catalogues::Catalogue,
-    clients, contacts, custom_fields, deal_types, deals, departments, documents, exchange_rates,
-    hand_overs, imports,
-    list::{DEFAULT_LIMIT, Field, Kind, MOST, MOST_VALUES, Spec},
-    payments, products, segments, tasks, users,
+    clients,
+    clients::contacts,
+    core::list::{DEFAULT_LIMIT, Field, Kind, MOST, MOST_VALUES, Spec},
+    deals,
+    import::imports,
+    people::{api_keys, departments, users},
+    process::deal_types,
+    work::{activities, documents, hand_overs, payments, tasks},
+    workspace::{
+        calendar, catalogues::Catalogue, custom_fields, exchange_rates, products, segments,
+    },
 };
 
 const ID: &str = "[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}";

@@ -13,7 +13,7 @@ use voronka_domain::{
 };
 use voronka_persistence::{
     Error,
-    activities::{self, Activity},
+    work::activities::{self, Activity},
 };
 
 use super::{deals::ExternalIdBody, documents::check_url};
@@ -159,7 +159,7 @@ impl NewActivity {
         faults.into_result()?;
         Ok(activities::NewActivity {
             kind: self.kind,
-            direction: self.direction.as_ref().map(voronka_persistence::words::to_word),
+            direction: self.direction.as_ref().map(voronka_persistence::core::words::to_word),
             deal_id: self.deal_id,
             client_id: self.client_id,
             contact_id: self.contact_id,

@@ -9,7 +9,7 @@ use validator::Validate;
 use voronka_domain::{kernel::fault::Faults, people::access::Permission, workspace::catalogue};
 use voronka_persistence::{
     Error, Tenant, Unit,
-    api_keys::{self, ApiKey, Makers},
+    people::api_keys::{self, ApiKey, Makers},
 };
 
 use crate::{

@@ -8,8 +8,10 @@ use uuid::Uuid;
 use validator::Validate;
 use voronka_persistence::{
     Error, now,
-    refresh_tokens::{Redeemed, RefreshToken},
-    users,
+    people::{
+        refresh_tokens::{Redeemed, RefreshToken},
+        users,
+    },
 };
 
 use crate::{

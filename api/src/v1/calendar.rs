@@ -18,8 +18,10 @@ use voronka_domain::{
 };
 use voronka_persistence::{
     Error,
-    calendar::{self, Given, Holiday, Put},
-    workspaces::{self, Workspace},
+    workspace::{
+        calendar::{self, Given, Holiday, Put},
+        workspaces::{self, Workspace},
+    },
 };
 
 use crate::{
@@ -327,7 +329,7 @@ pub async fn list_holidays(call: Call<WorkspaceRead>) -> Responded {
         let page = calendar::holidays(tenant, query)?;
         let items = page.items.into_iter().map(HolidayBody::try_from);
         let items = items.collect::<Result<Vec<_>, _>>()?;
-        Ok(voronka_persistence::list::Page { items, next: page.next })
+        Ok(voronka_persistence::core::list::Page { items, next: page.next })
     })
     .await
 }

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use validator::Validate;
 use voronka_domain::workspace::catalogue;
-use voronka_persistence::catalogues::{self, Catalogue, Entry};
+use voronka_persistence::workspace::catalogues::{self, Catalogue, Entry};
 
 use crate::{
     http::{

@@ -12,7 +12,7 @@ use voronka_domain::{
 };
 use voronka_persistence::{
     Error, Unit, clients,
-    contacts::{self, Contact},
+    clients::contacts::{self, Contact},
 };
 
 use crate::{

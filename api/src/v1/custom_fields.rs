@@ -15,8 +15,8 @@ use voronka_domain::{
 };
 use voronka_persistence::{
     Error, Unit,
-    custom_fields::{self, CustomField},
-    words::to_word,
+    core::words::to_word,
+    workspace::custom_fields::{self, CustomField},
 };
 
 use crate::{

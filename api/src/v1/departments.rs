@@ -9,8 +9,10 @@ use validator::Validate;
 use voronka_domain::workspace::catalogue;
 use voronka_persistence::{
     Error, Unit,
-    departments::{self, Department},
-    users,
+    people::{
+        departments::{self, Department},
+        users,
+    },
 };
 
 use crate::{

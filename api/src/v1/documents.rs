@@ -14,7 +14,7 @@ use voronka_domain::{
 };
 use voronka_persistence::{
     Error,
-    documents::{self, Document},
+    work::documents::{self, Document},
 };
 
 use super::deals::{ExternalIdBody, MoneyBody};

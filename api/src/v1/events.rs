@@ -8,7 +8,7 @@ use uuid::Uuid;
 use voronka_domain::Fault;
 use voronka_persistence::{
     JsonText,
-    events::{self, Event},
+    core::events::{self, Event},
 };
 
 use crate::http::{

@@ -9,7 +9,7 @@ use validator::Validate;
 use voronka_domain::{Currency, Fault, kernel::fault::Faults, workspace::exchange::parse_rate};
 use voronka_persistence::{
     Error, Unit,
-    exchange_rates::{self, ExchangeRate, Given},
+    workspace::exchange_rates::{self, ExchangeRate, Given},
 };
 
 use crate::{

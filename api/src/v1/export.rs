@@ -10,7 +10,7 @@ use voronka_domain::{
 };
 use voronka_persistence::{
     Caller, Error, Tenant,
-    list::{Page, Query, Spec},
+    core::list::{Page, Query, Spec},
 };
 
 use super::{

@@ -13,8 +13,8 @@ use voronka_domain::{
 };
 use voronka_persistence::{
     Error,
-    hand_overs::{self, HandOver, Named, Preview},
-    list::Page,
+    core::list::Page,
+    work::hand_overs::{self, HandOver, Named, Preview},
 };
 
 use super::deals::MoneyBody;

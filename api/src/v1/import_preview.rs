@@ -140,7 +140,7 @@ fn look(app: &App, workspace_id: Uuid, upload: Upload) -> Result<ImportPreview, 
                 Problem::validation("/deal_type_id", "invalid_value", "Not a UUID.")
             })?;
             Some(app.store.tenant(workspace_id, |tenant| {
-                let deal_type = voronka_persistence::deal_types::get(tenant, id)
+                let deal_type = voronka_persistence::process::deal_types::get(tenant, id)
                     .map_err(|error| error.or_unknown("/deal_type_id", "deal type"))?;
                 app.store.process(tenant, deal_type.current_version_id)
             })?)

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use voronka_domain::{import::Spec, people::access::Permission};
 use voronka_persistence::{
     Caller, Error, Tenant,
-    imports::{self, Import},
+    import::imports::{self, Import},
     now,
 };
 

@@ -11,9 +11,11 @@ use validator::Validate;
 use voronka_domain::people::password;
 use voronka_persistence::{
     Answer, Caller, Error, Tenant, Unit, again, now,
-    password_resets::{self, PasswordReset},
-    refresh_tokens,
-    users::{self, User},
+    people::{
+        password_resets::{self, PasswordReset},
+        refresh_tokens,
+        users::{self, User},
+    },
 };
 
 use super::auth::{TokenPair, new_login, pair, respond};

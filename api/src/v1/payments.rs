@@ -9,7 +9,7 @@ use validator::Validate;
 use voronka_domain::{Currency, kernel::fault::Faults};
 use voronka_persistence::{
     Error,
-    payments::{self, Payment},
+    work::payments::{self, Payment},
 };
 
 use super::deals::{ExternalIdBody, MoneyBody};

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use validator::Validate;
 use voronka_domain::{Refusal, kernel::fault::Faults, workspace::catalogue};
-use voronka_persistence::products::{self, Product};
+use voronka_persistence::workspace::products::{self, Product};
 
 use crate::{
     http::{

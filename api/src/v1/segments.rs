@@ -12,9 +12,10 @@ use voronka_domain::{
     workspace::{catalogue, custom_field::Entity},
 };
 use voronka_persistence::{
-    Caller, Error, Look, Tenant, Unit, now,
-    segments::{self, Segment},
-    words::to_word,
+    Caller, Error, Look, Tenant, Unit,
+    core::words::to_word,
+    now,
+    workspace::segments::{self, Segment},
 };
 
 use crate::{

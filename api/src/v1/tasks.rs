@@ -15,9 +15,11 @@ use voronka_domain::{
     work::task::{Priority, TaskStatus},
 };
 use voronka_persistence::{
-    Error, now,
-    tasks::{self, Done, List},
-    words::from_word,
+    Error,
+    core::words::from_word,
+    deals::answer::Done,
+    now,
+    work::tasks::{self, List},
 };
 
 use super::deals::DealPatchBody;

@@ -12,9 +12,12 @@ use voronka_domain::{
     workspace::catalogue,
 };
 use voronka_persistence::{
-    Error, Unit, departments,
-    users::{self, User},
-    words::to_word,
+    Error, Unit,
+    core::words::to_word,
+    people::{
+        departments,
+        users::{self, User},
+    },
 };
 
 use crate::{

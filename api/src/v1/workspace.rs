@@ -12,8 +12,8 @@ use voronka_domain::{
 };
 use voronka_persistence::{
     Error,
-    words::to_word,
-    workspaces::{self, Workspace},
+    core::words::to_word,
+    workspace::workspaces::{self, Workspace},
 };
 
 use crate::http::{

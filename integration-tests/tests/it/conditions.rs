@@ -17,7 +17,7 @@ use voronka_domain::{
     workspace::custom_field::Entity,
 };
 use voronka_integration_tests::{Api, TestServer};
-use voronka_persistence::{Look, clients, deals, touches};
+use voronka_persistence::{Look, clients, core::touches, deals};
 
 const TEXTS: &[&str] = &[
     "Servers",
@@ -336,7 +336,7 @@ async fn in_memory_and_as_sql_a_condition_holds_for_the_same_deals() {
     let (settings, moment, loaded, fields) = server
         .store
         .tenant(api.workspace_id, |tenant| {
-            let settings = voronka_persistence::workspaces::get(tenant)?.settings()?;
+            let settings = voronka_persistence::workspace::workspaces::get(tenant)?.settings()?;
             let fields = server.store.load_custom_fields(tenant)?;
             let now: DateTime<Utc> = "2026-03-30T10:00:00Z".parse().unwrap();
             let ids = api_ids(&server);

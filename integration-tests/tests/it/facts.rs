@@ -377,7 +377,7 @@ async fn what_an_earlier_release_left_resting_is_listed_and_woken() {
         diesel::sql_query(sql).execute(&mut connection).unwrap();
     }
     let operator = {
-        let all = voronka_persistence::workspaces::all(&server.store).unwrap();
+        let all = voronka_persistence::workspace::workspaces::all(&server.store).unwrap();
         server.store.operator(&all[0]).unwrap()
     };
     let resting = |wake| {

@@ -13,10 +13,13 @@ use voronka_domain::{
 
 use super::Client;
 use crate::{
-    Error, Result, Tenant, Unit, custom_fields,
-    deals::{self, Ring},
-    touches,
-    unit::to_json,
+    Error, Result, Tenant, Unit,
+    core::{
+        rings::{Ring, ring},
+        touches,
+        unit::to_json,
+    },
+    workspace::custom_fields,
 };
 
 /// Values of custom fields after a change.
@@ -39,7 +42,7 @@ fn read(json: Json) -> Result<Custom> {
 }
 
 /// The values of two clients that become one: the duplicate's where this one has none.
-pub(super) fn union(this: &Client, duplicate: &Client) -> Result<Json> {
+pub(crate) fn union(this: &Client, duplicate: &Client) -> Result<Json> {
     to_json(&read(this.custom.clone())?.or(read(duplicate.custom.clone())?))
 }
 
@@ -49,7 +52,7 @@ pub(super) fn index(unit: &mut Unit<'_>, rows: &[(Option<&Client>, &Client)]) ->
     let known = rows.iter().filter(|(before, _)| before.is_some());
     let known: Vec<Uuid> = known.map(|(_, row)| row.id).collect();
     if !known.is_empty() {
-        deals::ring(&mut unit.tenant, unit.now, Ring::Clients(known))?;
+        ring(&mut unit.tenant, unit.now, Ring::Clients(known))?;
     }
     let (mut fresh, mut changed) = (Vec::new(), Vec::new());
     for (before, row) in rows {

@@ -14,7 +14,10 @@ use voronka_domain::clients::{
 };
 
 use super::Client;
-use crate::{Error, Result, Statement, Tenant, unit::raw, words::from_word};
+use crate::{
+    Error, Result, Statement, Tenant,
+    core::{unit::raw, words::from_word},
+};
 
 /// Most clients that are compared with one.
 const MOST_CANDIDATES: i64 = 500;

@@ -5,7 +5,7 @@ use diesel::{
     sql_types::{BigInt, Nullable, Text},
 };
 
-use crate::{Result, Statement, Tenant, unit::raw};
+use crate::{Result, Statement, Tenant, core::unit::raw};
 
 /// Most values of a field.
 const MOST_VALUES: i64 = 200;

@@ -1,9 +1,9 @@
 //! Clients: organisations and persons.
 
-mod custom;
+pub mod contacts;
+pub(crate) mod custom;
 pub mod duplicates;
 mod facets;
-mod merge;
 pub mod pairs;
 
 use std::collections::BTreeMap;
@@ -20,16 +20,16 @@ use voronka_domain::clients::name;
 pub(crate) use custom::custom_of;
 pub use custom::{change_custom, facts};
 pub use facets::{Facet, facets};
-pub use merge::{history, merge};
 
 use crate::{
     Error, Result, Statement, Store, Tenant, Unit,
-    catalogues::check_version,
-    list::{Field, Kind, Page, Query, Spec},
-    noun::{ROWS_A_STATEMENT, noun, save_all},
-    schema::clients,
-    unit::raw,
-    users,
+    core::{
+        list::{Field, Kind, Page, Query, Spec},
+        noun::{ROWS_A_STATEMENT, check_version, noun, save_all},
+        schema::clients,
+        unit::raw,
+    },
+    people::users,
 };
 
 #[derive(Debug, Clone, PartialEq, Serialize, Queryable, Selectable, Insertable, AsChangeset)]
@@ -97,7 +97,7 @@ impl Client {
 }
 
 /// What follows from clients that are written, each with what it was before.
-fn also(unit: &mut Unit<'_>, rows: &[(Option<&Client>, &Client)]) -> Result<()> {
+pub(crate) fn also(unit: &mut Unit<'_>, rows: &[(Option<&Client>, &Client)]) -> Result<()> {
     custom::index(unit, rows)?;
     pairs::changed(unit, rows)
 }

@@ -16,7 +16,9 @@ use super::{
     Client,
     duplicates::{self, Pair},
 };
-use crate::{Error, Result, Statement, Store, Tenant, Unit, contacts::Contact, unit::raw};
+use crate::{
+    Error, Result, Statement, Store, Tenant, Unit, clients::contacts::Contact, core::unit::raw,
+};
 
 /// Pairs that are less likely are not kept.
 pub const LEAST_KEPT: f64 = 0.3;

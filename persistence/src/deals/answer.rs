@@ -1,12 +1,14 @@
 //! What a deal's process answers to that has happened to what belongs to the deal: a task, a document, a
 //! payment, an activity.
 
+use std::collections::BTreeMap;
+
 use diesel::{OptionalExtension, RunQueryDsl, sql_types::Uuid as SqlUuid};
 use uuid::Uuid;
 use voronka_domain::{
     deals::{
         automation::Happening,
-        deal::Deal,
+        deal::{Deal, DealPatch},
         transition::{self, Review},
     },
     people::access::Visibility,
@@ -15,9 +17,22 @@ use voronka_domain::{
 };
 
 use super::{
-    About, Locked, MOVES, Stored, check_references, clock::set_alarm, command, found, seen_by,
+    About, Locked, MOVES, References, Stored, check_references, clock::set_alarm, command, found,
 };
-use crate::{Result, Unit, custom_fields, tasks::Done, unit::raw};
+use crate::{
+    Result, Unit, core::unit::raw, core::visibility::deals_seen_by, workspace::custom_fields,
+};
+
+/// What a task has brought: words, and what lands on its deal.
+#[derive(Debug, Clone, Default)]
+pub struct Done {
+    pub result: Option<String>,
+    pub patch: DealPatch,
+    pub references: References,
+    pub custom: BTreeMap<String, serde_json::Value>,
+    /// The review of a loss brings the deal back.
+    pub reopen: bool,
+}
 
 /// A deal under lock. What belongs to it is written while it is held, and then its process answers.
 pub(crate) struct Held(Locked);
@@ -52,7 +67,7 @@ pub(crate) fn sees(unit: &mut Unit<'_>, id: Uuid) -> Result<bool> {
     let rows =
         unit.tenant.rows(raw::<SqlUuid>("deals.id"), "deals").sql(" AND deals.id = ").bind(id);
     let found: Option<Uuid> =
-        seen_by(rows, &unit.caller.visibility).get_result(unit.tenant.conn).optional()?;
+        deals_seen_by(rows, &unit.caller.visibility).get_result(unit.tenant.conn).optional()?;
     Ok(found.is_some())
 }
 

@@ -17,7 +17,7 @@ use voronka_domain::{
 };
 
 use super::{due, rules_of_types, work};
-use crate::{Caller, Error, Result, Tenant, clients, exchange_rates};
+use crate::{Caller, Error, Result, Tenant, clients, workspace::exchange_rates};
 
 /// A deal that is to be decided on, and the process that it is or will be in; no deal, if it is to be opened.
 #[derive(Clone, Copy)]

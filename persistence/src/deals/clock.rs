@@ -8,7 +8,9 @@ use uuid::Uuid;
 use voronka_domain::{deals::automation, people::access::Visibility};
 
 use super::{Around, Locked, Recordable, Scope, Subject, found, record};
-use crate::{Answer, Caller, Error, Result, Statement, Store, Unit, unit::raw, workspaces};
+use crate::{
+    Answer, Caller, Error, Result, Statement, Store, Unit, core::unit::raw, workspace::workspaces,
+};
 
 /// Deals that are looked at in one go.
 pub const AT_ONCE: usize = 500;

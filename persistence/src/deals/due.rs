@@ -16,7 +16,7 @@ use voronka_domain::{
 };
 
 use super::Stored;
-use crate::{Result, Statement, Tenant, unit::raw};
+use crate::{Result, Statement, Tenant, core::unit::raw};
 
 /// A deal's present visit has been on hold.
 pub(super) fn was_held(deal: &Deal) -> bool {

@@ -6,8 +6,11 @@ use diesel::{
 };
 use uuid::Uuid;
 
-use super::{DealRow, Stored, seen_by};
-use crate::{Result, Statement, Unit, clients, unit::raw};
+use super::{DealRow, Stored};
+use crate::{
+    Result, Statement, Unit, clients,
+    core::{unit::raw, visibility::deals_seen_by},
+};
 
 /// Deals by their ids in another system, locked: an import's own.
 pub(crate) fn lock_external(
@@ -84,7 +87,7 @@ pub fn hold_named(unit: &mut Unit<'_>, named: Named) -> Result<()> {
         )
         .bind(workspace_id)
         .sql(")");
-    seen_by(rows, &unit.caller.visibility)
+    deals_seen_by(rows, &unit.caller.visibility)
         .sql(" ORDER BY deals.id FOR UPDATE OF deals")
         .load::<Uuid>(unit.tenant.conn)?;
     Ok(())
@@ -100,5 +103,5 @@ pub fn find_external(unit: &mut Unit<'_>, source: &str, id: &str) -> Result<Opti
         .bind(source)
         .sql(" AND deals.external_id = ")
         .bind(id);
-    Ok(seen_by(rows, &unit.caller.visibility).get_result(unit.tenant.conn).optional()?)
+    Ok(deals_seen_by(rows, &unit.caller.visibility).get_result(unit.tenant.conn).optional()?)
 }

@@ -5,7 +5,7 @@ use uuid::Uuid;
 use voronka_domain::deals::deal::DealPatch;
 
 use super::reassign::for_all;
-use crate::{Result, Unit, unit::raw};
+use crate::{Result, Unit, core::unit::raw};
 
 /// Holds every deal of a client, whoever sees them. The caller holds the client, so that no deal is added
 /// meanwhile.

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::{LIST, asked, narrowed};
 use crate::{
     Caller, Raw, Result, Tenant,
-    list::{Page, Query},
+    core::list::{Page, Query},
 };
 
 #[derive(Debug, Clone, Queryable)]

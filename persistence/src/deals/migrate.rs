@@ -14,7 +14,7 @@ use voronka_domain::{
 use super::{Around, DealRow, Recordable, Scope, Stored, Subject, record, tracks};
 use crate::{
     Result, Unit,
-    deal_types::{self, DealType},
+    process::deal_types::{self, DealType},
 };
 
 /// Deals that are locked and decided at a time.

@@ -1,21 +1,25 @@
 //! Deals: locked with what a decision needs, decided by the domain, recorded in one piece.
 
-mod answer;
+pub mod answer;
 mod around;
 mod clock;
+pub mod demands;
 mod due;
 mod external;
 mod follow;
 mod lines;
+pub mod merge_clients;
 mod migrate;
 mod one;
 mod opening;
+mod planned_tasks;
 mod reassign;
 mod record;
 mod references;
 mod resting;
 mod rings;
 mod row;
+pub mod task;
 pub(crate) mod tracks;
 pub(crate) mod trail;
 mod visits;
@@ -62,18 +66,20 @@ pub(crate) use references::source_pointer;
 pub use references::{References, SourceName};
 use references::{check_loss, check_references};
 pub use resting::{Resting, Why};
-pub(crate) use rings::{Ring, ring};
 pub use row::DealRow;
 pub use visits::{DealVisit, visits};
 
 use crate::{
     Caller, Error, Raw, Result, Statement, Store, Tenant, Unit,
-    catalogues::check_version,
-    custom_fields,
-    deal_types::rules,
-    list::{Field, Kind, Page, Query, Spec},
+    core::{
+        list::{Field, Kind, Page, Query, Spec},
+        noun::check_version,
+        unit::raw,
+        visibility::deals_seen_by,
+    },
     now,
-    unit::raw,
+    process::deal_types::rules,
+    workspace::custom_fields,
 };
 
 pub const LIST: Spec = Spec {
@@ -138,34 +144,6 @@ impl Stored {
     }
 }
 
-/// Adds to a statement over `deals` whose deals the caller sees.
-pub(crate) fn seen_by<S>(statement: Statement<S>, visibility: &Visibility) -> Statement<S> {
-    owned_by(statement, visibility, "deals")
-}
-
-/// The same over any table with `workspace_id` and `owner_id`.
-pub(crate) fn owned_by<S>(
-    statement: Statement<S>,
-    visibility: &Visibility,
-    table: &str,
-) -> Statement<S> {
-    match visibility {
-        Visibility::All => statement,
-        Visibility::Own { user_id } => {
-            statement.sql(format!(" AND {table}.owner_id = ")).bind(*user_id)
-        }
-        Visibility::Departments { user_id, departments } => statement
-            .sql(format!(" AND ({table}.owner_id = "))
-            .bind(*user_id)
-            .sql(format!(
-                " OR {table}.owner_id IN (SELECT u.id FROM users u \
-                 WHERE u.workspace_id = {table}.workspace_id AND u.department_id = ANY("
-            ))
-            .bind(departments.clone())
-            .sql(")))"),
-    }
-}
-
 /// The deals that are overdue, where a list asks for them or for the others.
 fn asked(
     tenant: &mut Tenant<'_>,
@@ -181,7 +159,7 @@ fn narrowed<S>(
     caller: &Caller,
     asked: Option<&(Overdue, bool)>,
 ) -> Statement<S> {
-    let seen = seen_by(statement, &caller.visibility);
+    let seen = deals_seen_by(statement, &caller.visibility);
     match asked {
         Some((overdue, wanted)) => overdue.narrow(seen, *wanted),
         None => seen,
@@ -202,7 +180,7 @@ impl Store {
         id: Uuid,
     ) -> Result<Stored> {
         let rows = tenant.rows(DealRow::as_select(), "deals").sql(" AND deals.id = ").bind(id);
-        let row = seen_by(rows, visibility).get_result(tenant.conn).optional()?;
+        let row = deals_seen_by(rows, visibility).get_result(tenant.conn).optional()?;
         self.stored(tenant, row.ok_or(Error::NotFound("deal"))?)
     }
 
@@ -286,7 +264,7 @@ fn found(
                 AND deal_types.id = deals.deal_type_id";
     let statement = unit.tenant.select(selection, from, "deals").sql(" AND deals.id = ").bind(id);
     let found: Option<(DealRow, (RuleRow, bool))> =
-        seen_by(statement, visibility).sql(lock).get_result(unit.tenant.conn).optional()?;
+        deals_seen_by(statement, visibility).sql(lock).get_result(unit.tenant.conn).optional()?;
     let (row, (rules, moved_meanwhile)) = found.ok_or(Error::NotFound("deal"))?;
     check_version(if_match, row.sequence)?;
     let rules = rules_of(rules)?;

@@ -10,7 +10,7 @@ use diesel::{
 };
 
 use super::{record::VisitRow, row::DealRow};
-use crate::{
+use crate::core::{
     columns::{Columns, Part, columns, parts},
     events::{EventRow, FLOOR},
     schema::{deals, stage_visits},

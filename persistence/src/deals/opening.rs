@@ -24,7 +24,9 @@ use super::{
     references::{References, check, source_is, source_pointer},
     rules_of,
 };
-use crate::{Error, Raw, Result, Statement, Unit, clients, custom_fields, demands};
+use crate::{
+    Error, Raw, Result, Statement, Unit, clients, deals::demands, workspace::custom_fields,
+};
 
 /// A deal as a request asks for it.
 #[derive(Debug, Clone)]

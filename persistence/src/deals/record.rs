@@ -21,16 +21,19 @@ use voronka_domain::{
 
 use super::{
     one::{Changed, One},
+    planned_tasks,
     row::{DealRow, object},
     trail,
 };
 use crate::{
-    Error, JsonText, Result, Statement, Unit, custom_fields,
-    events::NewEvent,
-    noun::excluded_columns,
-    schema::{deals, stage_visits},
-    tasks,
-    words::to_word,
+    Error, JsonText, Result, Statement, Unit,
+    core::{
+        events::NewEvent,
+        noun::excluded_columns,
+        schema::{deals, stage_visits},
+        words::to_word,
+    },
+    workspace::custom_fields,
 };
 
 /// Deals that are put into words at a time: an event's object is much larger than the deal in memory.
@@ -135,7 +138,7 @@ pub(crate) fn record(unit: &mut Unit<'_>, mut deals: Vec<Recordable>) -> Result<
             // The row comes first: whoever was faster is noticed there.
             one(unit, deal.clone())?;
             index_custom_fields(unit, &[deal])?;
-            tasks::carry_out(unit, effects)?;
+            planned_tasks::carry_out(unit, effects)?;
             trail::keep(unit, closed)
         });
     }
@@ -200,7 +203,7 @@ fn many(unit: &mut Unit<'_>, deals: Vec<Recordable>) -> Result<()> {
     leave(unit, ended)?;
     update(unit, changed)?;
     insert(unit, fresh, visits)?;
-    tasks::carry_out(unit, effects)?;
+    planned_tasks::carry_out(unit, effects)?;
     trail::keep(unit, closed)
 }
 

@@ -7,7 +7,7 @@ use diesel::{
 use uuid::Uuid;
 use voronka_domain::kernel::fault::Faults;
 
-use crate::{Result, Statement, Unit, clients, unit::raw};
+use crate::{Result, Statement, Unit, clients, core::unit::raw};
 
 /// Names and ids of the people and things that a deal refers to, as a request gives them.
 #[derive(Debug, Clone, Default)]

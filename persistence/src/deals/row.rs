@@ -25,8 +25,10 @@ use voronka_domain::{
 
 use crate::{
     Error, JsonText, Raw, Result,
-    schema::deals,
-    words::{from_word, to_word},
+    core::{
+        schema::deals,
+        words::{from_word, to_word},
+    },
 };
 
 #[derive(Debug, Clone, PartialEq, Queryable, Selectable, Insertable, AsChangeset)]

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use voronka_domain::process::NUMBERS_A_VERSION;
 
 use super::trail::trail;
-use crate::{Error, Raw, Result, Statement, Store, Tenant, unit::raw};
+use crate::{Error, Raw, Result, Statement, Store, Tenant, core::unit::raw};
 
 /// Deals that are worked out at a time, and held meanwhile.
 const AT_A_TIME: i64 = 500;

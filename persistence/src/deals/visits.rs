@@ -10,7 +10,7 @@ use diesel::{
 use uuid::Uuid;
 use voronka_domain::workspace::calendar::Calendar;
 
-use crate::{JsonText, Result, Statement, Tenant, unit::raw};
+use crate::{JsonText, Result, Statement, Tenant, core::unit::raw};
 
 type VisitTypes = (
     (Nullable<SqlUuid>, SmallInt, Integer),

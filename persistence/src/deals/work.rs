@@ -18,7 +18,10 @@ use voronka_domain::{
     workspace::custom_field::Entity,
 };
 
-use crate::{Error, Result, Statement, Tenant, touches, unit::raw, words::from_word};
+use crate::{
+    Error, Result, Statement, Tenant,
+    core::{touches, unit::raw, words::from_word},
+};
 
 type Types = (
     Text,
@@ -139,7 +142,7 @@ const MEMBER: &str = "u.id, u.role, u.position, (SELECT count(*) FROM tasks t \
 pub(crate) fn staff(tenant: &mut Tenant<'_>, process: &Process) -> Result<Staff> {
     let (mut roles, mut positions, mut anybody) = (Vec::new(), Vec::new(), false);
     for performer in process.performers().filter(|performer| performer.is_somebody_else()) {
-        roles.extend(performer.role.as_ref().map(crate::words::to_word));
+        roles.extend(performer.role.as_ref().map(crate::core::words::to_word));
         positions.extend(performer.position.as_ref().map(|one| one.trim().to_lowercase()));
         anybody |= performer.role.is_none() && performer.position.is_none();
     }

@@ -14,7 +14,7 @@ use voronka_domain::{
     kernel::{contact_point as reach, contact_point::Country, fault::Faults},
     workspace::catalogue,
 };
-use voronka_persistence::{clients::Client, words::to_word};
+use voronka_persistence::{clients::Client, core::words::to_word};
 
 use crate::{found_of, http::Patch, page_of, v1::deals::ExternalIdBody};
 

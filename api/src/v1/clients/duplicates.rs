@@ -15,7 +15,7 @@ use voronka_persistence::{
         duplicates::{self, Duplicate, Pair},
         pairs::{self, Place},
     },
-    words::to_word,
+    core::words::to_word,
 };
 
 use super::{NewClient, body::ClientBody};

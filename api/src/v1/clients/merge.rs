@@ -10,7 +10,7 @@ use voronka_domain::{
     clients::merge::{Keep, Whose},
     people::access::{Permission, Visibility},
 };
-use voronka_persistence::clients;
+use voronka_persistence::{clients, deals::merge_clients};
 
 use super::body::ClientBody;
 use crate::{
@@ -76,7 +76,7 @@ pub async fn merge_duplicate(call: Call<ClientsWrite>, id: Id, body: Body<MergeB
         tax_id: chosen.tax_id,
     };
     call.write(body.digest, move |unit, if_match| {
-        let row = clients::merge(unit, id.0, duplicate_id, if_match, keep)?;
+        let row = merge_clients::merge(unit, id.0, duplicate_id, if_match, keep)?;
         let version = row.version;
         Ok(Reply::versioned(ClientBody::from(row), version))
     })
@@ -115,7 +115,7 @@ pub async fn client_history(call: Call<ClientsRead>, id: Id) -> Responded {
     }
     call.read(move |tenant, _, caller| {
         let client = clients::get(tenant, id.0)?;
-        let mut events = clients::history(tenant, &client, after, limit + 1)?;
+        let mut events = merge_clients::history(tenant, &client, after, limit + 1)?;
         // How many deals moved is for those who see all deals.
         if caller.visibility != Visibility::All || !caller.may(Permission::DealsRead) {
             for event in &mut events {

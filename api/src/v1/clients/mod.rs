@@ -18,7 +18,7 @@ use body::{ClientPatch, NewClient};
 use voronka_persistence::{
     Caller, Error, Tenant, Unit,
     clients::{self, Client},
-    list::{Page, Query},
+    core::list::{Page, Query},
 };
 
 use crate::{

@@ -11,13 +11,12 @@ use validator::Validate;
 use voronka_domain::{
     Fault,
     people::assignment as staff,
-    process::{Mode, Process, Stage, StageDraft, gate::Draft, rule::RuleDraft},
-    work::task,
+    process::{Mode, Process, Stage, StageDraft, gate::Draft, rule::RuleDraft, task_template},
 };
 use voronka_persistence::{
     Error, Store, Tenant,
-    deal_types::{DealType, Version},
     deals::Migrated,
+    process::deal_types::{DealType, Version},
 };
 
 use super::schema::{GateRequirement, Performer, ProcessRule, TaskTemplate};
@@ -203,7 +202,7 @@ pub struct NewStage {
     /// Of an automatic type only. Without a gate, the stage is left when they are done.
     #[serde(default)]
     #[schema(value_type = Vec<TaskTemplate>, max_items = 20)]
-    pub tasks: Vec<task::TaskTemplate>,
+    pub tasks: Vec<task_template::TaskTemplate>,
     /// Whom a deal goes to when it enters the stage; it stays with its owner by default.
     #[schema(value_type = Option<Performer>)]
     pub performer: Option<staff::Performer>,

@@ -13,9 +13,12 @@ use voronka_domain::{
 };
 use voronka_persistence::{
     Error, Store, Tenant,
-    deal_types::{self, DealType},
-    process_drafts::{self, ProcessDraft},
-    words::from_word,
+    core::words::from_word,
+    process::{
+        deal_types::{self, DealType},
+        drafts as process_drafts,
+        drafts::ProcessDraft,
+    },
 };
 
 use super::{DealTypeBody, NewProcessVersion, NewStage, ProcessRule, published};

@@ -13,9 +13,9 @@ use voronka_domain::{
 };
 use voronka_persistence::{
     Error, Unit,
-    deal_types::{self, DealType},
+    core::words::{from_word, to_word},
     deals,
-    words::{from_word, to_word},
+    process::deal_types::{self, DealType},
 };
 
 pub use body::*;
@@ -37,7 +37,7 @@ pub async fn list(call: Call<DealTypesRead>) -> Responded {
         let page = deal_types::list(tenant, query)?;
         let load = |row| DealTypeBody::load(&app.store, tenant, row);
         let items = page.items.into_iter().map(load).collect::<Result<_, _>>()?;
-        Ok(voronka_persistence::list::Page { items, next: page.next })
+        Ok(voronka_persistence::core::list::Page { items, next: page.next })
     })
     .await
 }

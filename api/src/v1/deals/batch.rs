@@ -7,7 +7,10 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use validator::Validate;
 use voronka_domain::{Refusal, kernel::fault::Faults};
-use voronka_persistence::{Error, Unit, deals, deals::Stored, demands};
+use voronka_persistence::{
+    Error, Unit, deals,
+    deals::{Stored, demands},
+};
 
 use super::{
     body::{DealBody, DealPatchBody, ExternalIdBody, NewDealBody, TransitionBody},

@@ -11,7 +11,7 @@ use voronka_domain::{
     deals::demand::{Line, MOST_LINES},
     kernel::{fault::Faults, money::parse_amount},
 };
-use voronka_persistence::demands::{self, Demand, DemandLine};
+use voronka_persistence::deals::demands::{self, Demand, DemandLine};
 
 use super::MoneyBody;
 use crate::http::{

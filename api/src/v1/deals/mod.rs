@@ -16,9 +16,9 @@ use actix_web::{get, patch, post};
 pub use body::DealPatchBody;
 use body::{NewDealBody, TransitionBody};
 use voronka_persistence::{
-    Caller, Error, Tenant, deals,
-    list::{Page, Query},
-    now,
+    Caller, Error, Tenant,
+    core::list::{Page, Query},
+    deals, now,
 };
 
 use crate::{

@@ -16,9 +16,9 @@ use voronka_domain::{
 };
 use voronka_persistence::{
     JsonText,
+    core::{events, words::to_word},
     deals::{self, DealVisit, Stored},
-    events, now,
-    words::to_word,
+    now,
 };
 
 use crate::{

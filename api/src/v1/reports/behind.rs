@@ -5,12 +5,12 @@ use utoipa::ToSchema;
 use voronka_domain::workspace::custom_field::Entity;
 use voronka_persistence::{
     Caller, Error, Tenant,
-    list::{self, Page},
-    now,
-    reports::{
+    analytics::{
         Alignment,
         behind::{self, Counted, Figure},
     },
+    core::list::{self, Page},
+    now,
 };
 
 use super::{format::Format, table::Cell};

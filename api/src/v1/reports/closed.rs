@@ -9,7 +9,7 @@ use voronka_domain::{
 };
 use voronka_persistence::{
     Caller, Error, Tenant,
-    reports::{
+    analytics::{
         Alignment, Basis, GroupBy, Period, Segments, Wanted,
         closed::{self, ClosedCounts, Figure, What},
     },

@@ -12,7 +12,7 @@ use voronka_domain::{
     deals::deal::Status,
     kernel::money::format_amount,
 };
-use voronka_persistence::reports::closed::{Visits, What};
+use voronka_persistence::analytics::closed::{Visits, What};
 
 use super::{
     parameters::Links,

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use voronka_domain::{Currency, analytics::funnel::decimal_ratio, kernel::money::format_amount};
 use voronka_persistence::{
     Caller, Error, Tenant,
-    reports::{
+    analytics::{
         Basis, GroupBy,
         demand::{self, DemandCount, Figure, What},
     },

@@ -12,12 +12,13 @@ use voronka_domain::{
     process::alignment::Shown,
 };
 use voronka_persistence::{
-    Caller, Error, Tenant, now,
-    reports::{
+    Caller, Error, Tenant,
+    analytics::{
         Alignment, Basis, GroupBy, Period, Segments, Wanted,
         closed::Visits,
         durations::{self, Figure, Stay, Stays},
     },
+    now,
 };
 
 use super::{

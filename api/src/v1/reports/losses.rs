@@ -15,7 +15,7 @@ use voronka_domain::{
 };
 use voronka_persistence::{
     Caller, Error, Tenant,
-    reports::{
+    analytics::{
         Alignment, Basis, GroupBy,
         losses::{self, Figure, LossCount, Losses, What},
     },

@@ -11,12 +11,13 @@ use voronka_domain::{
     process::alignment::{Alignment as Stages, Shown},
 };
 use voronka_persistence::{
-    Caller, Error, Tenant, now,
-    reports::{
+    Caller, Error, Tenant,
+    analytics::{
         Alignment, GroupBy, Wanted,
         open::{self, Figure, Moment, OpenCounts, What},
         overdue::Overdue,
     },
+    now,
 };
 
 use super::{

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 use voronka_domain::Fault;
 use voronka_persistence::{
-    Caller, Error, Look, Tenant, list, now,
-    reports::{self, Group, GroupBy, Wanted, behind},
+    Caller, Error, Look, Tenant, analytics as reports,
+    analytics::{Group, GroupBy, Wanted, behind},
+    core::list,
+    now,
 };
 
 use super::format::Format;

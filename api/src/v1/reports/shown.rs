@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 use voronka_domain::{analytics::funnel::ClosedStage, process::alignment::Fold};
-use voronka_persistence::{now, reports::Alignment, words::to_word};
+use voronka_persistence::{analytics::Alignment, core::words::to_word, now};
 
 /// The version of the process whose stages a report shows, in its order.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]

@@ -3,8 +3,9 @@
 use chrono::NaiveDate;
 use uuid::Uuid;
 use voronka_persistence::{
-    Caller, Error, Tenant, deal_types,
-    reports::{Alignment, Basis, GroupBy, Period, Wanted},
+    Caller, Error, Tenant,
+    analytics::{Alignment, Basis, GroupBy, Period, Wanted},
+    process::deal_types,
 };
 
 use super::{

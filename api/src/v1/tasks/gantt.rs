@@ -7,9 +7,10 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use voronka_domain::work::task::TaskStatus;
 use voronka_persistence::{
-    Caller, Error, Tenant, list, now,
-    tasks::{self, Bar, Bars, GroupBy},
-    words::from_word,
+    Caller, Error, Tenant,
+    core::{list, words::from_word},
+    now,
+    work::tasks::{self, Bar, Bars, GroupBy},
 };
 
 use crate::{

@@ -14,7 +14,6 @@ use crate::{
     },
     kernel::fault::{Faults, Refusal},
     process::gate::DealField,
-    work::task,
 };
 
 /// Changes a deal's fields. A field that has the value already is no change.

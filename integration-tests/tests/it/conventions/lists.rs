@@ -4,11 +4,14 @@ use diesel::{QueryableByName, RunQueryDsl, sql_types::Text};
 use serde_json::{Value, json};
 use voronka_integration_tests::{Api, TestServer};
 use voronka_persistence::{
-    api_keys,
-    catalogues::Catalogue,
-    clients, contacts, deal_types, deals, departments, imports,
-    list::{Field, Kind, Spec},
-    users,
+    clients,
+    clients::contacts,
+    core::list::{Field, Kind, Spec},
+    deals,
+    import::imports,
+    people::{api_keys, departments, users},
+    process::deal_types,
+    workspace::catalogues::Catalogue,
 };
 
 #[derive(QueryableByName)]

@@ -1,0 +1,205 @@
+//! Closed funnels: deals counted by the tracks on their rows, and by the visits of their trails.
+
+use std::collections::BTreeMap;
+
+use diesel::{
+    RunQueryDsl,
+    sql_types::{Array, BigInt, Integer, Nullable, Numeric, Text},
+};
+use rust_decimal::Decimal;
+use uuid::Uuid;
+use voronka_domain::{
+    analytics::funnel::{Count, ProgressCount},
+    deals::{
+        deal::Status,
+        trail::{Tally, VisitCount},
+    },
+    people::access::Visibility,
+};
+
+use super::{Alignment, Basis, Group, GroupBy, Period, behind};
+use crate::{Raw, Result, Statement, Tenant, core::words::from_word, deals::trail::trail_of_any};
+
+/// Counts of one group, or of all.
+#[derive(Debug, Clone, Default)]
+pub struct ClosedCounts {
+    /// Id or word of the group; none for deals without one.
+    pub key: Option<String>,
+    pub progress: Vec<ProgressCount>,
+    pub visits: Vec<VisitCount>,
+    /// Deals by the stages and versions that they were in.
+    pub touched: Vec<(Vec<i32>, i64)>,
+}
+
+type Types = (
+    (Nullable<Text>, Array<Integer>, Nullable<Integer>, Text),
+    (BigInt, Numeric, Nullable<Numeric>),
+    Nullable<Text>,
+);
+type Row = (
+    (Option<String>, Vec<i32>, Option<i32>, String),
+    (i64, Decimal, Option<Decimal>),
+    Option<String>,
+);
+
+/// The deals of a closed funnel, counted: in all, and by group.
+pub fn counts(
+    tenant: &mut Tenant<'_>,
+    visibility: &Visibility,
+    alignment: &Alignment,
+    period: &Period,
+    group_by: Option<GroupBy>,
+) -> Result<(ClosedCounts, Vec<ClosedCounts>)> {
+    let groups = groups(tenant, visibility, alignment, period, group_by)?;
+    let all = match group_by {
+        Some(group_by) if !group_by.divides() => {
+            sum(&self::groups(tenant, visibility, alignment, period, None)?)
+        }
+        _ => sum(&groups),
+    };
+    let counts =
+        |(counts, tally): (ClosedCounts, Tally)| ClosedCounts { visits: tally.counts(), ..counts };
+    Ok((counts(all), groups.into_iter().map(counts).collect()))
+}
+
+fn sum(groups: &[(ClosedCounts, Tally)]) -> (ClosedCounts, Tally) {
+    let (mut all, mut visits) = (ClosedCounts::default(), Tally::default());
+    for (counts, tally) in groups {
+        all.progress.extend(counts.progress.iter().cloned());
+        all.touched.extend(counts.touched.iter().cloned());
+        visits.join(tally);
+    }
+    (all, visits)
+}
+
+/// The deals by group, or all as one, and their visits.
+fn groups(
+    tenant: &mut Tenant<'_>,
+    visibility: &Visibility,
+    alignment: &Alignment,
+    period: &Period,
+    group_by: Option<GroupBy>,
+) -> Result<Vec<(ClosedCounts, Tally)>> {
+    let selection = format!(
+        "{key}, coalesce(deals.touched, '{{}}'), deals.visit_stage, deals.status, \
+         count(*), sum(deals.base_amount), \
+         sum(extract(epoch FROM deals.closed_at - deals.opened_at))::numeric(30, 6), \
+         string_agg({trail}, ',')",
+        key = period.key(group_by),
+        // Of closed deals it is kept.
+        trail = match period.basis {
+            Basis::Closed => "coalesce(deals.trail, '')".to_owned(),
+            Basis::Created => trail_of_any(),
+        },
+    );
+    let deals = Statement::select(Raw::<Types>::new(selection)).sql(" FROM deals");
+    let deals = period
+        .segments
+        .join(deals, group_by)
+        .sql(" WHERE deals.workspace_id = ")
+        .bind(tenant.workspace_id);
+    let rows: Vec<Row> =
+        period.narrow(deals, visibility, None).sql(" GROUP BY 1, 2, 3, 4").load(tenant.conn)?;
+    let stages = &alignment.stages;
+    let mut groups: BTreeMap<(bool, Option<String>), (ClosedCounts, Tally)> = BTreeMap::new();
+    for ((key, touched, visit_stage, status), (deals, amount, cycle), trails) in rows {
+        let Some(status) = from_word::<Status>(&status) else { continue };
+        // Those without a group come last.
+        let (counts, tally) = groups.entry((key.is_none(), key)).or_default();
+        tally.add(&trails.unwrap_or_default(), |number| stages.place(number));
+        counts.progress.push(ProgressCount {
+            progress: stages.progress(&touched, visit_stage, status),
+            deals,
+            amount,
+            cycle_seconds: cycle.unwrap_or_default(),
+        });
+        counts.touched.push((touched, deals));
+    }
+    let keyed = |((_, key), (counts, tally))| (ClosedCounts { key, ..counts }, tally);
+    Ok(groups.into_iter().map(keyed).collect())
+}
+
+/// Visits to a stage that a number counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Visits {
+    /// Deals with any.
+    Touched,
+    All,
+    Ended,
+    Open,
+    Back,
+}
+
+impl Visits {
+    /// Of the segments of a visit `v`, the one that tells.
+    pub(super) fn condition(self) -> &'static str {
+        match self {
+            Self::Touched => "true",
+            Self::All => "v.ended_by IS DISTINCT FROM 'split'",
+            Self::Ended => "v.ended_by <> 'split'",
+            Self::Open => "v.left_at IS NULL",
+            Self::Back => "v.direction = 'back'",
+        }
+    }
+}
+
+/// What a number of the closed funnel counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum What {
+    Deals(Count),
+    /// At the position of a stage.
+    Visits(Visits, i16),
+}
+
+/// A number of a closed funnel.
+#[derive(Debug, Clone)]
+pub struct Figure {
+    pub alignment: Alignment,
+    pub period: Period,
+    pub group: Option<Group>,
+    pub what: What,
+}
+
+impl behind::Figure for Figure {
+    fn rows<S>(
+        &self,
+        statement: Statement<S>,
+        workspace_id: Uuid,
+        visibility: &Visibility,
+    ) -> Statement<S> {
+        let group = self.group.as_ref();
+        let by = group.map(|group| group.by);
+        match self.what {
+            What::Deals(count) => {
+                let deals = statement.sql("deals.id, 1::bigint, deals.base_amount FROM deals");
+                let deals = self
+                    .period
+                    .segments
+                    .join(deals, by)
+                    .sql(" WHERE deals.workspace_id = ")
+                    .bind(workspace_id);
+                self.alignment.counted(self.period.narrow(deals, visibility, group), count)
+            }
+            What::Visits(visits, position) => {
+                let times = if visits == Visits::Touched { "1::bigint" } else { "count(*)" };
+                let statement = statement.sql(format!(
+                    "deals.id, {times}, deals.base_amount FROM deals JOIN stage_visits v \
+                     ON v.workspace_id = deals.workspace_id AND v.deal_id = deals.id"
+                ));
+                let statement = self
+                    .period
+                    .segments
+                    .join(statement, by)
+                    .sql(" WHERE deals.workspace_id = ")
+                    .bind(workspace_id);
+                let statement = self
+                    .period
+                    .narrow(statement, visibility, group)
+                    .sql(format!(" AND {}", visits.condition()));
+                self.alignment
+                    .at(statement, "v.stage_number", position)
+                    .sql(" GROUP BY deals.id, deals.base_amount")
+            }
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! Segments in reports: one that a report is narrowed to, and those that split it.
+
+use diesel::{RunQueryDsl, SelectableHelper};
+use uuid::Uuid;
+use voronka_domain::{
+    process::condition::{Condition, Schema, Tree},
+    workspace::custom_field::Entity,
+};
+
+use super::GroupBy;
+use crate::{
+    Error, Result, Statement, Store, Tenant,
+    core::conditions::{self, Look, Tried},
+    workspace::segments::{self, Segment},
+};
+
+/// Which segments a report looks at, and when.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// The one that the report is narrowed to.
+    pub only: Option<Uuid>,
+    pub group_by: Option<GroupBy>,
+    pub look: Look,
+}
+
+/// Saved conditions over deals or over their clients, as these are at the moment.
+#[derive(Debug, Clone)]
+pub struct Segments {
+    only: Option<(Entity, Tree)>,
+    /// All that are not archived, where the report is split by them.
+    groups: Vec<(Uuid, Entity, Tree)>,
+    look: Look,
+}
+
+impl Wanted {
+    pub fn load(&self, store: &Store, tenant: &mut Tenant<'_>) -> Result<Segments> {
+        let only = match self.only {
+            Some(id) => Some(segments::get(tenant, id)?),
+            None => None,
+        };
+        let groups: Vec<Segment> = match self.group_by {
+            Some(GroupBy::Segment) => tenant
+                .rows(Segment::as_select(), "segments")
+                .sql(" AND NOT segments.archived ORDER BY segments.id")
+                .load(tenant.conn)?,
+            _ => Vec::new(),
+        };
+        let mut read = Segments { only: None, groups: Vec::new(), look: self.look.clone() };
+        if only.is_none() && groups.is_empty() {
+            return Ok(read);
+        }
+        let fields = store.load_custom_fields(tenant)?;
+        let tree = |segment: &Segment| {
+            let over = segment.over()?;
+            let schema = Schema { over, custom: &fields };
+            // It fitted the fields when it was saved, and fields stay.
+            let condition = Condition::read("/condition", &segment.condition, &schema);
+            let condition = condition
+                .map_err(|faults| Error::Internal(format!("segment {}: {faults:?}", segment.id)))?;
+            Ok::<_, Error>((over, condition.tree().clone()))
+        };
+        read.only = only.as_ref().map(tree).transpose()?;
+        for segment in &groups {
+            let (over, tree) = tree(segment)?;
+            read.groups.push((segment.id, over, tree));
+        }
+        Ok(read)
+    }
+}
+
+impl Segments {
+    /// Adds to a statement over `deals` that the segment holds.
+    pub(super) fn narrow<S>(&self, statement: Statement<S>) -> Statement<S> {
+        match &self.only {
+            Some((over, tree)) => self.holds(statement, *over, tree),
+            None => statement,
+        }
+    }
+
+    /// Joins to `deals` what a report is split by. `segment(key)`: a row for each segment that holds for
+    /// the deal or its client, and one without a key where none does. `grouped`: the deal's client.
+    pub(super) fn join<S>(
+        &self,
+        statement: Statement<S>,
+        group_by: Option<GroupBy>,
+    ) -> Statement<S> {
+        match group_by {
+            Some(GroupBy::Segment) => {}
+            Some(GroupBy::ClientType | GroupBy::Region) => {
+                return statement.sql(
+                    " LEFT JOIN clients grouped ON grouped.workspace_id = deals.workspace_id \
+                     AND grouped.id = deals.client_id",
+                );
+            }
+            _ => return statement,
+        }
+        let first = statement.sql(" LEFT JOIN LATERAL (SELECT NULL::text WHERE false");
+        let arms = self.groups.iter().fold(first, |statement, (id, over, tree)| {
+            let arm = statement.sql(" UNION ALL SELECT ").bind(id.to_string()).sql(" WHERE true");
+            self.holds(arm, *over, tree)
+        });
+        arms.sql(") AS segment(key) ON true")
+    }
+
+    fn holds<S>(&self, statement: Statement<S>, over: Entity, tree: &Tree) -> Statement<S> {
+        let (look, statement) = (&self.look, statement.unkept());
+        match over {
+            Entity::Deal => conditions::narrow(statement, over, tree, look, Tried::Many),
+            Entity::Client => {
+                let clients = statement
+                    .sql(" AND deals.client_id IN (SELECT clients.id FROM clients WHERE clients.workspace_id = ")
+                    .bind(look.workspace_id);
+                conditions::narrow(clients, over, tree, look, Tried::Many).sql(")")
+            }
+        }
+    }
+}

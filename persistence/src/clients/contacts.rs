@@ -1,0 +1,60 @@
+//! Contacts: persons at clients.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::{
+    Result, Tenant,
+    clients::pairs::contacts_changed,
+    core::{
+        list::{Field, Kind, Page, Query, Spec},
+        noun::{noun, save_all},
+        schema::contacts,
+    },
+};
+
+#[derive(Debug, Clone, PartialEq, Serialize, Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = contacts, treat_none_as_null = true)]
+pub struct Contact {
+    pub id: Uuid,
+    pub client_id: Uuid,
+    pub name: String,
+    pub position: Option<String>,
+    pub phones: Vec<String>,
+    pub emails: Vec<String>,
+    pub archived: bool,
+    pub version: i32,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+}
+
+noun!(contacts, Contact, "contact", contacts_changed);
+save_all!(
+    contacts,
+    Contact,
+    "contact",
+    [client_id, name, position, phones, emails, archived, version, updated_at],
+    contacts_changed
+);
+
+pub const LIST: Spec = Spec {
+    table: "contacts",
+    fields: &[
+        Field::new("name", "contacts.name", Kind::Text).sorted(),
+        Field::new("client_id", "contacts.client_id", Kind::Uuid),
+        Field::new("phone", "contacts.phones", Kind::Phone),
+        Field::new("email", "lower_all(contacts.emails)", Kind::Email),
+        Field::new("archived", "contacts.archived", Kind::Bool),
+        Field::new("created_at", "contacts.created_at", Kind::Instant)
+            .sorted_by_making("contacts.id"),
+        Field::new("updated_at", "contacts.updated_at", Kind::Instant).sorted(),
+    ],
+    default_sort: "-updated_at",
+    search: Some("contacts.name"),
+};
+
+pub fn list(tenant: &mut Tenant<'_>, query: Query) -> Result<Page<Contact>> {
+    tenant.page(&LIST, query, Contact::as_select(), |list| list, |row: &Contact| row.id)
+}

@@ -1,0 +1,60 @@
+//! Who calls, with what it may do and see.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+use voronka_domain::{
+    people::access::{Actor, Permission, Role, Visibility},
+    workspace::{calendar::Calendar, settings::Settings},
+};
+
+/// An authenticated caller, with the settings of the workspace.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    pub workspace_id: Uuid,
+    /// The user's or the API key's id.
+    pub id: Uuid,
+    pub actor: Actor,
+    pub grant: Grant,
+    pub visibility: Visibility,
+    pub settings: Settings,
+    pub calendar: Arc<Calendar>,
+    /// Of a user: access tokens of an earlier one have ended.
+    pub token_version: i32,
+}
+
+#[derive(Debug, Clone)]
+pub enum Grant {
+    Role(Role),
+    Scopes(Vec<Permission>),
+}
+
+impl Caller {
+    pub fn may(&self, permission: Permission) -> bool {
+        match &self.grant {
+            Grant::Role(role) => role.grants(permission),
+            Grant::Scopes(scopes) => scopes.contains(&permission),
+        }
+    }
+
+    pub fn may_override(&self) -> bool {
+        matches!(&self.grant, Grant::Role(role) if role.may_override())
+    }
+
+    pub fn user_id(&self) -> Option<Uuid> {
+        person(self.actor)
+    }
+}
+
+/// The user behind an actor.
+pub fn person(actor: Actor) -> Option<Uuid> {
+    match actor {
+        Actor::User { id } => Some(id),
+        Actor::Import { user_id, .. } => user_id,
+        Actor::ApiKey { .. }
+        | Actor::Operator
+        | Actor::HandOver { .. }
+        | Actor::Process { .. }
+        | Actor::Rule { .. } => None,
+    }
+}

@@ -1,0 +1,22 @@
+//! What everything is recorded and asked by: connections, units of work, statements, lists, events, who calls and
+//! what they see. No nouns.
+
+pub mod caller;
+pub(crate) mod columns;
+pub(crate) mod conditions;
+pub(crate) mod database;
+pub(crate) mod error;
+pub mod events;
+pub mod idempotency;
+pub(crate) mod json_text;
+pub mod list;
+pub(crate) mod noun;
+pub(crate) mod passing;
+pub(crate) mod rings;
+pub mod schema;
+pub(crate) mod statement;
+pub mod touches;
+pub(crate) mod unit;
+pub(crate) mod visibility;
+pub(crate) mod waiting;
+pub mod words;

@@ -1,0 +1,298 @@
+//! Activities. One that has happened for a deal is answered by the deal's process, in the same transaction:
+//! the deal is held first, then the activity.
+
+use chrono::{DateTime, Utc};
+use diesel::{prelude::*, sql_types::Uuid as SqlUuid};
+use serde::Serialize;
+use uuid::Uuid;
+use voronka_domain::{
+    deals::automation::{Happening, What},
+    kernel::trigger::Trigger,
+    people::access::{Cause, Visibility},
+    work::activity::{ActivityKind, Outcome},
+};
+
+use crate::{
+    Caller, Error, Result, Tenant, Unit, clients,
+    clients::contacts,
+    core::{
+        caller::person,
+        list::{Field, Kind, Page, Query, Spec},
+        noun::noun,
+        rings,
+        schema::activities,
+        unit::raw,
+        visibility::activities_seen_by,
+        words::{from_word, to_word},
+    },
+    deals,
+};
+
+#[derive(Debug, Clone, PartialEq, Serialize, Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = activities, treat_none_as_null = true)]
+pub struct Activity {
+    pub id: Uuid,
+    pub kind: String,
+    pub direction: Option<String>,
+    pub title: String,
+    pub note: Option<String>,
+    pub planned_at: Option<DateTime<Utc>>,
+    /// None while it is planned.
+    pub happened_at: Option<DateTime<Utc>>,
+    pub cancelled: bool,
+    pub goal: Option<String>,
+    pub outcome: Option<String>,
+    pub result: Option<String>,
+    pub duration_seconds: Option<i32>,
+    pub recording_url: Option<String>,
+    pub client_id: Option<Uuid>,
+    pub contact_id: Option<Uuid>,
+    pub deal_id: Option<Uuid>,
+    pub user_id: Option<Uuid>,
+    #[serde(skip)]
+    pub visit: Option<i32>,
+    pub external_source: Option<String>,
+    pub external_id: Option<String>,
+    pub version: i32,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+}
+
+noun!(activities, Activity, "activity");
+
+pub const LIST: Spec = Spec {
+    table: "activities",
+    fields: &[
+        Field::new("deal_id", "activities.deal_id", Kind::Uuid).nullable(),
+        Field::new("client_id", "activities.client_id", Kind::Uuid).nullable(),
+        Field::new("user_id", "activities.user_id", Kind::Uuid).nullable(),
+        Field::new(
+            "kind",
+            "activities.kind",
+            Kind::Choice(&["call", "email", "meeting", "message", "note"]),
+        ),
+        Field::new("direction", "activities.direction", Kind::Choice(&["in", "out"])).nullable(),
+        Field::new("outcome", "activities.outcome", Kind::Choice(&["reached", "not_reached"]))
+            .nullable(),
+        Field::new("cancelled", "activities.cancelled", Kind::Bool),
+        Field::new("external_source", "activities.external_source", Kind::Text).nullable(),
+        Field::new("external_id", "activities.external_id", Kind::Text).nullable(),
+        Field::new("planned_at", "activities.planned_at", Kind::Instant).nullable().sorted(),
+        Field::new("happened_at", "activities.happened_at", Kind::Instant).nullable().sorted(),
+        Field::new("updated_at", "activities.updated_at", Kind::Instant).sorted(),
+    ],
+    default_sort: "-updated_at",
+    search: Some("activities.title"),
+};
+
+/// What can be said of an activity at any time: none keeps, `Some(None)` clears.
+#[derive(Debug, Clone, Default)]
+pub struct ActivityPatch {
+    pub title: Option<String>,
+    pub note: Option<Option<String>>,
+    pub planned_at: Option<Option<DateTime<Utc>>>,
+    pub happened_at: Option<DateTime<Utc>>,
+    pub cancelled: Option<bool>,
+    pub goal: Option<Option<String>>,
+    pub outcome: Option<Outcome>,
+    pub result: Option<Option<String>>,
+    pub duration_seconds: Option<Option<i32>>,
+    pub recording_url: Option<Option<String>>,
+}
+
+/// An activity as somebody writes it down.
+#[derive(Debug, Clone)]
+pub struct NewActivity {
+    pub kind: ActivityKind,
+    /// `in` or `out`.
+    pub direction: Option<String>,
+    pub deal_id: Option<Uuid>,
+    pub client_id: Option<Uuid>,
+    pub contact_id: Option<Uuid>,
+    /// The caller by default; an API key may leave it out.
+    pub user_id: Option<Uuid>,
+    /// The other system and the id there.
+    pub external: Option<(String, String)>,
+    pub says: ActivityPatch,
+}
+
+pub fn list(tenant: &mut Tenant<'_>, caller: &Caller, query: Query) -> Result<Page<Activity>> {
+    let narrow = |list| activities_seen_by(list, &caller.visibility, LIST.table);
+    tenant.page(&LIST, query, Activity::as_select(), narrow, |row: &Activity| row.id)
+}
+
+pub fn read(tenant: &mut Tenant<'_>, caller: &Caller, id: Uuid) -> Result<Activity> {
+    let rows =
+        tenant.rows(Activity::as_select(), "activities").sql(" AND activities.id = ").bind(id);
+    let row = activities_seen_by(rows, &caller.visibility, LIST.table)
+        .get_result(tenant.conn)
+        .optional()?;
+    row.ok_or(Error::NotFound("activity"))
+}
+
+/// Writes an activity down: one that is planned, or else one that has happened.
+pub fn create(unit: &mut Unit<'_>, new: NewActivity) -> Result<Activity> {
+    let named = client_of(unit, &new)?;
+    let visibility = unit.caller.visibility.clone();
+    let held = match new.deal_id {
+        Some(id) => Some(
+            deals::held(unit, id, &visibility)
+                .map_err(|error| error.or_unknown("/deal_id", "deal"))?,
+        ),
+        None => None,
+    };
+    let client_id = named.or_else(|| held.as_ref().and_then(|held| held.deal().client_id));
+    if let Some(id) = new.user_id {
+        check_user(unit, id)?;
+    }
+    let (external_source, external_id) = new.external.unzip();
+    let blank = Activity {
+        id: Uuid::now_v7(),
+        kind: to_word(&new.kind),
+        direction: new.direction,
+        title: String::new(),
+        note: None,
+        planned_at: None,
+        happened_at: None,
+        cancelled: false,
+        goal: None,
+        outcome: None,
+        result: None,
+        duration_seconds: None,
+        recording_url: None,
+        client_id,
+        contact_id: new.contact_id,
+        deal_id: new.deal_id,
+        user_id: new.user_id.or(person(unit.actor)),
+        visit: None,
+        external_source,
+        external_id,
+        version: 1,
+        created_at: unit.now,
+        updated_at: unit.now,
+    };
+    let mut says = new.says;
+    let is_planned = matches!(says.planned_at, Some(Some(_)));
+    if !is_planned {
+        says.happened_at = says.happened_at.or(Some(unit.now));
+    }
+    let visit = held.as_ref().map(|held| held.deal().visit.number);
+    let row = said(&blank, says, visit, unit.now)?;
+    insert(unit, &row)?;
+    react(unit, held, &blank, &row)?;
+    Ok(row)
+}
+
+/// The client that is named, itself or by its contact; held, and before the deal.
+fn client_of(unit: &mut Unit<'_>, new: &NewActivity) -> Result<Option<Uuid>> {
+    let contact = match new.contact_id {
+        Some(id) => Some(
+            contacts::get(&mut unit.tenant, id)
+                .map_err(|error| error.or_unknown("/contact_id", "contact"))?,
+        ),
+        None => None,
+    };
+    if let Some(id) = new.client_id {
+        return clients::meant(unit, "/client_id", id).map(Some);
+    }
+    let Some(contact) = contact else { return Ok(None) };
+    let meant = clients::all_meant(unit, vec![contact.client_id])?;
+    Ok(meant.into_values().next())
+}
+
+/// Changes what is said of an activity; a planned one happens so.
+pub fn change(
+    unit: &mut Unit<'_>,
+    id: Uuid,
+    if_match: Option<i32>,
+    patch: ActivityPatch,
+) -> Result<Activity> {
+    let seen = read(&mut unit.tenant, unit.caller, id)?;
+    // Whoever has the activity says how it went, whoever has the deal.
+    let held = match seen.deal_id {
+        Some(deal_id) => Some(deals::held(unit, deal_id, &Visibility::All)?),
+        None => None,
+    };
+    let before = lock(unit, id, if_match)?;
+    let visit = held.as_ref().map(|held| held.deal().visit.number);
+    let row = save(unit, &before, said(&before, patch, visit, unit.now)?)?;
+    react(unit, held, &before, &row)?;
+    Ok(row)
+}
+
+/// The activity with what is said of it. One that happens, or of which it becomes known how it went, counts
+/// for the deal's present visit.
+fn said(
+    before: &Activity,
+    patch: ActivityPatch,
+    visit: Option<i32>,
+    now: DateTime<Utc>,
+) -> Result<Activity> {
+    let mut row = before.clone();
+    row.title = patch.title.map_or(row.title, |title| title.trim().to_owned());
+    row.note = patch.note.unwrap_or(row.note);
+    row.planned_at = patch.planned_at.unwrap_or(row.planned_at);
+    row.goal = patch.goal.unwrap_or(row.goal);
+    row.result = patch.result.unwrap_or(row.result);
+    row.duration_seconds = patch.duration_seconds.unwrap_or(row.duration_seconds);
+    row.recording_url = patch.recording_url.unwrap_or(row.recording_url);
+    row.cancelled = patch.cancelled.unwrap_or(row.cancelled);
+    row.outcome = patch.outcome.map(|outcome| to_word(&outcome)).or(row.outcome);
+    // How it went is known of what has happened.
+    row.happened_at = patch.happened_at.or(row.happened_at).or(patch.outcome.and(Some(now)));
+    if row.happened_at.is_some_and(|at| at > now) {
+        let detail = "Must not be in the future; what is planned has planned_at.";
+        return Err(Error::invalid("/happened_at", "in_the_future", detail));
+    }
+    if row.cancelled && row.happened_at.is_some() {
+        let detail = "What has happened is not cancelled.";
+        return Err(Error::invalid("/cancelled", "not_allowed", detail));
+    }
+    if is_news(before, &row) {
+        row.visit = visit;
+    }
+    Ok(row)
+}
+
+/// Whether the activity has now happened, or it is now known how it went.
+fn is_news(before: &Activity, row: &Activity) -> bool {
+    row.happened_at.is_some() && (before.happened_at.is_none() || before.outcome != row.outcome)
+}
+
+fn react(
+    unit: &mut Unit<'_>,
+    held: Option<deals::Held>,
+    before: &Activity,
+    row: &Activity,
+) -> Result<()> {
+    if row == before {
+        return Ok(());
+    }
+    if let Some(id) = row.client_id {
+        rings::ring(&mut unit.tenant, unit.now, rings::Ring::Clients(vec![id]))?;
+    }
+    let Some(held) = held else { return Ok(()) };
+    if !is_news(before, row) {
+        return held.look_again(unit);
+    }
+    let bad = || Error::Internal("activity has a bad kind or outcome".into());
+    let kind = from_word(&row.kind).ok_or_else(bad)?;
+    let outcome = match &row.outcome {
+        Some(outcome) => Some(from_word(outcome).ok_or_else(bad)?),
+        None => None,
+    };
+    let cause = Cause { on: Trigger::ActivityRecorded, object_id: row.id, sequence: row.version };
+    deals::react(unit, held, Happening { cause, what: What::Activity { kind, outcome } })?;
+    Ok(())
+}
+
+fn check_user(unit: &mut Unit<'_>, id: Uuid) -> Result<()> {
+    let found: Option<Uuid> = unit
+        .tenant
+        .rows(raw::<SqlUuid>("users.id"), "users")
+        .sql(" AND active AND id = ")
+        .bind(id)
+        .get_result(unit.tenant.conn)
+        .optional()?;
+    found.map(|_| ()).ok_or_else(|| Error::unknown_reference("/user_id", "user"))
+}

@@ -1,0 +1,97 @@
+//! Hand-overs for a time come back by themselves, each by one of the servers.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use diesel::{OptionalExtension, RunQueryDsl, SelectableHelper, sql_types::Uuid as SqlUuid};
+use uuid::Uuid;
+use voronka_domain::people::access::Actor;
+
+use super::{HandOver, give_back::carry_out};
+use crate::{
+    Answer, Error, Passing, Result, Statement, Store, Unit, again, core::unit::raw, people::users,
+    workspace::workspaces,
+};
+
+/// Hand-overs that are looked at in one go.
+const AT_ONCE: i64 = 100;
+/// When one that could not come back is tried again.
+const AGAIN: TimeDelta = TimeDelta::minutes(10);
+
+impl Store {
+    /// Gives back what was handed over until a day that has come by `now`. What another server is giving
+    /// back is left to it; where the person is out of use, it waits.
+    pub fn return_hand_overs(&self, now: DateTime<Utc>) -> Result<()> {
+        let mut connection = self.connection()?;
+        let due: Result<Vec<(Uuid, Uuid)>> = Statement::select(raw::<(SqlUuid, SqlUuid)>(
+            "workspace_id, id FROM hand_overs WHERE alarm_at <= ",
+        ))
+        .bind(now)
+        .sql(" ORDER BY alarm_at, id LIMIT ")
+        .bind(AT_ONCE)
+        .load(&mut *connection)
+        .map_err(Error::from);
+        let due = connection.watch(due)?;
+        drop(connection);
+        for (workspace_id, id) in due {
+            let workspace = self.tenant(workspace_id, workspaces::get)?;
+            let caller = self.operator(&workspace)?;
+            let returned = again(|| {
+                self.write(&caller, now, None, |unit| {
+                    unit.actor = Actor::HandOver { id };
+                    look(unit, id)?;
+                    Ok(Answer::default())
+                })
+            });
+            let Err(error) = returned else { continue };
+            tracing::warn!(%id, %error, "the clock could not return a hand-over");
+            match error.passing() {
+                // None of the others would fare better.
+                Some(Passing::Database | Passing::Disk) => return Err(error),
+                // The alarm stays as it is: the next tick tries again.
+                Some(Passing::Collision | Passing::Locks | Passing::Time) => {}
+                None => {
+                    self.write(&caller, now, None, |unit| {
+                        set_alarm(unit, id, now.checked_add_signed(AGAIN))?;
+                        Ok(Answer::default())
+                    })?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn look(unit: &mut Unit<'_>, id: Uuid) -> Result<()> {
+    let due: Option<HandOver> = unit
+        .tenant
+        .rows(HandOver::as_select(), "hand_overs")
+        .sql(" AND id = ")
+        .bind(id)
+        .sql(" AND alarm_at <= ")
+        .bind(unit.now)
+        .sql(" FOR NO KEY UPDATE SKIP LOCKED")
+        .get_result(unit.tenant.conn)
+        .optional()?;
+    let Some(row) = due else { return Ok(()) };
+    // The workspace may have another zone by now.
+    let begins = row.until.map(|day| unit.caller.settings.day_start(day));
+    if begins.is_some_and(|begins| begins > unit.now) {
+        return set_alarm(unit, id, begins);
+    }
+    if !users::get(&mut unit.tenant, row.from_id)?.active {
+        let again = unit.now.checked_add_signed(AGAIN);
+        return set_alarm(unit, id, again);
+    }
+    carry_out(unit, &row).map(|_| ())
+}
+
+fn set_alarm(unit: &mut Unit<'_>, id: Uuid, alarm: Option<DateTime<Utc>>) -> Result<()> {
+    let Some(at) = alarm else { return Ok(()) };
+    Statement::command("UPDATE hand_overs SET alarm_at = ")
+        .bind(at)
+        .sql(" WHERE alarm_at IS NOT NULL AND workspace_id = ")
+        .bind(unit.tenant.workspace_id)
+        .sql(" AND id = ")
+        .bind(id)
+        .execute(unit.tenant.conn)?;
+    Ok(())
+}

@@ -1,0 +1,12 @@
+//! Tasks: what people do with them, and those who take part beside the responsible.
+
+mod command;
+mod gantt;
+mod list;
+mod reassign;
+mod rights;
+
+pub use command::{NewTask, TaskPatch, change, create, transition};
+pub use gantt::{Bar, Bars, GroupBy, bars};
+pub use list::{Counters, LIST, List, counters, list, read};
+pub(crate) use reassign::reassign;

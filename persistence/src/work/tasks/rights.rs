@@ -1,0 +1,104 @@
+//! Who may change a task, and what of a deal may come with it: a right is that to what changes.
+
+use diesel::{OptionalExtension, RunQueryDsl, sql_types::Uuid as SqlUuid};
+use uuid::Uuid;
+use voronka_domain::{
+    kernel::fault::Faults,
+    people::access::{Permission, Visibility},
+    process::gate::DealField,
+};
+
+use super::List;
+use crate::{
+    Caller, Error, Result, Unit,
+    core::{caller::person, unit::raw, visibility::tasks_of_others},
+    deals::{self, answer::Done},
+};
+
+/// Those who have a part in a task may change it, and those who look after its deal or its people. Watchers look
+/// on, whoever they are.
+pub(super) fn require_part(unit: &mut Unit<'_>, seen: &List) -> Result<()> {
+    let Some(me) = person(unit.actor) else { return Ok(()) };
+    let task = &seen.task;
+    let has = task.responsible_id == me
+        || task.creator_id == Some(me)
+        || seen.helper_ids.contains(&me)
+        || !seen.watcher_ids.contains(&me);
+    if has || looks_after(unit, task.id)? {
+        return Ok(());
+    }
+    let detail = "Watchers of a task do not change it.";
+    Err(Error::conflict("not_a_participant", "", detail))
+}
+
+/// Whether somebody who has no part in a task looks after its deal or its people.
+fn looks_after(unit: &mut Unit<'_>, id: Uuid) -> Result<bool> {
+    if unit.caller.visibility == Visibility::All {
+        return Ok(unit.caller.may_override());
+    }
+    let rows =
+        unit.tenant.rows(raw::<SqlUuid>("tasks.id"), "tasks").sql(" AND tasks.id = ").bind(id);
+    let found: Option<Uuid> = tasks_of_others(rows.sql(" AND ("), &unit.caller.visibility)
+        .sql(")")
+        .get_result(unit.tenant.conn)
+        .optional()?;
+    Ok(found.is_some())
+}
+
+/// What of a deal comes with a task that is done needs the right to write deals. Who does not see the deal, which
+/// is held, brings what the task asks for and nothing else.
+pub(super) fn require_deal(
+    unit: &mut Unit<'_>,
+    deal_id: Uuid,
+    done: &Done,
+    asked: &[DealField],
+) -> Result<()> {
+    let fields = fields(done);
+    if fields.is_empty() && !done.reopen {
+        return Ok(());
+    }
+    may_write_deals(unit.caller)?;
+    if deals::sees(unit, deal_id)? {
+        return Ok(());
+    }
+    let mut faults = Faults::default();
+    let asked: Vec<String> = asked.iter().map(DealField::name).collect();
+    for (field, pointer) in fields.iter().filter(|(field, _)| !asked.contains(field)) {
+        let detail = format!(
+            "Of a deal that you do not see, the task takes what it asks for: {field} is not."
+        );
+        faults.add(pointer.as_str(), "not_allowed", detail);
+    }
+    if done.reopen {
+        faults.add("/reopen", "not_allowed", "Whoever sees the deal brings it back.");
+    }
+    Ok(faults.into_result()?)
+}
+
+fn may_write_deals(caller: &Caller) -> Result<()> {
+    if caller.may(Permission::DealsWrite) {
+        return Ok(());
+    }
+    let detail = format!("A change of the deal needs {}.", Permission::DealsWrite.scope());
+    Err(Error::conflict("forbidden", "/deal", detail))
+}
+
+/// The fields of the deal that come with the task, by the names that tasks ask for them, and where they stand.
+fn fields(done: &Done) -> Vec<(String, String)> {
+    let Done { patch, references, custom, .. } = done;
+    let source = references.source.as_ref().map(|source| deals::source_pointer(Some(source)));
+    let given = [
+        ("title", "/title", patch.title.is_some()),
+        ("owner_id", "/owner_id", patch.owner_id.is_some() || references.owner_id.is_some()),
+        ("client_id", "/client_id", patch.client_id.is_some() || references.client_id.is_some()),
+        ("amount", "/amount", patch.amount.is_some()),
+        ("source", source.unwrap_or("/source_id"), patch.source_id.is_some() || source.is_some()),
+        ("lead_temperature", "/lead_temperature", patch.lead_temperature.is_some()),
+        ("expected_close_on", "/expected_close_on", patch.expected_close_on.is_some()),
+        ("external_id", "/external_id", patch.external_id.is_some()),
+    ];
+    let given = given.into_iter().filter(|(.., is)| *is);
+    let given = given.map(|(name, pointer, _)| (name.to_owned(), format!("/deal{pointer}")));
+    let custom = custom.keys().map(|key| (format!("custom.{key}"), format!("/deal/custom/{key}")));
+    given.chain(custom).collect()
+}
