@@ -8,9 +8,9 @@ use voronka_persistence::Store;
 use crate::{
     auth::{address::Addresses, limit::Limits, password::Turns, token::Tokens, tries::Tries},
     heavy::Heavy,
+    http::shelf::Shelf,
     import_worker::Wake,
     shares::Shares,
-    v1::shelf::Shelf,
 };
 
 pub struct App {

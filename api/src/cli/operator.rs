@@ -23,7 +23,7 @@ use crate::{
     demo,
     embedded::Mode,
     founding::{create, new_user, new_workspace},
-    v1::passwords::new_reset,
+    v1::people::passwords::new_reset,
 };
 
 pub fn migrate(config: &DatabaseConfig) -> Result<(), Failure> {

@@ -22,11 +22,11 @@ use crate::{
     demo,
     embedded::{Cluster, Mode},
     heavy::Heavy,
+    http::shelf::Shelf,
     import_worker::{self, Wake},
     server,
     shares::Shares,
     state::App,
-    v1::shelf::Shelf,
 };
 
 const SHORTEST_SECRET: usize = 32;

@@ -33,7 +33,7 @@ use voronka_persistence::{
 };
 
 use super::{generator, random::Rng};
-use crate::v1::deal_types::{create_type, preset};
+use crate::v1::process::deal_types::{create_type, preset};
 
 const NAME: &str = "Nine-stage sale";
 const DEALS: u64 = 60;

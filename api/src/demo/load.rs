@@ -33,7 +33,7 @@ use crate::{
     auth::password::{self, Turn},
     founding::new_workspace,
     import_worker,
-    v1::deal_types::{NewDealType, create_type},
+    v1::process::deal_types::{NewDealType, create_type},
 };
 
 /// Known to everybody: the demo company has no secrets, and the server listens on the machine itself.

@@ -2,7 +2,7 @@
 
 use crate::{
     funnel_svg::svg::{Anchor, INK, Svg, font, n},
-    v1::tasks::{TaskBar, TaskGantt},
+    v1::work::tasks::{TaskBar, TaskGantt},
 };
 
 /// Colours differ for every kind of colour vision, and in lightness; what is not begun is outlined.

@@ -15,7 +15,7 @@ use crate::{
         svg::{Anchor, HAIRLINE, INK, QUIET, Svg, document, font, n},
         text::{count, width},
     },
-    v1::tasks::{TaskBar, TaskBars, TaskGantt},
+    v1::work::tasks::{TaskBar, TaskBars, TaskGantt},
 };
 use look::Look;
 use scale::Scale;

@@ -10,7 +10,7 @@ use crate::{
         svg::{Anchor, HAIRLINE, INK, QUIET, Svg, font, n},
         text::width,
     },
-    v1::tasks::TaskGantt,
+    v1::work::tasks::TaskGantt,
 };
 
 /// Height of the months and days above the rows.

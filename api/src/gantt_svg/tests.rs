@@ -9,7 +9,7 @@ use voronka_domain::{Currency, workspace::settings::DealVisibility};
 use super::*;
 use crate::{
     funnel_svg::tests::{checked, xml::Element},
-    v1::tasks::{TaskBarDeal, TaskBarPerson, TaskGanttTotals},
+    v1::work::tasks::{TaskBarDeal, TaskBarPerson, TaskGanttTotals},
 };
 
 fn settings() -> Settings {

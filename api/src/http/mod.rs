@@ -3,11 +3,17 @@
 pub mod batch;
 pub mod body;
 pub mod call;
+pub mod format;
 mod headers;
 pub mod middleware;
 pub mod page;
+pub mod parameters;
 pub mod problem;
 pub mod search;
+pub mod sheets;
+pub mod shelf;
+pub mod spool;
+pub mod table;
 pub mod work;
 
 pub use body::{Body, Patch};

@@ -1,39 +1,32 @@
-//! Version 1 of the API: one module a noun.
+//! Version 1 of the API: one module a noun, by context. Contexts know nothing of each other.
 
-pub mod activities;
-pub mod api_keys;
-pub mod auth;
-pub mod calendar;
-pub mod catalogue;
+pub mod analytics;
+pub mod bodies;
 pub mod clients;
-pub mod contacts;
-pub mod custom_fields;
-pub mod deal_types;
 pub mod deals;
-pub mod departments;
-pub mod documents;
 pub mod events;
-pub mod exchange_rates;
-pub mod export;
-pub mod hand_overs;
 pub mod health;
-pub mod import_preview;
-pub mod imports;
-pub mod passwords;
-pub mod payments;
-pub mod products;
-pub mod reports;
-pub mod segments;
-pub mod shelf;
-mod spool;
-pub mod tasks;
-pub mod users;
+pub mod import;
+pub mod people;
+pub mod process;
+pub mod work;
 pub mod workspace;
 
 use actix_web::web;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use catalogue::{competitors, loss_reasons, sources};
+use self::{
+    clients::contacts,
+    import::{imports, preview as import_preview},
+    people::{api_keys, auth, departments, passwords, users},
+    process::deal_types,
+    work::{activities, documents, hand_overs, payments, tasks},
+    workspace::{
+        calendar,
+        catalogue::{competitors, loss_reasons, sources},
+        custom_fields, exchange_rates, products, segments, settings,
+    },
+};
 
 /// Tells a server and the specification of the same operations. A server does not put the specification
 /// together in each of its threads.
@@ -65,8 +58,8 @@ operations! {
     auth::refresh_token,
     auth::revoke_token,
     passwords::set_by_token,
-    workspace::read,
-    workspace::update,
+    settings::read,
+    settings::update,
     calendar::read,
     calendar::replace,
     calendar::list_holidays,
@@ -181,15 +174,15 @@ operations! {
     imports::read,
     imports::cancel,
     imports::rejected,
-    reports::demand_report,
-    reports::demand_deals,
-    reports::closed_funnel,
-    reports::closed_funnel_deals,
-    reports::open_funnel,
-    reports::open_funnel_deals,
-    reports::losses_report,
-    reports::losses_deals,
-    reports::stage_durations,
-    reports::stage_durations_deals,
+    analytics::demand_report,
+    analytics::demand_deals,
+    analytics::closed_funnel,
+    analytics::closed_funnel_deals,
+    analytics::open_funnel,
+    analytics::open_funnel_deals,
+    analytics::losses_report,
+    analytics::losses_deals,
+    analytics::stage_durations,
+    analytics::stage_durations_deals,
     events::list,
 }

@@ -162,6 +162,18 @@ impl Faults {
         }
     }
 
+    /// Notes a fault unless a browser may be sent to the address; one that is missing is none.
+    pub fn url(&mut self, pointer: &str, url: Option<&str>) {
+        let web = |url: &str| {
+            let rest = url.strip_prefix("https://").or(url.strip_prefix("http://"));
+            rest.is_some_and(|rest| !rest.is_empty())
+        };
+        if !url.is_none_or(web) {
+            let detail = "An address that begins with https:// or http://.";
+            self.add(pointer, "invalid_value", detail);
+        }
+    }
+
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -21,7 +21,7 @@ use crate::{
         body::parse_item,
         call::ClientsWrite,
     },
-    v1::deals::ExternalIdBody,
+    v1::bodies::external_id::ExternalIdBody,
 };
 
 /// Create or change a client by its external id

@@ -16,7 +16,7 @@ use voronka_domain::{
 };
 use voronka_persistence::{clients::Client, core::words::to_word};
 
-use crate::{found_of, http::Patch, page_of, v1::deals::ExternalIdBody};
+use crate::{found_of, http::Patch, page_of, v1::bodies::external_id::ExternalIdBody};
 
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = Client)]

@@ -3,7 +3,7 @@
 use voronka_domain::{Currency, workspace::custom_field::Entity};
 use voronka_persistence::clients::{self, Client};
 
-use crate::v1::{export::Sheet, reports::table::Cell};
+use crate::http::{sheets::Sheet, table::Cell};
 
 const LINE: &[&str] = &[
     "id",

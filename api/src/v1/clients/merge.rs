@@ -19,7 +19,7 @@ use crate::{
         call::{ClientsRead, ClientsWrite, unknown},
         page::PageInfo,
     },
-    v1::events::EventBody,
+    v1::bodies::event::EventBody,
 };
 
 /// Whose value the survivor has, `this` or `duplicate`, where it is not to go by the rule.

@@ -2,6 +2,7 @@
 
 mod batch;
 mod body;
+pub mod contacts;
 mod duplicates;
 mod facet;
 mod line;
@@ -25,9 +26,9 @@ use crate::{
     http::{
         Body, Call, Id, Reply, Responded, Search,
         call::{ClientsRead, ClientsWrite},
+        format::Workbook,
     },
     state::App,
-    v1::reports::format::Workbook,
 };
 
 /// List clients

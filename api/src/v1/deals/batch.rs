@@ -13,14 +13,20 @@ use voronka_persistence::{
 };
 
 use super::{
-    body::{DealBody, DealPatchBody, ExternalIdBody, NewDealBody, TransitionBody},
+    body::{NewDealBody, TransitionBody},
     demand::{NewDemandLine, read_lines},
 };
-use crate::http::{
-    Body, Call, ExternalPath, Problem, Reply, Responded,
-    batch::{self, BatchResult, Failure},
-    body::parse_item,
-    call::DealsWrite,
+use crate::{
+    http::{
+        Body, Call, ExternalPath, Problem, Reply, Responded,
+        batch::{self, BatchResult, Failure},
+        body::parse_item,
+        call::DealsWrite,
+    },
+    v1::bodies::{
+        deal::{DealBody, DealPatchBody},
+        external_id::ExternalIdBody,
+    },
 };
 
 /// A deal as another system has it: the fields of a change, and those that only a new deal has.

@@ -13,10 +13,12 @@ use voronka_domain::{
 };
 use voronka_persistence::deals::demands::{self, Demand, DemandLine};
 
-use super::MoneyBody;
-use crate::http::{
-    Body, Call, Id, Reply, Responded,
-    call::{DealsRead, DealsWrite},
+use crate::{
+    http::{
+        Body, Call, Id, Reply, Responded,
+        call::{DealsRead, DealsWrite},
+    },
+    v1::bodies::money::MoneyBody,
 };
 
 /// A thing that was wanted.

@@ -3,17 +3,13 @@
 mod batch;
 mod body;
 mod demand;
-mod line;
 mod route;
 
 pub use batch::*;
-pub use body::{DealBody, DealPage, DealsFound, ExternalIdBody, MoneyBody};
 pub use demand::*;
-pub use line::{LINE, line_cells};
 pub use route::*;
 
 use actix_web::{get, patch, post};
-pub use body::DealPatchBody;
 use body::{NewDealBody, TransitionBody};
 use voronka_persistence::{
     Caller, Error, Tenant,
@@ -25,9 +21,13 @@ use crate::{
     http::{
         Body, Call, Id, Reply, Responded, Search,
         call::{DealsRead, DealsWrite},
+        format::Workbook,
     },
     state::App,
-    v1::reports::format::Workbook,
+    v1::bodies::{
+        deal::{DealBody, DealPage, DealPatchBody, DealsFound},
+        deal_line,
+    },
 };
 
 /// List deals
@@ -43,7 +43,7 @@ use crate::{
         (Workbook = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")))))]
 #[get("/v1/deals")]
 pub async fn list(call: Call<DealsRead>) -> Responded {
-    call.page_or_sheet(page, line::SHEET).await
+    call.page_or_sheet(page, deal_line::SHEET).await
 }
 
 /// Search deals
@@ -58,7 +58,7 @@ pub async fn list(call: Call<DealsRead>) -> Responded {
         (Workbook = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")))))]
 #[post("/v1/deals/search")]
 pub async fn search(call: Call<DealsRead>, body: Body<Search>) -> Responded {
-    call.search_or_sheet(body.value, page, line::SHEET).await
+    call.search_or_sheet(body.value, page, deal_line::SHEET).await
 }
 
 fn page(

@@ -1,0 +1,28 @@
+//! Ids in other systems.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use voronka_domain::{kernel::fault::Faults, workspace::catalogue::NAME_LENGTH};
+
+/// The id of the same thing in another system.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = ExternalId, example = json!({"source": "shop", "id": "4711"}))]
+pub struct ExternalIdBody {
+    /// Names the system.
+    pub source: String,
+    pub id: String,
+}
+
+impl ExternalIdBody {
+    pub fn kept(source: Option<String>, id: Option<String>) -> Option<Self> {
+        source.zip(id).map(|(source, id)| Self { source, id })
+    }
+
+    /// The source and the id.
+    pub fn checked(self, faults: &mut Faults) -> (String, String) {
+        faults.text("/external_id/source", &self.source, NAME_LENGTH);
+        faults.text("/external_id/id", &self.id, NAME_LENGTH);
+        (self.source, self.id)
+    }
+}

@@ -1,0 +1,4 @@
+//! Imports.
+
+pub mod imports;
+pub mod preview;

@@ -1,0 +1,3 @@
+//! Deal types, their versions and drafts.
+
+pub mod deal_types;

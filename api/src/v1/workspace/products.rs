@@ -1,0 +1,205 @@
+//! Products: what is sold.
+
+use actix_web::{get, patch, post};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+use validator::Validate;
+use voronka_domain::{Refusal, kernel::fault::Faults, workspace::catalogue};
+use voronka_persistence::workspace::products::{self, Product};
+
+use crate::{
+    http::{
+        Body, Call, Id, Patch, Reply, Responded,
+        call::{CataloguesRead, CataloguesWrite},
+    },
+    page_of,
+    v1::bodies::money::MoneyBody,
+};
+
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = Product)]
+pub struct ProductBody {
+    pub id: Uuid,
+    #[schema(example = "Pump P-200")]
+    pub name: String,
+    /// Stock keeping unit; unique in the workspace, without regard to case.
+    #[schema(example = "P-200")]
+    pub sku: Option<String>,
+    /// What it is counted in.
+    #[schema(example = "piece")]
+    pub unit: Option<String>,
+    /// List price of a unit.
+    pub price: Option<MoneyBody>,
+    /// No longer offered. Products are never deleted.
+    pub archived: bool,
+    pub version: i32,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+}
+
+impl From<Product> for ProductBody {
+    fn from(row: Product) -> Self {
+        Self {
+            price: row.price().map(|price| MoneyBody::new(price.amount, price.currency)),
+            id: row.id,
+            name: row.name,
+            sku: row.sku,
+            unit: row.unit,
+            archived: row.archived,
+            version: row.version,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        }
+    }
+}
+
+page_of!(ProductPage, ProductBody);
+
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"name": "Pump P-200", "sku": "P-200", "unit": "piece", "price": {"amount": "1999.95", "currency": "EUR"}}))]
+pub struct NewProduct {
+    #[validate(length(min = 1, max = 200))]
+    #[schema(min_length = 1, max_length = 200)]
+    pub name: String,
+    #[validate(length(min = 1, max = 200))]
+    #[schema(min_length = 1, max_length = 200)]
+    pub sku: Option<String>,
+    #[validate(length(min = 1, max = 200))]
+    #[schema(min_length = 1, max_length = 200)]
+    pub unit: Option<String>,
+    pub price: Option<MoneyBody>,
+}
+
+#[derive(Clone, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"price": {"amount": "2100.00", "currency": "EUR"}, "archived": false}))]
+pub struct ProductPatch {
+    #[validate(length(min = 1, max = 200))]
+    #[schema(min_length = 1, max_length = 200)]
+    #[serde(default, deserialize_with = "crate::http::body::present")]
+    #[schema(nullable = false)]
+    pub name: Option<String>,
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub sku: Patch<String>,
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub unit: Patch<String>,
+    #[serde(default)]
+    #[schema(value_type = Option<MoneyBody>)]
+    pub price: Patch<MoneyBody>,
+    /// True archives the product, false brings it back.
+    #[serde(default, deserialize_with = "crate::http::body::present")]
+    #[schema(nullable = false)]
+    pub archived: Option<bool>,
+}
+
+impl ProductPatch {
+    fn of(new: NewProduct) -> Self {
+        let NewProduct { name, sku, unit, price } = new;
+        Self {
+            name: Some(name),
+            sku: sku.map_or(Patch::Absent, Patch::Set),
+            unit: unit.map_or(Patch::Absent, Patch::Set),
+            price: price.map_or(Patch::Absent, Patch::Set),
+            archived: None,
+        }
+    }
+
+    /// The row after the change.
+    fn apply(self, mut row: Product) -> Result<Product, Refusal> {
+        let mut faults = Faults::default();
+        if let Some(name) = self.name {
+            faults.text("/name", &name, catalogue::NAME_LENGTH);
+            row.name = name.trim().to_owned();
+        }
+        for (pointer, patch, field) in
+            [("/sku", self.sku, &mut row.sku), ("/unit", self.unit, &mut row.unit)]
+        {
+            if let Some(text) = patch.into_option() {
+                if let Some(text) = &text {
+                    faults.text(pointer, text, catalogue::NAME_LENGTH);
+                }
+                *field = text.map(|text| text.trim().to_owned());
+            }
+        }
+        if let Some(price) = self.price.into_option() {
+            let price = price.map(|price| price.parse_at("/price", &mut faults));
+            row.set_price(price.flatten());
+        }
+        faults.into_result()?;
+        row.archived = self.archived.unwrap_or(row.archived);
+        Ok(row)
+    }
+}
+
+/// List products
+///
+/// What is sold. `q` looks in the name and the SKU.
+#[utoipa::path(tag = "Products", operation_id = "listProducts", security(("bearer" = ["catalogues:read"])),
+    responses((status = 200, description = "A page of the list.", body = ProductPage)))]
+#[get("/v1/products")]
+pub async fn list(call: Call<CataloguesRead>) -> Responded {
+    call.page(&products::LIST, |tenant, _, _, query| {
+        Ok(products::list(tenant, query)?.map(ProductBody::from))
+    })
+    .await
+}
+
+/// Create a product
+///
+/// Only the name is required. A SKU must be free, without regard to case.
+#[utoipa::path(tag = "Products", operation_id = "createProduct", security(("bearer" = ["catalogues:write"])),
+    request_body = NewProduct,
+    responses((status = 201, description = "The new product.", body = ProductBody)))]
+#[post("/v1/products")]
+pub async fn create(call: Call<CataloguesWrite>, body: Body<NewProduct>) -> Responded {
+    call.no_parameters()?;
+    let new = ProductPatch::of(body.value);
+    call.write(body.digest, move |unit, _| {
+        let row = new.apply(Product::new(String::new(), unit.now))?;
+        products::insert(unit, &row)?;
+        let (location, version) = (format!("/v1/products/{}", row.id), row.version);
+        Ok(Reply::created(location, ProductBody::from(row), version))
+    })
+    .await
+}
+
+/// Read a product
+#[utoipa::path(tag = "Products", operation_id = "getProduct", security(("bearer" = ["catalogues:read"])),
+    params(("id" = Uuid, Path, description = "Id of the product.")),
+    responses((status = 200, description = "The product.", body = ProductBody)))]
+#[get("/v1/products/{id}")]
+pub async fn read(call: Call<CataloguesRead>, id: Id) -> Responded {
+    call.no_parameters()?;
+    call.read(move |tenant, _, _| {
+        let row = products::get(tenant, id.0)?;
+        let version = row.version;
+        Ok(Reply::versioned(ProductBody::from(row), version))
+    })
+    .await
+}
+
+/// Change or archive a product
+///
+/// Absent fields stay as they are; null clears a field. Products are archived and never deleted.
+#[utoipa::path(tag = "Products", operation_id = "updateProduct", security(("bearer" = ["catalogues:write"])),
+    request_body = ProductPatch,
+    params(("id" = Uuid, Path, description = "Id of the product.")),
+    responses((status = 200, description = "The product after the change.", body = ProductBody)))]
+#[patch("/v1/products/{id}")]
+pub async fn update(call: Call<CataloguesWrite>, id: Id, body: Body<ProductPatch>) -> Responded {
+    call.no_parameters()?;
+    let change = body.value;
+    call.write(body.digest, move |unit, if_match| {
+        let before = products::lock(unit, id.0, if_match)?;
+        let row = change.apply(before.clone())?;
+        let row = products::save(unit, &before, row)?;
+        let version = row.version;
+        Ok(Reply::versioned(ProductBody::from(row), version))
+    })
+    .await
+}
