@@ -61,7 +61,7 @@ pub fn parameters(spec: &Spec) -> Vec<Value> {
         ),
         parameter(
             "sort",
-            format!("Sort by one of {}; with `-` for descending.", sorts.join(", ")),
+            sorting(spec, &sorts),
             json!({"type": "string", "enum": words, "default": spec.default_sort}),
         ),
     ];
@@ -87,6 +87,15 @@ pub fn parameters(spec: &Spec) -> Vec<Value> {
     parameters
 }
 
+fn sorting(spec: &Spec, sorts: &[&str]) -> String {
+    let mut what = format!("Sort by one of {}; with `-` for descending.", sorts.join(", "));
+    for field in spec.fields.iter().filter(|field| !field.needs.is_empty()) {
+        let needs: Vec<_> = field.needs.iter().map(|need| format!("`{need}`")).collect();
+        what.push_str(&format!(" `{}` needs {}.", field.name, needs.join(" or ")));
+    }
+    what
+}
+
 /// Equality: one value, or several separated by commas, `null` among them.
 fn filter(field: &Field) -> Value {
     let (kind, mut what) = (field.kind, format!("Only those with this {}.", noun(field.kind)));
@@ -101,6 +110,11 @@ fn filter(field: &Field) -> Value {
         if !text {
             schema = json!({"anyOf": [schema, {"type": "string", "enum": ["null"]}]});
         }
+    }
+    if let Some(sort) = field.then_sorted {
+        what.push_str(&format!(
+            " With `true` they are sorted by `{sort}`, unless `sort` is given."
+        ));
     }
     let mut parameter =
         json!({"name": field.name, "in": "query", "required": false, "description": what});

@@ -193,6 +193,9 @@ impl Overdue {
         };
         let since: serde_json::Map<String, serde_json::Value> =
             self.since.iter().map(stage).collect();
+        // Said by itself, it is that of the index.
+        let statement =
+            if overdue { statement.sql(" AND deals.status = 'open'") } else { statement };
         statement
             .sql(
                 " AND (deals.status = 'open' AND CASE \

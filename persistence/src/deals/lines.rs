@@ -9,7 +9,7 @@ use rust_decimal::Decimal;
 use serde_json::Value as Json;
 use uuid::Uuid;
 
-use super::{LIST, asked, narrowed};
+use super::{Asked, LIST};
 use crate::{
     Caller, Raw, Result, Tenant,
     core::list::{Page, Query},
@@ -80,7 +80,7 @@ pub(crate) fn columns() -> String {
 
 /// A page of the list of deals.
 pub fn lines(tenant: &mut Tenant<'_>, caller: &Caller, query: Query) -> Result<Page<Line>> {
-    let asked = asked(tenant, caller, &query)?;
-    let narrow = |list| narrowed(list, caller, asked.as_ref());
+    let asked = Asked::load(tenant, caller, &query)?;
+    let narrow = |list| asked.narrow(list, caller);
     tenant.page(&LIST, query, Raw::<LineTypes>::new(columns()), narrow, |line: &Line| line.id)
 }

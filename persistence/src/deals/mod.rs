@@ -87,12 +87,7 @@ pub const LIST: Spec = Spec {
     fields: &[
         Field::new("status", "deals.status", Kind::Choice(&["open", "won", "lost"])),
         Field::new("stage_id", "deals.stage_id", Kind::Uuid).nullable(),
-        Field::new(
-            "stage_key",
-            "deals.stage_id IN (SELECT s.id FROM stages s \
-             WHERE s.workspace_id = deals.workspace_id AND s.key = ANY(",
-            Kind::Key,
-        ),
+        Field::new("stage_key", "", Kind::Key),
         Field::new("deal_type_id", "deals.deal_type_id", Kind::Uuid),
         Field::new("owner_id", "deals.owner_id", Kind::Uuid),
         Field::new("client_id", "deals.client_id", Kind::Uuid).nullable(),
@@ -113,8 +108,9 @@ pub const LIST: Spec = Spec {
         Field::new("opened_at", "deals.opened_at", Kind::Instant).sorted(),
         Field::new("closed_at", "deals.closed_at", Kind::Instant).nullable().sorted(),
         Field::new("stage_entered_at", "deals.visit_entered_at", Kind::Instant)
-            .sorted_with(&["status=open"]),
-        Field::new("overdue", "", Kind::Asked),
+            .sorted_with(&["overdue=true", "status=open"]),
+        // Those that have been there for the longest time come first.
+        Field::new("overdue", "", Kind::Asked).then_sorted("stage_entered_at"),
         Field::new("created_at", "deals.created_at", Kind::Instant).sorted_by_making("deals.id"),
         Field::new("updated_at", "deals.updated_at", Kind::Instant).sorted(),
     ],
@@ -144,25 +140,47 @@ impl Stored {
     }
 }
 
-/// The deals that are overdue, where a list asks for them or for the others.
-fn asked(
-    tenant: &mut Tenant<'_>,
-    caller: &Caller,
-    query: &Query,
-) -> Result<Option<(Overdue, bool)>> {
-    let Some(wanted) = query.asks("overdue") else { return Ok(None) };
-    Ok(Some((Overdue::load(tenant, &caller.calendar, now())?, wanted)))
+/// What a list of deals asks for that is no column of theirs.
+#[derive(Debug, Default)]
+struct Asked {
+    /// The deals that are overdue, or the others.
+    overdue: Option<(Overdue, bool)>,
+    /// The stages of some keys, of any version.
+    stages: Option<Vec<Uuid>>,
 }
 
-fn narrowed<S>(
-    statement: Statement<S>,
-    caller: &Caller,
-    asked: Option<&(Overdue, bool)>,
-) -> Statement<S> {
-    let seen = deals_seen_by(statement, &caller.visibility);
-    match asked {
-        Some((overdue, wanted)) => overdue.narrow(seen, *wanted),
-        None => seen,
+impl Asked {
+    fn load(tenant: &mut Tenant<'_>, caller: &Caller, query: &Query) -> Result<Self> {
+        let overdue = match query.asks("overdue") {
+            Some(wanted) => Some((Overdue::load(tenant, &caller.calendar, now())?, wanted)),
+            None => None,
+        };
+        let stages = match query.keys("stage_key") {
+            Some(keys) => Some(
+                tenant
+                    .rows(raw::<SqlUuid>("stages.id"), "stages")
+                    .sql(" AND stages.key = ANY(")
+                    .bind(keys.to_vec())
+                    .sql(")")
+                    .load(tenant.conn)?,
+            ),
+            None => None,
+        };
+        Ok(Self { overdue, stages })
+    }
+
+    fn narrow<S>(&self, statement: Statement<S>, caller: &Caller) -> Statement<S> {
+        let seen = deals_seen_by(statement, &caller.visibility);
+        let seen = match &self.overdue {
+            Some((overdue, wanted)) => overdue.narrow(seen, *wanted),
+            None => seen,
+        };
+        match self.stages.as_deref() {
+            // One stage has its deals in the order of the index.
+            Some([stage]) => seen.sql(" AND deals.stage_id = ").bind(*stage),
+            Some(stages) => seen.sql(" AND deals.stage_id = ANY(").bind(stages.to_vec()).sql(")"),
+            None => seen,
+        }
     }
 }
 
@@ -190,8 +208,8 @@ impl Store {
         caller: &Caller,
         query: Query,
     ) -> Result<Page<Stored>> {
-        let asked = asked(tenant, caller, &query)?;
-        let narrow = |list| narrowed(list, caller, asked.as_ref());
+        let asked = Asked::load(tenant, caller, &query)?;
+        let narrow = |list| asked.narrow(list, caller);
         let page = tenant.page(&LIST, query, DealRow::shown(), narrow, |row: &DealRow| row.id)?;
         let items = page
             .items

@@ -154,6 +154,16 @@ async fn lists_funnel_and_route_maps_agree_on_what_is_overdue() {
             .collect();
         assert_eq!(behind, listed);
     }
+    // The longest in their stage come first, unless something else is asked for.
+    let listed = api.get("/v1/deals?overdue=true&limit=200").await.expect(200).json;
+    let since = |deals: &Value| {
+        let since =
+            rows(deals).iter().map(|deal| deal["stage_entered_at"].as_str().unwrap().to_owned());
+        since.collect::<Vec<_>>()
+    };
+    assert!(since(&listed["items"]).is_sorted() && !since(&listed["items"]).is_empty());
+    let listed = api.get("/v1/deals?overdue=true&limit=200&sort=title").await.expect(200).json;
+    assert!(rows(&listed["items"]).is_sorted_by_key(|deal| deal["title"].as_str()));
     // Page by page, sorted, as a sheet, and for whom they are.
     let path = "/v1/deals?overdue=true&status=open&sort=-stage_entered_at&limit=3";
     let first = api.get(path).await.expect(200).json;

@@ -44,8 +44,7 @@ pub enum Kind {
     /// The id of one of several people or things: the column is a condition that ends before it, in
     /// parentheses that it leaves open.
     Member,
-    /// The key of one of several things: the column is a condition that ends before an array of keys, in
-    /// parentheses that it leaves open.
+    /// Keys of things, by which the noun itself narrows its list: there is no column.
     Key,
 }
 
@@ -61,11 +60,22 @@ pub struct Field {
     pub ids: Option<&'static str>,
     /// Filters, or filters with their value, of which a sort by the field needs one: there is no index of all rows.
     pub needs: &'static [&'static str],
+    /// How a list is sorted that the noun is asked this of, unless it says otherwise.
+    pub then_sorted: Option<&'static str>,
 }
 
 impl Field {
     pub const fn new(name: &'static str, column: &'static str, kind: Kind) -> Self {
-        Self { name, column, kind, sorts: false, nullable: false, ids: None, needs: &[] }
+        Self {
+            name,
+            column,
+            kind,
+            sorts: false,
+            nullable: false,
+            ids: None,
+            needs: &[],
+            then_sorted: None,
+        }
     }
 
     pub const fn sorted(mut self) -> Self {
@@ -83,6 +93,11 @@ impl Field {
     pub const fn sorted_with(mut self, needs: &'static [&'static str]) -> Self {
         self.needs = needs;
         self.sorted()
+    }
+
+    pub const fn then_sorted(mut self, sort: &'static str) -> Self {
+        self.then_sorted = Some(sort);
+        self
     }
 
     pub const fn nullable(mut self) -> Self {
@@ -131,6 +146,8 @@ pub struct Query {
     trees: Vec<(Tree, Look)>,
     /// What the noun is asked.
     asked: Vec<(String, bool)>,
+    /// By which keys the noun narrows it.
+    keys: Vec<(String, Vec<String>)>,
 }
 
 impl Query {
@@ -184,6 +201,11 @@ impl Query {
     /// The answer that it wants to what the noun is asked.
     pub(crate) fn asks(&self, name: &str) -> Option<bool> {
         self.asked.iter().find(|(asked, _)| asked == name).map(|(_, yes)| *yes)
+    }
+
+    /// The keys that are looked for.
+    pub(crate) fn keys(&self, name: &str) -> Option<&[String]> {
+        self.keys.iter().find(|(of, _)| of == name).map(|(_, keys)| keys.as_slice())
     }
 
     /// Whether it has a filter on this column.
@@ -270,8 +292,9 @@ impl Spec {
         let mut fault = |name: &str, code, detail: String| {
             faults.push(Fault::new(format!("/{name}"), code, detail));
         };
-        let (mut limit, mut sort, mut cursor) = (DEFAULT_LIMIT, self.default_sort, None);
-        let (mut conditions, mut trees, mut asked) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut limit, mut sort, mut cursor) = (DEFAULT_LIMIT, None, None);
+        let (mut conditions, mut trees) = (Vec::new(), Vec::new());
+        let (mut asked, mut keys) = (Vec::new(), Vec::new());
         let mut seen = Vec::new();
         for (name, value) in pairs {
             if seen.contains(&name) {
@@ -284,7 +307,7 @@ impl Spec {
                     Ok(n @ 1..=MOST) => limit = n,
                     _ => fault(name, "out_of_range", format!("A number from 1 to {MOST}.")),
                 },
-                "sort" => sort = value,
+                "sort" => sort = Some(value.as_str()),
                 "cursor" => cursor = Some(value),
                 "q" if self.search.is_some() => {
                     let column = self.search.unwrap_or_default();
@@ -306,6 +329,14 @@ impl Spec {
                         _ => fault(name, "invalid_parameter", "Not true or false.".into()),
                     }
                 }
+                _ if self.field(name).is_some_and(|field| field.kind == Kind::Key) => {
+                    let wanted: Vec<_> = value.split(',').map(str::to_owned).collect();
+                    if wanted.len() > MOST_VALUES {
+                        let detail = format!("At most {MOST_VALUES} values.");
+                        fault(name, "invalid_parameter", detail);
+                    }
+                    keys.push((name.clone(), wanted));
+                }
                 _ => match self.condition(name, value) {
                     Some(Ok(condition)) => conditions.push(condition),
                     Some(Err(detail)) => fault(name, "invalid_parameter", detail),
@@ -317,6 +348,10 @@ impl Spec {
                 },
             }
         }
+        let then_sorted = |(name, yes): &(String, bool)| {
+            self.field(name).filter(|_| *yes).and_then(|field| field.then_sorted)
+        };
+        let sort = sort.or_else(|| asked.iter().find_map(then_sorted)).unwrap_or(self.default_sort);
         let (name, descending) = sort.strip_prefix('-').map_or((sort, false), |name| (name, true));
         let Some(sort_field) = self.sort(name, customs) else {
             let known: Vec<_> = self.fields.iter().filter(|f| f.sorts).map(|f| f.name).collect();
@@ -345,7 +380,7 @@ impl Spec {
         if !faults.is_empty() {
             return Err(faults);
         }
-        Ok(Query { limit, sort: sort_field, descending, cursor, conditions, trees, asked })
+        Ok(Query { limit, sort: sort_field, descending, cursor, conditions, trees, asked, keys })
     }
 
     fn custom(&self, name: &str, value: &str, customs: &Customs<'_>) -> Result<Tree, Fault> {
@@ -384,10 +419,6 @@ impl Spec {
         }
         if value.split(',').count() > MOST_VALUES {
             return Some(Err(format!("At most {MOST_VALUES} values.")));
-        }
-        if field.kind == Kind::Key {
-            let keys = Bind::Texts(value.split(',').map(str::to_owned).collect());
-            return Some(Ok((column.to_owned(), Some(keys), "))")));
         }
         let (nulls, values): (Vec<_>, Vec<_>) =
             value.split(',').partition(|value| field.nullable && *value == "null");
