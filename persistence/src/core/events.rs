@@ -190,7 +190,7 @@ pub fn after(
     let narrowed = types.is_some() || object_id.is_some();
     // Of a rare type there may be none for long: a stretch looks at so many events, and then it is a short one.
     let looked_at = match object_id {
-        None if narrowed => nth_after(tenant, position, ceiling)?,
+        None if narrowed => most_looked_at(tenant, position, ceiling)?,
         _ => None,
     };
     let ceiling = looked_at.unwrap_or(ceiling);
@@ -224,9 +224,9 @@ pub fn after(
 /// Most events that a stretch of some types looks at.
 const MOST_LOOKED_AT: i64 = 10_000;
 
-/// The position of the last event that a stretch looks at, where there are more.
-fn nth_after(tenant: &mut Tenant<'_>, position: i64, ceiling: i64) -> Result<Option<i64>> {
-    let nth = tenant
+/// Up to which position a stretch looks, where there are events beyond.
+fn most_looked_at(tenant: &mut Tenant<'_>, position: i64, ceiling: i64) -> Result<Option<i64>> {
+    let beyond: Option<i64> = tenant
         .rows(raw::<BigInt>("position"), "events")
         .sql(" AND position > ")
         .bind(position)
@@ -236,7 +236,7 @@ fn nth_after(tenant: &mut Tenant<'_>, position: i64, ceiling: i64) -> Result<Opt
         .bind(MOST_LOOKED_AT)
         .get_result(tenant.conn)
         .optional()?;
-    Ok(nth)
+    Ok(beyond.map(|beyond| beyond.saturating_sub(1)))
 }
 
 /// The workspace's last event up to a position.
