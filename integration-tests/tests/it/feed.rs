@@ -178,6 +178,51 @@ async fn a_request_that_is_slow_to_commit_is_waited_for() {
     assert_eq!(reader.seen, recorded(&server, api, Some(&["deal.opened"])));
 }
 
+/// Of a type, a stretch looks at 10,000 events at most: of three stretches the middle one has nothing of what is at
+/// both ends, and nothing is lost or doubled where one ends and the next begins.
+#[tokio::test]
+async fn a_rare_type_is_followed_through_stretches_without_any() {
+    let server = TestServer::start().await;
+    let api = &server.admin;
+    let mut connection = server.connection();
+    let mut reader = Reader::new(api, "limit=200");
+    reader.catch_up().await;
+    let before = reader.position;
+    let insert = format!(
+        "INSERT INTO events (workspace_id, recorded_at, id, event_type, object_id, sequence, \
+         occurred_at, actor, change, object) SELECT '{}', now(), gen_random_uuid(), \
+         CASE WHEN n IN (1, 20001) THEN 'test.ends' WHEN n IN (10000, 10001) THEN 'test.seam' \
+         ELSE 'test.raw' END, gen_random_uuid(), 1, now(), '{{}}', '{{}}', '{{}}' \
+         FROM generate_series(1, 20001) n",
+        api.workspace_id
+    );
+    sql_query(insert).execute(&mut connection).unwrap();
+    let all: Vec<i64> =
+        recorded(&server, api, None).into_iter().map(|(position, _)| position).collect();
+    let all: Vec<_> = all.into_iter().filter(|position| *position > before).collect();
+    assert_eq!(all.len(), 20_001);
+    for (kind, found) in
+        [("test.ends", [1, 0, 1]), ("test.seam", [1, 1, 0]), ("test.none", [0, 0, 0])]
+    {
+        let mut reader = Reader::new(api, &format!("limit=200&type={kind}"));
+        reader.position = before;
+        let mut stretches = Vec::new();
+        loop {
+            let seen = reader.seen.len();
+            let more = reader.read().await;
+            stretches.push((reader.seen.len() - seen, reader.position, more));
+            if !more {
+                break;
+            }
+        }
+        let [first, second, third] = found;
+        let expected =
+            [(first, all[9_999], true), (second, all[19_999], true), (third, all[20_000], false)];
+        assert_eq!(stretches, expected, "{kind}");
+        assert_eq!(reader.seen, recorded(&server, api, Some(&[kind])), "{kind}");
+    }
+}
+
 /// Numbers that look random, the same in every run.
 struct Dice(u64);
 
