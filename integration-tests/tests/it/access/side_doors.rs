@@ -36,6 +36,29 @@ impl Company {
         (deal, task)
     }
 
+    /// A key with these scopes and no more.
+    async fn key(&self, scopes: &[&str]) -> Api {
+        let key = json!({ "name": "Key", "scopes": scopes });
+        let key = self.server.admin.post("/v1/api-keys", key).await.expect(201).json;
+        self.anna.with_token(key["key"].as_str().unwrap())
+    }
+
+    /// Two clients, with a deal of each of these owners' at the one and the other.
+    async fn clients(&self, of_one: &[&Api], of_other: &[&Api]) -> [String; 2] {
+        let mut clients = Vec::new();
+        for (name, owners) in [("Alder Mill", of_one), ("Alder Mills", of_other)] {
+            let client = self.anna.post("/v1/clients", json!({ "name": name })).await;
+            let client = client.expect(201).id();
+            for owner in owners {
+                let deal =
+                    json!({ "title": "Deal", "deal_type_id": self.deal_type, "client_id": client });
+                owner.post("/v1/deals", deal).await.expect(201);
+            }
+            clients.push(client);
+        }
+        clients.try_into().unwrap()
+    }
+
     fn deals(&self) -> Value {
         let all = "SELECT jsonb_agg(to_jsonb(d) ORDER BY id)::text FROM deals d";
         sql::json(&mut self.server.connection(), all)
@@ -113,19 +136,15 @@ async fn a_task_may_ask_for_a_field_of_its_deal() {
 #[tokio::test]
 async fn a_key_for_tasks_changes_no_deal() {
     let company = company().await;
-    let key = async |scopes: Value| {
-        let key = json!({ "name": "Key", "scopes": scopes });
-        let key = company.server.admin.post("/v1/api-keys", key).await.expect(201).json;
-        company.anna.with_token(key["key"].as_str().unwrap())
-    };
     let (_, task) = company.task(json!({})).await;
     let path = format!("/v1/tasks/{task}/transition");
     let body = done(json!({ "title": "Other" }));
     let before = company.deals();
-    let tasks = key(json!(["tasks:write"])).await;
+    let tasks = company.key(&["tasks:write"]).await;
     tasks.post(&path, body.clone()).await.problem(403, "forbidden");
     assert_eq!(company.deals(), before);
-    key(json!(["tasks:write", "deals:write"])).await.post(&path, body).await.expect(200);
+    let both = company.key(&["tasks:write", "deals:write"]).await;
+    both.post(&path, body).await.expect(200);
 }
 
 #[tokio::test]
@@ -173,28 +192,95 @@ async fn conditions_look_at_the_activities_that_one_sees() {
 async fn clients_are_merged_by_who_sees_all_their_deals() {
     let company = company().await;
     let Company { anna, ben, server, .. } = &company;
-    let pair = async |owners: &[&Api]| {
-        let client = async |name: &str| {
-            anna.post("/v1/clients", json!({ "name": name })).await.expect(201).id()
-        };
-        let (one, two) = (client("Alder Mill").await, client("Alder Mills").await);
-        for owner in owners {
-            for client in [&one, &two] {
-                let deal = json!({ "title": "Deal", "deal_type_id": company.deal_type, "client_id": client });
-                owner.post("/v1/deals", deal).await.expect(201);
-            }
-        }
+    let merge = |[one, two]: [String; 2]| {
         (format!("/v1/clients/{one}/merge"), json!({ "duplicate_id": two }))
     };
-    let (path, body) = pair(&[anna, ben]).await;
+    let (path, body) = merge(company.clients(&[anna, ben], &[anna, ben]).await);
     let before = company.deals();
     let told = anna.post(&path, body.clone()).await.problem(403, "forbidden");
     let detail = told.json["detail"].as_str().unwrap();
     assert!(!detail.contains(char::is_numeric), "{detail}");
     assert_eq!(company.deals(), before);
     server.admin.post(&path, body).await.expect(200);
-    let (path, body) = pair(&[anna]).await;
+    let (path, body) = merge(company.clients(&[anna], &[anna]).await);
     anna.post(&path, body).await.expect(200);
+}
+
+/// The deals of a merged client change, on whichever side they are: a key for clients is none for that.
+#[tokio::test]
+async fn a_key_for_clients_merges_none_that_have_deals() {
+    let company = company().await;
+    let anna = &company.anna;
+    let clients = company.key(&["clients:write"]).await;
+    let both = company.key(&["clients:write", "deals:write"]).await;
+    let all = "SELECT jsonb_agg(to_jsonb(c) ORDER BY id)::text FROM clients c";
+    let mut connection = company.server.connection();
+    for (of_one, of_other) in [(&[anna][..], &[][..]), (&[], &[anna]), (&[anna], &[anna])] {
+        let [one, other] = company.clients(of_one, of_other).await;
+        let (path, body) = (format!("/v1/clients/{one}/merge"), json!({ "duplicate_id": other }));
+        let before = (company.deals(), sql::json(&mut connection, all));
+        clients.post(&path, body.clone()).await.problem(403, "forbidden");
+        assert_eq!((company.deals(), sql::json(&mut connection, all)), before);
+        both.post(&path, body).await.expect(200);
+    }
+    // Where there are none, nothing but clients changes.
+    let [one, other] = company.clients(&[], &[]).await;
+    let body = json!({ "duplicate_id": other });
+    clients.post(&format!("/v1/clients/{one}/merge"), body).await.expect(200);
+}
+
+/// How many deals moved with a client is told to those who see all deals.
+#[tokio::test]
+async fn the_history_of_a_client_counts_no_deals_that_one_does_not_see() {
+    let company = company().await;
+    let Company { anna, ben, head, server, .. } = &company;
+    let admin = &server.admin;
+    let [one, other] = company.clients(&[anna], &[anna, ben]).await;
+    let contact = json!({ "client_id": other, "name": "Joris" });
+    anna.post("/v1/contacts", contact).await.expect(201);
+    let merge = json!({ "duplicate_id": other });
+    admin.post(&format!("/v1/clients/{one}/merge"), merge).await.expect(200);
+    // A hand-over changes the client, and is no reason to count either.
+    let owner = json!({ "owner_id": ben.user_id });
+    admin.patch(&format!("/v1/clients/{one}"), owner).await.expect(200);
+    let over = json!({ "from_id": ben.user_id, "to_id": anna.user_id, "reason": "holiday" });
+    let over = admin.post("/v1/hand-overs", over).await.expect(201).json;
+    assert_eq!([&over["handed_over"]["deals"], &over["handed_over"]["clients"]], [1, 1]);
+    let analyst = admin.colleague("analyst", None).await;
+    let reader = company.key(&["clients:read"]).await;
+    let reader_of_both = company.key(&["clients:read", "deals:read"]).await;
+    let history = async |who: &Api, id: &str| {
+        let history = who.get(&format!("/v1/clients/{id}/history")).await.expect(200).json;
+        history["items"].as_array().unwrap().clone()
+    };
+    let whole = history(admin, &one).await;
+    let types: Vec<_> = whole.iter().map(|event| event["type"].as_str().unwrap()).collect();
+    let expected = [
+        "client.created",
+        "client.created",
+        "client.merged",
+        "client.updated",
+        "client.updated",
+        "client.updated",
+    ];
+    assert_eq!(types, expected);
+    let mut without = whole.clone();
+    assert_eq!(without[2]["change"].as_object_mut().unwrap().remove("deals"), Some(json!(2)));
+    assert_eq!(without[2]["change"]["contacts"], 1);
+    for id in [&one, &other] {
+        for (who, sees_all) in [
+            (admin, true),
+            (&analyst, true),
+            (&reader_of_both, true),
+            (head, false),
+            (anna, false),
+            (ben, false),
+            (&reader, false),
+        ] {
+            let expected = if sees_all { &whole } else { &without };
+            assert_eq!(&history(who, id).await, expected, "{}", who.email);
+        }
+    }
 }
 
 #[tokio::test]
@@ -242,11 +328,6 @@ async fn an_external_id_that_is_taken_tells_nothing_more() {
 #[tokio::test]
 async fn who_may_not_read_what_a_condition_asks_of_does_not_search_by_it() {
     let company = company().await;
-    let key = async |scopes: Value| {
-        let key = json!({ "name": "Key", "scopes": scopes });
-        let key = company.server.admin.post("/v1/api-keys", key).await.expect(201).json;
-        company.anna.with_token(key["key"].as_str().unwrap())
-    };
     let asked = [
         (
             "client.name",
@@ -261,10 +342,11 @@ async fn who_may_not_read_what_a_condition_asks_of_does_not_search_by_it() {
     ];
     for (field, condition, scope) in asked {
         let search = json!({ "condition": condition });
-        let told = key(json!(["deals:read"])).await.post("/v1/deals/search", search.clone()).await;
+        let deals = company.key(&["deals:read"]).await;
+        let told = deals.post("/v1/deals/search", search.clone()).await;
         let faults = told.problem(422, "validation_failed").faults();
         assert_eq!(faults, [("/condition".to_owned(), "not_allowed".to_owned())], "{field}");
-        let both = key(json!(["deals:read", scope])).await;
+        let both = company.key(&["deals:read", scope]).await;
         both.post("/v1/deals/search", search).await.expect(200);
     }
 }
