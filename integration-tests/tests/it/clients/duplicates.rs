@@ -8,7 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use diesel::RunQueryDsl;
 use planted::{Base, Record};
 use serde_json::{Value, json};
-use voronka_integration_tests::{Api, TestServer, process::until_compared};
+use voronka_integration_tests::{
+    Api, Reply, TestServer,
+    histories::count,
+    process::{until_compared, until_so},
+    sql,
+};
 
 type Pair = (String, String);
 
@@ -230,4 +235,108 @@ async fn pairs_follow_their_clients() {
     assert_eq!(found(api, 0.0).await, BTreeMap::from([both(&one, &two, 0.45)]));
     change(format!("/v1/clients/{two}"), json!({ "archived": true })).await;
     assert_eq!(found(api, 0.0).await, BTreeMap::new());
+}
+
+/// The clients that an answer suspects, with their scores.
+fn suspected(reply: Reply) -> BTreeMap<String, f64> {
+    let items = reply.expect(200).json["items"].as_array().unwrap().clone();
+    let one = |item: Value| {
+        (item["client"]["id"].as_str().unwrap().to_owned(), item["score"].as_f64().unwrap())
+    };
+    items.into_iter().map(one).collect()
+}
+
+/// Who is out of use makes no phone and no email say less of the others: when a new client is checked, in the pairs
+/// that are kept, for one client, and in a look at the whole base.
+#[tokio::test]
+async fn clients_out_of_use_hold_nothing() {
+    let server = TestServer::start().await;
+    let api = &server.admin;
+    let (phone, email) = ("+31201234567", "office@amstel.example");
+    let create = async |body: Value| api.post("/v1/clients", body).await.expect(201).id();
+    let archive = async |id: &str| {
+        let archived = json!({ "archived": true });
+        api.patch(&format!("/v1/clients/{id}"), archived).await.expect(200);
+    };
+    let both = |name: &str| json!({ "name": name, "phones": [phone], "emails": [email] });
+    let first = create(both("Amstel")).await;
+    // One holds them itself, one by a contact.
+    let own = json!({ "name": "Schelde", "phones": [phone], "emails": ["OFFICE@amstel.example"] });
+    let own = create(own).await;
+    let by_contact = create(json!({ "name": "Vecht" })).await;
+    let mut contact = both("Jo");
+    contact["client_id"] = json!(by_contact);
+    api.post("/v1/contacts", contact).await.expect(201);
+    archive(&own).await;
+    archive(&by_contact).await;
+    // A look at the whole base mends what is kept; of a client out of use by itself there is nothing to mend.
+    let whole_base = format!(
+        "UPDATE client_pairs SET score = 0.01; \
+         INSERT INTO client_changes (workspace_id, client_id, changed_at) \
+         SELECT workspace_id, id, now() - interval '1 minute' FROM clients, generate_series(1, 300) \
+         WHERE id = '{own}'"
+    );
+    // By hand, from the weights of the documentation, for two holders.
+    for (body, score) in [
+        (json!({ "name": "Rotte", "emails": ["Office@Amstel.example"] }), 0.9),
+        (json!({ "name": "Amstel", "phones": [phone] }), 0.835),
+        (both("Waal"), 0.945),
+    ] {
+        let expected = BTreeMap::from([(first.clone(), score)]);
+        let checked = api.post("/v1/clients/duplicates/check", body.clone()).await;
+        assert_eq!(suspected(checked), expected, "{body}");
+        let id = create(body.clone()).await;
+        let kept = BTreeMap::from([(pair(&first, &id), score)]);
+        assert_eq!(found(api, 0.0).await, kept, "{body}");
+        let single = api.get(&format!("/v1/clients/{id}/duplicates?min_score=0")).await;
+        assert_eq!(suspected(single), expected, "{body}");
+        sql::run(&mut server.connection(), &whole_base);
+        assert_eq!(found(api, 0.0).await, kept, "{body}");
+        archive(&id).await;
+        assert_eq!(found(api, 0.0).await, BTreeMap::new(), "{body}");
+    }
+    // What three have says two thirds of it, until one of them is out of use.
+    let (second, third) = (create(both("Maas")).await, create(both("Dommel")).await);
+    let of_three = [(&first, &second), (&first, &third), (&second, &third)];
+    let of_three = of_three.map(|(one, other)| (pair(one, other), 0.72));
+    assert_eq!(found(api, 0.0).await, BTreeMap::from(of_three));
+    archive(&third).await;
+    assert_eq!(found(api, 0.0).await, BTreeMap::from([(pair(&first, &second), 0.945)]));
+}
+
+/// Postgres counts tables late by itself: what has just been imported is planned as if there were nothing.
+#[tokio::test]
+async fn the_clients_are_counted_before_the_first_look_at_an_imported_base() {
+    let server = TestServer::start().await;
+    let api = &server.admin;
+    let (mut holder, mut looker) = (server.connection(), server.connection());
+    // Reading goes on beside this lock, and counting waits for it.
+    sql::run(&mut holder, "BEGIN; LOCK TABLE contacts IN SHARE UPDATE EXCLUSIVE MODE");
+    // Names that have nothing in common, but for two.
+    let name = |number: u64| format!("{:016x}", number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    let names: String = (1..=1_000).map(|number| name(number) + "\n").collect();
+    let spec = json!({ "kind": "clients", "mapping": { "name": { "column": "name" } } });
+    let text = format!("name\nAlder Mill\nALDER MILL BV\n{names}");
+    let import = api.import(text, spec).await.expect(202).id();
+    assert_eq!(server.finished(api, &import).await["created"], 1_002);
+    let counted = "SELECT count(*) AS number FROM pg_stat_user_tables \
+                   WHERE relname IN ('clients', 'contacts') AND last_analyze IS NOT NULL";
+    assert_eq!(count(&mut looker, counted), 0);
+    // It is looked at when nothing has changed for a while.
+    let quiet = "UPDATE client_changes SET changed_at = changed_at - interval '1 minute'";
+    sql::run(&mut server.connection(), quiet);
+    let waits = "SELECT count(*) AS number FROM pg_locks WHERE NOT granted \
+                 AND relation = 'contacts'::regclass AND mode = 'ShareUpdateExclusiveLock' \
+                 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    until_so("counting waits", || count(&mut looker, waits) == 1).await;
+    // Whoever has read a table in a transaction holds it until the end.
+    let read = "SELECT count(*) AS number FROM pg_locks l JOIN pg_locks w USING (pid) \
+                WHERE NOT w.granted AND w.relation = 'contacts'::regclass AND l.granted \
+                AND l.relation = 'contacts'::regclass AND w.database = l.database \
+                AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    assert_eq!(count(&mut looker, read), 0);
+    sql::run(&mut holder, "COMMIT");
+    let pairs = found(api, 0.5).await;
+    assert_eq!(pairs.into_values().collect::<Vec<_>>(), [0.7]);
+    until_so("both are counted", || count(&mut looker, counted) == 2).await;
 }
