@@ -51,6 +51,8 @@ impl Process {
                 command.env_remove(name);
             }
         }
+        // Tests read the log.
+        command.env_remove("RUST_LOG");
         if let Some(programs) = std::env::var_os("VORONKA_POSTGRES_BIN") {
             command.env("VORONKA_POSTGRES_BIN", programs);
         }

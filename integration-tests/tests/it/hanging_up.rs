@@ -1,9 +1,16 @@
 //! Who hangs up ends what is read for him; what he has written is carried out.
 
-use diesel::{PgConnection, connection::SimpleConnection};
-use serde_json::json;
+use diesel::{Connection, PgConnection, connection::SimpleConnection};
+use serde_json::{Value, json};
 use tokio::{io::AsyncWriteExt, net::TcpStream};
-use voronka_integration_tests::{TestServer, histories::count, postgres, process::until_so};
+use voronka_integration_tests::{
+    Api, TestServer,
+    histories::count,
+    postgres,
+    process::{Process, until_so},
+    sql,
+};
+use voronka_persistence::Store;
 
 /// Statements that wait for what another one holds, but for those of the clock.
 fn waiting(connection: &mut PgConnection) -> i64 {
@@ -15,12 +22,17 @@ fn waiting(connection: &mut PgConnection) -> i64 {
     )
 }
 
-async fn send(server: &TestServer, method: &str, target: &str, body: &str) -> TcpStream {
-    let mut stream = TcpStream::connect(server.address).await.unwrap();
-    let (token, length) = (server.admin.token.clone().unwrap(), body.len());
+/// As it stands in the log.
+const REQUEST_ID: &str = "who-hangs-up";
+
+async fn send(api: &Api, method: &str, target: &str, body: &str) -> TcpStream {
+    let address = api.base.trim_start_matches("http://");
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let (token, length) = (api.token.clone().unwrap(), body.len());
     let request = format!(
         "{method} {target} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\
-         Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+         X-Request-Id: {REQUEST_ID}\r\nContent-Type: application/json\r\n\
+         Content-Length: {length}\r\n\r\n{body}"
     );
     stream.write_all(request.as_bytes()).await.unwrap();
     stream
@@ -51,7 +63,7 @@ async fn who_hangs_up_ends_what_is_read_for_him() {
         ),
     ] {
         holder.batch_execute("BEGIN; LOCK TABLE deals").unwrap();
-        let stream = send(&server, method, &target, body).await;
+        let stream = send(api, method, &target, body).await;
         until_so("it waits", || waiting(&mut looker) == 1).await;
         drop(stream);
         // The lock is still held: nothing but the end of the statement ends the wait.
@@ -70,7 +82,7 @@ async fn what_is_written_is_carried_out_whoever_waits() {
     let (mut holder, mut looker) = (server.connection(), server.connection());
     holder.batch_execute("BEGIN; LOCK TABLE deals").unwrap();
     let body = json!({ "title": "Written" }).to_string();
-    let stream = send(&server, "PATCH", &format!("/v1/deals/{deal}"), &body).await;
+    let stream = send(api, "PATCH", &format!("/v1/deals/{deal}"), &body).await;
     until_so("it waits", || waiting(&mut looker) == 1).await;
     drop(stream);
     // Somebody else's request is read after the end of the connection has been.
@@ -79,4 +91,51 @@ async fn what_is_written_is_carried_out_whoever_waits() {
     holder.batch_execute("COMMIT").unwrap();
     let written = "SELECT count(*) AS number FROM deals WHERE title = 'Written'";
     until_so("it is written", || count(&mut looker, written) == 1).await;
+}
+
+#[tokio::test]
+async fn who_hangs_up_is_in_the_log_and_counted() {
+    const BINARY: &str = env!("CARGO_BIN_EXE_voronka-under-test");
+    let server = TestServer::start().await;
+    // One that logs.
+    let mut process = Process::on(BINARY, &server.url);
+    let api = &Api { base: process.serve().base, ..server.admin.clone() };
+    let (mut holder, mut looker) = (server.connection(), server.connection());
+    holder.batch_execute("BEGIN; LOCK TABLE deals").unwrap();
+    let stream = send(api, "GET", "/v1/deals", "").await;
+    until_so("it waits", || waiting(&mut looker) == 1).await;
+    drop(stream);
+    let lines = || {
+        let log = process.log();
+        let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let ours = lines.filter(|line| line["fields"]["request_id"] == REQUEST_ID);
+        ours.map(|line| line["fields"].clone()).collect::<Vec<_>>()
+    };
+    until_so("it is logged", || !lines().is_empty()).await;
+    holder.batch_execute("COMMIT").unwrap();
+    // Another request ends after it, and has a line of its own.
+    api.get("/v1/deals").await.expect(200);
+    let lines = lines();
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    let told = ["message", "method", "status"].map(|name| &lines[0][name]);
+    assert_eq!(told, [&json!("request"), &json!("GET"), &json!(499)]);
+    assert!(lines[0]["milliseconds"].as_f64().is_some_and(|spent| spent > 0.0), "{lines:?}");
+    let metrics = api.get("/metrics").await.expect(200).text;
+    let counted = metrics.lines().find(|line| line.contains("status=\"499\""));
+    let expected =
+        "voronka_http_requests_total{method=\"GET\",path=\"unanswered\",status=\"499\"} 1";
+    assert_eq!(counted, Some(expected));
+}
+
+/// While Postgres compiles a statement it hears of nobody who gives it up, whatever the server's configuration says.
+#[tokio::test]
+async fn sessions_compile_no_statements() {
+    let url = format!("{}&options=-c%20jit%3Don", postgres::database());
+    let jit = "SELECT to_json(current_setting('jit'))::text";
+    assert_eq!(sql::json(&mut PgConnection::establish(&url).unwrap(), jit), "on");
+    let store = Store::new(&url, 2);
+    let mut sessions = [store.connection().unwrap(), store.connection().unwrap()];
+    for session in &mut sessions {
+        assert_eq!(sql::json(session, jit), "off");
+    }
 }
