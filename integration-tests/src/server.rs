@@ -27,12 +27,12 @@ pub struct TestServer {
     thread: Option<std::thread::JoinHandle<()>>,
 }
 
-/// The configuration that a command line gives.
-pub fn config(arguments: &[&str]) -> ServeConfig {
+/// The configuration that a command line gives, and the connections that the server may have.
+fn config(arguments: &[&str]) -> (ServeConfig, u32) {
     let start = ["voronka", "serve", "--listen", "127.0.0.1:0", "--workers", "2"];
     let cli = Cli::try_parse_from(start.iter().chain(arguments)).expect("arguments");
     match cli.command {
-        Some(Command::Serve(config)) => config,
+        Some(Command::Serve(config)) => (config, cli.database.database_pool),
         _ => panic!("not serve"),
     }
 }
@@ -60,8 +60,8 @@ impl TestServer {
 
     async fn serve(url: String, arguments: &[&str]) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let store = Store::new(&url, 16);
-        let config = config(arguments);
+        let (config, connections) = config(arguments);
+        let store = Store::new(&url, connections);
         let (sender, receiver) = mpsc::channel();
         let theirs = store.clone();
         let thread = std::thread::spawn(move || {

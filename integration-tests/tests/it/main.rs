@@ -51,6 +51,7 @@ mod report_figures;
 mod report_segments;
 mod report_sheets;
 mod schema;
+mod shares;
 mod tokens;
 mod typescript_client;
 mod version_histories;
