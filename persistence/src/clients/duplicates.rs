@@ -166,7 +166,8 @@ fn candidates(tenant: &mut Tenant<'_>, of: &Identity, id: Option<Uuid>) -> Resul
         .rows(raw::<SqlUuid>("id"), "clients")
         .sql(" AND merged_into IS NULL AND NOT archived AND id <> ")
         .bind(id.unwrap_or_default())
-        .sql(" AND id IN (SELECT id FROM clients WHERE tax_id = ANY(")
+        // Found once, whatever Postgres knows of how many there are.
+        .sql(" AND id = ANY(ARRAY(SELECT id FROM clients WHERE tax_id = ANY(")
         .bind(tax_ids)
         .sql(") AND workspace_id = ")
         .bind(workspace_id);
@@ -188,8 +189,10 @@ fn candidates(tenant: &mut Tenant<'_>, of: &Identity, id: Option<Uuid>) -> Resul
         .bind(key.as_str())
         .sql(") DESC, id LIMIT ")
         .bind(MOST_NAMES)
-        .sql(")) ORDER BY id LIMIT ")
+        .sql("))) ORDER BY id LIMIT ")
         .bind(MOST_CANDIDATES)
+        // How it is found depends on how many clients there are: it is planned anew each time.
+        .unkept()
         .load(tenant.conn)?;
     Ok(found)
 }
@@ -202,9 +205,10 @@ fn holders(tenant: &mut Tenant<'_>, of: &Identity) -> Result<HashMap<String, u32
     let emails = of.emails.iter().map(|email| email.to_lowercase());
     let values: Vec<String> = of.phones.iter().cloned().chain(emails).collect();
     let workspace_id = tenant.workspace_id;
-    let mut statement = Statement::select(raw::<(Text, BigInt)>(
-        "value, count(DISTINCT id) FROM (SELECT NULL::text AS value, NULL::uuid AS id WHERE false",
-    ));
+    let mut statement = Statement::with(
+        "WITH held AS MATERIALIZED (SELECT value, id FROM (SELECT NULL::text AS value, NULL::uuid AS id WHERE false",
+        raw::<(Text, BigInt)>(""),
+    );
     for column in ["phones", EMAILS] {
         for (owner, table) in [("id", "clients"), ("client_id", "contacts")] {
             statement = statement
@@ -217,16 +221,57 @@ fn holders(tenant: &mut Tenant<'_>, of: &Identity) -> Result<HashMap<String, u32
         }
     }
     let rows: Vec<(String, i64)> = statement
+        .sql(") AS of_any WHERE value = ANY(")
+        .bind(values)
         .sql(
-            ") AS held WHERE EXISTS (SELECT FROM clients c WHERE c.id = held.id AND c.merged_into IS NULL \
-             AND NOT c.archived AND c.workspace_id = ",
+            ")) SELECT value, count(DISTINCT held.id) FROM held JOIN clients c ON c.id = held.id \
+             AND c.merged_into IS NULL AND NOT c.archived AND c.workspace_id = ",
         )
         .bind(workspace_id)
-        .sql(") AND value = ANY(")
-        .bind(values)
-        .sql(") GROUP BY value")
+        .sql(" GROUP BY value")
+        .unkept()
         .load(tenant.conn)?;
     Ok(rows.into_iter().map(|(value, count)| (value, saturated(count))).collect())
+}
+
+/// The other clients with a phone or an email that the client has, or had until now. The more of them have it, the
+/// less it says of any two: when one begins or ceases to, it is said anew of the others, of whom there are two at
+/// least. What too many have is no reason for anything.
+pub(super) fn sharing(tenant: &mut Tenant<'_>, client: Uuid, had: &[String]) -> Result<Vec<Uuid>> {
+    let identity = identities(tenant, vec![client])?.remove(&client);
+    let (phones, emails) = identity.map(|it| (it.phones, it.emails)).unwrap_or_default();
+    let emails = emails.iter().map(|email| email.to_lowercase());
+    let values: Vec<String> = phones.into_iter().chain(emails).chain(had.iter().cloned()).collect();
+    if values.is_empty() {
+        return Ok(Vec::new());
+    }
+    let workspace_id = tenant.workspace_id;
+    let mut statement = Statement::select(raw::<SqlUuid>(
+        "DISTINCT unnest(ids) FROM (SELECT array_agg(DISTINCT id) AS ids \
+         FROM (SELECT NULL::text AS value, NULL::uuid AS id WHERE false",
+    ));
+    for column in ["phones", EMAILS] {
+        for (owner, table) in [("id", "clients"), ("client_id", "contacts")] {
+            statement = statement
+                .sql(format!(
+                    " UNION ALL SELECT unnest({column}), {owner} FROM {table} WHERE {column} && "
+                ))
+                .bind(values.clone())
+                .sql(" AND workspace_id = ")
+                .bind(workspace_id);
+        }
+    }
+    let found = statement
+        .sql(") AS held WHERE value = ANY(")
+        .bind(values)
+        .sql(") AND id <> ")
+        .bind(client)
+        .sql(" GROUP BY value HAVING count(DISTINCT id) BETWEEN 2 AND ")
+        .bind(MOST_IN_COMMON)
+        .sql(") AS shared")
+        .unkept()
+        .load(tenant.conn)?;
+    Ok(found)
 }
 
 fn saturated(count: i64) -> u32 {

@@ -1,16 +1,16 @@
 //! Pairs of clients that may be one, kept as clients change. Changes are looked at a little later, one workspace at
 //! a time, each by one server; many at once by a look at the whole base.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::{
     RunQueryDsl,
     connection::SimpleConnection,
-    sql_types::{BigInt, Bool, Double, Jsonb, Nullable, Timestamptz, Uuid as SqlUuid},
+    sql_types::{Array, BigInt, Bool, Double, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid},
 };
 use uuid::Uuid;
-use voronka_domain::clients::duplicate::{Likeness, Reason, ReasonKind};
+use voronka_domain::clients::duplicate::{Likeness, Reason};
 
 use super::{
     Client,
@@ -114,8 +114,12 @@ pub(super) fn changed(unit: &mut Unit<'_>, rows: &[(Option<&Client>, &Client)]) 
             && (&before.tax_id, &before.merged_into, &before.archived)
                 == (tax_id, merged_into, archived)
     };
-    let changed = rows.iter().filter(|(before, row)| before.is_none_or(|it| !as_before(it, row)));
-    note(unit, changed.map(|(_, row)| row.id).collect())
+    let mut notes = Notes::default();
+    for (before, row) in rows.iter().filter(|(it, row)| it.is_none_or(|it| !as_before(it, row))) {
+        let lost = before.map(|before| [&before.phones, &before.emails]);
+        notes.add(row.id, lost.into_iter().flatten().flatten());
+    }
+    note(unit, notes)
 }
 
 /// The same of the clients whose contacts these are, or were.
@@ -123,34 +127,48 @@ pub(crate) fn contacts_changed(
     unit: &mut Unit<'_>,
     rows: &[(Option<&Contact>, &Contact)],
 ) -> Result<()> {
-    let mut clients = BTreeSet::new();
+    let mut notes = Notes::default();
     for (before, row) in rows {
         let known = |contact: &Contact| !contact.phones.is_empty() || !contact.emails.is_empty();
         match before {
-            None if known(row) => {
-                clients.insert(row.client_id);
-            }
+            None if known(row) => notes.add(row.client_id, []),
             Some(before)
                 if (&before.client_id, &before.phones, &before.emails)
                     != (&row.client_id, &row.phones, &row.emails) =>
             {
-                clients.extend([before.client_id, row.client_id]);
+                notes.add(before.client_id, before.phones.iter().chain(&before.emails));
+                notes.add(row.client_id, []);
             }
             _ => {}
         }
     }
-    note(unit, clients.into_iter().collect())
+    note(unit, notes)
 }
 
-fn note(unit: &mut Unit<'_>, clients: Vec<Uuid>) -> Result<()> {
-    if clients.is_empty() {
+/// Clients that are to be compared anew, each with a phone or an email that it had before; or with none, as an
+/// empty text.
+#[derive(Default)]
+struct Notes(BTreeSet<(Uuid, String)>);
+
+impl Notes {
+    fn add<'v>(&mut self, client: Uuid, had: impl IntoIterator<Item = &'v String>) {
+        self.0.insert((client, String::new()));
+        self.0.extend(had.into_iter().map(|value| (client, value.to_lowercase())));
+    }
+}
+
+fn note(unit: &mut Unit<'_>, Notes(notes): Notes) -> Result<()> {
+    if notes.is_empty() {
         return Ok(());
     }
-    Statement::command("INSERT INTO client_changes (workspace_id, client_id) SELECT ")
+    let (clients, had): (Vec<Uuid>, Vec<String>) = notes.into_iter().unzip();
+    Statement::command("INSERT INTO client_changes (workspace_id, client_id, had) SELECT ")
         .bind(unit.tenant.workspace_id)
-        .sql(", unnest(")
+        .sql(", client_id, nullif(had, '') FROM unnest(")
         .bind(clients)
-        .sql(")")
+        .sql(", ")
+        .bind(had)
+        .sql(") AS noted(client_id, had)")
         .execute(unit.tenant.conn)?;
     Ok(())
 }
@@ -220,19 +238,20 @@ fn compare_all(tenant: &mut Tenant<'_>) -> Result<()> {
 
 fn compare_some(tenant: &mut Tenant<'_>) -> Result<i64> {
     // A client that has changed many times is compared once.
-    let next = Statement::select(raw::<(SqlUuid, Bool)>(
-        "client_id, bool_or(spreads) FROM (SELECT client_id, spreads FROM client_changes WHERE workspace_id = ",
+    let next = Statement::select(raw::<(SqlUuid, Bool, Array<Text>)>(
+        "client_id, bool_or(spreads), coalesce(array_agg(had) FILTER (WHERE had IS NOT NULL), '{}') \
+         FROM client_changes WHERE workspace_id = ",
     ));
-    let clients: Vec<(Uuid, bool)> = next
+    let clients: Vec<(Uuid, bool, Vec<String>)> = next
+        .bind(tenant.workspace_id)
+        .sql(" AND client_id IN (SELECT client_id FROM client_changes WHERE workspace_id = ")
         .bind(tenant.workspace_id)
         .sql(" ORDER BY position LIMIT ")
         .bind(AT_A_TIME)
-        .sql(") AS next GROUP BY 1 ORDER BY 1")
+        .sql(") GROUP BY 1 ORDER BY 1")
         .load(tenant.conn)?;
-    let clients: BTreeMap<Uuid, bool> = clients.into_iter().collect();
     let mut touched: BTreeSet<Uuid> = BTreeSet::new();
-    for (client, spreads) in &clients {
-        let before = of(tenant, *client)?;
+    for (client, spreads, had) in &clients {
         let after = match duplicates::likely(tenant, *client, LEAST_KEPT) {
             Ok(found) => found,
             // It is in use no more.
@@ -245,8 +264,7 @@ fn compare_some(tenant: &mut Tenant<'_>) -> Result<i64> {
             .map(|(other, likeness)| pair(*client, other, likeness))
             .collect();
         if *spreads {
-            touched.extend(spread(*client, &before));
-            touched.extend(spread(*client, &after));
+            touched.extend(duplicates::sharing(tenant, *client, had)?);
         }
         Statement::command("DELETE FROM client_pairs WHERE workspace_id = ")
             .bind(tenant.workspace_id)
@@ -258,14 +276,14 @@ fn compare_some(tenant: &mut Tenant<'_>) -> Result<i64> {
             .execute(tenant.conn)?;
         keep(tenant, &after)?;
     }
-    let compared: Vec<Uuid> = clients.keys().copied().collect();
+    let compared: BTreeSet<Uuid> = clients.into_iter().map(|(client, ..)| client).collect();
     let done = Statement::command("DELETE FROM client_changes WHERE workspace_id = ")
         .bind(tenant.workspace_id)
         .sql(" AND client_id = ANY(")
-        .bind(compared)
+        .bind(compared.iter().copied().collect::<Vec<_>>())
         .sql(")")
         .execute(tenant.conn)?;
-    touched.retain(|client| !clients.contains_key(client));
+    touched.retain(|client| !compared.contains(client));
     Statement::command("INSERT INTO client_changes (workspace_id, client_id, spreads) SELECT ")
         .bind(tenant.workspace_id)
         .sql(", id, false FROM unnest(")
@@ -288,32 +306,6 @@ fn pair(client: Uuid, other: Uuid, likeness: Likeness) -> Pair {
     let turned = |reason: Reason| Reason { value: reason.other, other: reason.value, ..reason };
     let reasons = likeness.reasons.into_iter().map(turned).collect();
     Pair { clients: (other, client), likeness: Likeness { reasons, ..likeness } }
-}
-
-/// The more clients have a phone or an email, the less it says of any two of them: when one begins or ceases to,
-/// it is said anew of the others, of whom there are two at least.
-fn spread(client: Uuid, pairs: &[Pair]) -> Vec<Uuid> {
-    let counted = |reason: &Reason| matches!(reason.kind, ReasonKind::Phone | ReasonKind::Email);
-    let shared = pairs.iter().filter(|pair| pair.likeness.reasons.iter().any(counted));
-    let others = shared.map(|Pair { clients: (one, other), .. }| match *one == client {
-        true => *other,
-        false => *one,
-    });
-    let others: Vec<_> = others.collect();
-    if others.len() < 2 { Vec::new() } else { others }
-}
-
-/// The kept pairs of a client.
-fn of(tenant: &mut Tenant<'_>, client: Uuid) -> Result<Vec<Pair>> {
-    let rows: Vec<Row> = tenant
-        .rows(raw::<Types>("one, other, score, reasons"), "client_pairs")
-        .sql(" AND (one = ")
-        .bind(client)
-        .sql(" OR other = ")
-        .bind(client)
-        .sql(")")
-        .load(tenant.conn)?;
-    rows.into_iter().map(read).collect()
 }
 
 fn read((one, other, score, reasons): Row) -> Result<Pair> {

@@ -167,6 +167,7 @@ diesel::table! {
         client_id -> Uuid,
         spreads -> Bool,
         changed_at -> Timestamptz,
+        had -> Nullable<Text>,
     }
 }
 

@@ -340,3 +340,45 @@ async fn the_clients_are_counted_before_the_first_look_at_an_imported_base() {
     assert_eq!(pairs.into_values().collect::<Vec<_>>(), [0.7]);
     until_so("both are counted", || count(&mut looker, counted) == 2).await;
 }
+
+/// As docs/clients.md has it: a phone that n clients have counts 0.45 * 2 / n, and an equal name 0.7.
+fn by_name_and_phone(holders: u32) -> f64 {
+    1.0 - 0.3 * (1.0 - 0.9 / f64::from(holders))
+}
+
+#[tokio::test]
+async fn kept_scores_follow_all_who_begin_or_cease_to_have_a_phone() {
+    let server = TestServer::start().await;
+    let api = &server.admin;
+    let create = async |name: &str| {
+        let body = json!({ "name": name, "phones": ["+31201234567"] });
+        api.post("/v1/clients", body).await.expect(201).id()
+    };
+    let (one, other) = (create("Amstel").await, create("Amstel").await);
+    let others = [create("Rotte").await, create("Schelde").await, create("Maas").await];
+    let look = async |holders: u32| {
+        let kept = found(api, 0.0).await[&pair(&one, &other)];
+        let path = format!("/v1/clients/{one}/duplicates?min_score=0");
+        let single = suspected(api.get(&path).await)[&other];
+        let expected = by_name_and_phone(holders);
+        assert!(
+            (kept - expected).abs() < 1e-9 && (single - expected).abs() < 1e-9,
+            "{kept} {single} {expected}"
+        );
+    };
+    look(5).await;
+    let sixth = create("Waal").await;
+    look(6).await;
+    // By another phone, by being put away, by a contact who leaves.
+    let path = format!("/v1/clients/{sixth}");
+    api.patch(&path, json!({ "phones": ["+31201234568"] })).await.expect(200);
+    look(5).await;
+    api.patch(&format!("/v1/clients/{}", others[0]), json!({ "archived": true })).await.expect(200);
+    look(4).await;
+    let contact = json!({ "client_id": sixth, "name": "Kim", "phones": ["+31201234567"] });
+    let contact = api.post("/v1/contacts", contact).await.expect(201).id();
+    look(5).await;
+    let path = format!("/v1/contacts/{contact}");
+    api.patch(&path, json!({ "phones": [] })).await.expect(200);
+    look(4).await;
+}
