@@ -4,20 +4,22 @@
 use std::{
     fs::File,
     io::{self, BufWriter, Seek, SeekFrom, Write},
+    sync::Arc,
 };
 
-use actix_web::web;
+use actix_web::web::{self, Bytes};
 use chrono_tz::Tz;
+use futures_util::Stream;
+use uuid::Uuid;
 use voronka_persistence::Error;
 
 use super::{
+    Problem, Responded,
     format::Format,
     table::{Cell, Csv, Xlsx},
+    work::reading,
 };
-use crate::{
-    http::{Responded, work::heavily},
-    state::App,
-};
+use crate::state::App;
 
 /// Takes a row.
 pub type Take<'t> = &'t mut dyn FnMut(Vec<Cell>) -> Result<(), Error>;
@@ -31,10 +33,8 @@ pub async fn answer(
     rows: impl FnOnce(Take<'_>) -> Result<(), Error> + Send + 'static,
 ) -> Responded {
     let limit = app.sheet_limit;
-    app.shelf.check(workspace_id, limit)?;
     let work = move || written(format, zone, &header, limit, rows);
-    let file = heavily(app, workspace_id, work).await?;
-    Ok(format.response().streaming(app.shelf.pieces(workspace_id, file)))
+    Ok(format.response().streaming(shelved(app, workspace_id, work).await?))
 }
 
 /// The same of CSV that somebody else writes.
@@ -44,14 +44,32 @@ pub async fn answer_text(
     write: impl FnOnce(&mut dyn Write) -> Result<(), Error> + Send + 'static,
 ) -> Responded {
     let limit = app.sheet_limit;
-    app.shelf.check(workspace_id, limit)?;
     let work = move || {
         let mut file = Bounded::new(limit)?;
         write(&mut file)?;
         file.whole()
     };
-    let file = heavily(app, workspace_id, work).await?;
-    Ok(Format::Csv.response().streaming(app.shelf.pieces(workspace_id, file)))
+    Ok(Format::Csv.response().streaming(shelved(app, workspace_id, work).await?))
+}
+
+/// The pieces of a sheet that `work` writes, if there is room for it.
+async fn shelved<W: FnOnce() -> Result<File, Error> + Send + 'static>(
+    app: &web::Data<App>,
+    workspace_id: Uuid,
+    work: W,
+) -> Result<impl Stream<Item = io::Result<Bytes>> + use<W>, Problem> {
+    app.shelf.check(workspace_id, app.sheet_limit)?;
+    let place = Arc::new(app.heavy.place(workspace_id).await?);
+    // Others have been written while it waited. Its own place is kept until it lies there itself.
+    app.shelf.check(workspace_id, app.sheet_limit)?;
+    let held = place.clone();
+    let file = reading(&app.shares, workspace_id, move || {
+        let _held = held;
+        work()
+    });
+    let pieces = app.shelf.pieces(workspace_id, file.await?);
+    drop(place);
+    Ok(pieces)
 }
 
 fn written(
