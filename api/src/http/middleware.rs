@@ -192,7 +192,7 @@ async fn find_caller(request: &ServiceRequest) -> Result<Option<Arc<Caller>>, Pr
 /// A caller who was here a moment ago is known without waiting for the database.
 fn kept_caller(app: &App, token: &str) -> Option<Arc<Caller>> {
     if token.starts_with(API_KEY) {
-        return app.store.kept_key(&Secret::parse(API_KEY, token)?.hash());
+        return app.store.kept_key(&Secret::parse(API_KEY, token)?.hash(), now());
     }
     let (workspace_id, user_id, version) = app.tokens.verify_own(token)?;
     app.store.kept_user(workspace_id, user_id).filter(|caller| caller.token_version == version)

@@ -8,8 +8,7 @@ use uuid::Uuid;
 use validator::Validate;
 use voronka_domain::{
     Fault, Refusal,
-    people::access::Permission,
-    process::condition::{Condition, Schema, Tree},
+    process::condition::{Condition, Schema},
     workspace::custom_field::{CustomField, Entity},
 };
 use voronka_persistence::{Caller, Error, Look, Tenant, core::list, now, workspace::segments};
@@ -121,7 +120,9 @@ impl Search {
             conditions.push(app.store.segment_condition(tenant, &segment)?);
         }
         let trees: Vec<_> = conditions.iter().map(|condition| condition.tree().clone()).collect();
-        may_ask(caller, over, &trees)?;
+        for tree in &trees {
+            caller.require_to_read("/condition", tree.needs(over))?;
+        }
         let total = match self.count {
             true => Some(segments::count(tenant, &look, over, &trees)?),
             false => None,
@@ -130,27 +131,6 @@ impl Search {
             query = query.with(tree, look.clone());
         }
         Ok((query, total))
-    }
-}
-
-/// Who asks by what a thing is found, learns of that: it needs the permission to read it.
-fn may_ask(caller: &Caller, over: Entity, trees: &[Tree]) -> Result<(), Error> {
-    let activities = |tree: &Tree| {
-        [Entity::Deal, Entity::Client].into_iter().any(|entity| tree.looks_at_activities(entity))
-    };
-    let clients = |tree: &Tree| over == Entity::Deal && tree.looks_at(Entity::Client);
-    let missing = [
-        (trees.iter().any(activities), Permission::ActivitiesRead),
-        (trees.iter().any(clients), Permission::ClientsRead),
-    ]
-    .into_iter()
-    .find(|(asked, permission)| *asked && !caller.may(*permission));
-    match missing {
-        Some((_, permission)) => {
-            let detail = format!("The condition needs {}, too.", permission.scope());
-            Err(Error::invalid("/condition", "not_allowed", detail))
-        }
-        None => Ok(()),
     }
 }
 

@@ -10,7 +10,8 @@ use uuid::Uuid;
 use voronka_domain::people::access::Visibility;
 
 use crate::{
-    Raw, Result, Statement, Store, Tenant,
+    Caller, Raw, Result, Statement, Store, Tenant,
+    analytics::{Group, Segments},
     core::{
         list::{Field, Kind, Page, Query, Spec},
         unit::raw,
@@ -29,6 +30,17 @@ pub trait Figure {
         workspace_id: Uuid,
         visibility: &Visibility,
     ) -> Statement<S>;
+
+    /// By which segments the deals are chosen, and of which group they are.
+    fn chosen_by(&self) -> (&Segments, Option<&Group>);
+
+    /// Who is told which deals they are learns of what they are chosen by, and has to be allowed to read that.
+    fn require(&self, caller: &Caller) -> Result<()> {
+        let (segments, group) = self.chosen_by();
+        caller.require_to_read("/segment_id", segments.needs())?;
+        let needs = group.map(|group| segments.needs_of(group));
+        caller.require_to_read("/group_by", needs.into_iter().flatten())
+    }
 }
 
 /// How such a list is sorted.

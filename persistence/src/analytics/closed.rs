@@ -17,7 +17,7 @@ use voronka_domain::{
     people::access::Visibility,
 };
 
-use super::{Alignment, Basis, Group, GroupBy, Period, behind};
+use super::{Alignment, Basis, Group, GroupBy, Period, Segments, behind};
 use crate::{Raw, Result, Statement, Tenant, core::words::from_word, deals::trail::trail_of_any};
 
 /// Counts of one group, or of all.
@@ -161,6 +161,10 @@ pub struct Figure {
 }
 
 impl behind::Figure for Figure {
+    fn chosen_by(&self) -> (&Segments, Option<&Group>) {
+        (&self.period.segments, self.group.as_ref())
+    }
+
     fn rows<S>(
         &self,
         statement: Statement<S>,

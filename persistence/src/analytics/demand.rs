@@ -7,7 +7,7 @@ use diesel::{
 use rust_decimal::Decimal;
 use voronka_domain::people::access::Visibility;
 
-use super::{Group, GroupBy, Period, behind};
+use super::{Group, GroupBy, Period, Segments, behind};
 use crate::{Raw, Result, Statement, Tenant};
 
 /// What the deals of a group, or all of them, wanted.
@@ -103,6 +103,10 @@ pub struct Figure {
 }
 
 impl behind::Figure for Figure {
+    fn chosen_by(&self) -> (&Segments, Option<&Group>) {
+        (&self.period.segments, self.group.as_ref())
+    }
+
     fn rows<S>(
         &self,
         statement: Statement<S>,

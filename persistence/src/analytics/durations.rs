@@ -12,7 +12,7 @@ use voronka_domain::{
     people::access::Visibility, process::alignment::Fold, workspace::calendar::Calendar,
 };
 
-use super::{Alignment, Group, GroupBy, Period, behind, closed::Visits};
+use super::{Alignment, Group, GroupBy, Period, Segments, behind, closed::Visits};
 use crate::{
     Raw, Result, Statement, Tenant,
     core::{unit::raw, visibility::deals_seen_by},
@@ -220,6 +220,10 @@ pub struct Figure {
 }
 
 impl behind::Figure for Figure {
+    fn chosen_by(&self) -> (&Segments, Option<&Group>) {
+        (&self.period.segments, self.group.as_ref())
+    }
+
     fn rows<S>(
         &self,
         statement: Statement<S>,

@@ -13,7 +13,7 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 use voronka_domain::{people::access::Visibility, process::alignment::Fold};
 
-use super::{Alignment, Group, GroupBy, Period, behind};
+use super::{Alignment, Group, GroupBy, Period, Segments, behind};
 use crate::{
     Raw, Result, Statement, Tenant,
     core::{unit::raw, visibility::deals_seen_by},
@@ -213,6 +213,10 @@ pub struct Figure {
 }
 
 impl behind::Figure for Figure {
+    fn chosen_by(&self) -> (&Segments, Option<&Group>) {
+        (&self.period.segments, self.group.as_ref())
+    }
+
     fn rows<S>(
         &self,
         statement: Statement<S>,

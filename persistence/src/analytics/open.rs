@@ -176,6 +176,10 @@ pub struct Figure {
 }
 
 impl behind::Figure for Figure {
+    fn chosen_by(&self) -> (&Segments, Option<&Group>) {
+        (&self.moment.segments, self.group.as_ref())
+    }
+
     fn rows<S>(
         &self,
         statement: Statement<S>,

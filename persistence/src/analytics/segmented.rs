@@ -3,11 +3,12 @@
 use diesel::{RunQueryDsl, SelectableHelper};
 use uuid::Uuid;
 use voronka_domain::{
+    people::access::Permission,
     process::condition::{Condition, Schema, Tree},
     workspace::custom_field::Entity,
 };
 
-use super::GroupBy;
+use super::{Group, GroupBy};
 use crate::{
     Error, Result, Statement, Store, Tenant,
     core::conditions::{self, Look, Tried},
@@ -69,6 +70,25 @@ impl Wanted {
 }
 
 impl Segments {
+    /// What the segment that a report is narrowed to looks at.
+    pub(super) fn needs(&self) -> Vec<Permission> {
+        let needs = |(over, tree): &(Entity, Tree)| tree.needs(*over).collect();
+        self.only.as_ref().map(needs).unwrap_or_default()
+    }
+
+    /// The same of a group: of the segment that it is, or of all for the deals without any.
+    pub(super) fn needs_of(&self, group: &Group) -> Vec<Permission> {
+        match group.by {
+            GroupBy::Region | GroupBy::ClientType => vec![Permission::ClientsRead],
+            GroupBy::Segment => {
+                let asked = |id: &Uuid| group.key.as_ref().is_none_or(|key| *key == id.to_string());
+                let groups = self.groups.iter().filter(|(id, ..)| asked(id));
+                groups.flat_map(|(_, over, tree)| tree.needs(*over)).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
     /// Adds to a statement over `deals` that the segment holds.
     pub(super) fn narrow<S>(&self, statement: Statement<S>) -> Statement<S> {
         match &self.only {

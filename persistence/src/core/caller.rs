@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use super::error::{Error, Result};
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 use voronka_domain::{
     people::access::{Actor, Permission, Role, Visibility},
@@ -21,6 +23,8 @@ pub struct Caller {
     pub calendar: Arc<Calendar>,
     /// Of a user: access tokens of an earlier one have ended.
     pub token_version: i32,
+    /// Of an API key that is to end.
+    pub ends_at: Option<DateTime<Utc>>,
 }
 
 #[derive(Debug, Clone)]
@@ -34,6 +38,21 @@ impl Caller {
         match &self.grant {
             Grant::Role(role) => role.grants(permission),
             Grant::Scopes(scopes) => scopes.contains(&permission),
+        }
+    }
+
+    /// Refuses what is told of things that the caller may not read.
+    pub fn require_to_read(
+        &self,
+        pointer: &str,
+        needs: impl IntoIterator<Item = Permission>,
+    ) -> Result<()> {
+        match needs.into_iter().find(|permission| !self.may(*permission)) {
+            Some(missing) => {
+                let detail = format!("This needs {}, too.", missing.scope());
+                Err(Error::invalid(pointer, "not_allowed", detail))
+            }
+            None => Ok(()),
         }
     }
 

@@ -385,6 +385,7 @@ impl Store {
             settings,
             calendar,
             token_version: 0,
+            ends_at: None,
         })
     }
 }

@@ -64,8 +64,9 @@ impl Store {
     }
 
     /// The same of an API key.
-    pub fn kept_key(&self, hash: &[u8]) -> Option<Arc<Caller>> {
-        key_entry(hash).and_then(|entry| self.callers.get(&entry))
+    pub fn kept_key(&self, hash: &[u8], now: DateTime<Utc>) -> Option<Arc<Caller>> {
+        let kept = key_entry(hash).and_then(|entry| self.callers.get(&entry));
+        kept.filter(|caller| caller.ends_at.is_none_or(|at| at > now))
     }
 
     /// The caller behind a user's id; none if there is no such user, or one who may not log in.
@@ -94,6 +95,7 @@ impl Store {
                 settings,
                 calendar: self.calendar(tenant, &workspace)?,
                 token_version,
+                ends_at: None,
             })))
         })?;
         if let Some(caller) = &found {
@@ -110,7 +112,7 @@ impl Store {
         hash: &[u8],
         now: DateTime<Utc>,
     ) -> Result<Option<Arc<Caller>>> {
-        if let Some(caller) = self.kept_key(hash) {
+        if let Some(caller) = self.kept_key(hash, now) {
             return Ok(Some(caller));
         }
         let found = self.tenant(workspace_id, |tenant| {
@@ -132,6 +134,7 @@ impl Store {
                 settings: workspace.settings()?,
                 calendar: self.calendar(tenant, &workspace)?,
                 token_version: 0,
+                ends_at: key.expires_at,
             })))
         })?;
         if let (Some(entry), Some(caller)) = (key_entry(hash), &found) {
@@ -152,6 +155,7 @@ impl Store {
             settings: workspace.settings()?,
             calendar: self.tenant(workspace_id, |tenant| self.calendar(tenant, workspace))?,
             token_version: 0,
+            ends_at: None,
         })
     }
 

@@ -77,6 +77,7 @@ pub async fn answer<F: Figure + Send + 'static>(
         return call
             .page_of(query, |tenant, app, caller, query| {
                 let figure = figure(tenant, app)?;
+                figure.require(caller)?;
                 let Page { items, next } =
                     app.store.deals_behind(tenant, &caller.visibility, &figure, query)?;
                 Ok(Page { items: FigureDealBody::all(tenant, caller, items)?, next })
@@ -88,7 +89,9 @@ pub async fn answer<F: Figure + Send + 'static>(
     let (shares, workspace_id) = (app.shares.clone(), caller.workspace_id);
     let (app, caller, figure, customs) = reading(&shares, workspace_id, move || {
         let read = |tenant: &mut Tenant<'_>| {
-            Ok((figure(tenant, &app)?, Customs::load(tenant, &app, Entity::Deal)?))
+            let figure = figure(tenant, &app)?;
+            figure.require(&caller)?;
+            Ok((figure, Customs::load(tenant, &app, Entity::Deal)?))
         };
         let (figure, customs) = app.store.read(&caller, read)?;
         Ok((app, caller, figure, customs))

@@ -74,14 +74,10 @@ fn counted(
     row: Segment,
 ) -> Result<SegmentBody, Error> {
     let over = row.over()?;
-    let needs = match over {
-        Entity::Deal => Permission::DealsRead,
-        Entity::Client => Permission::ClientsRead,
-    };
-    if !caller.may(needs) {
+    let condition = app.store.segment_condition(tenant, &row)?;
+    if !condition.tree().needs(over).all(|permission| caller.may(permission)) {
         return Ok(SegmentBody::new(row, None));
     }
-    let condition = app.store.segment_condition(tenant, &row)?;
     let look = Look::of(caller, now());
     let count = segments::count(tenant, &look, over, &[condition.tree().clone()])?;
     Ok(SegmentBody::new(row, Some(count)))
@@ -147,7 +143,7 @@ pub async fn create(call: Call<CataloguesWrite>, body: Body<NewSegment>) -> Resp
     let (new, app) = (body.value, call.app.clone());
     call.write(body.digest, move |unit, _| {
         let name = catalogue::name("/name", &new.name)?;
-        app.store.condition(&mut unit.tenant, new.entity, "/condition", &new.condition)?;
+        checked(unit, &app, new.entity, &new.condition)?;
         let row = Segment {
             id: Uuid::now_v7(),
             name,
@@ -163,6 +159,15 @@ pub async fn create(call: Call<CataloguesWrite>, body: Body<NewSegment>) -> Resp
         Ok(Reply::created(location, one(unit, &app, row)?, version))
     })
     .await
+}
+
+/// A condition that fits the fields, and looks at nothing that whoever writes it may not read.
+fn checked(unit: &mut Unit<'_>, app: &App, over: Entity, condition: &Json) -> Result<(), Error> {
+    let condition = app.store.condition(&mut unit.tenant, over, "/condition", condition)?;
+    let needs = condition.tree().needs(over);
+    // Segments over deals are written by who may not read deals: those that are counted count for who may.
+    let needs = needs.filter(|permission| *permission != Permission::DealsRead);
+    unit.caller.require_to_read("/condition", needs)
 }
 
 fn one(unit: &mut Unit<'_>, app: &App, row: Segment) -> Result<SegmentBody, Error> {
@@ -201,7 +206,7 @@ pub async fn update(call: Call<CataloguesWrite>, id: Id, body: Body<SegmentPatch
             row.name = catalogue::name("/name", &name)?;
         }
         if let Some(condition) = change.condition {
-            app.store.condition(&mut unit.tenant, before.over()?, "/condition", &condition)?;
+            checked(unit, &app, before.over()?, &condition)?;
             row.condition = condition;
         }
         row.archived = change.archived.unwrap_or(row.archived);

@@ -19,6 +19,7 @@ pub use field::{BUILT_IN, BuiltIn, Field, Kind, Name, Schema, Touch};
 
 use crate::{
     kernel::fault::{Fault, Faults},
+    people::access::Permission,
     workspace::{custom_field::Entity, settings::Settings},
 };
 
@@ -77,6 +78,20 @@ impl Tree {
             Self::Not(part) => part.looks_at_activities(entity),
             Self::Test(test) => test.field.entity == entity && test.field.touch().is_some(),
         }
+    }
+
+    /// What somebody who is told of which deals or clients it holds has to be allowed to read: he learns of it.
+    pub fn needs(&self, over: Entity) -> impl Iterator<Item = Permission> {
+        let of_client = over == Entity::Client || self.looks_at(Entity::Client);
+        let of_activities =
+            self.looks_at_activities(Entity::Deal) || self.looks_at_activities(Entity::Client);
+        [
+            (over == Entity::Deal, Permission::DealsRead),
+            (of_client, Permission::ClientsRead),
+            (of_activities, Permission::ActivitiesRead),
+        ]
+        .into_iter()
+        .filter_map(|(looked, permission)| looked.then_some(permission))
     }
 
     /// Whether it may hold tomorrow though nothing happens: some test compares with a day from today.

@@ -353,6 +353,75 @@ async fn who_may_not_read_what_a_condition_asks_of_does_not_search_by_it() {
 
 /// Batches that were decided are written; the next one is not begun.
 #[tokio::test]
+async fn segments_tell_nothing_of_what_one_may_not_read() {
+    let company = company().await;
+    let admin = &company.server.admin;
+    let body = json!({ "name": "Alder Mill", "region": "North" });
+    let client = admin.post("/v1/clients", body).await.expect(201).id();
+    let deal = json!({ "title": "Deal", "deal_type_id": company.deal_type, "client_id": client });
+    admin.post("/v1/deals", deal).await.expect(201);
+    let of_client = json!({ "field": "client.name", "op": "starts_with", "value": "Al" });
+    let met = json!({ "field": "deal.activity_count", "op": "eq", "value": 0 });
+    let open = json!({ "field": "deal.status", "op": "eq", "value": "open" });
+    let mut segments = Vec::new();
+    for (condition, reads) in
+        [(open, None), (of_client, Some("clients:read")), (met, Some("activities:read"))]
+    {
+        let deals = ["catalogues:write", "catalogues:read", "reports:read", "deals:read"];
+        let key = company.key(&deals).await;
+        let segment =
+            json!({ "name": condition.to_string(), "entity": "deal", "condition": condition });
+        if reads.is_some() {
+            let refused = key.post("/v1/segments", segment.clone()).await.expect(422).faults();
+            assert_eq!(refused, [("/condition".to_owned(), "not_allowed".to_owned())]);
+        }
+        let id = admin.post("/v1/segments", segment).await.expect(201).id();
+        let path = format!("/v1/segments/{id}");
+        let enough = company.key(&[&deals[..], &Vec::from_iter(reads)].concat()).await;
+        assert_eq!(enough.get(&path).await.expect(200).json["count"], 1);
+        let counted = if reads.is_none() { json!(1) } else { Value::Null };
+        assert_eq!(key.get(&path).await.expect(200).json["count"], counted);
+        let change = key.patch(&path, json!({ "condition": condition })).await.status;
+        assert_eq!(change, if reads.is_none() { 200 } else { 422 });
+        // A report tells how many there are; the deals behind it tell which.
+        let report = format!("deal_type_id={}&segment_id={id}", company.deal_type);
+        let funnel = format!("/v1/reports/funnel/open?{report}");
+        assert_eq!(key.get(&funnel).await.expect(200).json["totals"]["deals"], 1);
+        let behind = format!("/v1/reports/funnel/open/deals?{report}&figure=deals");
+        assert_eq!(enough.get(&behind).await.expect(200).json["items"][0]["counted"], 1);
+        for format in ["json", "csv"] {
+            let told = key.get(&format!("{behind}&format={format}")).await;
+            match reads {
+                None => drop(told.expect(200)),
+                Some(_) => {
+                    let refused = [("/segment_id".to_owned(), "not_allowed".to_owned())];
+                    assert_eq!(told.expect(422).faults(), refused);
+                }
+            }
+        }
+        segments.push((id, reads));
+    }
+    // The group of a client, or of a segment, is such a choice, too.
+    let key = company.key(&["deals:read"]).await;
+    let behind = |group: &str| {
+        format!(
+            "/v1/reports/funnel/open/deals?deal_type_id={}&figure=deals&{group}",
+            company.deal_type
+        )
+    };
+    for group in ["group_by=region&group=North", "group_by=client_type&group=new"] {
+        let refused = key.get(&behind(group)).await.expect(422).faults();
+        assert_eq!(refused, [("/group_by".to_owned(), "not_allowed".to_owned())]);
+        assert_eq!(admin.get(&behind(group)).await.expect(200).json["items"][0]["counted"], 1);
+    }
+    for (id, reads) in segments {
+        let status = key.get(&behind(&format!("group_by=segment&group={id}"))).await.status;
+        assert_eq!(status, if reads.is_none() { 200 } else { 422 });
+    }
+    key.get(&behind(&format!("group_by=owner&group={}", uuid::Uuid::nil()))).await.expect(200);
+}
+
+#[tokio::test]
 async fn an_import_of_users_ends_with_the_right_of_who_started_it() {
     let company = company().await;
     let (server, admin) = (&company.server, &company.server.admin);
