@@ -1,7 +1,14 @@
 //! Deals: opened, moved, explained.
 
+mod automation;
+mod concurrency;
+mod deal_batches;
+mod demand;
+mod facts;
 mod loss_reviews;
+mod one_gate;
 mod overdue_deals;
+mod pairs;
 mod task_gantt;
 
 use serde_json::json;

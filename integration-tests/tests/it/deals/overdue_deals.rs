@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use voronka_integration_tests::{Api, TestServer};
 
-use crate::funnels::rows;
+use crate::analytics::funnels::rows;
 
 /// A type whose stages have norms of two days, of none, and of half a day.
 async fn deal_type(api: &Api, name: &str) -> String {

@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use voronka_integration_tests::{Api, TestServer, sql};
 
-use crate::funnels::rows;
+use crate::analytics::funnels::rows;
 
 /// A task with its beginning and what else is said of it; its id.
 async fn task(api: &Api, title: &str, starts_at: &str, more: Value) -> String {

@@ -4,10 +4,12 @@ use serde_json::{Value, json};
 use voronka_integration_tests::{Api, TestServer};
 
 use crate::{
-    funnel_deck::{Card, DAY, Deck, Fate, NEW_YEAR, STAGES, instant},
-    funnels::rows,
-    real_data::alike,
-    report_figures::by_reason,
+    analytics::{
+        funnel_deck::{Card, DAY, Deck, Fate, NEW_YEAR, STAGES, instant},
+        funnels::rows,
+        report_figures::by_reason,
+    },
+    import::real_data::alike,
 };
 
 /// Segments that overlap, of deals and of clients. The last of them holds for nothing.

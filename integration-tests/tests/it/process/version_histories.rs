@@ -7,7 +7,7 @@ mod play;
 use serde_json::Value;
 use voronka_integration_tests::{Api, TestServer, histories};
 
-use crate::drill_down::check_all;
+use crate::analytics::drill_down::check_all;
 use model::Model;
 use play::{DAY, Play};
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use voronka_integration_tests::{Api, TestServer};
 
-use crate::imports::{counts, deal, expect, faults, import, notes};
+use crate::import::imports::{counts, deal, expect, faults, import, notes};
 
 async fn field(api: &Api, entity: &str, key: &str, kind: &str) {
     let mut body =

@@ -9,7 +9,7 @@ use voronka_integration_tests::{
     sql,
 };
 
-use crate::imports::{counts, deal, expect, faults, import, notes};
+use crate::import::imports::{counts, deal, expect, faults, import, notes};
 
 #[derive(QueryableByName)]
 struct Count {

@@ -3,7 +3,7 @@
 
 use voronka_integration_tests::{TestServer, server::PASSWORD};
 
-use crate::node;
+use crate::kernel::node;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_typescript_client_type_checks_and_sells() {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use voronka_integration_tests::{Api, TestServer};
 
-use crate::{
+use crate::import::{
     import_custom::{TYPES, fields},
     import_kinds::spec,
     imports::{counts, expect, faults, import, notes},

@@ -9,7 +9,7 @@ use voronka_integration_tests::{
     process::{until, until_so},
 };
 
-use crate::imports::{counts, import};
+use crate::import::imports::{counts, import};
 
 async fn deal_type(api: &Api, mode: &str, stages: Value, rules: Value) -> String {
     let name = format!("Sale {}", uuid::Uuid::now_v7());

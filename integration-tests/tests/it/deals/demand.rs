@@ -211,7 +211,7 @@ async fn what_was_not_met_is_counted_by_reason_owner_and_item() {
     // Each number is that of its list; sellers see their own.
     for by in ["reason", "owner", "item", "month", "source"] {
         let path = format!("/v1/reports/primary-demand?group_by={by}");
-        crate::drill_down::check_all(api, &path).await;
+        crate::analytics::drill_down::check_all(api, &path).await;
     }
     let own = seller.get("/v1/reports/primary-demand").await.expect(200).json;
     assert_eq!((&own["totals"]["deals"], &own["totals"]["amount"]), (&json!(1), &json!("1050.00")));

@@ -6,7 +6,7 @@ use serde_json::Value;
 use std::io::Cursor;
 use voronka_integration_tests::{Api, TestServer};
 
-use crate::{
+use crate::analytics::{
     funnel_deck::{DAY, Deck, NEW_YEAR, instant},
     funnels::rows,
 };

@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 use voronka_integration_tests::{Api, TestServer};
 
 use crate::{
-    funnel_deck::{DAY, Deck, Fate, NEW_YEAR, instant},
-    real_data::alike,
+    analytics::funnel_deck::{DAY, Deck, Fate, NEW_YEAR, instant},
+    import::real_data::alike,
 };
 
 async fn closed(api: &Api, deal_type: &str, parameters: &str) -> Value {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use voronka_integration_tests::TestServer;
 
-use crate::node;
+use crate::kernel::node;
 
 /// `CHROMIUM` names it, or it is where Debian puts it.
 fn chromium() -> Option<PathBuf> {

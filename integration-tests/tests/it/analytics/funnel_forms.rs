@@ -4,7 +4,7 @@ use diesel::{RunQueryDsl, sql_types::Text};
 use serde_json::{Value, json};
 use voronka_integration_tests::TestServer;
 
-use crate::funnels::rows;
+use crate::analytics::funnels::rows;
 
 #[tokio::test]
 async fn every_form_has_the_same_figures() {

@@ -6,7 +6,7 @@ use futures_util::{StreamExt, stream};
 use serde_json::Value;
 use voronka_integration_tests::{Api, TestServer};
 
-use crate::{
+use crate::analytics::{
     funnel_deck::{Card, DAY, Deck, Fate, NEW_YEAR, STAGES, instant},
     funnels::rows,
     report_segments,

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use voronka_integration_tests::{Api, TestServer};
 
-use crate::report_sheets::sheet;
+use crate::analytics::report_sheets::sheet;
 
 /// Header and lines of a CSV.
 async fn csv(api: &Api, path: &str) -> (Vec<String>, Vec<Vec<String>>) {

@@ -9,7 +9,7 @@ use voronka_integration_tests::{
     process::{import_until, until_so},
 };
 
-use crate::imports::{counts, done, import};
+use crate::import::imports::{counts, done, import};
 
 /// Of a file that is imported at once.
 const BATCH: usize = 2_000;

@@ -6,9 +6,11 @@ use serde_json::{Value, json};
 use voronka_integration_tests::{Api, TestServer};
 
 use crate::{
-    funnel_deck::{Card, DAY, Deck, Fate, NEW_YEAR, STAGES, money, ratio},
-    funnels::rows,
-    real_data::alike,
+    analytics::{
+        funnel_deck::{Card, DAY, Deck, Fate, NEW_YEAR, STAGES, money, ratio},
+        funnels::rows,
+    },
+    import::real_data::alike,
 };
 
 async fn report(api: &Api, path: &str, parameters: &str) -> Value {
@@ -86,7 +88,7 @@ async fn losses_are_counted_by_their_last_outcome() {
                     "client_type" => client.map(|client| client.1),
                     "region" => client.and_then(|client| client.2),
                     _ => {
-                        let at = crate::funnel_deck::instant(card.closed.unwrap());
+                        let at = crate::analytics::funnel_deck::instant(card.closed.unwrap());
                         return key == Some(&at[..7]);
                     }
                 }
@@ -110,7 +112,7 @@ async fn stays(api: &Api, deal_type: &str, from: &str, stays: &[(i64, bool)]) {
         let body = json!({ "title": "A stay", "deal_type_id": deal_type, "opened_at": from });
         let deal = api.post("/v1/deals", body).await.expect(201).id();
         if *over {
-            let at = crate::funnel_deck::instant(start + days * DAY);
+            let at = crate::analytics::funnel_deck::instant(start + days * DAY);
             api.transition(&deal, json!({ "to": "won", "occurred_at": at })).await.expect(200);
         }
     }

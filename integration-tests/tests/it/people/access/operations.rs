@@ -126,10 +126,13 @@ async fn a_key_needs_the_scope_of_the_operation_and_no_other() {
         // An import needs the permission to write what it makes, too.
         let both = key(admin, &["imports:write", "deals:write"]).await;
         let both_of_clients = key(admin, &["clients:write", "deals:write"]).await;
+        let both_of_segments = key(admin, &["catalogues:write", "clients:read"]).await;
         let just = match id.as_str() {
             "createImport" => &both,
             // The client has a deal, which changes.
             "mergeClients" => &both_of_clients,
+            // Its condition looks at clients.
+            "createSegment" => &both_of_segments,
             _ => just,
         };
         let reply = call(others, case, &world, &world).await;

@@ -4,7 +4,7 @@ use diesel::connection::SimpleConnection;
 use serde_json::{Value, json};
 use voronka_integration_tests::{Api, TestServer, histories};
 
-use crate::drill_down::check_all;
+use crate::analytics::drill_down::check_all;
 
 /// Publishes a version with these stages, a letter each; its id.
 pub async fn publish(api: &Api, deal_type: &str, keys: &str) -> String {

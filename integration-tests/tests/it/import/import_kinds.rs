@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use voronka_integration_tests::{Api, TestServer};
 
-use crate::imports::{counts, expect, faults, import};
+use crate::import::imports::{counts, expect, faults, import};
 
 /// A spec in which each field is the column of its name.
 pub fn spec(kind: &str, fields: &[&str]) -> Value {

@@ -141,7 +141,7 @@ fn the_tenant_comes_first_in_every_unique_key() {
 
 /// Tables, columns and types as `schema.rs` has them.
 fn declared() -> Vec<Column> {
-    let text = include_str!("../../../persistence/src/core/schema.rs");
+    let text = include_str!("../../../../persistence/src/core/schema.rs");
     let (mut table, mut all) = (String::new(), Vec::new());
     for line in text.lines().map(str::trim) {
         if let Some((name, rest)) = line.split_once(" (")

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use voronka_integration_tests::{Api, TestServer, sql};
 
-use crate::imports::{counts, deal, deals, expect, faults, file, import, notes, spec};
+use crate::import::imports::{counts, deal, deals, expect, faults, file, import, notes, spec};
 
 async fn history(api: &Api, external_id: &str) -> Vec<Value> {
     let id = deal(api, external_id).await["id"].as_str().unwrap().to_owned();

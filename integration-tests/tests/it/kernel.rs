@@ -1,0 +1,17 @@
+//! What holds for every operation: bodies and inputs, failures, sheets, the feed, the API's description.
+
+mod bad_input;
+mod bodies;
+mod conventions;
+mod crashes;
+mod docs_page;
+mod exports;
+mod feed;
+mod hanging_up;
+mod locks;
+pub mod node;
+mod openapi;
+mod passing;
+mod schema;
+mod shares;
+mod typescript_client;

@@ -1,0 +1,4 @@
+//! Who may do what, see what, and log in.
+
+mod access;
+mod tokens;
