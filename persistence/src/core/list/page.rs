@@ -23,19 +23,18 @@ pub(super) struct Cursor {
     id: Uuid,
 }
 
+/// Longer ones are not ours.
+const LONGEST: usize = 8_000;
+
 /// `sort|key|id` in hex: opaque, and of no use to another list.
 fn encode(sort: &str, key: Option<&str>, id: Uuid) -> String {
     let key = key.map_or("-".to_owned(), |key| format!("+{key}"));
-    format!("{id}|{sort}|{key}").bytes().map(|b| format!("{b:02x}")).collect()
+    hex::encode(format!("{id}|{sort}|{key}"))
 }
 
 pub(super) fn decode(text: &str, sort: &str, field: &Sort) -> Option<Cursor> {
-    let digits = text.as_bytes();
-    let bytes: Option<Vec<u8>> = digits
-        .chunks(2)
-        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
-        .collect();
-    let plain = String::from_utf8(bytes.filter(|_| digits.len() < 8_000)?).ok()?;
+    let bytes = Some(text).filter(|text| text.len() < LONGEST).map(hex::decode)?.ok()?;
+    let plain = String::from_utf8(bytes).ok()?;
     let mut parts = plain.splitn(3, '|');
     let id = Uuid::from_str(parts.next()?).ok()?;
     if parts.next()? != sort {
