@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::kernel::fault::{Faults, Refusal};
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ActivityKind {
@@ -53,4 +55,88 @@ impl Touches {
 pub enum Outcome {
     Reached,
     NotReached,
+}
+
+/// How an activity goes: planned or not, happened or not, called off, and with which outcome.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Course {
+    pub planned_at: Option<DateTime<Utc>>,
+    pub happened_at: Option<DateTime<Utc>>,
+    pub cancelled: bool,
+    pub outcome: Option<Outcome>,
+}
+
+/// What becomes known of it: none keeps, `Some(None)` clears.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct CourseChange {
+    pub planned_at: Option<Option<DateTime<Utc>>>,
+    pub happened_at: Option<DateTime<Utc>>,
+    pub cancelled: Option<bool>,
+    pub outcome: Option<Outcome>,
+}
+
+impl Course {
+    /// One that is written down: it is planned, or else it has happened, now if nothing is said.
+    pub fn begun(mut change: CourseChange, now: DateTime<Utc>) -> Result<Self, Refusal> {
+        if !matches!(change.planned_at, Some(Some(_))) {
+            change.happened_at = change.happened_at.or(Some(now));
+        }
+        Self::default().changed(change, now)
+    }
+
+    pub fn changed(self, change: CourseChange, now: DateTime<Utc>) -> Result<Self, Refusal> {
+        let course = Self {
+            planned_at: change.planned_at.unwrap_or(self.planned_at),
+            // How it went is known of what has happened.
+            happened_at: change.happened_at.or(self.happened_at).or(change.outcome.and(Some(now))),
+            cancelled: change.cancelled.unwrap_or(self.cancelled),
+            outcome: change.outcome.or(self.outcome),
+        };
+        let mut faults = Faults::default();
+        if course.happened_at.is_some_and(|at| at > now) {
+            let detail = "Must not be in the future; what is planned has planned_at.";
+            faults.add("/happened_at", "in_the_future", detail);
+        }
+        if course.cancelled && course.happened_at.is_some() {
+            faults.add("/cancelled", "not_allowed", "What has happened is not cancelled.");
+        }
+        faults.into_result()?;
+        Ok(course)
+    }
+
+    /// Whether it has happened since, or has become known how it went: that counts for the deal's present visit.
+    pub fn is_news(self, before: Self) -> bool {
+        let known = before.happened_at.is_none() || before.outcome != self.outcome;
+        self.happened_at.is_some() && known
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_activity_is_planned_happens_and_is_not_called_off_then() {
+        let at = |seconds| DateTime::from_timestamp(seconds, 0).unwrap();
+        let now = at(100);
+        let begun = |change| Course::begun(change, now).unwrap();
+        let told = CourseChange::default();
+        assert_eq!(begun(told).happened_at, Some(now));
+        let planned = begun(CourseChange { planned_at: Some(Some(at(900))), ..told });
+        assert_eq!((planned.planned_at, planned.happened_at), (Some(at(900)), None));
+        let off = CourseChange { cancelled: Some(true), ..told };
+        assert!(planned.changed(off, now).unwrap().cancelled && !planned.is_news(planned));
+        let held = planned.changed(CourseChange { outcome: Some(Outcome::Reached), ..told }, now);
+        let held = held.unwrap();
+        assert!(held.happened_at == Some(now) && held.is_news(planned) && !held.is_news(held));
+        let other = held.changed(CourseChange { outcome: Some(Outcome::NotReached), ..told }, now);
+        assert!(other.unwrap().is_news(held));
+        let codes = |result: Result<Course, Refusal>| match result {
+            Err(Refusal::Invalid(faults)) => faults.iter().map(|fault| fault.code).collect(),
+            _ => vec![],
+        };
+        let wrong = CourseChange { happened_at: Some(at(101)), cancelled: Some(true), ..told };
+        assert_eq!(codes(planned.changed(wrong, now)), ["in_the_future", "not_allowed"]);
+        assert_eq!(codes(held.changed(off, now)), ["not_allowed"]);
+    }
 }

@@ -4,4 +4,5 @@ pub mod activity;
 pub mod document;
 pub mod facts;
 pub mod hand_over;
+pub mod payment;
 pub mod task;

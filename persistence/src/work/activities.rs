@@ -9,7 +9,7 @@ use voronka_domain::{
     deals::automation::{Happening, What},
     kernel::trigger::Trigger,
     people::access::{Cause, Visibility},
-    work::activity::{ActivityKind, Outcome},
+    work::activity::{ActivityKind, Course, CourseChange, Outcome},
 };
 
 use crate::{
@@ -171,13 +171,9 @@ pub fn create(unit: &mut Unit<'_>, new: NewActivity) -> Result<Activity> {
         created_at: unit.now,
         updated_at: unit.now,
     };
-    let mut says = new.says;
-    let is_planned = matches!(says.planned_at, Some(Some(_)));
-    if !is_planned {
-        says.happened_at = says.happened_at.or(Some(unit.now));
-    }
+    let course = Course::begun(new.says.course(), unit.now)?;
     let visit = held.as_ref().map(|held| held.deal().visit.number);
-    let row = said(&blank, says, visit, unit.now)?;
+    let row = said(&blank, new.says, course, visit)?;
     insert(unit, &row)?;
     react(unit, held, &blank, &row)?;
     Ok(row)
@@ -215,48 +211,53 @@ pub fn change(
     };
     let before = lock(unit, id, if_match)?;
     let visit = held.as_ref().map(|held| held.deal().visit.number);
-    let row = save(unit, &before, said(&before, patch, visit, unit.now)?)?;
+    let course = before.course()?.changed(patch.course(), unit.now)?;
+    let row = save(unit, &before, said(&before, patch, course, visit)?)?;
     react(unit, held, &before, &row)?;
     Ok(row)
 }
 
-/// The activity with what is said of it. One that happens, or of which it becomes known how it went, counts
-/// for the deal's present visit.
+/// The activity with what is said of it, and how it goes.
 fn said(
     before: &Activity,
     patch: ActivityPatch,
+    course: Course,
     visit: Option<i32>,
-    now: DateTime<Utc>,
 ) -> Result<Activity> {
     let mut row = before.clone();
     row.title = patch.title.map_or(row.title, |title| title.trim().to_owned());
     row.note = patch.note.unwrap_or(row.note);
-    row.planned_at = patch.planned_at.unwrap_or(row.planned_at);
     row.goal = patch.goal.unwrap_or(row.goal);
     row.result = patch.result.unwrap_or(row.result);
     row.duration_seconds = patch.duration_seconds.unwrap_or(row.duration_seconds);
     row.recording_url = patch.recording_url.unwrap_or(row.recording_url);
-    row.cancelled = patch.cancelled.unwrap_or(row.cancelled);
-    row.outcome = patch.outcome.map(|outcome| to_word(&outcome)).or(row.outcome);
-    // How it went is known of what has happened.
-    row.happened_at = patch.happened_at.or(row.happened_at).or(patch.outcome.and(Some(now)));
-    if row.happened_at.is_some_and(|at| at > now) {
-        let detail = "Must not be in the future; what is planned has planned_at.";
-        return Err(Error::invalid("/happened_at", "in_the_future", detail));
-    }
-    if row.cancelled && row.happened_at.is_some() {
-        let detail = "What has happened is not cancelled.";
-        return Err(Error::invalid("/cancelled", "not_allowed", detail));
-    }
-    if is_news(before, &row) {
+    row.planned_at = course.planned_at;
+    row.happened_at = course.happened_at;
+    row.cancelled = course.cancelled;
+    row.outcome = course.outcome.map(|outcome| to_word(&outcome));
+    if course.is_news(before.course()?) {
         row.visit = visit;
     }
     Ok(row)
 }
 
-/// Whether the activity has now happened, or it is now known how it went.
-fn is_news(before: &Activity, row: &Activity) -> bool {
-    row.happened_at.is_some() && (before.happened_at.is_none() || before.outcome != row.outcome)
+impl ActivityPatch {
+    fn course(&self) -> CourseChange {
+        let Self { planned_at, happened_at, cancelled, outcome, .. } = *self;
+        CourseChange { planned_at, happened_at, cancelled, outcome }
+    }
+}
+
+impl Activity {
+    fn course(&self) -> Result<Course> {
+        let outcome = self.outcome.as_deref().map(|word| from_word(word).ok_or_else(bad));
+        let Self { planned_at, happened_at, cancelled, .. } = *self;
+        Ok(Course { planned_at, happened_at, cancelled, outcome: outcome.transpose()? })
+    }
+}
+
+fn bad() -> Error {
+    Error::Internal("activity has a bad kind or outcome".into())
 }
 
 fn react(
@@ -272,15 +273,12 @@ fn react(
         rings::ring(&mut unit.tenant, unit.now, rings::Ring::Clients(vec![id]))?;
     }
     let Some(held) = held else { return Ok(()) };
-    if !is_news(before, row) {
+    let course = row.course()?;
+    if !course.is_news(before.course()?) {
         return held.look_again(unit);
     }
-    let bad = || Error::Internal("activity has a bad kind or outcome".into());
     let kind = from_word(&row.kind).ok_or_else(bad)?;
-    let outcome = match &row.outcome {
-        Some(outcome) => Some(from_word(outcome).ok_or_else(bad)?),
-        None => None,
-    };
+    let outcome = course.outcome;
     let cause = Cause { on: Trigger::ActivityRecorded, object_id: row.id, sequence: row.version };
     deals::react(unit, held, Happening { cause, what: What::Activity { kind, outcome } })?;
     Ok(())

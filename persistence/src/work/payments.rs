@@ -13,7 +13,10 @@ use voronka_domain::{
     deals::automation::{Happening, What},
     kernel::trigger::Trigger,
     people::access::{Cause, Visibility},
-    work::document::{DocumentKind, DocumentState, invoice_state},
+    work::{
+        document::{DocumentKind, DocumentState, invoice_state},
+        payment,
+    },
 };
 
 use crate::{
@@ -89,28 +92,20 @@ pub fn read(tenant: &mut Tenant<'_>, caller: &Caller, id: Uuid) -> Result<Paymen
 
 /// Writes a payment down; its invoice follows, and the deal's process answers.
 pub fn create(unit: &mut Unit<'_>, new: NewPayment) -> Result<Payment> {
-    let received_at = new.received_at.unwrap_or(unit.now);
-    if received_at > unit.now {
-        return Err(Error::invalid("/received_at", "in_the_future", "Must not be in the future."));
-    }
-    if new.amount.amount <= Decimal::ZERO {
-        return Err(Error::invalid("/amount/amount", "out_of_range", "More than 0."));
-    }
+    let of_something = new.deal_id.or(new.invoice_id).is_some();
+    let NewPayment { amount, refund, received_at, .. } = new;
+    let written = payment::NewPayment { amount, refund, received_at, of_something };
+    let (amount, received_at) = written.checked(unit.now)?;
     let invoice = match new.invoice_id {
         Some(id) => Some(meant(unit, id, new.deal_id)?),
         None => None,
     };
-    let Some(deal_id) = new.deal_id.or(invoice.as_ref().map(|invoice| invoice.deal_id)) else {
-        return Err(Error::invalid("/deal_id", "required", "The deal or the invoice is needed."));
-    };
+    let deal_id = new.deal_id.or(invoice.as_ref().map(|invoice| invoice.deal_id));
+    let deal_id = deal_id.ok_or_else(|| Error::Internal("payment of nothing".into()))?;
     let visibility = unit.caller.visibility.clone();
     let held = deals::held(unit, deal_id, &visibility)
         .map_err(|error| error.or_unknown("/deal_id", "deal"))?;
     let invoice = invoice.map(|invoice| documents::lock(unit, invoice.id, None)).transpose()?;
-    let mut amount = new.amount;
-    if new.refund {
-        amount.amount = -amount.amount;
-    }
     let day = unit.caller.settings.day(received_at);
     let (external_source, external_id) = new.external.unzip();
     let row = Payment {
