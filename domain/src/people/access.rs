@@ -19,6 +19,15 @@ pub enum Role {
     Analyst,
 }
 
+/// What is said to whoever would leave a workspace without an administrator who can log in.
+pub const LAST_ADMIN: &str = "The workspace needs another active administrator first.";
+
+/// Whether the user is the last of the active administrators: one of them stays.
+pub fn is_last_admin(admins: impl IntoIterator<Item = Uuid>, user_id: Uuid) -> bool {
+    let mut admins = admins.into_iter();
+    admins.next() == Some(user_id) && admins.next().is_none()
+}
+
 macro_rules! permissions {
     ($($variant:ident = $scope:literal),+ $(,)?) => {
         /// What an operation needs. A role grants a set of them; an API key has them as scopes.
@@ -198,6 +207,14 @@ pub struct Cause {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_administrator_stays() {
+        let [one, other] = [1, 2].map(Uuid::from_u128);
+        assert!(is_last_admin([one], one));
+        assert!(!is_last_admin([one], other) && !is_last_admin([], one));
+        assert!(!is_last_admin([one, other], one) && !is_last_admin([one, other], other));
+    }
 
     #[test]
     fn roles_grant_what_they_say() {

@@ -6,7 +6,7 @@ use diesel::{RunQueryDsl, SelectableHelper};
 use uuid::Uuid;
 use voronka_domain::{
     import::{Outcome, Rejection, Row, UserRow},
-    people::access::Role,
+    people::access::{LAST_ADMIN, Role, is_last_admin},
 };
 
 use super::{Read, Tally, parted};
@@ -105,9 +105,8 @@ impl Known {
         }
         if user.active && user.role() == Some(Role::Admin) {
             self.admins.insert(user.id);
-        } else if self.admins.len() == 1 && self.admins.contains(&user.id) {
-            let reason = "The workspace needs another active administrator first.";
-            return Err(vec![Rejection::new(row.line, "role", "last_admin", reason)]);
+        } else if is_last_admin(self.admins.iter().copied(), user.id) {
+            return Err(vec![Rejection::new(row.line, "role", "last_admin", LAST_ADMIN)]);
         } else {
             self.admins.remove(&user.id);
         }
