@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::{Mode, Process, Stage, StageDraft, soundness};
 use crate::{
     kernel::fault::{Faults, Refusal},
+    people::access::Permission,
     process::{
         check_key,
         condition::Schema,
@@ -15,7 +16,7 @@ use crate::{
         rule::{Rule, RuleDraft},
         task_template::TaskTemplate,
     },
-    workspace::catalogue::NAME_LENGTH,
+    workspace::{catalogue::NAME_LENGTH, custom_field::Entity},
 };
 
 /// More stages than any described process has; seven are advised.
@@ -35,6 +36,32 @@ pub struct Published {
 }
 
 impl Published {
+    /// What the conditions of gates and rules look at beside their deals, each with its place: whoever writes one
+    /// is told by deals what it holds for.
+    pub fn needs(&self) -> Vec<(String, Permission)> {
+        let gates = self.stages.iter().enumerate().flat_map(|(at, stage)| {
+            stage.gate.iter().enumerate().filter_map(move |(nth, requirement)| match requirement {
+                Requirement::Condition { condition, .. } => {
+                    Some((format!("/stages/{at}/gate/{nth}/condition"), condition))
+                }
+                _ => None,
+            })
+        });
+        let rules = self
+            .rules
+            .iter()
+            .enumerate()
+            .filter_map(|(at, rule)| Some((format!("/rules/{at}/if"), rule.r#if.as_ref()?)));
+        gates
+            .chain(rules)
+            .flat_map(|(at, condition)| {
+                let needs = condition.tree().needs(Entity::Deal);
+                needs.map(move |permission| (at.clone(), permission))
+            })
+            .filter(|(_, permission)| *permission != Permission::DealsRead)
+            .collect()
+    }
+
     /// A rule is its key, like a stage: one that an earlier version has goes on as the same, so that what it did
     /// once for a visit it does not do again for the visit's being migrated. `earlier` are the newest first.
     pub fn after(mut self, earlier: &[Arc<Process>]) -> Self {

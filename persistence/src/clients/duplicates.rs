@@ -205,26 +205,10 @@ fn holders(tenant: &mut Tenant<'_>, of: &Identity) -> Result<HashMap<String, u32
     let emails = of.emails.iter().map(|email| email.to_lowercase());
     let values: Vec<String> = of.phones.iter().cloned().chain(emails).collect();
     let workspace_id = tenant.workspace_id;
-    let mut statement = Statement::with(
-        "WITH held AS MATERIALIZED (SELECT value, id FROM (SELECT NULL::text AS value, NULL::uuid AS id WHERE false",
-        raw::<(Text, BigInt)>(""),
-    );
-    for column in ["phones", EMAILS] {
-        for (owner, table) in [("id", "clients"), ("client_id", "contacts")] {
-            statement = statement
-                .sql(format!(
-                    " UNION ALL SELECT unnest({column}), {owner} FROM {table} WHERE {column} && "
-                ))
-                .bind(values.clone())
-                .sql(" AND workspace_id = ")
-                .bind(workspace_id);
-        }
-    }
-    let rows: Vec<(String, i64)> = statement
-        .sql(") AS of_any WHERE value = ANY(")
-        .bind(values)
+    let held = Statement::with("WITH held AS MATERIALIZED (", raw::<(Text, BigInt)>(""));
+    let rows: Vec<(String, i64)> = held_by(held, values, workspace_id)
         .sql(
-            ")) SELECT value, count(DISTINCT held.id) FROM held JOIN clients c ON c.id = held.id \
+            ") SELECT value, count(DISTINCT held.id) FROM held JOIN clients c ON c.id = held.id \
              AND c.merged_into IS NULL AND NOT c.archived AND c.workspace_id = ",
         )
         .bind(workspace_id)
@@ -245,11 +229,24 @@ pub(super) fn sharing(tenant: &mut Tenant<'_>, client: Uuid, had: &[String]) -> 
     if values.is_empty() {
         return Ok(Vec::new());
     }
-    let workspace_id = tenant.workspace_id;
-    let mut statement = Statement::select(raw::<SqlUuid>(
-        "DISTINCT unnest(ids) FROM (SELECT array_agg(DISTINCT id) AS ids \
-         FROM (SELECT NULL::text AS value, NULL::uuid AS id WHERE false",
+    let shared = Statement::select(raw::<SqlUuid>(
+        "DISTINCT unnest(ids) FROM (SELECT array_agg(DISTINCT id) AS ids FROM (",
     ));
+    let found = held_by(shared, values, tenant.workspace_id)
+        .sql(") AS held WHERE id <> ")
+        .bind(client)
+        .sql(" GROUP BY value HAVING count(DISTINCT id) BETWEEN 2 AND ")
+        .bind(MOST_IN_COMMON)
+        .sql(") AS shared")
+        .unkept()
+        .load(tenant.conn)?;
+    Ok(found)
+}
+
+/// Selects which of these phones and emails each client has, itself or by a contact.
+fn held_by<S>(statement: Statement<S>, values: Vec<String>, workspace_id: Uuid) -> Statement<S> {
+    let mut statement = statement
+        .sql("SELECT value, id FROM (SELECT NULL::text AS value, NULL::uuid AS id WHERE false");
     for column in ["phones", EMAILS] {
         for (owner, table) in [("id", "clients"), ("client_id", "contacts")] {
             statement = statement
@@ -261,17 +258,7 @@ pub(super) fn sharing(tenant: &mut Tenant<'_>, client: Uuid, had: &[String]) -> 
                 .bind(workspace_id);
         }
     }
-    let found = statement
-        .sql(") AS held WHERE value = ANY(")
-        .bind(values)
-        .sql(") AND id <> ")
-        .bind(client)
-        .sql(" GROUP BY value HAVING count(DISTINCT id) BETWEEN 2 AND ")
-        .bind(MOST_IN_COMMON)
-        .sql(") AS shared")
-        .unkept()
-        .load(tenant.conn)?;
-    Ok(found)
+    statement.sql(") AS of_any WHERE value = ANY(").bind(values).sql(")")
 }
 
 fn saturated(count: i64) -> u32 {

@@ -33,6 +33,8 @@ const PART: i64 = 50;
 const MOST_COUNTED: i64 = 1_000_000;
 /// For so long nothing is to have changed before the whole base is looked at: an import is not followed step by step.
 const QUIET: TimeDelta = TimeDelta::seconds(5);
+/// Nor is it put off for longer than that by changes that go on.
+const LONGEST: TimeDelta = TimeDelta::seconds(60);
 /// Of the advisory locks: "VP".
 const TAG: i32 = 22_096;
 /// A look at the whole base takes long and sorts much; where Postgres has not counted the clients yet, it would plan
@@ -88,22 +90,38 @@ pub fn list(
 
 /// Changes that are still to be looked at.
 pub fn pending(tenant: &mut Tenant<'_>) -> Result<i64> {
-    Ok(waiting(tenant)?.0)
+    Ok(waiting(tenant)?.changes)
 }
 
-/// How many changes wait, and since when no client has changed itself.
-fn waiting(tenant: &mut Tenant<'_>) -> Result<(i64, Option<DateTime<Utc>>)> {
-    let statement = Statement::select(raw::<(BigInt, Nullable<Timestamptz>)>(
-        "count(*), max(changed_at) FILTER (WHERE spreads) \
+/// How many changes wait, and when clients have changed themselves: the first of them, and the last.
+struct Queue {
+    changes: i64,
+    first: Option<DateTime<Utc>>,
+    last: Option<DateTime<Utc>>,
+}
+
+impl Queue {
+    /// Many changes at once are over, or have gone on for long.
+    fn is_settled(&self, now: DateTime<Utc>) -> bool {
+        self.last.is_none_or(|last| last < now - QUIET)
+            || self.first.is_some_and(|first| first < now - LONGEST)
+    }
+}
+
+fn waiting(tenant: &mut Tenant<'_>) -> Result<Queue> {
+    let statement = Statement::select(
+        raw::<(BigInt, Nullable<Timestamptz>, Nullable<Timestamptz>)>(
+            "count(*), min(changed_at) FILTER (WHERE spreads), max(changed_at) FILTER (WHERE spreads) \
          FROM (SELECT changed_at, spreads FROM client_changes WHERE workspace_id = ",
-    ));
-    let found = statement
+        ),
+    );
+    let (changes, first, last) = statement
         .bind(tenant.workspace_id)
         .sql(" LIMIT ")
         .bind(MOST_COUNTED)
         .sql(") AS waiting")
         .get_result(tenant.conn)?;
-    Ok(found)
+    Ok(Queue { changes, first, last })
 }
 
 /// Notes which of some clients, each with what it was before, are to be compared anew.
@@ -188,16 +206,13 @@ impl Store {
             if !alone(&mut tenant)? {
                 return Ok(0);
             }
-            match waiting(&mut tenant)? {
-                (many @ MANY.., latest)
-                    if latest.is_none_or(|latest| latest < now - QUIET)
-                        && many.saturating_mul(PART) > size(&mut tenant)? =>
-                {
-                    compare_all(&mut tenant)?;
-                    Ok(many)
-                }
-                _ => compare_some(&mut tenant),
+            let queue = waiting(&mut tenant)?;
+            let many = queue.changes >= MANY && queue.is_settled(now);
+            if many && queue.changes.saturating_mul(PART) > size(&mut tenant)? {
+                compare_all(&mut tenant)?;
+                return Ok(queue.changes);
             }
+            compare_some(&mut tenant)
         });
         match connection.watch(done) {
             // Another server was at it until a moment ago.
@@ -343,4 +358,20 @@ fn keep(tenant: &mut Tenant<'_>, pairs: &[Pair]) -> Result<()> {
         .execute(tenant.conn)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_look_at_the_whole_base_waits_for_quiet_and_not_for_ever() {
+        let at = |seconds| DateTime::from_timestamp(seconds, 0);
+        let now = at(1_000).unwrap_or_default();
+        let settled =
+            |first, last| Queue { changes: 1, first: at(first), last: at(last) }.is_settled(now);
+        assert!(!settled(990, 999) && !settled(941, 996));
+        assert!(settled(990, 994) && settled(939, 1_000));
+        assert!(Queue { changes: 1, first: None, last: None }.is_settled(now));
+    }
 }

@@ -171,6 +171,9 @@ pub fn publish(
     version_id: Uuid,
     process: &Published,
 ) -> Result<Version> {
+    for (pointer, permission) in process.needs() {
+        unit.caller.require_to_read(&pointer, [permission])?;
+    }
     let workspace_id = unit.tenant.workspace_id;
     // A withdrawn version keeps its number.
     let last = versions(&mut unit.tenant, deal_type_id)?.first().map_or(0, |last| last.number);

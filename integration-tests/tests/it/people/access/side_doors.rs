@@ -422,6 +422,43 @@ async fn segments_tell_nothing_of_what_one_may_not_read() {
 }
 
 #[tokio::test]
+async fn gates_and_rules_tell_nothing_of_what_one_may_not_read() {
+    let company = company().await;
+    let client = json!({ "field": "client.tax_id", "op": "starts_with", "value": "N" });
+    let met = json!({ "field": "deal.activity_count", "op": "gte", "value": 1 });
+    let scopes = ["deal_types:write", "deal_types:read", "deals:read", "deals:write"];
+    let key = company.key(&scopes).await;
+    for (number, (condition, reads)) in
+        [(client, "clients:read"), (met, "activities:read")].into_iter().enumerate()
+    {
+        let enough = company.key(&[&scopes[..], &[reads]].concat()).await;
+        let gate = json!([{ "kind": "field", "field": "client_id" }, { "kind": "condition", "condition": condition }]);
+        let rule = json!({ "key": "all", "on": "deal.opened", "if": condition, "then": [{ "do": "win" }] });
+        let plain = json!([{ "kind": "field", "field": "client_id" }]);
+        let stages = |gate: &Value| json!([{ "name": "first", "gate": gate }, { "name": "second", "gate": plain }]);
+        let with_gate = json!({ "name": format!("Gate {number}"), "mode": "automatic", "stages": stages(&gate) });
+        let with_rule = json!({ "name": format!("Rule {number}"), "mode": "automatic",
+            "stages": stages(&plain), "rules": [rule] });
+        for (body, place) in [(with_gate, "/stages/0/gate/1/condition"), (with_rule, "/rules/0/if")]
+        {
+            let refused = key.post("/v1/deal-types", body.clone()).await.expect(422).faults();
+            assert_eq!(refused, [(place.to_owned(), "not_allowed".to_owned())]);
+            let id = enough.post("/v1/deal-types", body.clone()).await.expect(201).id();
+            let mut version = body;
+            for gone in ["name", "mode"] {
+                version.as_object_mut().unwrap().remove(gone);
+            }
+            let path = format!("/v1/deal-types/{id}/versions");
+            assert_eq!(
+                key.post(&path, version.clone()).await.expect(422).code(),
+                "validation_failed"
+            );
+            enough.post(&path, version).await.expect(201);
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_import_of_users_ends_with_the_right_of_who_started_it() {
     let company = company().await;
     let (server, admin) = (&company.server, &company.server.admin);
