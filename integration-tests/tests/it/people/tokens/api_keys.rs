@@ -2,7 +2,8 @@
 
 use diesel::{RunQueryDsl, sql_types::BigInt};
 use serde_json::{Value, json};
-use voronka_integration_tests::{Api, Reply, TestServer};
+use voronka_integration_tests::{Api, Reply, TestServer, sql};
+use voronka_persistence::Store;
 
 async fn create(api: &Api, body: Value) -> Reply {
     api.post("/v1/api-keys", body).await
@@ -105,6 +106,29 @@ async fn an_expired_key_is_refused() {
     body["expires_at"] = json!("2001-01-01T00:00:00Z");
     let reply = create(api, body).await.problem(422, "validation_failed");
     assert_eq!(reply.faults(), [("/expires_at".to_owned(), "in_the_past".to_owned())]);
+}
+
+/// A caller is remembered for some seconds after a look at the database, and no key for longer than it is good.
+#[tokio::test]
+async fn a_key_that_is_remembered_ends_at_its_time() {
+    let server = TestServer::start().await;
+    let mut body = reader();
+    body["expires_at"] = json!("2099-01-01T00:00:00Z");
+    let id = create(&server.admin, body).await.expect(201).id();
+    let kept =
+        format!("SELECT to_json(encode(key_hash, 'hex'))::text FROM api_keys WHERE id = '{id}'");
+    let kept = sql::json(&mut server.connection(), &kept);
+    let digits = kept.as_str().unwrap().as_bytes().chunks(2);
+    let digits = digits.map(|pair| std::str::from_utf8(pair).unwrap());
+    let hash: Vec<u8> = digits.map(|pair| u8::from_str_radix(pair, 16).unwrap()).collect();
+    let (workspace_id, id) = (server.admin.workspace_id, id.parse().unwrap());
+    let end: chrono::DateTime<chrono::Utc> = "2099-01-01T00:00:00Z".parse().unwrap();
+    let before = end - chrono::TimeDelta::microseconds(1);
+    let store = Store::new(&server.url, 2);
+    assert!(store.key_caller(workspace_id, id, &hash, before).unwrap().is_some());
+    assert!(store.kept_key(&hash, before).is_some());
+    assert!(store.kept_key(&hash, end).is_none());
+    assert!(store.key_caller(workspace_id, id, &hash, end).unwrap().is_none());
 }
 
 #[tokio::test]
