@@ -232,3 +232,7 @@ WHERE state NOT IN ('done', 'cancelled') OR rows_done <> created + updated + unc
 SELECT d.id::text FROM deals d WHERE (SELECT count(*) FROM jsonb_object_keys(d.custom)) <> (
     SELECT count(DISTINCT v.field_id) FROM custom_values v
     WHERE v.workspace_id = d.workspace_id AND v.object_id = d.id)
+
+-- rest: titles are found as the deals have them
+SELECT d.id::text FROM deals d LEFT JOIN deal_titles t ON t.workspace_id = d.workspace_id AND t.deal_id = d.id
+WHERE t.title IS DISTINCT FROM d.title

@@ -10,6 +10,7 @@ mod one_gate;
 mod overdue_deals;
 mod pairs;
 mod task_gantt;
+mod titles;
 
 use serde_json::json;
 use voronka_integration_tests::TestServer;

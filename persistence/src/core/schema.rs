@@ -700,6 +700,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    deal_titles (workspace_id, deal_id) {
+        workspace_id -> Uuid,
+        deal_id -> Uuid,
+        title -> Text,
+    }
+}
+
+diesel::table! {
     custom_values (workspace_id, object_id, field_id, number) {
         workspace_id -> Uuid,
         object_id -> Uuid,

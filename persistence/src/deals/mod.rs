@@ -20,6 +20,7 @@ mod resting;
 mod rings;
 mod row;
 pub mod task;
+mod titles;
 pub(crate) mod tracks;
 pub(crate) mod trail;
 mod visits;

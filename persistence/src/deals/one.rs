@@ -22,6 +22,8 @@ pub(super) struct One {
     /// The number of the last event that the decision knew of; none for a new deal.
     pub seen: Option<i32>,
     pub changed: Changed,
+    /// Whether the title is new.
+    pub titled: bool,
     /// The segment that ended: the event that began it, when it ended, and how.
     pub left: Option<(i32, DateTime<Utc>, String)>,
     pub visits: Vec<VisitRow>,
@@ -93,6 +95,21 @@ impl QueryFragment<Pg> for One {
                 out.push_sql(if index == 0 { " SELECT " } else { " UNION ALL SELECT " });
                 visit.values(out.reborrow())?;
                 out.push_sql(" FROM deal");
+            }
+            out.push_sql(")");
+        }
+        if self.titled {
+            out.push_sql(
+                ", titled AS (INSERT INTO deal_titles (workspace_id, deal_id, title) SELECT ",
+            );
+            out.push_bind_param::<SqlUuid, _>(&self.row.workspace_id)?;
+            out.push_sql(", id, ");
+            out.push_bind_param::<Text, _>(&self.row.title)?;
+            out.push_sql(" FROM deal");
+            if self.seen.is_some() {
+                out.push_sql(
+                    " ON CONFLICT (workspace_id, deal_id) DO UPDATE SET title = excluded.title",
+                );
             }
             out.push_sql(")");
         }

@@ -23,6 +23,7 @@ use super::{
     one::{Changed, One},
     planned_tasks,
     row::{DealRow, object},
+    titles::{self, TitleRow},
     trail,
 };
 use crate::{
@@ -108,6 +109,12 @@ impl Recordable {
         before.as_ref().map_or(!deal.custom.is_empty(), |before| before.custom != deal.custom)
     }
 
+    /// It has got a title, or another one.
+    fn is_titled(&self) -> bool {
+        let Ledger { deal, before, .. } = &self.ledger;
+        before.as_ref().is_none_or(|before| before.details.title != deal.details.title)
+    }
+
     /// The visits that have begun.
     fn visits(&self, workspace_id: Uuid) -> Result<Vec<VisitRow>> {
         let Ledger { deal, events, entered, .. } = &self.ledger;
@@ -160,6 +167,7 @@ fn one(unit: &mut Unit<'_>, deal: Recordable) -> Result<()> {
     let events = std::mem::take(&mut unit.events).into_iter();
     let events = events.map(|event| event.row(workspace_id, now)).collect::<Result<Vec<_>>>()?;
     let visits = deal.visits(workspace_id)?;
+    let titled = deal.is_titled();
     let Ledger { deal, before, left, alarm, rung, .. } = deal.ledger;
     let changed = match &before {
         Some(before) => Changed {
@@ -176,6 +184,7 @@ fn one(unit: &mut Unit<'_>, deal: Recordable) -> Result<()> {
         row: DealRow::of(workspace_id, deal, alarm, now),
         seen: before.map(|before| before.sequence),
         changed,
+        titled,
         left: left.map(|(sequence, left)| (sequence, left.at, to_word(&left.end))),
         visits,
         events,
@@ -187,6 +196,7 @@ fn many(unit: &mut Unit<'_>, deals: Vec<Recordable>) -> Result<()> {
     let (now, workspace_id) = (unit.now, unit.tenant.workspace_id);
     let (mut fresh, mut changed) = (Vec::new(), Vec::new());
     let (mut visits, mut ended, mut effects) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut titles, mut renamed) = (Vec::new(), Vec::new());
     let there = deals.iter().filter(|deal| deal.ledger.before.is_some());
     let closed = there.filter_map(Recordable::closes).collect();
     index_custom_fields(unit, &deals)?;
@@ -194,6 +204,11 @@ fn many(unit: &mut Unit<'_>, deals: Vec<Recordable>) -> Result<()> {
         note(unit, &deal.ledger, &deal.actors)?;
         visits.extend(deal.visits(workspace_id)?);
         effects.extend(deal.effects());
+        if deal.is_titled() {
+            let Deal { id, details, .. } = &deal.ledger.deal;
+            let row = TitleRow { workspace_id, deal_id: *id, title: details.title.clone() };
+            if deal.ledger.before.is_some() { renamed.push(row) } else { titles.push(row) }
+        }
         let Ledger { deal, before, left, alarm, entered, .. } = deal.ledger;
         let trail = (before.is_none() && !deal.is_open()).then(|| domain_trail::of(&entered));
         ended.extend(left.map(|(sequence, left)| (deal.id, sequence, left)));
@@ -203,6 +218,7 @@ fn many(unit: &mut Unit<'_>, deals: Vec<Recordable>) -> Result<()> {
     leave(unit, ended)?;
     update(unit, changed)?;
     insert(unit, fresh, visits)?;
+    titles::keep(unit, titles, &renamed)?;
     planned_tasks::carry_out(unit, effects)?;
     trail::keep(unit, closed)
 }

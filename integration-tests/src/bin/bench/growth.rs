@@ -109,6 +109,7 @@ fn requests(world: &World, server: &Server, token: &str) -> Vec<Asked> {
     get("overdue deals", "/v1/deals?overdue=true".into());
     get("deals not overdue", "/v1/deals?overdue=false".into());
     get("deals, q in few titles", "/v1/deals?q=plant%2077".into());
+    get("deals, q in many titles", "/v1/deals?q=plant".into());
     get("deals, q in no title", "/v1/deals?q=nothing%20of%20the%20kind".into());
     for (name, list) in [
         ("clients", "clients"),
@@ -117,20 +118,25 @@ fn requests(world: &World, server: &Server, token: &str) -> Vec<Asked> {
         ("clients, q in few names", "clients?q=ortwe"),
         ("contacts by name", "contacts?sort=name"),
         ("contacts by -updated_at", "contacts?sort=-updated_at"),
+        ("contacts, q in none", "contacts?q=nothing%20of%20the%20kind"),
         ("tasks", "tasks"),
         ("tasks by due_at", "tasks?sort=due_at"),
         ("tasks by -done_at", "tasks?sort=-done_at"),
         ("tasks by -created_at", "tasks?sort=-created_at"),
         ("overdue tasks", "tasks?overdue=true"),
+        ("tasks, q in none", "tasks?q=nothing%20of%20the%20kind"),
         ("activities", "activities"),
         ("activities by -happened_at", "activities?sort=-happened_at"),
         ("activities by planned_at", "activities?sort=planned_at"),
+        ("activities, q in none", "activities?q=nothing%20of%20the%20kind"),
         ("documents by -dated_on", "documents?sort=-dated_on"),
+        ("documents, q in none", "documents?q=nothing%20of%20the%20kind"),
         ("payments by -received_at", "payments?sort=-received_at"),
         ("products", "products"),
         ("products by price", "products?sort=price"),
         ("products by sku", "products?sort=sku"),
         ("products by -updated_at", "products?sort=-updated_at"),
+        ("products, q in none", "products?q=nothing%20of%20the%20kind"),
         ("users", "users"),
         ("segments", "segments"),
         ("feed", "events?limit=100"),

@@ -176,3 +176,5 @@ SELECT workspace_id, task_id, 'work', deal_id, 'work', stage_id, 1, 'Work on dea
     true, at, at + interval '3 days', at, at FROM bench_led;
 
 DROP TABLE bench_led;
+
+INSERT INTO deal_titles SELECT workspace_id, id, title FROM deals;

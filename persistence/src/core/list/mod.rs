@@ -14,10 +14,7 @@ use voronka_domain::{
     workspace::custom_field::{CustomField, Entity, FieldType},
 };
 
-use crate::{
-    Bind, Result,
-    core::conditions::{Look, holding},
-};
+use crate::{Bind, Result, core::conditions::Look};
 pub use page::Narrow;
 use page::{Cursor, decode};
 
@@ -142,6 +139,8 @@ pub struct Query {
     descending: bool,
     cursor: Option<Cursor>,
     conditions: Vec<(String, Option<Bind>, &'static str)>,
+    /// A part of the text in a column, in lower case.
+    search: Option<(&'static str, String)>,
     /// Conditions of the language, as somebody looks at them.
     trees: Vec<(Tree, Look)>,
     /// What the noun is asked.
@@ -294,7 +293,7 @@ impl Spec {
         };
         let (mut limit, mut sort, mut cursor) = (DEFAULT_LIMIT, None, None);
         let (mut conditions, mut trees) = (Vec::new(), Vec::new());
-        let (mut asked, mut keys) = (Vec::new(), Vec::new());
+        let (mut asked, mut keys, mut search) = (Vec::new(), Vec::new(), None);
         let mut seen = Vec::new();
         for (name, value) in pairs {
             if seen.contains(&name) {
@@ -310,10 +309,7 @@ impl Spec {
                 "sort" => sort = Some(value.as_str()),
                 "cursor" => cursor = Some(value),
                 "q" if self.search.is_some() => {
-                    let column = self.search.unwrap_or_default();
-                    let column = format!("lower({column} COLLATE \"und-x-icu\") LIKE ");
-                    let pattern = Bind::Text(holding(&value.to_lowercase()));
-                    conditions.push((column, Some(pattern), ""));
+                    search = self.search.map(|column| (column, value.to_lowercase()));
                 }
                 _ if name.starts_with(CUSTOM) && customs.is_some() => {
                     if let Some(customs) = customs {
@@ -380,7 +376,8 @@ impl Spec {
         if !faults.is_empty() {
             return Err(faults);
         }
-        Ok(Query { limit, sort: sort_field, descending, cursor, conditions, trees, asked, keys })
+        let sort = sort_field;
+        Ok(Query { limit, sort, descending, cursor, conditions, search, trees, asked, keys })
     }
 
     fn custom(&self, name: &str, value: &str, customs: &Customs<'_>) -> Result<Tree, Fault> {

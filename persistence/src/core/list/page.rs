@@ -13,7 +13,7 @@ use voronka_domain::workspace::custom_field::Entity;
 use super::{Kind, Page, Query, Sort, Spec, bind};
 use crate::{
     Bind, Raw, Result, Statement, Tenant,
-    core::conditions::{self, Tried, few_clients},
+    core::conditions::{self, Tried, UNESTIMATED, few_clients, few_titled, holding},
 };
 
 /// Where a page begins: after this sort key and id.
@@ -148,9 +148,12 @@ impl Tenant<'_> {
             for<'q> diesel::query_dsl::LoadQuery<'q, diesel::PgConnection, (Option<String>, Row)>,
         S: diesel::query_builder::QueryFragment<Pg> + Clone,
     {
-        let clients = match spec.entity() {
-            Some(Entity::Deal) => few_clients(self, &query.trees)?,
-            _ => None,
+        let (titled, clients) = match spec.entity() {
+            Some(Entity::Deal) => {
+                let q = query.search.as_ref().map(|(_, part)| part.as_str());
+                (few_titled(self, &query.trees, q)?, few_clients(self, &query.trees)?)
+            }
+            _ => (None, None),
         };
         let mut rows: Vec<(Option<String>, Row)> = Vec::new();
         for place in Place::of(&query) {
@@ -164,9 +167,13 @@ impl Tenant<'_> {
                 _ => key_text(&query.sort),
             };
             let mut statement = from(self, *place, (Raw::new(key), selection.clone()));
-            if let Some(clients) = &clients {
-                statement =
-                    statement.sql(" AND deals.client_id = ANY(").bind(clients.clone()).sql(")");
+            for (column, few) in [("id", &titled), ("client_id", &clients)] {
+                if let Some(few) = few {
+                    statement = statement
+                        .sql(format!(" AND deals.{column} = ANY("))
+                        .bind(few.clone())
+                        .sql(")");
+                }
             }
             let statement = complete(statement, spec, &query, *place);
             let next: Vec<_> = statement.bind(wanted).of_some_shape().load(self.conn)?;
@@ -230,6 +237,16 @@ impl Query {
             }
         }
         let over = spec.entity().unwrap_or(Entity::Deal);
+        if let Some((column, part)) = &self.search {
+            let (case, end) = match spec.entity() {
+                Some(Entity::Deal) => ("CASE WHEN ", UNESTIMATED),
+                _ => ("", ""),
+            };
+            statement = statement
+                .sql(format!(" AND {case}lower({column} COLLATE \"und-x-icu\") LIKE "))
+                .bind(holding(part))
+                .sql(end);
+        }
         for (tree, look) in &self.trees {
             statement = conditions::narrow(statement, over, tree, look, Tried::Few);
         }
