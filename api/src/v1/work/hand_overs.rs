@@ -138,7 +138,7 @@ pub struct HandOverThing {
     pub name: String,
 }
 
-/// What a hand-over would be; nothing has changed.
+/// What a hand-over would be; nothing has changed. Things that the caller may not read are counted and not named.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct HandOverPreview {
     pub handed_over: HandOverCounts,

@@ -104,6 +104,14 @@ async fn what_is_previewed_goes_over_and_says_by_whom() {
     assert_eq!(first("tasks"), [json!(call), json!(write)]);
     assert_eq!(preview["clients"], json!([{ "id": isdom, "name": "Isdom" }]));
     assert_eq!(sql::fingerprint(&mut server.connection()), before);
+    // A key that may hand over and read tasks is told how many there are, and which tasks.
+    let scopes = json!({ "name": "Key", "scopes": ["hand_overs:write", "tasks:read"] });
+    let key = admin.post("/v1/api-keys", scopes).await.expect(201).json;
+    let key = admin.with_token(key["key"].as_str().unwrap());
+    let told = hand_over(&key, &anna, &ben, json!({ "dry_run": true })).await.expect(200).json;
+    let unnamed =
+        json!({ "handed_over": expected, "deals": [], "tasks": preview["tasks"], "clients": [] });
+    assert_eq!(told, unnamed);
 
     let all = hand_over(admin, &anna, &ben, json!({ "note": "Crete" })).await.expect(201);
     let id = all.id();

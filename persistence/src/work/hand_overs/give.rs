@@ -4,6 +4,7 @@ use diesel::{RunQueryDsl, SelectableHelper};
 use uuid::Uuid;
 use voronka_domain::{
     kernel::fault::Faults,
+    people::access::Permission,
     work::hand_over::{NewHandOver, Tally, Thing, What},
 };
 
@@ -37,6 +38,15 @@ pub fn preview(unit: &mut Unit<'_>, new: &NewHandOver) -> Result<Preview> {
     let mut preview =
         Preview { handed_over: tally(&things(unit, new, false)?), ..Preview::default() };
     for place in PLACES.iter().filter(|place| new.what.contains(&place.what)) {
+        let read = match place.what {
+            What::Deals => Permission::DealsRead,
+            What::Tasks => Permission::TasksRead,
+            What::Clients => Permission::ClientsRead,
+        };
+        // How many there are is told anyway.
+        if !unit.caller.may(read) {
+            continue;
+        }
         let first = place.first(unit, new.from_id, MOST_SHOWN)?;
         match place.what {
             What::Deals => preview.deals = first,
