@@ -117,7 +117,7 @@ pub(crate) fn few_titled(
     }
     let titles = tenant.rows(raw::<SqlUuid>("deal_titles.deal_id"), "deal_titles");
     let titles = parts.into_iter().fold(titles, |titles, part| {
-        titles.sql(" AND lower(deal_titles.title COLLATE \"und-x-icu\") LIKE ").bind(holding(part))
+        titles.sql(format!(" AND {} LIKE ", folded("deal_titles.title"))).bind(holding(part))
     });
     few(titles, FEW_TITLES, tenant)
 }
@@ -376,22 +376,33 @@ impl Compiler<'_> {
         self.sql(")");
     }
 
-    /// ICU's lower case of no language is Unicode's, and so that of the evaluation in memory. Names of clients
-    /// are indexed by it.
     fn contains(&mut self, column: &[Piece], part: &str) {
-        self.sql("lower(");
+        self.sql(FOLD);
         self.column(column);
-        self.sql(" COLLATE \"und-x-icu\") LIKE ");
+        self.sql(FOLDED);
+        self.sql(" LIKE ");
         self.bind(holding(part));
     }
 
     fn starts_with(&mut self, column: &[Piece], start: &str) {
-        self.sql("starts_with(lower(");
+        self.sql("starts_with(");
+        self.sql(FOLD);
         self.column(column);
-        self.sql(" COLLATE \"und-x-icu\"), ");
+        self.sql(FOLDED);
+        self.sql(", ");
         self.bind(start);
         self.sql(")");
     }
+}
+
+/// As [`fold`](voronka_domain::process::condition::fold) does: ICU's lower case of no language is Unicode's. Names
+/// and titles are indexed by it.
+const FOLD: &str = "translate(lower(";
+const FOLDED: &str = " COLLATE \"und-x-icu\"), 'ς', 'σ')";
+
+/// A column without regard to case.
+pub(crate) fn folded(column: &str) -> String {
+    format!("{FOLD}{column}{FOLDED}")
 }
 
 /// The pattern of texts that hold a part.

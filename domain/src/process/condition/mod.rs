@@ -23,9 +23,10 @@ use crate::{
     workspace::{custom_field::Entity, settings::Settings},
 };
 
-/// A text without regard to case, as comparisons that ignore it see it.
+/// A text without regard to case, as comparisons that ignore it see it. At the end of a word a capital sigma has
+/// another small letter than within: parts of words are looked for, so both are one.
 pub fn fold(text: &str) -> String {
-    text.to_lowercase()
+    text.to_lowercase().replace('ς', "σ")
 }
 
 /// When and where a condition is looked at: what its days are.

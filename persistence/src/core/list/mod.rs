@@ -309,7 +309,7 @@ impl Spec {
                 "sort" => sort = Some(value.as_str()),
                 "cursor" => cursor = Some(value),
                 "q" if self.search.is_some() => {
-                    search = self.search.map(|column| (column, value.to_lowercase()));
+                    search = self.search.map(|column| (column, condition::fold(value)));
                 }
                 _ if name.starts_with(CUSTOM) && customs.is_some() => {
                     if let Some(customs) = customs {

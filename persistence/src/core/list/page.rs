@@ -13,7 +13,7 @@ use voronka_domain::workspace::custom_field::Entity;
 use super::{Kind, Page, Query, Sort, Spec, bind};
 use crate::{
     Bind, Raw, Result, Statement, Tenant,
-    core::conditions::{self, Tried, UNESTIMATED, few_clients, few_titled, holding},
+    core::conditions::{self, Tried, UNESTIMATED, few_clients, few_titled, folded, holding},
 };
 
 /// Where a page begins: after this sort key and id.
@@ -243,7 +243,7 @@ impl Query {
                 _ => ("", ""),
             };
             statement = statement
-                .sql(format!(" AND {case}lower({column} COLLATE \"und-x-icu\") LIKE "))
+                .sql(format!(" AND {case}{} LIKE ", folded(column)))
                 .bind(holding(part))
                 .sql(end);
         }
