@@ -12,12 +12,12 @@ pub mod gantt_svg;
 pub mod heavy;
 pub mod http;
 pub mod import_file;
-pub mod import_worker;
 pub mod openapi;
 pub mod server;
 pub mod shares;
 pub mod state;
 pub mod v1;
+pub mod workers;
 
 /// What a command fails with: a sentence for the operator.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;

@@ -43,6 +43,7 @@ use crate::{
         (name = "Products", description = "What is sold."),
         (name = "Exchange rates", description = "What currencies are worth in the base currency."),
         (name = "Segments", description = "Saved conditions over deals or clients."),
+        (name = "Jobs", description = "What the server does by itself, in the background."),
         (name = "Deal types", description = "Sales processes and their versions."),
         (name = "Deals", description = "Deals, their moves and their history."),
         (name = "Tasks", description = "What somebody is to do by when, for a deal or a client."),
@@ -360,6 +361,9 @@ fn own_codes(id: &str) -> &'static [&'static str] {
         ],
         "returnHandOver" => &["hand_over_returned", "user_inactive"],
         "cancelImport" => &["import_finished"],
+        "createImport" => &["too_many_jobs"],
+        "createJobRun" => &["too_many_jobs", "run_not_failed"],
+        "dropJobRun" => &["run_not_failed"],
         "getClosedFunnel"
         | "getOpenFunnel"
         | "getLosses"

@@ -9,8 +9,8 @@ use crate::{
     auth::{address::Addresses, limit::Limits, password::Turns, token::Tokens, tries::Tries},
     heavy::Heavy,
     http::shelf::Shelf,
-    import_worker::Wake,
     shares::Shares,
+    workers::Wake,
 };
 
 pub struct App {
@@ -34,6 +34,6 @@ pub struct App {
     pub shares: Shares,
     pub searches: Shares,
     pub metrics: PrometheusHandle,
-    /// Tells the import worker that there is work.
+    /// Tells the workers that there is work.
     pub wake: Wake,
 }

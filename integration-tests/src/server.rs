@@ -71,7 +71,7 @@ impl TestServer {
                 let told = sender.send((running.address, running.server.handle()));
                 told.expect("the test waits");
                 running.server.await.expect("serves");
-                running.worker.stop();
+                running.workers.stop();
             });
         });
         let (address, handle) = receiver.recv().expect("the server starts");

@@ -5,14 +5,14 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
     sync::{Arc, Mutex},
     thread::JoinHandle,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use actix_web::{dev::Server, web};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use rand::RngCore;
 use tracing_subscriber::EnvFilter;
-use voronka_persistence::{Store, deals, now};
+use voronka_persistence::Store;
 
 use super::Database;
 use crate::{
@@ -23,21 +23,17 @@ use crate::{
     embedded::{Cluster, Mode},
     heavy::Heavy,
     http::shelf::Shelf,
-    import_worker::{self, Wake},
     server,
     shares::Shares,
     state::App,
+    workers::{Wake, Workers},
 };
 
 const SHORTEST_SECRET: usize = 32;
-/// How often expired keys and idle limits are swept out.
-const SWEEP: Duration = Duration::from_secs(600);
+/// How often idle limits are swept out.
+const TIDY: Duration = Duration::from_secs(600);
 /// How often what was measured is summed up: until then, every request's time is kept.
 const SUM_UP: Duration = Duration::from_secs(1);
-/// How late duplicates may be found.
-const COMPARE: Duration = Duration::from_secs(1);
-/// How late the clock may be.
-const TICK: Duration = Duration::from_secs(5);
 
 pub fn serve(database: &DatabaseConfig, config: ServeConfig) -> Result<(), Failure> {
     log();
@@ -47,12 +43,12 @@ pub fn serve(database: &DatabaseConfig, config: ServeConfig) -> Result<(), Failu
     let served = actix_web::rt::System::new().block_on(async {
         let running = start(store, &config, metrics()?)?;
         let base = format!("http://{}", running.address);
-        println!("Voronka serves {base}; its documentation is at {base}/docs");
+        say(&format!("Voronka serves {base}; its documentation is at {base}/docs"));
         if let Some(demo) = demo {
-            println!("{}", demo.describe(&base));
+            say(&demo.describe(&base));
         }
         running.server.await?;
-        running.worker.stop();
+        running.workers.stop();
         Ok::<_, Failure>(())
     });
     if let Some(supervisor) = supervisor {
@@ -61,11 +57,17 @@ pub fn serve(database: &DatabaseConfig, config: ServeConfig) -> Result<(), Failu
     served
 }
 
-/// A server with its worker.
+/// Tells whoever reads the output; nobody has to.
+fn say(text: &str) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+/// A server with its workers.
 pub struct Running {
     pub server: Server,
     pub address: SocketAddr,
-    pub worker: Worker,
+    pub workers: Workers,
 }
 
 /// Starts everything that serves, on a database that is there.
@@ -102,12 +104,9 @@ pub fn start(
     });
     let (server, address) = server::build(app.clone(), config)?;
     actix_web::rt::spawn(sum_up(metrics));
-    actix_web::rt::spawn(sweep(app));
-    actix_web::rt::spawn(clock(store.clone()));
-    actix_web::rt::spawn(work_out(store.clone()));
-    actix_web::rt::spawn(compare_clients(store.clone()));
-    let worker = Worker::start(store, wake);
-    Ok(Running { server, address, worker })
+    actix_web::rt::spawn(tidy(app));
+    let workers = Workers::start(&store, wake);
+    Ok(Running { server, address, workers })
 }
 
 /// Half of the processors, and a quarter of the connections at most.
@@ -117,28 +116,6 @@ fn heavy_places(store: &Store, config: &ServeConfig) -> usize {
     config.heavy_places.unwrap_or(processors / 2).min(connections / 4).max(1)
 }
 
-/// The thread that carries out imports.
-pub struct Worker {
-    wake: Wake,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Worker {
-    fn start(store: Store, wake: Wake) -> Self {
-        let theirs = wake.clone();
-        let thread = std::thread::spawn(move || import_worker::run(&store, &theirs));
-        Self { wake, thread: Some(thread) }
-    }
-
-    /// Lets the batch in progress finish.
-    pub fn stop(mut self) {
-        self.wake.stop();
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-    }
-}
-
 async fn sum_up(metrics: PrometheusHandle) {
     loop {
         tokio::time::sleep(SUM_UP).await;
@@ -146,64 +123,10 @@ async fn sum_up(metrics: PrometheusHandle) {
     }
 }
 
-async fn sweep(app: web::Data<App>) {
+async fn tidy(app: web::Data<App>) {
     loop {
-        tokio::time::sleep(SWEEP).await;
+        tokio::time::sleep(TIDY).await;
         app.limits.tidy();
-        let store = app.store.clone();
-        let swept = web::block(move || store.forget_idempotency_keys(now())).await;
-        if let Ok(Err(error)) = swept {
-            tracing::warn!(%error, "idempotency keys not swept");
-        }
-    }
-}
-
-/// Lets the rules of the clock do what is due, and hand-overs come back.
-async fn clock(store: Store) {
-    loop {
-        let theirs = store.clone();
-        let tick = move || {
-            theirs.return_hand_overs(now())?;
-            theirs.tick(now())
-        };
-        match web::block(tick).await {
-            Ok(Ok(looked_at)) if looked_at >= deals::AT_ONCE => {}
-            Ok(Err(error)) => {
-                tracing::warn!(%error, "the clock could not be looked at");
-                tokio::time::sleep(TICK).await;
-            }
-            _ => tokio::time::sleep(TICK).await,
-        }
-    }
-}
-
-/// Works out what deals from before an upgrade lack, piece by piece.
-async fn work_out(store: Store) {
-    loop {
-        let theirs = store.clone();
-        match web::block(move || theirs.work_out_tracks()).await {
-            Ok(Ok(1..)) => {}
-            Ok(Err(error)) => {
-                tracing::warn!(%error, "tracks of deals could not be worked out");
-                tokio::time::sleep(TICK).await;
-            }
-            _ => tokio::time::sleep(TICK).await,
-        }
-    }
-}
-
-/// Compares clients that have changed with the others, and rests as long as that took: it is not urgent.
-async fn compare_clients(store: Store) {
-    loop {
-        let (theirs, started) = (store.clone(), Instant::now());
-        match web::block(move || theirs.compare_clients(now())).await {
-            Ok(Ok(1..)) => tokio::time::sleep(started.elapsed()).await,
-            Ok(Err(error)) => {
-                tracing::warn!(%error, "clients could not be compared");
-                tokio::time::sleep(TICK).await;
-            }
-            _ => tokio::time::sleep(COMPARE).await,
-        }
     }
 }
 
@@ -312,5 +235,7 @@ fn log() {
         .json()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        // Who cannot be told of it, as a disk is full, goes without: requests are answered all the same.
+        .log_internal_errors(false)
         .try_init();
 }

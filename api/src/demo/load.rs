@@ -10,7 +10,10 @@ use uuid::Uuid;
 use voronka_domain::people::access::Role;
 use voronka_persistence::{
     Answer, Caller, Error, Store, Unit, clients,
-    core::words::{from_word, to_word},
+    core::{
+        jobs::Holder,
+        words::{from_word, to_word},
+    },
     import::imports::{self, Import},
     now,
     people::{
@@ -32,8 +35,8 @@ use crate::{
     Failure,
     auth::password::{self, Turn},
     founding::new_workspace,
-    import_worker,
     v1::process::deal_types::{NewDealType, create_type},
+    workers::{Wake, imports::Imports, run_one},
 };
 
 /// Known to everybody: the demo company has no secrets, and the server listens on the machine itself.
@@ -100,7 +103,8 @@ pub fn load(store: &Store, data_dir: &Path) -> Result<Loaded, Failure> {
         None => make(store, &company)?,
     };
     // The worker of a server that runs on this database may be faster; then it has done it.
-    while import_worker::run_one(store, &|| false)? {}
+    let holder = Holder::new(store.clone());
+    while run_one(store, &holder, &Wake::default(), &[&Imports])? {}
     let led = led::play(store, workspace_id)?;
     let deal_type_id = deal_type(store, workspace_id)?;
     let summary = generator::summary(&company);
@@ -301,7 +305,6 @@ fn queue(
     let file = (Some(name.to_owned()), text.len());
     // The worker takes the oldest first: the deals come before their events.
     let row = Import::queued(spec, header, file, operator.actor, now());
-    imports::insert(unit, &row)?;
     let pieces = text.as_bytes().chunks(1 << 20).map(|piece| Ok(piece.to_vec()));
-    imports::keep_chunks(unit, row.id, pieces)
+    imports::queue(unit, &row, pieces)
 }

@@ -44,7 +44,7 @@ needs! {
     WorkspaceRead, WorkspaceWrite, UsersRead, UsersWrite, ApiKeysManage, ClientsRead, ClientsWrite,
     CataloguesRead, CataloguesWrite, DealTypesRead, DealTypesWrite, DealsRead, DealsWrite,
     TasksRead, TasksWrite, ActivitiesRead, ActivitiesWrite, DocumentsRead, DocumentsWrite, ImportsRead, ImportsWrite, ReportsRead, EventsRead,
-    HandOversRead, HandOversWrite,
+    HandOversRead, HandOversWrite, JobsRead, JobsWrite,
 }
 
 pub struct Call<P> {

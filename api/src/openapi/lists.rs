@@ -5,6 +5,7 @@ use voronka_domain::people::access::Permission;
 use voronka_persistence::{
     clients,
     clients::contacts,
+    core::jobs,
     core::list::{DEFAULT_LIMIT, Field, Kind, MOST, MOST_VALUES, Spec},
     deals,
     import::imports,
@@ -34,6 +35,7 @@ pub fn spec(operation_id: &str) -> Option<&'static Spec> {
         "listHolidays" => &calendar::LIST,
         "listProducts" => &products::LIST,
         "listSegments" => &segments::LIST,
+        "listJobRuns" => &jobs::LIST,
         "listTasks" => &tasks::LIST,
         "listHandOvers" => &hand_overs::LIST,
         "listActivities" => &activities::LIST,

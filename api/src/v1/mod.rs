@@ -24,7 +24,7 @@ use self::{
     workspace::{
         calendar,
         catalogue::{competitors, loss_reasons, sources},
-        custom_fields, exchange_rates, products, segments, settings,
+        custom_fields, exchange_rates, jobs, products, segments, settings,
     },
 };
 
@@ -123,6 +123,12 @@ operations! {
     exchange_rates::put_all,
     exchange_rates::read,
     exchange_rates::update,
+    jobs::list,
+    jobs::read,
+    jobs::update,
+    jobs::runs,
+    jobs::start,
+    jobs::drop_run,
     segments::list,
     segments::create,
     segments::read,

@@ -1,8 +1,40 @@
 //! Two clients that are one: what the survivor is like.
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::{ClientKind, ClientType};
+use crate::Refusal;
+
+/// Two clients become one, and no client becomes part of itself.
+pub fn two(id: Uuid, duplicate_id: Uuid) -> Result<(), Refusal> {
+    if id == duplicate_id {
+        let detail = "A client cannot become part of itself.";
+        return Err(Refusal::invalid("/duplicate_id", "same_client", detail));
+    }
+    Ok(())
+}
+
+/// A merge changes deals, so many of both: it needs somebody who sees all of them and may write deals. The refusal
+/// tells nothing of how many there are.
+pub fn may_merge(deals: i64, seen: i64, may_write_deals: bool) -> Result<(), Refusal> {
+    if deals == 0 || seen == deals && may_write_deals {
+        return Ok(());
+    }
+    let detail = "Clients are merged by somebody who sees all deals of both and may write them.";
+    Err(Refusal::conflict("forbidden", "/duplicate_id", detail))
+}
+
+/// What has become part of another client is not changed any more.
+pub fn stands(merged_into: Option<Uuid>, pointer: &'static str) -> Result<(), Refusal> {
+    match merged_into {
+        Some(survivor) => {
+            let detail = format!("The client has become part of {survivor}.");
+            Err(Refusal::conflict("client_merged", pointer, detail))
+        }
+        None => Ok(()),
+    }
+}
 
 /// Whose value of a field the survivor has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

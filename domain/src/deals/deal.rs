@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
+    Refusal,
     clients::LeadTemperature,
     deals::{
         event::{Change, Details, Event},
@@ -113,6 +114,14 @@ impl std::ops::Deref for Deal {
     fn deref(&self) -> &Details {
         &self.details
     }
+}
+
+/// Whose a new deal is: whoever was named, or else whoever opens it.
+pub fn owner(named: Option<Uuid>, opener: Option<Uuid>) -> Result<Uuid, Refusal> {
+    named.or(opener).ok_or_else(|| {
+        let detail = "A deal needs an owner; an API key has to name one.";
+        Refusal::invalid("/owner_id", "required", detail)
+    })
 }
 
 impl Deal {

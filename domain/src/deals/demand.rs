@@ -4,6 +4,7 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use crate::{
+    Refusal,
     kernel::{fault::Faults, money::Money},
     workspace::catalogue::NAME_LENGTH,
 };
@@ -51,6 +52,15 @@ pub fn checked(pointer: &str, mut lines: Vec<Line>, faults: &mut Faults) -> Vec<
         }
     }
     lines
+}
+
+/// A demand without lines is none: where there has to be one, it is not taken away.
+pub fn may_be_empty(pointer: &str, empty: bool, required: bool) -> Result<(), Refusal> {
+    if empty && required {
+        let detail = "Deals of this type have a primary demand.";
+        return Err(Refusal::invalid(pointer, "primary_demand_required", detail));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

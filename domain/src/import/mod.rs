@@ -46,3 +46,12 @@ impl Rejection {
         Self { line, field: field.to_owned(), code: code.to_owned(), reason: reason.into() }
     }
 }
+
+/// An import is stopped as long as it has not ended.
+pub fn may_cancel(ended: bool, state: &str) -> Result<(), crate::Refusal> {
+    if ended {
+        let detail = format!("The import has ended: it is {state}.");
+        return Err(crate::Refusal::conflict("import_finished", "", detail));
+    }
+    Ok(())
+}

@@ -59,11 +59,18 @@ pub enum Refusal {
     /// With the requirements that are not met.
     #[error("Only a head or an administrator may override a gate.")]
     OverrideNotAllowed(Vec<Fault>),
+    /// What there is stands against it: a code of the catalogue, a pointer to what asked for it, a sentence.
+    #[error("{detail}")]
+    Conflict { code: &'static str, pointer: &'static str, detail: String },
 }
 
 impl Refusal {
     pub fn invalid(pointer: &str, code: &'static str, detail: impl Into<String>) -> Self {
         Self::Invalid(vec![Fault::new(pointer, code, detail)])
+    }
+
+    pub fn conflict(code: &'static str, pointer: &'static str, detail: impl Into<String>) -> Self {
+        Self::Conflict { code, pointer, detail: detail.into() }
     }
 
     /// The stable code, as it stands in answers and in `docs/errors.md`.
@@ -86,6 +93,7 @@ impl Refusal {
             Self::LossReasonRequired => "loss_reason_required",
             Self::ReviewOutdated => "review_outdated",
             Self::OverrideNotAllowed(_) => "override_not_allowed",
+            Self::Conflict { code, .. } => code,
         }
     }
 
@@ -98,6 +106,7 @@ impl Refusal {
             Self::DealTypeDisabled => "/deal_type_id",
             Self::ReviewOutdated => "/reopen",
             Self::OverrideNotAllowed(_) => "/override_reason",
+            Self::Conflict { pointer, .. } => pointer,
             _ => "/to",
         };
         let mut faults = vec![Fault::new(pointer, self.code(), self.to_string())];
@@ -114,7 +123,7 @@ pub struct Faults(Vec<Fault>);
 
 /// Whether a character is to be seen: no white space, no control, and none that Unicode has drawn as nothing
 /// (`Default_Ignorable_Code_Point`, and the blanks of Hangul and Braille).
-fn is_visible(c: char) -> bool {
+pub fn is_visible(c: char) -> bool {
     const NOTHING: &[std::ops::RangeInclusive<char>] = &[
         '\u{ad}'..='\u{ad}',
         '\u{34f}'..='\u{34f}',

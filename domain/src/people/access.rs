@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{kernel::trigger::Trigger, workspace::settings::DealVisibility};
+use crate::{Refusal, kernel::trigger::Trigger, workspace::settings::DealVisibility};
 
 /// The role of an employee.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +17,31 @@ pub enum Role {
     Seller,
     /// Reads everything and changes nothing.
     Analyst,
+}
+
+/// A workspace keeps at least one administrator who can log in.
+pub fn another_admin(admins: impl IntoIterator<Item = Uuid>, user_id: Uuid) -> Result<(), Refusal> {
+    if is_last_admin(admins, user_id) {
+        return Err(Refusal::conflict("last_admin", "/role", LAST_ADMIN));
+    }
+    Ok(())
+}
+
+/// A key is taken over by a person who may do all that it may.
+pub fn taker_over(
+    person: Option<Uuid>,
+    scopes: impl IntoIterator<Item = Permission>,
+    may: impl Fn(Permission) -> bool,
+) -> Result<Uuid, Refusal> {
+    let refused = |detail: String| Refusal::conflict("forbidden", "", detail);
+    let person = person.ok_or_else(|| refused("A person takes a key over.".to_owned()))?;
+    match scopes.into_iter().find(|scope| !may(*scope)) {
+        Some(missing) => {
+            let detail = format!("Whoever takes the key over needs {} too.", missing.scope());
+            Err(refused(detail))
+        }
+        None => Ok(person),
+    }
 }
 
 /// What is said to whoever would leave a workspace without an administrator who can log in.
@@ -73,6 +98,8 @@ permissions! {
     EventsRead = "events:read",
     HandOversRead = "hand_overs:read",
     HandOversWrite = "hand_overs:write",
+    JobsRead = "jobs:read",
+    JobsWrite = "jobs:write",
 }
 
 impl Permission {
@@ -80,7 +107,7 @@ impl Permission {
     /// the key who has it too.
     pub fn administers(self) -> bool {
         match self {
-            Self::UsersWrite | Self::ApiKeysManage | Self::WorkspaceWrite => true,
+            Self::UsersWrite | Self::ApiKeysManage | Self::WorkspaceWrite | Self::JobsWrite => true,
             Self::WorkspaceRead
             | Self::UsersRead
             | Self::ClientsRead
@@ -102,7 +129,8 @@ impl Permission {
             | Self::ReportsRead
             | Self::EventsRead
             | Self::HandOversRead
-            | Self::HandOversWrite => false,
+            | Self::HandOversWrite
+            | Self::JobsRead => false,
         }
     }
 }
@@ -110,8 +138,9 @@ impl Permission {
 impl Role {
     pub fn grants(self, permission: Permission) -> bool {
         use Permission as P;
-        let reads = !matches!(permission, P::ApiKeysManage | P::ImportsRead | P::EventsRead)
-            && permission.scope().ends_with(":read");
+        let reads =
+            !matches!(permission, P::ApiKeysManage | P::ImportsRead | P::EventsRead | P::JobsRead)
+                && permission.scope().ends_with(":read");
         match self {
             Self::Admin => true,
             Self::Head | Self::Seller => {

@@ -3,6 +3,8 @@
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
+use crate::Refusal;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DocumentKind {
@@ -84,6 +86,36 @@ impl DocumentKind {
             (None, None) => false,
         }
     }
+
+    pub fn go(self, from: DocumentState, to: DocumentState) -> Result<DocumentState, Refusal> {
+        if self.may_go(from, to) {
+            return Ok(to);
+        }
+        let word = |value| serde_json::to_value(value).unwrap_or_default();
+        let (from, to) = (word(from), word(to));
+        let (from, to) = (from.as_str().unwrap_or_default(), to.as_str().unwrap_or_default());
+        let detail = format!("This {} is {from}, and does not become {to}.", self.word());
+        Err(Refusal::conflict("document_state_refused", "/to", detail))
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Quote => "quote",
+            Self::Contract => "contract",
+            Self::Invoice => "invoice",
+            Self::Order => "order",
+            Self::Shipment => "shipment",
+        }
+    }
+}
+
+/// What is paid is an invoice that has not been cancelled; none of what is no invoice.
+pub fn payable(kind: DocumentKind, state: DocumentState) -> Result<bool, Refusal> {
+    if kind == DocumentKind::Invoice && state == S::Cancelled {
+        let detail = "A cancelled invoice is not paid.";
+        return Err(Refusal::conflict("document_state_refused", "/invoice_id", detail));
+    }
+    Ok(kind == DocumentKind::Invoice)
 }
 
 /// The state of an invoice when so much of what is due has come, whatever was given back taken off.

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::{
     kernel::fault::{Faults, Refusal},
+    people::access::Visibility,
     workspace::settings::Settings,
 };
 
@@ -35,6 +36,39 @@ pub enum What {
 
 impl What {
     pub const ALL: [Self; 3] = [Self::Deals, Self::Tasks, Self::Clients];
+}
+
+/// A hand-over comes back once, to somebody who is in use.
+pub fn may_return(returned: bool, active: bool) -> Result<(), Refusal> {
+    if returned {
+        let detail = "The hand-over has come back already.";
+        return Err(Refusal::conflict("hand_over_returned", "", detail));
+    }
+    if !active {
+        let detail = "The person whom it came from is not in use.";
+        return Err(Refusal::conflict("user_inactive", "", detail));
+    }
+    Ok(())
+}
+
+/// What somebody has is given away by those who look after them: their heads and administrators.
+pub fn may_give(
+    visibility: &Visibility,
+    user_id: Uuid,
+    department_id: Option<Uuid>,
+) -> Result<(), Refusal> {
+    let theirs = match visibility {
+        Visibility::All => true,
+        Visibility::Own { user_id: own } => user_id == *own,
+        Visibility::Departments { user_id: own, departments } => {
+            user_id == *own || department_id.is_some_and(|id| departments.contains(&id))
+        }
+    };
+    if theirs {
+        return Ok(());
+    }
+    let detail = "A head hands over what people of their own departments have.";
+    Err(Refusal::conflict("forbidden", "/from_id", detail))
 }
 
 /// A hand-over as somebody orders it.

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use uuid::Uuid;
+
 use crate::kernel::fault::{Faults, Refusal};
 
 pub(crate) const LONGEST_TITLE: usize = 200;
@@ -29,6 +31,60 @@ impl TaskStatus {
             && (self.is_open() || matches!(next, Self::New | Self::InProgress))
             && !(self == Self::InProgress && next == Self::New)
     }
+
+    pub fn become_next(self, next: Self) -> Result<Self, Refusal> {
+        if self.may_become(next) {
+            return Ok(next);
+        }
+        let detail = format!("A task that is {} does not become {}.", self.word(), next.word());
+        Err(Refusal::conflict("task_status_refused", "/to", detail))
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::InProgress => "in_progress",
+            Self::Deferred => "deferred",
+            Self::Done => "done",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// Those who have a part in a task.
+#[derive(Debug, Clone, Copy)]
+pub struct Part<'t> {
+    pub responsible_id: Uuid,
+    pub creator_id: Option<Uuid>,
+    pub helper_ids: &'t [Uuid],
+    pub watcher_ids: &'t [Uuid],
+}
+
+impl Part<'_> {
+    /// Whether somebody who sees the task has a part in it. Watchers look on, whoever they are else.
+    pub fn has(&self, person: Uuid) -> bool {
+        self.responsible_id == person
+            || self.creator_id == Some(person)
+            || self.helper_ids.contains(&person)
+            || !self.watcher_ids.contains(&person)
+    }
+}
+
+/// Those who have a part in a task change it, and those who look after its deal or its people.
+pub fn may_change(has_part: bool, looks_after: bool) -> Result<(), Refusal> {
+    if has_part || looks_after {
+        return Ok(());
+    }
+    let detail = "Watchers of a task do not change it.";
+    Err(Refusal::conflict("not_a_participant", "", detail))
+}
+
+/// Who does a new task: whoever was named, or else whoever makes it.
+pub fn responsible(named: Option<Uuid>, creator: Option<Uuid>) -> Result<Uuid, Refusal> {
+    named.or(creator).ok_or_else(|| {
+        let detail = "A task needs somebody to do it; an API key has to name them.";
+        Refusal::invalid("/responsible_id", "required", detail)
+    })
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +104,19 @@ pub enum TaskKind {
     Work,
     /// A head looks at why a deal was lost.
     LossReview,
+}
+
+impl TaskKind {
+    /// Whether a task, done, may bring its deal back.
+    pub fn may_reopen(self) -> Result<(), Refusal> {
+        match self {
+            Self::LossReview => Ok(()),
+            Self::Work => {
+                let detail = "Only the review of a loss brings its deal back.";
+                Err(Refusal::invalid("/reopen", "not_allowed", detail))
+            }
+        }
+    }
 }
 
 pub(crate) fn check_description(pointer: &str, description: Option<&str>, faults: &mut Faults) {
@@ -84,6 +153,29 @@ mod tests {
             (New, New, false),
         ] {
             assert_eq!(from.may_become(to), may, "{from:?} {to:?}");
+            assert_eq!(from.become_next(to).is_ok(), may);
+            assert_eq!(serde_json::to_value(from).unwrap(), from.word());
         }
+    }
+
+    #[test]
+    fn watchers_look_on() {
+        let [responsible_id, creator, helper, watcher, other] =
+            [1, 2, 3, 4, 5].map(Uuid::from_u128);
+        let (helper_ids, watcher_ids) = ([helper], [watcher, helper]);
+        let part = Part {
+            responsible_id,
+            creator_id: Some(creator),
+            helper_ids: &helper_ids,
+            watcher_ids: &watcher_ids,
+        };
+        assert!([responsible_id, creator, helper, other].iter().all(|person| part.has(*person)));
+        assert!(!part.has(watcher));
+        assert!(may_change(false, true).is_ok() && may_change(true, false).is_ok());
+        let refused = may_change(false, false).unwrap_err();
+        assert_eq!(refused.code(), "not_a_participant");
+        assert_eq!(responsible(None, Some(creator)), Ok(creator));
+        assert_eq!(responsible(None, None).unwrap_err().code(), "validation_failed");
+        assert!(TaskKind::LossReview.may_reopen().is_ok() && TaskKind::Work.may_reopen().is_err());
     }
 }

@@ -4,4 +4,5 @@ pub mod calendar;
 pub mod catalogue;
 pub mod custom_field;
 pub mod exchange;
+pub mod job;
 pub mod settings;

@@ -224,6 +224,9 @@ const APART: &[(&str, &str)] = &[
     ("createDealType", "has no deals yet"),
     ("putProcessDraft", "no deal is on a draft"),
     ("deleteProcessDraft", "no deal is on a draft"),
+    ("updateJob", "what runs by itself runs as it would"),
+    ("createJobRun", "what runs by itself runs sooner"),
+    ("dropJobRun", "has failed"),
 ];
 
 /// A writing operation of a specification: id, method, path.

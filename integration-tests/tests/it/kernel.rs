@@ -15,3 +15,4 @@ mod passing;
 mod schema;
 mod shares;
 mod typescript_client;
+mod unlogged;

@@ -4,3 +4,4 @@ mod calendar;
 mod conditions;
 mod currencies;
 mod custom_fields;
+mod jobs;

@@ -192,16 +192,22 @@ fn note(unit: &mut Unit<'_>, Notes(notes): Notes) -> Result<()> {
 }
 
 impl Store {
+    /// The workspaces whose clients have changed since they were compared.
+    pub fn workspaces_of_changed_clients(&self) -> Result<Vec<Uuid>> {
+        let mut connection = self.connection()?;
+        let found = Statement::select(raw::<SqlUuid>(
+            "w.workspace_id FROM workspaces w WHERE EXISTS (SELECT FROM client_changes c \
+             WHERE c.workspace_id = w.workspace_id)",
+        ))
+        .load(&mut *connection)
+        .map_err(Error::from);
+        connection.watch(found)
+    }
+
     /// Looks at some changes, and answers how many: 0 when there are none but those that other servers are at.
-    pub fn compare_clients(&self, now: DateTime<Utc>) -> Result<i64> {
+    pub fn compare_clients(&self, workspace_id: Uuid, now: DateTime<Utc>) -> Result<i64> {
         let mut connection = self.connection()?;
         let done = connection.build_transaction().repeatable_read().run(|conn| {
-            let found: Vec<Uuid> = Statement::select(raw::<SqlUuid>(
-                "w.workspace_id FROM workspaces w WHERE EXISTS (SELECT FROM client_changes c \
-                 WHERE c.workspace_id = w.workspace_id) ORDER BY random() LIMIT 1",
-            ))
-            .load(conn)?;
-            let Some(workspace_id) = found.first().copied() else { return Ok(0) };
             let mut tenant = Tenant { conn, workspace_id };
             if !alone(&mut tenant)? {
                 return Ok(0);

@@ -13,7 +13,7 @@ pub enum Error {
     #[error("There is no such {0}.")]
     NotFound(&'static str),
     #[error(transparent)]
-    Refused(#[from] Refusal),
+    Refused(Refusal),
     /// The state of the world is against it; a code of the catalogue, a pointer and a sentence.
     #[error("{detail}")]
     Conflict { code: &'static str, pointer: &'static str, detail: String },
@@ -125,6 +125,15 @@ impl Error {
         match self {
             Self::TookTooLong => Self::TooExpensive,
             other => other,
+        }
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Conflict { code, pointer, detail } => Self::Conflict { code, pointer, detail },
+            refusal => Self::Refused(refusal),
         }
     }
 }

@@ -3,11 +3,12 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::{
     OptionalExtension, RunQueryDsl,
-    sql_types::{Bool, Bytea, Nullable, SmallInt, Text},
+    sql_types::{Bool, Bytea, Nullable, SmallInt, Text, Uuid as SqlUuid},
 };
+use uuid::Uuid;
 
 use crate::{
-    Answer, Error, Idempotency, Result, Statement, Store, Unit,
+    Answer, Error, Idempotency, Result, Statement, Store, Tenant, Unit,
     core::{schema::idempotency_keys, unit::raw},
 };
 
@@ -77,13 +78,26 @@ pub(crate) fn keep(unit: &mut Unit<'_>, key: &Idempotency, answer: &Answer) -> R
 }
 
 impl Store {
-    /// Forgets keys that are older than a day.
-    pub fn forget_idempotency_keys(&self, now: DateTime<Utc>) -> Result<usize> {
+    /// The workspaces that have keys which are older than a day, of the oldest ones.
+    pub fn workspaces_of_old_keys(&self, now: DateTime<Utc>) -> Result<Vec<Uuid>> {
         let mut connection = self.connection()?;
-        let result = Statement::command("DELETE FROM idempotency_keys WHERE created_at < ")
-            .bind(now - TimeDelta::hours(KEPT_HOURS))
-            .execute(&mut *connection)
-            .map_err(Error::from);
-        connection.watch(result)
+        let found = Statement::select(raw::<SqlUuid>(
+            "DISTINCT workspace_id FROM (SELECT workspace_id FROM idempotency_keys WHERE created_at < ",
+        ))
+        .bind(now - TimeDelta::hours(KEPT_HOURS))
+        .sql(" ORDER BY created_at LIMIT 10000) AS oldest")
+        .load(&mut *connection)
+        .map_err(Error::from);
+        connection.watch(found)
     }
+}
+
+/// Forgets keys that are older than a day.
+pub fn forget(tenant: &mut Tenant<'_>, now: DateTime<Utc>) -> Result<usize> {
+    let forgotten = Statement::command("DELETE FROM idempotency_keys WHERE created_at < ")
+        .bind(now - TimeDelta::hours(KEPT_HOURS))
+        .sql(" AND workspace_id = ")
+        .bind(tenant.workspace_id)
+        .execute(tenant.conn)?;
+    Ok(forgotten)
 }

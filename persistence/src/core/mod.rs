@@ -8,6 +8,7 @@ pub(crate) mod database;
 pub(crate) mod error;
 pub mod events;
 pub mod idempotency;
+pub mod jobs;
 pub(crate) mod json_text;
 pub mod list;
 pub(crate) mod noun;

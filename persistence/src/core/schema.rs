@@ -700,6 +700,39 @@ diesel::table! {
 }
 
 diesel::table! {
+    jobs (workspace_id, id) {
+        workspace_id -> Uuid,
+        id -> Uuid,
+        name -> Text,
+        subject_id -> Nullable<Uuid>,
+        state -> Text,
+        run_at -> Timestamptz,
+        attempts -> Int4,
+        holder -> Nullable<Int4>,
+        error -> Nullable<Text>,
+        result -> Jsonb,
+        created_by -> Nullable<Jsonb>,
+        started_at -> Nullable<Timestamptz>,
+        finished_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    job_settings (workspace_id, name) {
+        workspace_id -> Uuid,
+        name -> Text,
+        enabled -> Nullable<Bool>,
+        schedule -> Nullable<Text>,
+        next_at -> Nullable<Timestamptz>,
+        served_at -> Nullable<Timestamptz>,
+        version -> Int4,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     deal_titles (workspace_id, deal_id) {
         workspace_id -> Uuid,
         deal_id -> Uuid,

@@ -9,7 +9,7 @@ use voronka_domain::{deals::automation, people::access::Visibility};
 
 use super::{Around, Locked, Recordable, Scope, Subject, found, record};
 use crate::{
-    Answer, Caller, Error, Result, Statement, Store, Unit, core::unit::raw, workspace::workspaces,
+    Answer, Error, Result, Statement, Store, Unit, core::unit::raw, workspace::workspaces,
 };
 
 /// Deals that are looked at in one go.
@@ -18,35 +18,53 @@ pub const AT_ONCE: usize = 500;
 const AGAIN: TimeDelta = TimeDelta::minutes(10);
 
 impl Store {
-    /// Lets the rules of the clock do what is due by `now`, and looks at the gates of deals for which
-    /// something has changed beside them. Answers how many deals were looked at: if [`AT_ONCE`], there
-    /// may be more. A deal that somebody holds is left until the next time.
-    pub fn tick(&self, now: DateTime<Utc>) -> Result<usize> {
-        for workspace_id in self.rung(now)? {
-            let workspace = self.tenant(workspace_id, workspaces::get)?;
-            self.hear(&self.operator(&workspace)?, now)?;
-        }
+    /// The workspaces in which the clock has something to do by `now`.
+    pub fn workspaces_of_the_clock(&self, now: DateTime<Utc>) -> Result<Vec<Uuid>> {
         let mut connection = self.connection()?;
-        let due: Result<Vec<(Uuid, Uuid)>> = Statement::select(raw::<(SqlUuid, SqlUuid)>(
-            "deals.workspace_id, deals.id FROM deals WHERE deals.alarm_at <= ",
+        let due = Statement::select(raw::<SqlUuid>(
+            "w.workspace_id FROM workspaces w WHERE EXISTS (SELECT FROM deals d \
+             WHERE d.workspace_id = w.workspace_id AND d.alarm_at <= ",
         ))
         .bind(now)
-        .sql(" ORDER BY deals.alarm_at, deals.id LIMIT ")
-        .bind(i64::try_from(AT_ONCE).unwrap_or(i64::MAX))
-        // Those that somebody holds are not to keep the clock from the others.
-        .sql(" FOR UPDATE SKIP LOCKED")
+        .sql(")")
         .load(&mut *connection)
         .map_err(Error::from);
-        let due = connection.watch(due)?;
+        let mut due: Vec<Uuid> = connection.watch(due)?;
         drop(connection);
-        let mut callers: HashMap<Uuid, Caller> = HashMap::new();
+        due.extend(self.rung(now)?);
+        due.sort_unstable();
+        due.dedup();
+        Ok(due)
+    }
+
+    /// The clock of all workspaces; answers how many deals were looked at.
+    pub fn tick(&self, now: DateTime<Utc>) -> Result<usize> {
         let mut done = 0_usize;
-        for (workspace_id, deal_id) in &due {
-            if !callers.contains_key(workspace_id) {
-                let workspace = self.tenant(*workspace_id, workspaces::get)?;
-                callers.insert(*workspace_id, self.operator(&workspace)?);
-            }
-            let Some(caller) = callers.get(workspace_id) else { continue };
+        for workspace_id in self.workspaces_of_the_clock(now)? {
+            done = done.saturating_add(self.tick_in(workspace_id, now)?);
+        }
+        Ok(done)
+    }
+
+    /// Lets the rules of the clock of a workspace do what is due by `now`, and looks at the gates of deals for
+    /// which something has changed beside them. Answers how many deals were looked at: if [`AT_ONCE`], there
+    /// may be more. A deal that somebody holds is left until the next time.
+    pub fn tick_in(&self, workspace_id: Uuid, now: DateTime<Utc>) -> Result<usize> {
+        let caller = &self.operator(&self.tenant(workspace_id, workspaces::get)?)?;
+        self.hear(caller, now)?;
+        let due: Vec<Uuid> = self.tenant(workspace_id, |tenant| {
+            let due = tenant
+                .rows(raw::<SqlUuid>("deals.id"), "deals")
+                .sql(" AND deals.alarm_at <= ")
+                .bind(now)
+                .sql(" ORDER BY deals.alarm_at, deals.id LIMIT ")
+                .bind(i64::try_from(AT_ONCE).unwrap_or(i64::MAX))
+                // Those that somebody holds are not to keep the clock from the others.
+                .sql(" FOR UPDATE SKIP LOCKED");
+            Ok(due.load(tenant.conn)?)
+        })?;
+        let mut done = 0_usize;
+        for deal_id in &due {
             let mut looked = false;
             let written = self.write(caller, now, None, |unit| {
                 looked = look(unit, *deal_id)?;

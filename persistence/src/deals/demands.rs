@@ -6,6 +6,7 @@ use diesel::{prelude::*, sql_types::Uuid as SqlUuid};
 use rust_decimal::Decimal;
 use serde::Serialize;
 use uuid::Uuid;
+use voronka_domain::deals::demand;
 use voronka_domain::{
     Fault,
     deals::{
@@ -101,10 +102,8 @@ pub fn put(
     let held = deals::held(unit, deal_id, &visibility)?;
     let before = find(&mut unit.tenant, deal_id)?;
     check_version(if_match, before.as_ref().map_or(0, |demand| demand.head.version))?;
-    if lines.is_empty() && (held.requires_demand() || unit.caller.settings.require_primary_demand) {
-        let detail = "Deals of this type have a primary demand.";
-        return Err(Error::invalid(pointer, "primary_demand_required", detail));
-    }
+    let required = held.requires_demand() || unit.caller.settings.require_primary_demand;
+    demand::may_be_empty(pointer, lines.is_empty(), required)?;
     let since = before.as_ref().map_or(unit.now, |demand| demand.head.created_at);
     let lines = kept(unit, pointer, lines, since)?;
     let demand = match before {

@@ -6,6 +6,7 @@ use diesel::{
 };
 use serde_json::json;
 use uuid::Uuid;
+use voronka_domain::clients::merge;
 use voronka_domain::clients::merge::{Keep, Profile, merge as merged};
 use voronka_domain::people::access::{Permission, Visibility};
 
@@ -32,10 +33,7 @@ pub fn merge(
     if_match: Option<i32>,
     keep: Keep,
 ) -> Result<Client> {
-    if id == duplicate_id {
-        let detail = "A client cannot become part of itself.";
-        return Err(Error::invalid("/duplicate_id", "same_client", detail));
-    }
+    merge::two(id, duplicate_id)?;
     one_at_a_time(unit)?;
     let (this, duplicate) = lock_both(unit, id, duplicate_id, if_match)?;
     require_all(unit, vec![id, duplicate_id])?;
@@ -90,11 +88,7 @@ fn require_all(unit: &mut Unit<'_>, ids: Vec<Uuid>) -> Result<()> {
     let all: i64 = of_both(unit).get_result(unit.tenant.conn)?;
     let seen = deals_seen_by(of_both(unit), &visibility);
     let seen: i64 = seen.get_result(unit.tenant.conn)?;
-    if all == 0 || seen == all && unit.caller.may(Permission::DealsWrite) {
-        return Ok(());
-    }
-    let detail = "Clients are merged by somebody who sees all deals of both and may write them.";
-    Err(Error::conflict("forbidden", "/duplicate_id", detail))
+    Ok(merge::may_merge(all, seen, unit.caller.may(Permission::DealsWrite))?)
 }
 
 /// Merges of a workspace follow each other, so that none waits for a client of another's.

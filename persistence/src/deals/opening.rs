@@ -8,6 +8,7 @@ use diesel::{
     sql_types::{Bool, Nullable, Uuid as SqlUuid},
 };
 use uuid::Uuid;
+use voronka_domain::deals::deal;
 use voronka_domain::{
     Money,
     clients::LeadTemperature,
@@ -56,11 +57,7 @@ pub fn open(unit: &mut Unit<'_>, opening: Opening) -> Result<Stored> {
     if unit.alone && more {
         return unit.transaction(|unit| open(unit, opening));
     }
-    let owner_id = opening.references.owner_id.or(unit.caller.user_id());
-    let Some(owner_id) = owner_id else {
-        let detail = "A deal needs an owner; an API key has to name one.";
-        return Err(Error::invalid("/owner_id", "required", detail));
-    };
+    let owner_id = deal::owner(opening.references.owner_id, unit.caller.user_id())?;
     let client = opening.references.client_id;
     let selection = Raw::<OpeningTypes>::new(format!("deal_types.current_version_id, {RULES}"));
     // One round trip for the rules and every reference.

@@ -14,24 +14,35 @@ use crate::{Error, Raw, Result, Statement, Store, Tenant, core::unit::raw};
 const AT_A_TIME: i64 = 500;
 
 impl Store {
+    /// The workspaces that have deals without tracks.
+    pub fn workspaces_without_tracks(&self) -> Result<Vec<Uuid>> {
+        let mut connection = self.connection()?;
+        let found = Statement::select(raw::<SqlUuid>(
+            "w.workspace_id FROM workspaces w WHERE EXISTS (SELECT FROM deals d \
+             WHERE d.touched IS NULL AND d.workspace_id = w.workspace_id)",
+        ))
+        .load(&mut *connection)
+        .map_err(Error::from);
+        connection.watch(found)
+    }
+
     /// Works out the tracks of some deals, and answers how many: 0 when there are none but those that other
-    /// servers are at. One workspace at a time, by lot: a small one does not wait for a large one.
-    pub fn work_out_tracks(&self) -> Result<usize> {
+    /// servers are at.
+    pub fn work_out_tracks(&self, workspace_id: Uuid) -> Result<usize> {
         let mut connection = self.connection()?;
         let done = connection.transaction(|conn| {
-            let held: Vec<(Uuid, Uuid)> = Statement::select(raw::<(SqlUuid, SqlUuid)>(
-                "workspace_id, id FROM deals WHERE touched IS NULL AND workspace_id = \
-                 (SELECT w.workspace_id FROM workspaces w WHERE EXISTS (SELECT FROM deals d \
-                 WHERE d.touched IS NULL AND d.workspace_id = w.workspace_id) \
-                 ORDER BY random() LIMIT 1) ORDER BY id LIMIT ",
-            ))
-            .bind(AT_A_TIME)
-            .sql(" FOR UPDATE SKIP LOCKED")
-            .load(conn)?;
-            if let Some((workspace_id, _)) = held.first() {
-                work_out(conn, *workspace_id, held.iter().map(|(_, id)| *id).collect())?;
+            let tenant = Tenant { conn, workspace_id };
+            let held: Vec<Uuid> = tenant
+                .rows(raw::<SqlUuid>("id"), "deals")
+                .sql(" AND touched IS NULL ORDER BY id LIMIT ")
+                .bind(AT_A_TIME)
+                .sql(" FOR UPDATE SKIP LOCKED")
+                .load(tenant.conn)?;
+            let found = held.len();
+            if found > 0 {
+                work_out(tenant.conn, workspace_id, held)?;
             }
-            Ok(held.len())
+            Ok(found)
         });
         connection.watch(done)
     }

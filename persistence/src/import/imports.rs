@@ -1,12 +1,11 @@
 //! Imports: their files in pieces, their progress, and the rows that were not taken.
 
-use std::collections::HashSet;
-
 use chrono::{DateTime, Utc};
-use diesel::sql_types::{BigInt, Bool, Bytea, Jsonb, Text, Uuid as SqlUuid};
+use diesel::sql_types::{BigInt, Bytea, Jsonb, Text};
 use diesel::{connection::SimpleConnection, pg::PgRowByRowLoadingMode, prelude::*};
 use serde::Serialize;
 use uuid::Uuid;
+use voronka_domain::import::may_cancel;
 use voronka_domain::{
     import::Rejection,
     people::access::{Actor, Visibility},
@@ -15,6 +14,7 @@ use voronka_domain::{
 use crate::{
     Error, Passing, Result, Statement, Store, Tenant, Unit,
     core::{
+        jobs::{self, Job},
         list::{Field, Kind, Page, Query, Spec},
         noun::noun,
         schema::{import_chunks, import_rejections, imports},
@@ -78,8 +78,24 @@ pub fn list(tenant: &mut Tenant<'_>, query: Query) -> Result<Page<Import>> {
     tenant.page(&LIST, query, Import::as_select(), |list| list, |row: &Import| row.id)
 }
 
+/// The kind of background work that carries imports out.
+pub const JOB: Job = Job { name: "imports", enabled: true };
+
+/// Takes an import in, with its file's pieces: it waits for its turn.
+pub fn queue(
+    unit: &mut Unit<'_>,
+    row: &Import,
+    pieces: impl Iterator<Item = std::io::Result<Vec<u8>>>,
+) -> Result<()> {
+    insert(unit, row)?;
+    keep_chunks(unit, row.id, pieces)?;
+    let by = unit.actor;
+    jobs::start(unit, JOB.name, Some(row.id), by)?;
+    Ok(())
+}
+
 /// Keeps a file's pieces, in order.
-pub fn keep_chunks(
+fn keep_chunks(
     unit: &mut Unit<'_>,
     import_id: Uuid,
     pieces: impl Iterator<Item = std::io::Result<Vec<u8>>>,
@@ -181,18 +197,10 @@ pub fn each_rejection(
     Ok(())
 }
 
-/// An import that this server has taken on: nobody else runs it while the connection lives.
+/// An import that this server has taken on. Should another one take it over, the version tells the two apart.
 pub struct Claim {
     pub workspace_id: Uuid,
     pub import: Import,
-    lock: crate::Connection,
-}
-
-impl Drop for Claim {
-    fn drop(&mut self) {
-        // Back in the pool, its session would go on holding the import.
-        self.lock.close();
-    }
 }
 
 impl Import {
@@ -255,10 +263,7 @@ impl Import {
 /// Stops an import: batches in progress are undone, what was counted stays.
 pub fn cancel(unit: &mut Unit<'_>, id: Uuid) -> Result<Import> {
     let before = lock(unit, id, None)?;
-    if !before.is_unfinished() {
-        let detail = format!("The import has ended: it is {}.", before.state);
-        return Err(Error::conflict("import_finished", "", detail));
-    }
+    may_cancel(!before.is_unfinished(), &before.state)?;
     let after = Import {
         state: "cancelled".to_owned(),
         finished_at: Some(unit.now),
@@ -281,37 +286,10 @@ fn forget_file(unit: &mut Unit<'_>, id: Uuid) -> Result<()> {
 }
 
 impl Store {
-    /// The oldest import that waits, or that a server left behind when it died.
-    pub fn claim_import(&self) -> Result<Option<Claim>> {
-        let mut connection = self.connection()?;
-        let waiting: Result<Vec<(Uuid, Uuid)>> = Statement::select(raw::<(SqlUuid, SqlUuid)>(
-            "workspace_id, id FROM imports WHERE state IN ('queued', 'running') \
-                 ORDER BY created_at LIMIT 100",
-        ))
-        .load(&mut *connection)
-        .map_err(Error::from);
-        // A later file may build on an earlier one: a workspace's imports run one after the other.
-        let mut busy = HashSet::new();
-        for (workspace_id, id) in connection.watch(waiting)? {
-            if busy.contains(&workspace_id) {
-                continue;
-            }
-            let free = Statement::select(raw::<Bool>("pg_try_advisory_lock(hashtextextended("))
-                .bind(id.to_string())
-                .sql(", 21))")
-                .get_result::<bool>(&mut *connection);
-            if connection.watch(free.map_err(Error::from))? {
-                let mut tenant = Tenant { conn: &mut connection, workspace_id };
-                let import = get(&mut tenant, id)?;
-                if import.check_unfinished().is_ok() {
-                    return Ok(Some(Claim { workspace_id, import, lock: connection }));
-                }
-                release(&mut connection, id)?;
-            } else {
-                busy.insert(workspace_id);
-            }
-        }
-        Ok(None)
+    /// An import whose turn it is; none if it has ended.
+    pub fn claim_import(&self, workspace_id: Uuid, id: Uuid) -> Result<Option<Claim>> {
+        let import = self.tenant(workspace_id, |tenant| get(tenant, id))?;
+        Ok(import.is_unfinished().then_some(Claim { workspace_id, import }))
     }
 
     /// An import has ended, well or not.
@@ -388,15 +366,6 @@ impl Store {
             ends_at: None,
         })
     }
-}
-
-fn release(connection: &mut crate::Connection, id: Uuid) -> Result<()> {
-    let released = Statement::select(raw::<Bool>("pg_advisory_unlock(hashtextextended("))
-        .bind(id.to_string())
-        .sql(", 21))")
-        .get_result::<bool>(&mut **connection)
-        .map_err(Error::from);
-    connection.watch(released.map(|_| ()))
 }
 
 /// Tables that imports fill.

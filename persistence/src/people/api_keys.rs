@@ -9,6 +9,7 @@ use diesel::{
 };
 use serde::Serialize;
 use uuid::Uuid;
+use voronka_domain::people::access::taker_over;
 use voronka_domain::people::access::{Actor, Permission, Role};
 
 use crate::{
@@ -143,14 +144,9 @@ pub fn revoke(unit: &mut Unit<'_>, id: Uuid, if_match: Option<i32>) -> Result<Ap
 
 /// The caller answers for a key from now on, and for those that it has made.
 pub fn take_over(unit: &mut Unit<'_>, id: Uuid, if_match: Option<i32>) -> Result<ApiKey> {
-    let Some(maker_id) = unit.caller.user_id() else {
-        return Err(Error::conflict("forbidden", "", "A person takes a key over."));
-    };
     let key = get(&mut unit.tenant, id)?;
-    let missing = key.scopes.iter().filter_map(|scope| Permission::parse(scope));
-    if let Some(missing) = missing.clone().find(|scope| !unit.caller.may(*scope)) {
-        let detail = format!("Whoever takes the key over needs {} too.", missing.scope());
-        return Err(Error::conflict("forbidden", "", detail));
-    }
+    let scopes = key.scopes.iter().filter_map(|scope| Permission::parse(scope));
+    let caller = unit.caller;
+    let maker_id = taker_over(caller.user_id(), scopes, |scope| caller.may(scope))?;
     with_all_below(unit, id, if_match, |key| ApiKey { maker_id: Some(maker_id), ..key })
 }

@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use serde::Serialize;
 use uuid::Uuid;
 
-use voronka_domain::people::access::{LAST_ADMIN, Role, is_last_admin};
+use voronka_domain::people::access::{Role, another_admin};
 
 use crate::{
     Result, Statement, Store, Tenant,
@@ -145,8 +145,5 @@ pub(crate) fn admins(unit: &mut crate::Unit<'_>) -> Result<Vec<Uuid>> {
 
 /// A workspace keeps at least one administrator who can log in.
 pub fn require_another_admin(unit: &mut crate::Unit<'_>, user_id: Uuid) -> Result<()> {
-    if is_last_admin(admins(unit)?, user_id) {
-        return Err(crate::Error::conflict("last_admin", "/role", LAST_ADMIN));
-    }
-    Ok(())
+    Ok(another_admin(admins(unit)?, user_id)?)
 }

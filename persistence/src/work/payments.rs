@@ -8,15 +8,13 @@ use diesel::{
 use rust_decimal::Decimal;
 use serde::Serialize;
 use uuid::Uuid;
+use voronka_domain::work::document::payable;
 use voronka_domain::{
     Money,
     deals::automation::{Happening, What},
     kernel::trigger::Trigger,
     people::access::{Cause, Visibility},
-    work::{
-        document::{DocumentKind, DocumentState, invoice_state},
-        payment,
-    },
+    work::{document::invoice_state, payment},
 };
 
 use crate::{
@@ -146,12 +144,8 @@ fn meant(unit: &mut Unit<'_>, id: Uuid, deal_id: Option<Uuid>) -> Result<Documen
     let invoice = documents::read(&mut unit.tenant, unit.caller, id)
         .map_err(|error| error.or_unknown("/invoice_id", "invoice"))?;
     let (kind, state) = invoice.place()?;
-    if kind != DocumentKind::Invoice || deal_id.is_some_and(|deal_id| deal_id != invoice.deal_id) {
+    if deal_id.is_some_and(|deal_id| deal_id != invoice.deal_id) || !payable(kind, state)? {
         return Err(unknown());
-    }
-    if state == DocumentState::Cancelled {
-        let detail = "A cancelled invoice is not paid.";
-        return Err(Error::conflict("document_state_refused", "/invoice_id", detail));
     }
     Ok(invoice)
 }

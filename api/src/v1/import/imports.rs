@@ -28,9 +28,9 @@ use crate::{
         self, Format, Hints, Text,
         upload::{Upload, pieces, receive},
     },
-    import_worker::plan,
     page_of,
     state::App,
+    workers::imports::plan,
 };
 
 /// What an import has to say about its file.
@@ -264,8 +264,7 @@ pub async fn create(
     let response = call
         .write(digest, move |unit, _| {
             let row = Import::queued(spec, header, named, unit.actor, unit.now);
-            imports::insert(unit, &row)?;
-            imports::keep_chunks(unit, row.id, pieces(&file)?)?;
+            imports::queue(unit, &row, pieces(&file)?)?;
             Ok(Reply::accepted(format!("/v1/imports/{}", row.id), ImportBody::from(row)))
         })
         .await?;

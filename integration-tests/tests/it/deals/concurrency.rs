@@ -305,8 +305,9 @@ async fn waiting(connection: &mut PgConnection, backends_waiting: usize) -> Vec<
     found
 }
 
-/// The connections that claim an import.
-const CLAIMS: &str = "locktype = 'advisory' AND mode = 'ExclusiveLock' AND granted";
+/// The session of the server that runs an import.
+const CLAIMS: &str = "locktype = 'advisory' AND granted AND objid IN (SELECT holder::bigint::oid FROM jobs \
+    WHERE name = 'imports' AND state = 'running')";
 
 /// Imports some deals, the first of which is there and worth something else.
 async fn import(api: &Api, deal_type: &str) -> String {

@@ -414,7 +414,8 @@ async fn an_old_database_is_worked_out_while_it_is_served() {
     api.get(&format!("/v1/reports/losses?{of}")).await.expect(200);
     holding.batch_execute("ROLLBACK").unwrap();
     let beside = TestServer::beside(&server).await;
-    while server.store.work_out_tracks().unwrap() + beside.store.work_out_tracks().unwrap() > 0 {}
+    let work_out = |server: &TestServer| server.store.work_out_tracks(api.workspace_id).unwrap();
+    while work_out(&server) + work_out(&beside) > 0 {}
     while api.get(&paths[0]).await.status == 503 {}
     for (path, before) in paths.iter().zip(before) {
         let after = report(api, path).await;

@@ -17,23 +17,34 @@ const AT_ONCE: i64 = 100;
 const AGAIN: TimeDelta = TimeDelta::minutes(10);
 
 impl Store {
-    /// Gives back what was handed over until a day that has come by `now`. What another server is giving
-    /// back is left to it; where the person is out of use, it waits.
-    pub fn return_hand_overs(&self, now: DateTime<Utc>) -> Result<()> {
+    /// The workspaces in which something is to come back by `now`.
+    pub fn workspaces_of_returns(&self, now: DateTime<Utc>) -> Result<Vec<Uuid>> {
         let mut connection = self.connection()?;
-        let due: Result<Vec<(Uuid, Uuid)>> = Statement::select(raw::<(SqlUuid, SqlUuid)>(
-            "workspace_id, id FROM hand_overs WHERE alarm_at <= ",
+        let due = Statement::select(raw::<SqlUuid>(
+            "DISTINCT workspace_id FROM hand_overs WHERE alarm_at <= ",
         ))
         .bind(now)
-        .sql(" ORDER BY alarm_at, id LIMIT ")
-        .bind(AT_ONCE)
         .load(&mut *connection)
         .map_err(Error::from);
-        let due = connection.watch(due)?;
-        drop(connection);
-        for (workspace_id, id) in due {
-            let workspace = self.tenant(workspace_id, workspaces::get)?;
-            let caller = self.operator(&workspace)?;
+        connection.watch(due)
+    }
+
+    /// The same as [`Self::return_hand_overs_in`] of all workspaces.
+    pub fn return_hand_overs(&self, now: DateTime<Utc>) -> Result<()> {
+        let workspaces = self.workspaces_of_returns(now)?;
+        workspaces.into_iter().try_for_each(|id| self.return_hand_overs_in(id, now))
+    }
+
+    /// Gives back what was handed over until a day that has come by `now`. What another server is giving
+    /// back is left to it; where the person is out of use, it waits.
+    pub fn return_hand_overs_in(&self, workspace_id: Uuid, now: DateTime<Utc>) -> Result<()> {
+        let caller = self.operator(&self.tenant(workspace_id, workspaces::get)?)?;
+        let due: Vec<Uuid> = self.tenant(workspace_id, |tenant| {
+            let due = tenant.rows(raw::<SqlUuid>("id"), "hand_overs").sql(" AND alarm_at <= ");
+            let due = due.bind(now).sql(" ORDER BY alarm_at, id LIMIT ").bind(AT_ONCE);
+            Ok(due.load(tenant.conn)?)
+        })?;
+        for id in due {
             let returned = again(|| {
                 self.write(&caller, now, None, |unit| {
                     unit.actor = Actor::HandOver { id };

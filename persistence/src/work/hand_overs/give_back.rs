@@ -1,13 +1,14 @@
 //! Giving back what was handed over.
 
 use uuid::Uuid;
+use voronka_domain::work::hand_over::may_return;
 use voronka_domain::work::hand_over::{Outcome, Outcomes, outcome};
 
 use super::{
     HandOver, lock, read, require_theirs, save,
     things::{PLACES, Share, hand},
 };
-use crate::{Error, Result, Unit, core::unit::to_json, people::users};
+use crate::{Result, Unit, core::unit::to_json, people::users};
 
 /// Gives back what is still with the one who got it; the rest stays. With `dry_run` nothing changes, and
 /// `outcome` says what would.
@@ -21,14 +22,7 @@ pub fn give_back(
     let before = lock(unit, id, if_match)?;
     let from = users::get(&mut unit.tenant, from_id)?;
     require_theirs(unit, &from)?;
-    if before.returned_at.is_some() {
-        let detail = "The hand-over has come back already.";
-        return Err(Error::conflict("hand_over_returned", "", detail));
-    }
-    if !from.active {
-        let detail = "The person whom it came from is not in use.";
-        return Err(Error::conflict("user_inactive", "", detail));
-    }
+    may_return(before.returned_at.is_some(), from.active)?;
     if dry_run {
         let (outcomes, _) = settle(unit, &before, false)?;
         return Ok(HandOver { outcome: Some(to_json(&outcomes)?), ..before });

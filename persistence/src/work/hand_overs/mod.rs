@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde_json::Value as Json;
 use uuid::Uuid;
 use voronka_domain::people::access::Visibility;
+use voronka_domain::work::hand_over::may_give;
 
 pub use give::{Preview, create, preview};
 pub use give_back::give_back;
@@ -104,16 +105,5 @@ pub fn read(tenant: &mut Tenant<'_>, caller: &Caller, id: Uuid) -> Result<HandOv
 
 /// What somebody has is given away by those who look after them.
 fn require_theirs(unit: &Unit<'_>, user: &User) -> Result<()> {
-    let theirs = match &unit.caller.visibility {
-        Visibility::All => true,
-        Visibility::Own { user_id } => user.id == *user_id,
-        Visibility::Departments { user_id, departments } => {
-            user.id == *user_id || user.department_id.is_some_and(|id| departments.contains(&id))
-        }
-    };
-    if theirs {
-        return Ok(());
-    }
-    let detail = "A head hands over what people of their own departments have.";
-    Err(Error::conflict("forbidden", "/from_id", detail))
+    Ok(may_give(&unit.caller.visibility, user.id, user.department_id)?)
 }

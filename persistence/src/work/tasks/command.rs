@@ -68,10 +68,7 @@ const MOST_PEOPLE: usize = 100;
 pub fn create(unit: &mut Unit<'_>, new: NewTask) -> Result<List> {
     task::check(&new.title, new.description.as_deref())?;
     let creator_id = person(unit.actor);
-    let Some(responsible_id) = new.responsible_id.or(creator_id) else {
-        let detail = "A task needs somebody to do it; an API key has to name them.";
-        return Err(Error::invalid("/responsible_id", "required", detail));
-    };
+    let responsible_id = task::responsible(new.responsible_id, creator_id)?;
     check_people(unit, Some(responsible_id), &new.helper_ids, &new.watcher_ids)?;
     let client_id = match new.client_id {
         Some(id) => Some(clients::meant(unit, "/client_id", id)?),
@@ -187,22 +184,17 @@ pub fn transition(
     }
     let status: TaskStatus =
         from_word(&before.status).ok_or_else(|| Error::Internal("task has a bad status".into()))?;
-    if !status.may_become(to) {
-        let detail = format!("A task that is {} does not become {}.", before.status, to_word(&to));
-        return Err(Error::conflict("task_status_refused", "/to", detail));
-    }
     let mut row = before.clone();
-    row.status = to_word(&to);
+    row.status = to_word(&status.become_next(to)?);
     row.started_at = row.started_at.or((to == TaskStatus::InProgress).then_some(unit.now));
     let is_done = to == TaskStatus::Done;
     row.done_at = is_done.then_some(unit.now);
     row.done_by = person(unit.actor).filter(|_| is_done);
     row.result = if is_done { done.result.clone() } else { row.result };
     if done.reopen {
-        if row.kind != to_word(&TaskKind::LossReview) {
-            let detail = "Only the review of a loss brings its deal back.";
-            return Err(Error::invalid("/reopen", "not_allowed", detail));
-        }
+        let kind: TaskKind =
+            from_word(&row.kind).ok_or_else(|| Error::Internal("task has a bad kind".into()))?;
+        kind.may_reopen()?;
         row.reopened_at = Some(unit.now);
     }
     let row = save(unit, &before, row)?;

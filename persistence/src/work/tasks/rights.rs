@@ -6,29 +6,25 @@ use voronka_domain::{
     kernel::fault::Faults,
     people::access::{Permission, Visibility},
     process::gate::DealField,
+    work::task::{Part, may_change},
 };
 
 use super::List;
 use crate::{
     Caller, Error, Result, Unit,
     core::{caller::person, unit::raw, visibility::tasks_of_others},
-    deals::{self, answer::Done},
+    deals::{self, answer::Done, task::Task},
 };
 
 /// Those who have a part in a task may change it, and those who look after its deal or its people. Watchers look
 /// on, whoever they are.
 pub(super) fn require_part(unit: &mut Unit<'_>, seen: &List) -> Result<()> {
     let Some(me) = person(unit.actor) else { return Ok(()) };
-    let task = &seen.task;
-    let has = task.responsible_id == me
-        || task.creator_id == Some(me)
-        || seen.helper_ids.contains(&me)
-        || !seen.watcher_ids.contains(&me);
-    if has || looks_after(unit, task.id)? {
-        return Ok(());
-    }
-    let detail = "Watchers of a task do not change it.";
-    Err(Error::conflict("not_a_participant", "", detail))
+    let Task { id, responsible_id, creator_id, .. } = seen.task;
+    let List { helper_ids, watcher_ids, .. } = seen;
+    let has_part = Part { responsible_id, creator_id, helper_ids, watcher_ids }.has(me);
+    let looks_after = !has_part && looks_after(unit, id)?;
+    Ok(may_change(has_part, looks_after)?)
 }
 
 /// Whether somebody who has no part in a task looks after its deal or its people.

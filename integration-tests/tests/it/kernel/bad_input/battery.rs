@@ -95,7 +95,8 @@ pub fn operations(world: &World) -> Vec<Operation> {
         let id = if path.contains("{id}") { world.id_for(path) } else { "" };
         for (method, said) in item.as_object().into_iter().flatten() {
             let method = method.to_uppercase().parse().expect("a method");
-            let path = path.replace("{id}", id).replace("{day}", "2026-12-25");
+            let path =
+                path.replace("{id}", id).replace("{day}", "2026-12-25").replace("{name}", "sweep");
             operations.push(Operation { method, path, said });
         }
     }

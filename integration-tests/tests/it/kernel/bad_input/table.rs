@@ -174,6 +174,14 @@ fn texts(world: &World) -> Vec<Bad> {
     rows.push(Bad::patch("/v1/workspace", setting, "/deal_visibility"));
     rows.push(Bad::patch("/v1/workspace", json!({ "country": "nl" }), "/country"));
     rows.push(Bad::patch("/v1/workspace", json!({ "country": "XX" }), "/country"));
+    let job = "/v1/jobs/sweep";
+    rows.push(Bad::patch(job, json!({ "schedule": "at noon" }), "/schedule"));
+    rows.push(Bad::patch(job, json!({ "schedule": "0 3 * * 8" }), "/schedule"));
+    rows.push(Bad::patch(job, json!({ "schedule": "0 0 3 * * *" }), "/schedule"));
+    rows.push(Bad::patch(job, json!({ "enabled": null }), "/enabled"));
+    rows.push(Bad::patch("/v1/jobs/imports", json!({ "schedule": "0 3 * * *" }), "/schedule"));
+    rows.push(Bad::post("/v1/jobs/imports/runs", json!({}), "/run_id"));
+    rows.push(Bad::post("/v1/jobs/sweep/runs", json!({ "run_id": NOBODY }), "/run_id"));
     let client = format!("/v1/clients/{}", world.client);
     rows.push(Bad::patch(&client, json!({ "phones": ["+31 20"] }), "/phones/0"));
     rows.push(Bad::patch(&client, json!({ "merged_into": NOBODY }), "/merged_into"));

@@ -135,6 +135,7 @@ impl World {
             "segments" => &self.segment,
             "tasks" => &self.task,
             "hand-overs" => &self.hand_over,
+            "jobs" => &self.import,
             "workspace" => "2026-12-25",
             other => panic!("nothing of {other}"),
         }

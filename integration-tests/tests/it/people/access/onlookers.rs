@@ -21,6 +21,7 @@ fn of_deal(server: &TestServer, deal: &str) -> Value {
         ("activities", "deal_id"),
         ("demands", "deal_id"),
         ("custom_values", "object_id"),
+        ("deal_titles", "deal_id"),
         ("events", "object_id"),
     ];
     let parts = parts.map(|(table, column)| {
@@ -121,6 +122,8 @@ const ALWAYS: &[&str] = &[
     "rings",
     "client_changes",
     "client_pairs",
+    "jobs",
+    "job_settings",
     "api_keys_used",
     "server_secrets",
 ];
@@ -149,6 +152,7 @@ fn changes(scope: &str) -> &'static [&'static str] {
         "deals:write" => &[
             "deals",
             "stage_visits",
+            "deal_titles",
             "custom_values",
             "demands",
             "demand_lines",

@@ -10,7 +10,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
 use voronka_api::openapi;
-use voronka_integration_tests::{Api, Reply, TestServer, process::until_compared};
+use voronka_integration_tests::{Api, Reply, TestServer, process::until_compared, sql};
 
 /// An operation as the specification has it.
 #[derive(Debug, Clone)]
@@ -58,6 +58,10 @@ fn all() -> Vec<Operation> {
             }
             if path.ends_with("/holidays/{day}") {
                 names = &["day"];
+            }
+            // Every workspace has the same kinds of work.
+            if path.starts_with("/v1/jobs/{name}") {
+                names = &["name", "id"];
             }
             let known = |parameter: &&Value| {
                 parameter["name"].as_str().is_some_and(|name| names.contains(&name))
@@ -125,6 +129,8 @@ pub struct World {
     pub client_segment: String,
     pub task: String,
     pub hand_over: String,
+    /// A run of background work that has failed.
+    pub job_run: String,
 }
 
 impl World {
@@ -198,6 +204,7 @@ impl World {
             client_segment,
             task,
             hand_over,
+            job_run: failed_run(server, admin),
         };
         let import = world.send_import(admin).await.expect(202).id();
         let done = server.finished(admin, &import).await;
@@ -238,10 +245,23 @@ impl World {
             &self.client_segment,
             &self.task,
             &self.hand_over,
+            &self.job_run,
         ];
         let own = [self.admin.workspace_id.to_string(), self.admin.user_id.to_string()];
         things.into_iter().cloned().chain(own).collect()
     }
+}
+
+/// A run of background work that has failed for the last time.
+fn failed_run(server: &TestServer, admin: &Api) -> String {
+    let id = Uuid::now_v7();
+    let insert = format!(
+        "INSERT INTO jobs (workspace_id, id, name, state, run_at, attempts, error, finished_at, created_at, updated_at) \
+         VALUES ('{}', '{id}', 'sweep', 'failed', now(), 5, 'Broken', now(), now(), now())",
+        admin.workspace_id
+    );
+    sql::run(&mut server.connection(), &insert);
+    id.to_string()
 }
 
 /// Whose things an operation answers or touches.
@@ -550,6 +570,12 @@ const CASES: &[Case] = &[
     new("createPayment", |own| a_payment("deal_id", &own.deal)),
     read("getPayment", |a| &a.payment),
     list("listEvents"),
+    case("listJobs", Whose::Own, Send::Nothing),
+    case("getJob", Whose::Own, Send::Nothing),
+    case("updateJob", Whose::Own, Send::Json(|_| json!({ "schedule": "0 3 * * *" }))),
+    list("listJobRuns"),
+    case("createJobRun", Whose::Own, Send::Json(|_| json!({}))),
+    read("dropJobRun", |a| &a.job_run),
 ];
 
 /// Every operation but the logins with its case: none without, and no case for what is gone.
@@ -584,6 +610,7 @@ pub async fn call(
             .replace("{external_id}", "4711")
             .replace("{day}", "2026-12-25"),
     };
+    path = path.replace("{name}", "sweep");
     let body = match case.send {
         Send::Nothing => None,
         Send::Draft => {
@@ -614,5 +641,7 @@ pub fn carried_out(case: &(Operation, Case), reply: &Reply) -> bool {
     let only = case.0.id == "withdrawProcessVersion" && reply.code() == "only_version_left";
     // Looked at, and not the present one.
     let wrong = case.0.id == "changePassword" && reply.text.contains("\"wrong_password\"");
-    (200..300).contains(&reply.status) || late || issued || only || wrong
+    // Dropped already.
+    let dropped = case.0.id == "dropJobRun" && reply.code() == "run_not_failed";
+    (200..300).contains(&reply.status) || dropped || late || issued || only || wrong
 }
