@@ -10,7 +10,7 @@ use std::{
 
 use jsonwebtoken::{
     DecodingKey, Header,
-    jwk::{Jwk, JwkSet, KeyAlgorithm, KeyOperations, PublicKeyUse},
+    jwk::{AlgorithmParameters, Jwk, JwkSet, KeyAlgorithm, KeyOperations, PublicKeyUse},
 };
 
 /// Keys that are older are fetched anew.
@@ -86,10 +86,22 @@ impl Keys {
     }
 }
 
+/// RSA keys that are shorter are not trusted (RFC 7518, 3.3).
+const SHORTEST_RSA: usize = 2_048;
+
+/// Of a modulus in base64url: six bits a character, without leading zeros.
+fn modulus_bits(n: &str) -> usize {
+    n.trim_end_matches('=').len().saturating_mul(6) / 8 * 8
+}
+
 /// The key is for signatures by the algorithm, or does not say what it is for.
 fn signs(jwk: &Jwk, algorithm: KeyAlgorithm) -> bool {
     let common = &jwk.common;
-    common.public_key_use.as_ref().is_none_or(|what| *what == PublicKeyUse::Signature)
+    let long = match &jwk.algorithm {
+        AlgorithmParameters::RSA(key) => modulus_bits(&key.n) >= SHORTEST_RSA,
+        _ => true,
+    };
+    long && common.public_key_use.as_ref().is_none_or(|what| *what == PublicKeyUse::Signature)
         && common.key_operations.as_ref().is_none_or(|all| all.contains(&KeyOperations::Verify))
         && common.key_algorithm.is_none_or(|own| own == algorithm)
 }
@@ -199,6 +211,18 @@ mod tests {
         assert_eq!(asked.load(std::sync::atomic::Ordering::SeqCst), 1);
         assert!(ask(1, after(start, 59)).is_none() && ask(1, after(start, 60)).is_none());
         assert_eq!(asked.load(std::sync::atomic::Ordering::SeqCst), 2);
+    }
+
+    #[test]
+    fn a_short_key_of_rsa_is_not_trusted() {
+        let of = |characters: usize| {
+            let n = "x".repeat(characters);
+            let key = json!({ "kty": "RSA", "kid": "a", "e": "AQAB", "n": n });
+            let key: Jwk = serde_json::from_value(key).unwrap();
+            signs(&key, KeyAlgorithm::RS256)
+        };
+        // 128, 255 and 256 bytes in base64.
+        assert_eq!([171, 340, 342].map(of), [false, false, true]);
     }
 
     #[test]

@@ -68,7 +68,7 @@ impl Upload {
                 if self.size > limit {
                     return Err(too_large(limit));
                 }
-                self.file.write_all(&bytes).map_err(|error| internal(&error))?;
+                self.file.write_all(&bytes).map_err(|error| not_kept(&error))?;
             }
         }
         Ok(())
@@ -90,9 +90,10 @@ fn unread_part(error: &MultipartError) -> Problem {
     }
 }
 
-fn internal(error: &io::Error) -> Problem {
-    tracing::error!(%error, "file cannot be kept");
-    Problem::of("internal_error")
+/// There is no room for the file while it is looked at.
+fn not_kept(error: &io::Error) -> Problem {
+    tracing::warn!(%error, "a file cannot be kept");
+    Error::Disk(error.to_string()).into()
 }
 
 /// Takes the part `file`, and the parts that are named in `others`.
@@ -107,7 +108,7 @@ pub async fn receive(
             .with("/content-type", "unsupported_media_type", "Send multipart/form-data.")
             .at("header"));
     }
-    let file = tempfile::tempfile().map_err(|error| internal(&error))?;
+    let file = tempfile::tempfile().map_err(|error| not_kept(&error))?;
     let parts = BTreeMap::new();
     let mut upload = Upload { file, name: None, size: 0, parts, digest: Sha256::new() };
     let mut has_file = false;

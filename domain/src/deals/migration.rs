@@ -11,6 +11,14 @@ use crate::{
     process::alignment::{Alignment, Mapping},
 };
 
+/// A migration moves deals: it needs the right to write these, beside that to write their type.
+pub fn may_migrate(may_write_deals: bool) -> Result<(), Refusal> {
+    if may_write_deals {
+        return Ok(());
+    }
+    Err(Refusal::conflict("forbidden", "", "A migration moves deals: it needs deals:write too."))
+}
+
 /// How the stages of all versions lie in the new one.
 #[derive(Debug, Clone, Copy)]
 pub struct Ways<'a> {

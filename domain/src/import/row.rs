@@ -15,6 +15,7 @@ use super::{
     time::{parse_date, parse_instant},
 };
 use crate::{
+    kernel::fault::is_visible,
     kernel::{
         fault::Fault,
         money::{Currency, Money, parse_amount},
@@ -135,6 +136,10 @@ impl Reader<'_> {
         let text = self.plan.field(self.record, field)?.to_owned();
         if text.contains('\0') {
             self.reject(field, "invalid_text", "The text has a NUL character.");
+            return None;
+        }
+        if !text.chars().any(is_visible) {
+            self.reject(field, "required", "There is nothing to be seen in the field.");
             return None;
         }
         if text.chars().count() > longest {

@@ -7,6 +7,7 @@ use serde_json::Value as Json;
 use super::condition::{Condition, Schema};
 use crate::{
     kernel::fault::{Fault, Faults},
+    people::access::Permission,
     work::{
         activity::{ActivityKind, Outcome},
         document::{DocumentKind, DocumentState},
@@ -182,6 +183,23 @@ impl Draft {
 }
 
 impl Requirement {
+    /// What somebody must be allowed to read to be told whether it is met, each with its place.
+    pub(crate) fn needs(&self, pointer: &str, needs: &mut Vec<(String, Permission)>) {
+        let (field, permission) = match self {
+            Self::Condition { condition, .. } => {
+                let of = condition.tree().needs(Entity::Deal);
+                needs.extend(of.map(|permission| (format!("{pointer}/condition"), permission)));
+                return;
+            }
+            Self::Document { .. } => ("document", Permission::DocumentsRead),
+            Self::Payment { .. } => ("share", Permission::DocumentsRead),
+            Self::Activity { .. } => ("activity", Permission::ActivitiesRead),
+            Self::Task { .. } => ("task", Permission::TasksRead),
+            Self::Field { .. } | Self::PrimaryDemand {} | Self::Checklist { .. } => return,
+        };
+        needs.push((format!("{pointer}/{field}"), permission));
+    }
+
     /// Whether a new day may meet it.
     pub fn turns_with_the_day(&self) -> bool {
         matches!(self, Self::Condition { condition, .. } if condition.tree().turns_with_the_day())

@@ -16,7 +16,7 @@ use crate::{
         rule::{Rule, RuleDraft},
         task_template::TaskTemplate,
     },
-    workspace::{catalogue::NAME_LENGTH, custom_field::Entity},
+    workspace::catalogue::NAME_LENGTH,
 };
 
 /// More stages than any described process has; seven are advised.
@@ -36,30 +36,23 @@ pub struct Published {
 }
 
 impl Published {
-    /// What the conditions of gates and rules look at beside their deals, each with its place: whoever writes one
-    /// is told by deals what it holds for.
+    /// What gates, rules and titles of tasks look at beside their deals, each with its place: whoever writes one
+    /// is told by deals and tasks what is there.
     pub fn needs(&self) -> Vec<(String, Permission)> {
-        let gates = self.stages.iter().enumerate().flat_map(|(at, stage)| {
-            stage.gate.iter().enumerate().filter_map(move |(nth, requirement)| match requirement {
-                Requirement::Condition { condition, .. } => {
-                    Some((format!("/stages/{at}/gate/{nth}/condition"), condition))
-                }
-                _ => None,
-            })
-        });
-        let rules = self
-            .rules
-            .iter()
-            .enumerate()
-            .filter_map(|(at, rule)| Some((format!("/rules/{at}/if"), rule.r#if.as_ref()?)));
-        gates
-            .chain(rules)
-            .flat_map(|(at, condition)| {
-                let needs = condition.tree().needs(Entity::Deal);
-                needs.map(move |permission| (at.clone(), permission))
-            })
-            .filter(|(_, permission)| *permission != Permission::DealsRead)
-            .collect()
+        let mut needs = Vec::new();
+        for (at, stage) in self.stages.iter().enumerate() {
+            for (nth, requirement) in stage.gate.iter().enumerate() {
+                requirement.needs(&format!("/stages/{at}/gate/{nth}"), &mut needs);
+            }
+            for (nth, task) in stage.tasks.iter().enumerate() {
+                task.needs(&format!("/stages/{at}/tasks/{nth}"), &mut needs);
+            }
+        }
+        for (at, rule) in self.rules.iter().enumerate() {
+            rule.needs(&format!("/rules/{at}"), &mut needs);
+        }
+        needs.retain(|(_, permission)| *permission != Permission::DealsRead);
+        needs
     }
 
     /// A rule is its key, like a stage: one that an earlier version has goes on as the same, so that what it did

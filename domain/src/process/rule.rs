@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::{
     clients::LeadTemperature,
     kernel::{fault::Faults, trigger::Trigger},
-    people::assignment::Performer,
+    people::{access::Permission, assignment::Performer},
     process::{
         check_key,
         condition::{Condition, Schema},
@@ -269,6 +269,26 @@ fn check_set(
 }
 
 impl Rule {
+    /// What somebody must be allowed to read to be told that the rule has answered, each with its place.
+    pub(crate) fn needs(&self, pointer: &str, needs: &mut Vec<(String, Permission)>) {
+        let heard = match self.on {
+            Trigger::TaskDone => Some(Permission::TasksRead),
+            Trigger::ActivityRecorded => Some(Permission::ActivitiesRead),
+            Trigger::DocumentChanged | Trigger::PaymentReceived => Some(Permission::DocumentsRead),
+            _ => None,
+        };
+        needs.extend(heard.map(|permission| (format!("{pointer}/on"), permission)));
+        if let Some(condition) = &self.r#if {
+            let of = condition.tree().needs(Entity::Deal);
+            needs.extend(of.map(|permission| (format!("{pointer}/if"), permission)));
+        }
+        for (nth, action) in self.then.iter().enumerate() {
+            if let Action::CreateTask { task } = action {
+                task.needs(&format!("{pointer}/then/{nth}/task"), needs);
+            }
+        }
+    }
+
     pub fn looks_at_client(&self) -> bool {
         self.r#if.as_ref().is_some_and(|condition| condition.tree().looks_at(Entity::Client))
             || self.then.iter().any(

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{check_key, condition::Schema, gate::DealField};
 use crate::{
     kernel::fault::Faults,
-    people::assignment::Performer,
+    people::{access::Permission, assignment::Performer},
     work::task::{LONGEST_TITLE, Priority, check_description},
 };
 
@@ -63,6 +63,13 @@ impl TaskTemplate {
         }
         for (number, field) in self.result.iter().enumerate() {
             field.check(&at(&format!("result/{number}")), schema, faults);
+        }
+    }
+
+    /// What somebody must be allowed to read to be told what its title tells, with its place.
+    pub(crate) fn needs(&self, pointer: &str, needs: &mut Vec<(String, Permission)>) {
+        if self.looks_at_client() {
+            needs.push((format!("{pointer}/title"), Permission::ClientsRead));
         }
     }
 

@@ -15,6 +15,7 @@ use diesel::{
 };
 use serde::Serialize;
 use uuid::Uuid;
+use voronka_domain::clients::merge;
 use voronka_domain::clients::name;
 
 pub(crate) use custom::custom_of;
@@ -234,13 +235,7 @@ pub fn lock_all(
 }
 
 pub(crate) fn not_merged(row: &Client, pointer: &'static str) -> Result<()> {
-    match row.merged_into {
-        Some(survivor) => {
-            let detail = format!("The client has become part of {survivor}.");
-            Err(Error::conflict("client_merged", pointer, detail))
-        }
-        None => Ok(()),
-    }
+    Ok(merge::stands(row.merged_into, pointer)?)
 }
 
 /// `SELECT` this for the client that a reference means: itself, or the one that it has become part of; nothing
@@ -277,9 +272,9 @@ pub(crate) fn all_meant(unit: &mut Unit<'_>, ids: Vec<Uuid>) -> Result<BTreeMap<
 }
 
 /// Whoever is to look after a client has to be a user in use.
-pub fn check_owner(unit: &mut Unit<'_>, owner_id: Option<Uuid>) -> Result<()> {
+pub fn check_owner(tenant: &mut Tenant<'_>, owner_id: Option<Uuid>) -> Result<()> {
     let Some(id) = owner_id else { return Ok(()) };
-    match users::get(&mut unit.tenant, id) {
+    match users::get(tenant, id) {
         Ok(user) if user.active => Ok(()),
         Ok(_) | Err(Error::NotFound(_)) => Err(Error::unknown_reference("/owner_id", "user")),
         Err(error) => Err(error),

@@ -16,6 +16,7 @@ use voronka_persistence::{
         pairs::{self, Place},
     },
     core::words::to_word,
+    now,
 };
 
 use super::{NewClient, body::ClientBody};
@@ -217,10 +218,10 @@ pub async fn duplicates_of_client(call: Call<ClientsRead>, id: Id) -> Responded 
 pub async fn duplicates_of_new(call: Call<ClientsWrite>, body: Body<NewClient>) -> Responded {
     call.no_parameters()?;
     let new = body.value;
-    call.write(body.digest, move |unit, _| {
-        clients::check_owner(unit, new.owner_id)?;
-        let row = new.into_row(unit.caller.settings.country, unit.now)?;
-        let found = duplicates::of_new(&mut unit.tenant, &row, CANDIDATE)?;
+    call.read(move |tenant, _, caller| {
+        clients::check_owner(tenant, new.owner_id)?;
+        let row = new.into_row(caller.settings.country, now())?;
+        let found = duplicates::of_new(tenant, &row, CANDIDATE)?;
         Ok(Reply::ok(DuplicatesBody::from(found)))
     })
     .await

@@ -84,7 +84,7 @@ pub async fn create(call: Call<ClientsWrite>, body: Body<NewClient>) -> Responde
 }
 
 fn created(unit: &mut Unit<'_>, mut new: NewClient) -> Result<Reply<ClientBody>, Error> {
-    clients::check_owner(unit, new.owner_id)?;
+    clients::check_owner(&mut unit.tenant, new.owner_id)?;
     let custom = std::mem::take(&mut new.custom);
     let mut row = new.into_row(unit.caller.settings.country, unit.now)?;
     row.custom = clients::change_custom(unit, &row.custom, custom)?;
@@ -149,7 +149,7 @@ fn changed(
 
 /// The row after a change, with what the database knows of its fields.
 fn applied(unit: &mut Unit<'_>, before: Client, mut patch: ClientPatch) -> Result<Client, Error> {
-    clients::check_owner(unit, patch.owner_id.as_set().copied())?;
+    clients::check_owner(&mut unit.tenant, patch.owner_id.as_set().copied())?;
     let custom = std::mem::take(&mut patch.custom);
     let mut row = patch.apply(before, unit.caller.settings.country)?;
     row.custom = clients::change_custom(unit, &row.custom, custom)?;

@@ -142,3 +142,21 @@ async fn products_come_from_a_file_and_are_kept_as_a_catalogue() {
     assert_eq!(count("q=PUM").await, 1);
     assert_eq!(count("price[gte]=12&currency=EUR").await, 1);
 }
+
+/// What is nothing but invisible is no name, whatever the rows are.
+#[tokio::test]
+async fn invisible_names_are_refused() {
+    let server = TestServer::start().await;
+    let api = &server.admin;
+    let column = |name: &str| json!({ "column": name });
+    for (kind, key) in [("clients", "external_id"), ("products", "sku"), ("users", "email")] {
+        let mapping = json!({ key: column("key"), "name": column("name") });
+        let spec = json!({ "kind": kind, "mapping": mapping, "external_source": "erp" });
+        let keys = ["a@example.com", "b@example.com", "c@example.com"];
+        let names = ["\u{200b}", "\u{3164}\u{feff}", "\u{2800} \u{200d}"];
+        let rows: String =
+            keys.iter().zip(names).map(|(key, name)| format!("{key},{name}\n")).collect();
+        let done = import(&server, api, format!("key,name\n{rows}"), spec).await;
+        assert_eq!(counts(&done), [0, 0, 0, 3], "{kind}");
+    }
+}

@@ -7,5 +7,6 @@ mod operations;
 mod references;
 mod roles;
 mod side_doors;
+mod telling;
 mod visibility;
 mod world;

@@ -6,6 +6,7 @@ use diesel::{
     sql_types::{BigInt, Nullable, Text, Timestamptz, Uuid as SqlUuid},
 };
 use uuid::Uuid;
+use voronka_domain::people::access::Permission;
 
 use super::{LIST, list::OPEN};
 use crate::{
@@ -115,6 +116,9 @@ fn with_deals<S>(statement: Statement<S>, caller: &Caller) -> Statement<S> {
     let deals = statement.sql(
         " LEFT JOIN deals ON deals.workspace_id = tasks.workspace_id AND deals.id = tasks.deal_id",
     );
+    if !caller.may(Permission::DealsRead) {
+        return deals.sql(" AND false");
+    }
     owned_by(deals, &caller.visibility, "deals")
 }
 

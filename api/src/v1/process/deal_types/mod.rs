@@ -7,6 +7,8 @@ mod preset;
 use actix_web::{get, patch, post};
 use uuid::Uuid;
 use voronka_domain::{
+    deals::migration::may_migrate,
+    people::access::Permission,
     process::{Mode, Process, Published, StageDraft},
     workspace::catalogue,
 };
@@ -226,7 +228,8 @@ pub async fn withdraw_version(call: Call<DealTypesWrite>, ids: VersionIds) -> Re
 /// Every open deal of the type that is on an earlier version goes on in the current one: in the stage of
 /// the same key, or in the one that `mapping` names. A stage further on than the deal's own is reached
 /// through the gates of the new version, unless an `override_reason` is given; a deal that a gate refuses
-/// stays where it is and is listed. With `dry_run` nothing changes. History is not rewritten.
+/// stays where it is and is listed. With `dry_run` nothing changes. History is not rewritten. As it moves deals, and
+/// tells of them, it needs `deals:write` too.
 #[utoipa::path(tag = "Deal types", operation_id = "migrateDeals", security(("bearer" = ["deal_types:write"])),
     request_body = Migration,
     params(("id" = Uuid, Path, description = "Id of the deal type.")),
@@ -236,6 +239,7 @@ pub async fn migrate(call: Call<DealTypesWrite>, id: Id, body: Body<Migration>) 
     call.no_parameters()?;
     let Migration { mapping, override_reason, dry_run } = body.value;
     call.write(body.digest, move |unit, if_match| {
+        may_migrate(unit.caller.may(Permission::DealsWrite))?;
         let deal_type = deal_types::lock(unit, id.0, if_match)?;
         let reason = override_reason.as_deref();
         let done = deals::migrate(unit, &deal_type, &mapping, reason, dry_run)?;
