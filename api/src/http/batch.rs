@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, value::RawValue};
 use utoipa::ToSchema;
 use voronka_domain::{Fault, Refusal};
-use voronka_persistence::{Answer, Error, Passing, Unit};
+use voronka_persistence::{Answer, Error, Passing, Seen, Unit};
 
 use super::{
     call::Reply,
@@ -229,6 +229,11 @@ pub fn take<T: serde::de::DeserializeOwned>(
             Problem::validation(&format!("/{name}"), "invalid_value", error.to_string())
         }),
     }
+}
+
+/// The version of its thing that the caller has seen.
+pub fn version(item: &mut Value) -> Result<Option<Seen>, Problem> {
+    Ok(take::<i32>(item, "version")?.map(Seen::from))
 }
 
 /// A field that an item cannot do without.

@@ -6,7 +6,10 @@ use std::{future::Ready, marker::PhantomData, str::FromStr, sync::Arc};
 use actix_web::{
     FromRequest, HttpMessage, HttpRequest, HttpResponse, HttpResponseBuilder,
     dev::Payload,
-    http::{StatusCode, header},
+    http::{
+        StatusCode,
+        header::{self, EntityTag},
+    },
     web,
 };
 use percent_encoding::percent_decode_str;
@@ -18,7 +21,7 @@ use voronka_domain::{
     Fault, kernel::fault::Faults, people::access::Permission, workspace::catalogue::NAME_LENGTH,
 };
 use voronka_persistence::{
-    Answer, Caller, Error, Idempotency, Tenant, Unit, Written, again, core::list, now,
+    Answer, Caller, Error, Idempotency, Seen, Tenant, Unit, Written, again, core::list, now,
 };
 
 use super::{
@@ -53,7 +56,7 @@ pub struct Call<P> {
     method_and_path: String,
     query: String,
     key: Option<String>,
-    if_match: Option<i32>,
+    if_match: Option<Seen>,
     if_none_match: Option<String>,
     pub accept: String,
     needs: PhantomData<P>,
@@ -85,7 +88,7 @@ impl<P: Needs> Call<P> {
             query: request.query_string().to_owned(),
             key: text(IDEMPOTENCY_KEY)?.map(check_key).transpose()?,
             if_match: text(header::IF_MATCH.as_str())?
-                .map(|tag| version(&tag))
+                .map(|tags| versions(&tags))
                 .transpose()?
                 .flatten(),
             if_none_match: text(header::IF_NONE_MATCH.as_str())?,
@@ -121,14 +124,21 @@ fn check_key(key: String) -> Result<String, Problem> {
     Ok(key)
 }
 
-/// `"3"` and `W/"3"` are version 3, `*` is any.
-fn version(tag: &str) -> Result<Option<i32>, Problem> {
-    if tag.trim() == "*" {
+/// `"3"`, `W/"3"` and 3 are version 3, `*` is any; of a list, any will do.
+fn versions(tags: &str) -> Result<Option<Seen>, Problem> {
+    if tags.trim() == "*" {
         return Ok(None);
     }
-    let bare = tag.trim().trim_start_matches("W/").trim_matches('"');
-    // An ETag that we never gave is that of no version.
-    Ok(Some(bare.parse().unwrap_or(-1)))
+    let version = |tag: &str| {
+        let tag = tag.trim();
+        let known = EntityTag::from_str(tag).map(|tag| tag.tag().to_owned());
+        // An ETag that we never gave is that of no version.
+        known.as_deref().unwrap_or(tag).parse().unwrap_or(-1)
+    };
+    let versions: Vec<i32> = tags.split(',').map(version).collect();
+    let seen = Seen::any_of(&versions);
+    let detail = format!("At most {} ETags.", Seen::MOST);
+    seen.map(Some).ok_or_else(|| invalid_header(header::IF_MATCH.as_str(), &detail))
 }
 
 /// `If-None-Match` lists the ETag, weak or not, or is `*`.
@@ -211,12 +221,12 @@ pub type Responded = Result<HttpResponse, Problem>;
 /// What a write does, given the version that the caller saw. It is done anew, on a copy of what came with
 /// the request, where others were in its way.
 pub trait Command<T>:
-    FnOnce(&mut Unit<'_>, Option<i32>) -> Result<Reply<T>, Error> + Clone + Send + 'static
+    FnOnce(&mut Unit<'_>, Option<Seen>) -> Result<Reply<T>, Error> + Clone + Send + 'static
 {
 }
 
 impl<T, C> Command<T> for C where
-    C: FnOnce(&mut Unit<'_>, Option<i32>) -> Result<Reply<T>, Error> + Clone + Send + 'static
+    C: FnOnce(&mut Unit<'_>, Option<Seen>) -> Result<Reply<T>, Error> + Clone + Send + 'static
 {
 }
 
@@ -227,7 +237,7 @@ impl<P: Needs> Call<P> {
         digest: Vec<u8>,
         command: impl Command<T>,
     ) -> Responded {
-        self.carry_out(digest, false, command).await
+        self.answer_write(digest, false, command).await
     }
 
     /// The same of a command that records one deal and writes nothing else.
@@ -236,10 +246,10 @@ impl<P: Needs> Call<P> {
         digest: Vec<u8>,
         command: impl Command<T>,
     ) -> Responded {
-        self.carry_out(digest, true, command).await
+        self.answer_write(digest, true, command).await
     }
 
-    async fn carry_out<T: Serialize + 'static>(
+    async fn answer_write<T: Serialize + 'static>(
         self,
         digest: Vec<u8>,
         one_deal: bool,

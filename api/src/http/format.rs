@@ -1,6 +1,10 @@
 //! In which form a report is answered.
 
-use actix_web::HttpResponse;
+use actix_web::{
+    HttpResponse,
+    http::header::{Accept, Quality, QualityItem},
+};
+use mime::Mime;
 use utoipa::ToSchema;
 use voronka_domain::Fault;
 
@@ -55,7 +59,7 @@ impl Format {
         response
     }
 
-    /// By `?format=`, or else the first of ours that the Accept header names.
+    /// By `?format=`, or else the one of ours that the Accept header likes best (RFC 9110, 12.5.1).
     pub fn choose(known: &[Self], parameter: Option<&str>, accept: &str) -> Result<Self, Problem> {
         if let Some(word) = parameter {
             return known.iter().copied().find(|format| format.word() == word).ok_or_else(|| {
@@ -68,21 +72,32 @@ impl Format {
                 )])
             });
         }
-        let kinds = accept.split(',').map(|kind| kind.split(';').next().unwrap_or("").trim());
-        let format = |kind: &str| {
-            let format = match kind {
-                "application/json" | "application/*" | "*/*" | "" => Self::Json,
-                "text/csv" | "text/*" => Self::Csv,
-                "image/svg+xml" | "image/*" => Self::Svg,
-                kind if kind == Self::Xlsx.media_type() => Self::Xlsx,
-                _ => return None,
-            };
-            known.contains(&format).then_some(format)
-        };
-        kinds.filter_map(format).next().ok_or_else(|| {
+        let accept = if accept.trim().is_empty() { "*/*" } else { accept };
+        let ranges = accept.split(',').filter_map(|range| range.trim().parse().ok());
+        let (wanted, unwanted): (Vec<QualityItem<Mime>>, Vec<_>) =
+            ranges.partition(|range: &QualityItem<Mime>| range.quality > Quality::ZERO);
+        let is_wanted = |format: &Self| !unwanted.iter().any(|range| format.is(&range.item));
+        let liked = Accept(wanted).ranked();
+        let mut liked = liked.iter().filter_map(|range| {
+            known.iter().copied().find(|format| format.is_within(range) && is_wanted(format))
+        });
+        liked.next().ok_or_else(|| {
             let kinds: Vec<_> = known.iter().map(|format| format.media_type()).collect();
             Problem::new("not_acceptable", format!("It is {}.", kinds.join(", ")))
         })
+    }
+
+    fn is(self, kind: &Mime) -> bool {
+        self.media_type().split(';').next() == Some(kind.essence_str())
+    }
+
+    fn is_within(self, range: &Mime) -> bool {
+        let group = self.media_type().split('/').next().unwrap_or_default();
+        match (range.type_().as_str(), range.subtype().as_str()) {
+            ("*", "*") => true,
+            (wanted, "*") => wanted == group,
+            _ => self.is(range),
+        }
     }
 }
 
@@ -111,6 +126,12 @@ mod tests {
             (TABLES, Some("svg"), "", None),
             (TABLES, None, "image/svg+xml", None),
             (TABLES, None, "image/svg+xml, text/csv", Some(Csv)),
+            (FUNNELS, None, "application/json;q=0.5, text/csv", Some(Csv)),
+            (FUNNELS, None, "*/*;q=0.1, image/svg+xml;q=0.2", Some(Svg)),
+            (FUNNELS, None, "text/*;q=0.3, */*;q=0.1", Some(Csv)),
+            (FUNNELS, None, "application/json;q=0, */*", Some(Csv)),
+            (TABLES, None, "text/csv;q=0", None),
+            (TABLES, None, "nonsense, text/csv", Some(Csv)),
         ] {
             let chosen = Format::choose(known, parameter, accept).ok();
             assert_eq!(chosen, expected, "{parameter:?} {accept}");

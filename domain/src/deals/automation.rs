@@ -42,12 +42,12 @@ use crate::{
 #[derive(Debug, Clone, PartialEq)]
 pub struct Happening {
     pub cause: Cause,
-    pub what: What,
+    pub what: Happened,
 }
 
 /// Of what happened, that which rules look at.
 #[derive(Debug, Clone, PartialEq)]
-pub enum What {
+pub enum Happened {
     /// Nothing but that it happened.
     Plain,
     Task {
@@ -108,7 +108,7 @@ pub fn tick(ledger: &mut Ledger, facts: &Facts<'_>) -> bool {
             let fired = Change::RuleFired { rule_id: rule.id, rule_key: rule.key.clone() };
             ledger.push_by(Some(by), facts.now_for(&ledger.deal), fired);
             if holds(rule, &ledger.deal, facts) {
-                chain.carry_out(ledger, rule);
+                chain.fire(ledger, rule);
             }
         }
     }
@@ -207,13 +207,13 @@ impl Rule {
     fn hears(&self, happening: &Happening, deal: &Deal) -> bool {
         let here = || deal.stage.as_ref().map(|stage| &stage.stage_key);
         let fits = match &happening.what {
-            What::Plain => true,
-            What::Task { key } => self.task.is_none() || self.task == *key,
-            What::Document { kind, state } => {
+            Happened::Plain => true,
+            Happened::Task { key } => self.task.is_none() || self.task == *key,
+            Happened::Document { kind, state } => {
                 self.document.is_none_or(|wanted| wanted == *kind)
                     && self.state.is_none_or(|wanted| wanted == *state)
             }
-            What::Activity { kind, outcome } => {
+            Happened::Activity { kind, outcome } => {
                 self.activity.is_none_or(|wanted| wanted == *kind)
                     && (self.outcome.is_none() || self.outcome == *outcome)
             }
@@ -257,7 +257,7 @@ impl Chain<'_> {
                     Trigger::DealLost => self.lost(ledger, event.actor.is_some()),
                     _ => {}
                 }
-                self.queue.push_back(Happening { cause, what: What::Plain });
+                self.queue.push_back(Happening { cause, what: Happened::Plain });
             }
         }
     }
@@ -269,7 +269,7 @@ impl Chain<'_> {
                 && !self.done.contains(&rule.id)
                 && holds(rule, &ledger.deal, facts)
             {
-                self.carry_out(ledger, rule);
+                self.fire(ledger, rule);
             }
         }
     }
@@ -344,7 +344,7 @@ impl Chain<'_> {
         review.into_iter().for_each(|plan| ledger.create_task(plan));
     }
 
-    fn carry_out(&mut self, ledger: &mut Ledger, rule: &Rule) {
+    fn fire(&mut self, ledger: &mut Ledger, rule: &Rule) {
         self.done.insert(rule.id);
         let by = Actor::Rule { id: rule.id, cause: self.cause };
         for action in &rule.then {

@@ -9,7 +9,7 @@ use crate::{
         due::Part,
         effect::{Effect, TaskPlan},
         event::{Change, Direction, Event},
-        visit::{self, Left, Segment},
+        visit::{self, Left, VisitSegment},
     },
     people::access::Actor,
 };
@@ -23,7 +23,7 @@ pub struct Ledger {
     pub events: Vec<Event>,
     /// How the segment that was open in the database ended: the event that began it, and the end.
     pub left: Option<(i32, Left)>,
-    pub entered: Vec<Segment>,
+    pub entered: Vec<VisitSegment>,
     /// What follows for the deal's tasks.
     pub effects: Vec<Effect>,
     /// When the clock has to look at the deal again.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::{
     event::Direction,
-    visit::{End, Segment},
+    visit::{End, VisitSegment},
 };
 
 /// A visit to a stage.
@@ -32,7 +32,7 @@ pub fn stays(trail: &str) -> impl Iterator<Item = Stay> {
 }
 
 /// The trail of a deal all of whose segments are at hand.
-pub fn of(segments: &[Segment]) -> String {
+pub fn of(segments: &[VisitSegment]) -> String {
     let mut stays: BTreeMap<i32, Stay> = BTreeMap::new();
     for segment in segments {
         let Some(number) = segment.stage_number else { continue };
@@ -50,7 +50,7 @@ pub fn of(segments: &[Segment]) -> String {
 }
 
 /// The length of the visit that ended with a segment, without time on hold.
-fn length(segment: &Segment) -> Option<i64> {
+fn length(segment: &VisitSegment) -> Option<i64> {
     let left = segment.left.filter(|left| left.end != End::Split)?;
     let mut length = left.at.signed_duration_since(segment.visit_entered_at);
     if segment.held {

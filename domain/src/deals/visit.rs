@@ -23,7 +23,7 @@ pub enum End {
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub struct Segment {
+pub struct VisitSegment {
     /// The event that began it.
     pub sequence: i32,
     pub visit: i32,
@@ -70,8 +70,8 @@ pub fn boundary(event: &Event) -> (Option<End>, Option<Option<Direction>>) {
 }
 
 /// The segment that an event began, from the deal as the event left it.
-pub fn begun(deal: &Deal, direction: Option<Direction>) -> Segment {
-    Segment {
+pub fn begun(deal: &Deal, direction: Option<Direction>) -> VisitSegment {
+    VisitSegment {
         sequence: deal.visit.segment,
         visit: deal.visit.number,
         stage: deal.stage.clone(),

@@ -10,7 +10,7 @@ use crate::{
     clients::{ClientKind, ClientType},
     deals::deal::ExternalId,
     kernel::{
-        contact_point as reach,
+        contact_point,
         fault::{Fault, Faults},
     },
 };
@@ -124,14 +124,14 @@ impl Reader<'_> {
     fn phones(&mut self) -> Option<Vec<String>> {
         let texts = self.list("phones")?;
         let mut faults = Faults::default();
-        let phones = reach::phones(&mut faults, "", &texts, self.plan.settings.country);
+        let phones = contact_point::phones(&mut faults, "", &texts, self.plan.settings.country);
         self.checked("phones", phones, faults)
     }
 
     fn emails(&mut self) -> Option<Vec<String>> {
         let texts = self.list("emails")?;
         let mut faults = Faults::default();
-        let emails = reach::emails(&mut faults, "", &texts);
+        let emails = contact_point::emails(&mut faults, "", &texts);
         self.checked("emails", emails, faults)
     }
 

@@ -5,7 +5,7 @@ use super::{
     row::{Reader, field},
 };
 use crate::{
-    kernel::{contact_point as reach, fault::Fault},
+    kernel::{contact_point, fault::Fault},
     people::access::Role,
 };
 
@@ -30,7 +30,7 @@ impl UserRow {
 
 impl Reader<'_> {
     pub(super) fn user(&mut self) -> Option<UserRow> {
-        let email = self.required("email").and_then(|text| match reach::email(&text) {
+        let email = self.required("email").and_then(|text| match contact_point::email(&text) {
             Some(email) => Some(email),
             None => self.refuse("email", "invalid_email", "Not an email address."),
         });

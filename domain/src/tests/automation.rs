@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::world::{ALWAYS, DEAL, NO_CLIENTS, NO_FIELDS, NO_RATES, TOLERANCE};
 use crate::{
     deals::{
-        automation::{Happening, What, tick},
+        automation::{Happened, Happening, tick},
         deal::{Deal, DealPatch, NewDeal, Status},
         effect::{Effect, TaskPlan},
         event::Change,

@@ -3,7 +3,9 @@
 use proptest::prelude::*;
 
 use super::world::{Action, DEAL, Script, World, case, script, world};
-use crate::deals::{deal::Deal, event::Event, ledger::Ledger, transition::Facts, visit::Segment};
+use crate::deals::{
+    deal::Deal, event::Event, ledger::Ledger, transition::Facts, visit::VisitSegment,
+};
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
@@ -48,7 +50,7 @@ fn rebuilds(ledger: &Ledger) {
 struct Stored {
     deal: Deal,
     events: Vec<Event>,
-    segments: Vec<Segment>,
+    segments: Vec<VisitSegment>,
 }
 
 impl Stored {

@@ -9,7 +9,7 @@ use super::{oracle, world::case};
 use crate::deals::{
     event::{Change, Direction, Event},
     ledger::Ledger,
-    visit::{End, Segment},
+    visit::{End, VisitSegment},
 };
 
 proptest! {
@@ -92,7 +92,7 @@ fn instants(ledger: &Ledger) -> Vec<DateTime<Utc>> {
 }
 
 fn one_segment_or_none(ledger: &Ledger, at: DateTime<Utc>) {
-    let holds = |segment: &&Segment| {
+    let holds = |segment: &&VisitSegment| {
         segment.entered_at <= at && segment.left.is_none_or(|left| at < left.at)
     };
     let holding: Vec<_> = ledger.entered.iter().filter(holds).collect();
@@ -105,7 +105,7 @@ fn one_segment_or_none(ledger: &Ledger, at: DateTime<Utc>) {
     }
 }
 
-fn as_told(segment: &Segment) -> Told {
+fn as_told(segment: &VisitSegment) -> Told {
     Told {
         open: true,
         held: segment.held,
@@ -117,7 +117,7 @@ fn as_told(segment: &Segment) -> Told {
 
 fn contiguous(ledger: &Ledger) {
     let mut segments = ledger.entered.iter().peekable();
-    let mut present: Option<&Segment> = None;
+    let mut present: Option<&VisitSegment> = None;
     for (index, event) in ledger.events.iter().enumerate() {
         let (ends, begins) = match &event.change {
             Change::Opened { .. } | Change::Reopened { .. } => (None, true),

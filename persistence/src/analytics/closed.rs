@@ -145,7 +145,7 @@ impl Visits {
 
 /// What a number of the closed funnel counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum What {
+pub enum Counted {
     Deals(Count),
     /// At the position of a stage.
     Visits(Visits, i16),
@@ -153,14 +153,14 @@ pub enum What {
 
 /// A number of a closed funnel.
 #[derive(Debug, Clone)]
-pub struct Figure {
+pub struct ClosedFunnelFigure {
     pub alignment: Alignment,
     pub period: Period,
     pub group: Option<Group>,
-    pub what: What,
+    pub what: Counted,
 }
 
-impl behind::Figure for Figure {
+impl behind::Figure for ClosedFunnelFigure {
     fn chosen_by(&self) -> (&Segments, Option<&Group>) {
         (&self.period.segments, self.group.as_ref())
     }
@@ -174,7 +174,7 @@ impl behind::Figure for Figure {
         let group = self.group.as_ref();
         let by = group.map(|group| group.by);
         match self.what {
-            What::Deals(count) => {
+            Counted::Deals(count) => {
                 let deals = statement.sql("deals.id, 1::bigint, deals.base_amount FROM deals");
                 let deals = self
                     .period
@@ -184,7 +184,7 @@ impl behind::Figure for Figure {
                     .bind(workspace_id);
                 self.alignment.counted(self.period.narrow(deals, visibility, group), count)
             }
-            What::Visits(visits, position) => {
+            Counted::Visits(visits, position) => {
                 let times = if visits == Visits::Touched { "1::bigint" } else { "count(*)" };
                 let statement = statement.sql(format!(
                     "deals.id, {times}, deals.base_amount FROM deals JOIN stage_visits v \

@@ -26,7 +26,7 @@ pub struct DemandCount {
 
 /// What a number counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum What {
+pub enum Counted {
     Deals,
     Unmet,
 }
@@ -96,13 +96,13 @@ pub fn counts(
 
 /// A number of the report: of all groups or of one.
 #[derive(Debug, Clone)]
-pub struct Figure {
+pub struct DemandFigure {
     pub period: Period,
     pub group: Option<Group>,
-    pub what: What,
+    pub what: Counted,
 }
 
-impl behind::Figure for Figure {
+impl behind::Figure for DemandFigure {
     fn chosen_by(&self) -> (&Segments, Option<&Group>) {
         (&self.period.segments, self.group.as_ref())
     }
@@ -114,16 +114,16 @@ impl behind::Figure for Figure {
         visibility: &Visibility,
     ) -> Statement<S> {
         let amount = match self.what {
-            What::Deals => "l.base_amount",
-            What::Unmet => UNMET_AMOUNT,
+            Counted::Deals => "l.base_amount",
+            Counted::Unmet => UNMET_AMOUNT,
         };
         let statement = statement.sql(format!("deals.id, 1::bigint, sum({amount})"));
         let group = self.group.as_ref();
         let by = group.map(|group| group.by);
         let statement = lines(statement, workspace_id, visibility, &self.period, by, group);
         let statement = match self.what {
-            What::Deals => statement,
-            What::Unmet => statement.sql(format!(" AND {UNMET}")),
+            Counted::Deals => statement,
+            Counted::Unmet => statement.sql(format!(" AND {UNMET}")),
         };
         statement.sql(" GROUP BY deals.id")
     }

@@ -211,7 +211,7 @@ pub fn folds(
 
 /// A number of the report: visits to a stage, of all groups or of one.
 #[derive(Debug, Clone)]
-pub struct Figure {
+pub struct DurationFigure {
     pub alignment: Alignment,
     pub period: Period,
     pub position: i16,
@@ -219,7 +219,7 @@ pub struct Figure {
     pub group: Option<Group>,
 }
 
-impl behind::Figure for Figure {
+impl behind::Figure for DurationFigure {
     fn chosen_by(&self) -> (&Segments, Option<&Group>) {
         (&self.period.segments, self.group.as_ref())
     }

@@ -194,7 +194,7 @@ pub fn reopened(tenant: &mut Tenant<'_>, visibility: &Visibility, period: &Perio
 
 /// Which of the deals a number counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum What {
+pub enum Counted {
     Deals,
     /// Those whose loss was reviewed.
     Reviewed,
@@ -204,15 +204,15 @@ pub enum What {
 
 /// A number of the report: of all reasons or of one, of all groups or of one.
 #[derive(Debug, Clone)]
-pub struct Figure {
+pub struct LossFigure {
     pub alignment: Option<Alignment>,
     pub period: Period,
     pub loss_reason_id: Option<Uuid>,
     pub group: Option<Group>,
-    pub what: What,
+    pub what: Counted,
 }
 
-impl behind::Figure for Figure {
+impl behind::Figure for LossFigure {
     fn chosen_by(&self) -> (&Segments, Option<&Group>) {
         (&self.period.segments, self.group.as_ref())
     }
@@ -223,7 +223,7 @@ impl behind::Figure for Figure {
         workspace_id: Uuid,
         visibility: &Visibility,
     ) -> Statement<S> {
-        if self.what == What::ReopenedFromReview {
+        if self.what == Counted::ReopenedFromReview {
             let statement = statement.sql("deals.id, count(*), deals.base_amount");
             return reopenings(statement, workspace_id, visibility, &self.period)
                 .sql(" GROUP BY deals.id, deals.base_amount");
@@ -238,7 +238,7 @@ impl behind::Figure for Figure {
             None => statement,
         };
         match self.what {
-            What::Reviewed => statement.sql(format!(" AND {REVIEWED}")),
+            Counted::Reviewed => statement.sql(format!(" AND {REVIEWED}")),
             _ => statement,
         }
     }

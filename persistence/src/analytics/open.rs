@@ -159,7 +159,7 @@ pub fn folds(
 
 /// Which of the deals a number counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum What {
+pub enum Counted {
     Deals,
     Overdue,
     Held,
@@ -167,15 +167,15 @@ pub enum What {
 
 /// A number of an open funnel: of a stage or of all, of a group or of all.
 #[derive(Debug, Clone)]
-pub struct Figure {
+pub struct OpenFunnelFigure {
     pub alignment: Alignment,
     pub moment: Moment,
     pub position: Option<i16>,
     pub group: Option<Group>,
-    pub what: What,
+    pub what: Counted,
 }
 
-impl behind::Figure for Figure {
+impl behind::Figure for OpenFunnelFigure {
     fn chosen_by(&self) -> (&Segments, Option<&Group>) {
         (&self.moment.segments, self.group.as_ref())
     }
@@ -187,9 +187,9 @@ impl behind::Figure for Figure {
         visibility: &Visibility,
     ) -> Statement<S> {
         let condition = match self.what {
-            What::Deals => "true",
-            What::Overdue => OVERDUE,
-            What::Held => HELD,
+            Counted::Deals => "true",
+            Counted::Overdue => OVERDUE,
+            Counted::Held => HELD,
         };
         let statement = statement.sql("deals.id, 1::bigint, v.base_amount");
         let by = self.group.as_ref().map(|group| group.by);

@@ -172,7 +172,11 @@ pub fn list(tenant: &mut Tenant<'_>, query: Query) -> Result<Page<Client>> {
 }
 
 /// For a change; of a client that has become part of another one, refused.
-pub fn lock_unmerged(unit: &mut Unit<'_>, id: Uuid, if_match: Option<i32>) -> Result<Client> {
+pub fn lock_unmerged(
+    unit: &mut Unit<'_>,
+    id: Uuid,
+    if_match: Option<crate::Seen>,
+) -> Result<Client> {
     let row = find(&mut unit.tenant, id, " FOR NO KEY UPDATE")?;
     not_merged(&row, "")?;
     check_version(if_match, row.version)?;
@@ -185,7 +189,7 @@ pub fn lock_external(
     unit: &mut Unit<'_>,
     source: &str,
     id: &str,
-    if_match: Option<i32>,
+    if_match: Option<crate::Seen>,
 ) -> Result<Option<Client>> {
     lock_all(unit, Vec::new(), vec![(source.to_owned(), id.to_owned())])?;
     let meant: Option<Uuid> = unit
@@ -239,21 +243,21 @@ pub(crate) fn not_merged(row: &Client, pointer: &'static str) -> Result<()> {
 }
 
 /// `SELECT` this for the client that a reference means: itself, or the one that it has become part of; nothing
-/// if that is out of use. To be continued with the workspace and the id, and with [`AGAINST_MERGING`].
-pub(crate) const MEANT: &str = "coalesce(c.merged_into, c.id) FROM clients c WHERE NOT coalesce(\
+/// if that is out of use. To be continued with the workspace and the id, and with [`KEEP_FROM_MERGING`].
+pub(crate) const SURVIVOR: &str = "coalesce(c.merged_into, c.id) FROM clients c WHERE NOT coalesce(\
     (SELECT s.archived FROM clients s WHERE s.workspace_id = c.workspace_id AND s.id = c.merged_into), \
     c.archived) AND c.workspace_id = ";
 
 /// A merge that is on its way is waited for, and then its survivor is meant; one that comes later waits for us.
-pub(crate) const AGAINST_MERGING: &str = " FOR KEY SHARE OF c";
+pub(crate) const KEEP_FROM_MERGING: &str = " FOR KEY SHARE OF c";
 
 /// The client that a reference to `id` means, for as long as the transaction lasts.
 pub fn meant(unit: &mut Unit<'_>, pointer: &str, id: Uuid) -> Result<Uuid> {
-    Statement::select(raw::<SqlUuid>(MEANT))
+    Statement::select(raw::<SqlUuid>(SURVIVOR))
         .bind(unit.tenant.workspace_id)
         .sql(" AND c.id = ")
         .bind(id)
-        .sql(AGAINST_MERGING)
+        .sql(KEEP_FROM_MERGING)
         .get_result(unit.tenant.conn)
         .optional()?
         .ok_or_else(|| Error::unknown_reference(pointer, "client"))

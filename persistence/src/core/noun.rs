@@ -5,9 +5,31 @@ use super::error::{Error, Result};
 /// Postgres takes 65,535 values in a statement.
 pub(crate) const ROWS_A_STATEMENT: usize = 1_000;
 
+/// The versions of a thing that a caller has seen, one of which it is to have still.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen([i32; Self::MOST]);
+
+impl Seen {
+    pub const MOST: usize = 8;
+
+    /// Of at least one version, and not too many.
+    pub fn any_of(versions: &[i32]) -> Option<Self> {
+        let last = versions.last().filter(|_| versions.len() <= Self::MOST)?;
+        let mut seen = [*last; Self::MOST];
+        seen.iter_mut().zip(versions).for_each(|(place, version)| *place = *version);
+        Some(Self(seen))
+    }
+}
+
+impl From<i32> for Seen {
+    fn from(version: i32) -> Self {
+        Self([version; Self::MOST])
+    }
+}
+
 /// `If-Match` holds, or is absent.
-pub fn check_version(if_match: Option<i32>, version: i32) -> Result<()> {
-    if if_match.is_some_and(|seen| seen != version) {
+pub fn check_version(if_match: Option<Seen>, version: i32) -> Result<()> {
+    if if_match.is_some_and(|Seen(seen)| !seen.contains(&version)) {
         return Err(Error::VersionMismatch);
     }
     Ok(())
@@ -26,7 +48,7 @@ macro_rules! noun {
         pub fn lock(
             unit: &mut crate::Unit<'_>,
             id: uuid::Uuid,
-            if_match: Option<i32>,
+            if_match: Option<crate::Seen>,
         ) -> crate::Result<$row> {
             let row = find(&mut unit.tenant, id, " FOR NO KEY UPDATE")?;
             crate::core::noun::check_version(if_match, row.version)?;

@@ -35,9 +35,9 @@ pub struct Done {
 }
 
 /// A deal under lock. What belongs to it is written while it is held, and then its process answers.
-pub(crate) struct Held(Locked);
+pub(crate) struct LockedDeal(Locked);
 
-impl Held {
+impl LockedDeal {
     pub fn deal(&self) -> &Deal {
         &self.0.stored.deal
     }
@@ -58,8 +58,12 @@ impl Held {
 }
 
 /// Holds a deal, if it can be seen.
-pub(crate) fn held(unit: &mut Unit<'_>, id: Uuid, visibility: &Visibility) -> Result<Held> {
-    found(unit, id, None, visibility, MOVES, " FOR UPDATE OF deals").map(Held)
+pub(crate) fn lock_deal(
+    unit: &mut Unit<'_>,
+    id: Uuid,
+    visibility: &Visibility,
+) -> Result<LockedDeal> {
+    found(unit, id, None, visibility, MOVES, " FOR UPDATE OF deals").map(LockedDeal)
 }
 
 /// Whether the caller sees a deal, which is held.
@@ -72,7 +76,7 @@ pub(crate) fn sees(unit: &mut Unit<'_>, id: Uuid) -> Result<bool> {
 }
 
 /// Lets the process answer.
-pub(crate) fn react(unit: &mut Unit<'_>, held: Held, happening: Happening) -> Result<Stored> {
+pub(crate) fn react(unit: &mut Unit<'_>, held: LockedDeal, happening: Happening) -> Result<Stored> {
     command(unit, held.0, About::default(), |ledger, facts| {
         transition::react(ledger, happening, facts);
         Ok(())
@@ -92,7 +96,7 @@ pub(crate) fn check_done(unit: &mut Unit<'_>, mut done: Done) -> Result<Done> {
 /// task names has been checked.
 pub(crate) fn finish(
     unit: &mut Unit<'_>,
-    held: Held,
+    held: LockedDeal,
     done: Done,
     required: Vec<DealField>,
     review: Option<Review>,
@@ -103,7 +107,7 @@ pub(crate) fn finish(
 
 fn land(
     unit: &mut Unit<'_>,
-    held: Held,
+    held: LockedDeal,
     done: Done,
     required: Vec<DealField>,
     review: Option<Review>,

@@ -7,7 +7,7 @@ use diesel::{RunQueryDsl, sql_types::Uuid as SqlUuid};
 use uuid::Uuid;
 use voronka_domain::{deals::automation, people::access::Visibility};
 
-use super::{Around, Locked, Recordable, Scope, Subject, found, record};
+use super::{FactLoader, Locked, Recordable, Scope, Subject, found, record};
 use crate::{
     Answer, Error, Result, Statement, Store, Unit, core::unit::raw, workspace::workspaces,
 };
@@ -107,7 +107,7 @@ fn look(unit: &mut Unit<'_>, id: Uuid) -> Result<bool> {
         ..Scope::default()
     };
     let subject = Subject { process, deal: Some(deal) };
-    let around = Around::load(&mut unit.tenant, unit.caller.settings, &[subject], scope)?;
+    let around = FactLoader::load(&mut unit.tenant, unit.caller.settings, &[subject], scope)?;
     let facts = around.facts_of(unit.caller, unit.now, deal, process)?;
     if automation::tick(&mut ledger, &facts) {
         let actor = unit.actor;

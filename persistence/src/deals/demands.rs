@@ -10,7 +10,7 @@ use voronka_domain::deals::demand;
 use voronka_domain::{
     Fault,
     deals::{
-        automation::{Happening, What},
+        automation::{Happened, Happening},
         demand::{Line, checked},
     },
     kernel::{fault::Faults, trigger::Trigger},
@@ -94,12 +94,12 @@ fn find(tenant: &mut Tenant<'_>, deal_id: Uuid) -> Result<Option<Demand>> {
 pub fn put(
     unit: &mut Unit<'_>,
     deal_id: Uuid,
-    if_match: Option<i32>,
+    if_match: Option<crate::Seen>,
     pointer: &str,
     lines: Vec<Line>,
 ) -> Result<Demand> {
     let visibility = unit.caller.visibility.clone();
-    let held = deals::held(unit, deal_id, &visibility)?;
+    let held = deals::lock_deal(unit, deal_id, &visibility)?;
     let before = find(&mut unit.tenant, deal_id)?;
     check_version(if_match, before.as_ref().map_or(0, |demand| demand.head.version))?;
     let required = held.requires_demand() || unit.caller.settings.require_primary_demand;
@@ -120,7 +120,7 @@ pub fn put(
         object_id: demand.head.id,
         sequence: demand.head.version,
     };
-    deals::react(unit, held, Happening { cause, what: What::Plain })?;
+    deals::react(unit, held, Happening { cause, what: Happened::Plain })?;
     Ok(demand)
 }
 

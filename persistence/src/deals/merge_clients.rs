@@ -30,7 +30,7 @@ pub fn merge(
     unit: &mut Unit<'_>,
     id: Uuid,
     duplicate_id: Uuid,
-    if_match: Option<i32>,
+    if_match: Option<crate::Seen>,
     keep: Keep,
 ) -> Result<Client> {
     merge::two(id, duplicate_id)?;
@@ -105,7 +105,7 @@ fn lock_both(
     unit: &mut Unit<'_>,
     id: Uuid,
     duplicate_id: Uuid,
-    if_match: Option<i32>,
+    if_match: Option<crate::Seen>,
 ) -> Result<(Client, Client)> {
     let mut rows: Vec<Client> = unit
         .tenant

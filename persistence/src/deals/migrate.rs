@@ -11,7 +11,7 @@ use voronka_domain::{
     process::alignment::{Alignment, Mapping},
 };
 
-use super::{Around, DealRow, Recordable, Scope, Stored, Subject, record, tracks};
+use super::{DealRow, FactLoader, Recordable, Scope, Stored, Subject, record, tracks};
 use crate::{
     Result, Unit,
     process::deal_types::{self, DealType},
@@ -91,7 +91,7 @@ pub fn migrate(
         };
         let subjects: Vec<_> = stored.iter().map(subject).collect();
         let scope = Scope { rules: rules.clone(), migrates: true, ..Scope::default() };
-        let around = Around::load(&mut unit.tenant, unit.caller.settings, &subjects, scope)?;
+        let around = FactLoader::load(&mut unit.tenant, unit.caller.settings, &subjects, scope)?;
         let mut done = Vec::new();
         for one in &stored {
             let deal = &one.deal;

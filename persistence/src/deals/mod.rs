@@ -1,11 +1,11 @@
 //! Deals: locked with what a decision needs, decided by the domain, recorded in one piece.
 
 pub mod answer;
-mod around;
 mod clock;
 pub mod demands;
 mod due;
 mod external;
+mod fact_loader;
 mod follow;
 mod lines;
 pub mod merge_clients;
@@ -49,13 +49,13 @@ use voronka_domain::{
     workspace::custom_field::Entity,
 };
 
-pub(crate) use answer::{Held, check_done, finish, held, react, sees};
-pub use around::Around;
-pub(crate) use around::{Scope, Subject};
+pub(crate) use answer::{LockedDeal, check_done, finish, lock_deal, react, sees};
 pub use clock::AT_ONCE;
 pub use due::{Due, Overdue, dues};
 pub(crate) use external::lock_external;
 pub use external::{Named, find_external, hold_named};
+pub use fact_loader::FactLoader;
+pub(crate) use fact_loader::{Scope, Subject};
 pub(crate) use follow::{follow, hold_all_of};
 pub use lines::{Line, lines};
 pub(crate) use lines::{LineTypes, columns};
@@ -227,10 +227,10 @@ impl Store {
         caller: &Caller,
         stored: &Stored,
         now: DateTime<Utc>,
-    ) -> Result<Around> {
+    ) -> Result<FactLoader> {
         let at = now.max(stored.deal.last_occurred_at);
         let scope = Scope { instants: Some(vec![at, now]), ..Scope::default() };
-        Around::load(tenant, caller.settings, &[stored.subject()], scope)
+        FactLoader::load(tenant, caller.settings, &[stored.subject()], scope)
     }
 }
 
@@ -265,7 +265,7 @@ const MOVES: &str = "deals.visit * 2 + (deals.status = 'open')::int <> \
                      (SELECT d.visit * 2 + (d.status = 'open')::int FROM deals d \
                       WHERE d.workspace_id = deals.workspace_id AND d.id = deals.id)";
 
-fn lock(unit: &mut Unit<'_>, id: Uuid, if_match: Option<i32>) -> Result<Locked> {
+fn lock(unit: &mut Unit<'_>, id: Uuid, if_match: Option<crate::Seen>) -> Result<Locked> {
     let visibility = unit.caller.visibility.clone();
     found(unit, id, if_match, &visibility, MOVES, " FOR UPDATE OF deals")
 }
@@ -273,7 +273,7 @@ fn lock(unit: &mut Unit<'_>, id: Uuid, if_match: Option<i32>) -> Result<Locked> 
 fn found(
     unit: &mut Unit<'_>,
     id: Uuid,
-    if_match: Option<i32>,
+    if_match: Option<crate::Seen>,
     visibility: &Visibility,
     moved: &'static str,
     lock: &'static str,
@@ -297,7 +297,7 @@ fn found(
 fn change(
     unit: &mut Unit<'_>,
     id: Uuid,
-    if_match: Option<i32>,
+    if_match: Option<crate::Seen>,
     carry_out: impl Fn(&mut Unit<'_>, Locked) -> Result<Stored>,
 ) -> Result<Stored> {
     if !unit.alone {
@@ -361,7 +361,7 @@ fn command(
         ..Scope::default()
     };
     let subject = Subject { process: &process, deal: Some(&deal) };
-    let around = Around::load(&mut unit.tenant, unit.caller.settings, &[subject], scope)?;
+    let around = FactLoader::load(&mut unit.tenant, unit.caller.settings, &[subject], scope)?;
     let facts = around.facts_of(unit.caller, unit.now, &deal, &process)?;
     decide(&mut ledger, &facts)?;
     let (deal, alarm_at) = (ledger.deal.clone(), ledger.alarm);
@@ -378,7 +378,7 @@ fn command(
 pub fn transition(
     unit: &mut Unit<'_>,
     id: Uuid,
-    if_match: Option<i32>,
+    if_match: Option<crate::Seen>,
     to: Transition,
     validate_only: bool,
 ) -> Result<Stored> {
@@ -412,7 +412,7 @@ pub fn transition(
 pub fn update(
     unit: &mut Unit<'_>,
     id: Uuid,
-    if_match: Option<i32>,
+    if_match: Option<crate::Seen>,
     patch: DealPatch,
     references: References,
     custom: BTreeMap<String, serde_json::Value>,

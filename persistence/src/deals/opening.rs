@@ -21,7 +21,7 @@ use voronka_domain::{
 };
 
 use super::{
-    Around, RULES, Recordable, RuleRow, RuleTypes, Scope, Stored, Subject, record,
+    FactLoader, RULES, Recordable, RuleRow, RuleTypes, Scope, Stored, Subject, record,
     references::{References, check, source_is, source_pointer},
     rules_of,
 };
@@ -64,9 +64,9 @@ pub fn open(unit: &mut Unit<'_>, opening: Opening) -> Result<Stored> {
     let statement = Statement::select(selection)
         .sql(", (SELECT u.active FROM users u WHERE u.workspace_id = deal_types.workspace_id AND u.id = ")
         .bind(owner_id)
-        .sql(format!("), (SELECT {} deal_types.workspace_id AND c.id = ", clients::MEANT))
+        .sql(format!("), (SELECT {} deal_types.workspace_id AND c.id = ", clients::SURVIVOR))
         .bind(client.unwrap_or_default())
-        .sql(clients::AGAINST_MERGING)
+        .sql(clients::KEEP_FROM_MERGING)
         .sql(
             "), (SELECT s.id FROM sources s \
              WHERE s.workspace_id = deal_types.workspace_id AND NOT s.archived AND ",
@@ -101,7 +101,7 @@ pub fn open(unit: &mut Unit<'_>, opening: Opening) -> Result<Stored> {
         ..Scope::default()
     };
     let subject = Subject { process: &process, deal: None };
-    let around = Around::load(&mut unit.tenant, unit.caller.settings, &[subject], scope)?;
+    let around = FactLoader::load(&mut unit.tenant, unit.caller.settings, &[subject], scope)?;
     let around = around.with_demand(demand.as_ref().map(|demand| demand.head.created_at));
     let facts = around.facts(unit.caller, unit.now, (None, owner_id), &process)?;
     let new = NewDeal {

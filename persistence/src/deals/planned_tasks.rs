@@ -66,7 +66,7 @@ impl Task {
 }
 
 /// Does what commands on deals have planned for their tasks: each with the deal that it is for.
-pub(crate) fn carry_out(unit: &mut Unit<'_>, effects: Vec<(Uuid, Effect)>) -> Result<()> {
+pub(crate) fn plan_and_cancel(unit: &mut Unit<'_>, effects: Vec<(Uuid, Effect)>) -> Result<()> {
     let (mut fresh, mut left) = (Vec::new(), (Vec::new(), Vec::new()));
     let is_review = |effect: &Effect| matches!(effect, Effect::Create(plan) if plan.kind == TaskKind::LossReview);
     let lost = effects.iter().filter(|(_, effect)| is_review(effect)).map(|(id, _)| *id);

@@ -4,7 +4,7 @@ use diesel::{RunQueryDsl, SelectableHelper};
 use uuid::Uuid;
 use voronka_domain::deals::{deal::DealPatch, transition};
 
-use super::{Around, DealRow, Recordable, Scope, Stored, record};
+use super::{DealRow, FactLoader, Recordable, Scope, Stored, record};
 use crate::{Result, Unit};
 
 /// Deals that are decided at a time.
@@ -31,7 +31,7 @@ pub(super) fn for_all(unit: &mut Unit<'_>, ids: &[Uuid], patch: &DealPatch) -> R
         let subjects: Vec<_> = deals.iter().map(Stored::subject).collect();
         let clients = patch.client_id.flatten().into_iter().collect();
         let scope = Scope { clients, ..Scope::default() };
-        let around = Around::load(&mut unit.tenant, unit.caller.settings, &subjects, scope)?;
+        let around = FactLoader::load(&mut unit.tenant, unit.caller.settings, &subjects, scope)?;
         let mut changed = Vec::with_capacity(deals.len());
         for stored in &deals {
             let facts = around.facts_of(unit.caller, unit.now, &stored.deal, &stored.process)?;

@@ -12,7 +12,7 @@ use voronka_domain::{
         effect::Effect,
         ledger::Ledger,
         trail as domain_trail,
-        visit::{Left, Segment},
+        visit::{Left, VisitSegment},
     },
     people::access::Actor,
     process::Process,
@@ -118,7 +118,7 @@ impl Recordable {
     /// The visits that have begun.
     fn visits(&self, workspace_id: Uuid) -> Result<Vec<VisitRow>> {
         let Ledger { deal, events, entered, .. } = &self.ledger;
-        let row = |segment: &Segment| {
+        let row = |segment: &VisitSegment| {
             let mut began = events.iter().zip(&self.actors);
             let by = began.find(|(event, _)| event.sequence == segment.sequence);
             let cause = JsonText::of(&by.map(|(_, actor)| actor))?;
@@ -145,7 +145,7 @@ pub(crate) fn record(unit: &mut Unit<'_>, mut deals: Vec<Recordable>) -> Result<
             // The row comes first: whoever was faster is noticed there.
             one(unit, deal.clone())?;
             index_custom_fields(unit, &[deal])?;
-            planned_tasks::carry_out(unit, effects)?;
+            planned_tasks::plan_and_cancel(unit, effects)?;
             trail::keep(unit, closed)
         });
     }
@@ -219,7 +219,7 @@ fn many(unit: &mut Unit<'_>, deals: Vec<Recordable>) -> Result<()> {
     update(unit, changed)?;
     insert(unit, fresh, visits)?;
     titles::keep(unit, titles, &renamed)?;
-    planned_tasks::carry_out(unit, effects)?;
+    planned_tasks::plan_and_cancel(unit, effects)?;
     trail::keep(unit, closed)
 }
 
@@ -275,7 +275,7 @@ fn insert(unit: &mut Unit<'_>, fresh: Vec<DealRow>, visits: Vec<VisitRow>) -> Re
 fn visit_row(
     workspace_id: Uuid,
     deal: &Deal,
-    segment: Segment,
+    segment: VisitSegment,
     process: &Process,
     cause: JsonText,
 ) -> VisitRow {

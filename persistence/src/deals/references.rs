@@ -81,11 +81,11 @@ pub(super) fn check_references(
     }
     let workspace_id = unit.tenant.workspace_id;
     let statement = Statement::select(raw::<(Nullable<SqlUuid>, Bool, Nullable<SqlUuid>)>("("))
-        .sql(format!("SELECT {}", clients::MEANT))
+        .sql(format!("SELECT {}", clients::SURVIVOR))
         .bind(workspace_id)
         .sql(" AND c.id = ")
         .bind(client_id.unwrap_or_default())
-        .sql(clients::AGAINST_MERGING)
+        .sql(clients::KEEP_FROM_MERGING)
         .sql("), EXISTS (SELECT FROM users WHERE active AND workspace_id = ")
         .bind(workspace_id)
         .sql(" AND id = ")

@@ -6,7 +6,7 @@ use diesel::{RunQueryDsl, SelectableHelper};
 use uuid::Uuid;
 use voronka_domain::{deals::automation, people::access::Actor};
 
-use super::{Around, DealRow, Scope, Stored};
+use super::{DealRow, FactLoader, Scope, Stored};
 use crate::{Answer, Caller, Result, Statement, Store, Tenant};
 
 /// Deals that are looked at in one go.
@@ -76,7 +76,7 @@ fn rests(
     deals: &[Stored],
 ) -> Result<Vec<Resting>> {
     let subjects: Vec<_> = deals.iter().map(Stored::subject).collect();
-    let around = Around::load(tenant, caller.settings, &subjects, Scope::default())?;
+    let around = FactLoader::load(tenant, caller.settings, &subjects, Scope::default())?;
     let mut resting = Vec::new();
     for stored in deals.iter().filter(|stored| stored.alarm_at.is_none_or(|at| at > now)) {
         let facts = around.facts_of(caller, now, &stored.deal, &stored.process)?;

@@ -111,7 +111,7 @@ pub fn parent(unit: &mut Unit<'_>) -> Result<Option<ApiKey>> {
 fn with_all_below(
     unit: &mut Unit<'_>,
     id: Uuid,
-    if_match: Option<i32>,
+    if_match: Option<crate::Seen>,
     change: impl Fn(ApiKey) -> ApiKey,
 ) -> Result<ApiKey> {
     let before = lock(unit, id, if_match)?;
@@ -134,7 +134,7 @@ fn with_all_below(
 }
 
 /// Ends a key, and with it those that it has made.
-pub fn revoke(unit: &mut Unit<'_>, id: Uuid, if_match: Option<i32>) -> Result<ApiKey> {
+pub fn revoke(unit: &mut Unit<'_>, id: Uuid, if_match: Option<crate::Seen>) -> Result<ApiKey> {
     let now = unit.now;
     with_all_below(unit, id, if_match, |key| {
         let revoked_at = key.revoked_at.or(Some(now));
@@ -143,7 +143,7 @@ pub fn revoke(unit: &mut Unit<'_>, id: Uuid, if_match: Option<i32>) -> Result<Ap
 }
 
 /// The caller answers for a key from now on, and for those that it has made.
-pub fn take_over(unit: &mut Unit<'_>, id: Uuid, if_match: Option<i32>) -> Result<ApiKey> {
+pub fn take_over(unit: &mut Unit<'_>, id: Uuid, if_match: Option<crate::Seen>) -> Result<ApiKey> {
     let key = get(&mut unit.tenant, id)?;
     let scopes = key.scopes.iter().filter_map(|scope| Permission::parse(scope));
     let caller = unit.caller;

@@ -41,10 +41,10 @@ pub fn of(tenant: &mut Tenant<'_>, deal_type_id: Uuid) -> Result<ProcessDraft> {
 }
 
 /// The same for a change: the deal type is held, so that nobody else changes its draft.
-pub fn held(
+pub fn lock_of(
     unit: &mut Unit<'_>,
     deal_type_id: Uuid,
-    if_match: Option<i32>,
+    if_match: Option<crate::Seen>,
 ) -> Result<ProcessDraft> {
     deal_types::lock(unit, deal_type_id, None)?;
     let draft = of(&mut unit.tenant, deal_type_id)?;
@@ -56,10 +56,10 @@ pub fn held(
 pub fn put(
     unit: &mut Unit<'_>,
     deal_type_id: Uuid,
-    if_match: Option<i32>,
+    if_match: Option<crate::Seen>,
     process: Json,
 ) -> Result<ProcessDraft> {
-    match held(unit, deal_type_id, if_match) {
+    match lock_of(unit, deal_type_id, if_match) {
         Ok(before) => save(unit, &before, ProcessDraft { process, ..before.clone() }),
         Err(Error::NotFound("process draft")) => {
             check_version(if_match, 0)?;

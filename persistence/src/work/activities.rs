@@ -6,7 +6,7 @@ use diesel::{prelude::*, sql_types::Uuid as SqlUuid};
 use serde::Serialize;
 use uuid::Uuid;
 use voronka_domain::{
-    deals::automation::{Happening, What},
+    deals::automation::{Happened, Happening},
     kernel::trigger::Trigger,
     people::access::{Cause, Visibility},
     work::activity::{ActivityKind, Course, CourseChange, Outcome},
@@ -136,7 +136,7 @@ pub fn create(unit: &mut Unit<'_>, new: NewActivity) -> Result<Activity> {
     let visibility = unit.caller.visibility.clone();
     let held = match new.deal_id {
         Some(id) => Some(
-            deals::held(unit, id, &visibility)
+            deals::lock_deal(unit, id, &visibility)
                 .map_err(|error| error.or_unknown("/deal_id", "deal"))?,
         ),
         None => None,
@@ -200,13 +200,13 @@ fn client_of(unit: &mut Unit<'_>, new: &NewActivity) -> Result<Option<Uuid>> {
 pub fn change(
     unit: &mut Unit<'_>,
     id: Uuid,
-    if_match: Option<i32>,
+    if_match: Option<crate::Seen>,
     patch: ActivityPatch,
 ) -> Result<Activity> {
     let seen = read(&mut unit.tenant, unit.caller, id)?;
     // Whoever has the activity says how it went, whoever has the deal.
     let held = match seen.deal_id {
-        Some(deal_id) => Some(deals::held(unit, deal_id, &Visibility::All)?),
+        Some(deal_id) => Some(deals::lock_deal(unit, deal_id, &Visibility::All)?),
         None => None,
     };
     let before = lock(unit, id, if_match)?;
@@ -262,7 +262,7 @@ fn bad() -> Error {
 
 fn react(
     unit: &mut Unit<'_>,
-    held: Option<deals::Held>,
+    held: Option<deals::LockedDeal>,
     before: &Activity,
     row: &Activity,
 ) -> Result<()> {
@@ -280,7 +280,7 @@ fn react(
     let kind = from_word(&row.kind).ok_or_else(bad)?;
     let outcome = course.outcome;
     let cause = Cause { on: Trigger::ActivityRecorded, object_id: row.id, sequence: row.version };
-    deals::react(unit, held, Happening { cause, what: What::Activity { kind, outcome } })?;
+    deals::react(unit, held, Happening { cause, what: Happened::Activity { kind, outcome } })?;
     Ok(())
 }
 

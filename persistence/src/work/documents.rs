@@ -8,7 +8,7 @@ use serde::Serialize;
 use uuid::Uuid;
 use voronka_domain::{
     Money, Refusal,
-    deals::automation::{Happening, What},
+    deals::automation::{Happened, Happening},
     kernel::trigger::Trigger,
     people::access::{Cause, Visibility},
     work::document::{DocumentKind, DocumentState},
@@ -146,7 +146,7 @@ pub fn read(tenant: &mut Tenant<'_>, caller: &Caller, id: Uuid) -> Result<Docume
 
 pub fn create(unit: &mut Unit<'_>, new: NewDocument) -> Result<Document> {
     let visibility = unit.caller.visibility.clone();
-    let held = deals::held(unit, new.deal_id, &visibility)
+    let held = deals::lock_deal(unit, new.deal_id, &visibility)
         .map_err(|error| error.or_unknown("/deal_id", "deal"))?;
     let dated_on = new.dated_on.unwrap_or_else(|| unit.caller.settings.day(unit.now));
     let amount = new.amount.unwrap_or(held.deal().details.amount);
@@ -180,7 +180,7 @@ pub fn create(unit: &mut Unit<'_>, new: NewDocument) -> Result<Document> {
 pub fn change(
     unit: &mut Unit<'_>,
     id: Uuid,
-    if_match: Option<i32>,
+    if_match: Option<crate::Seen>,
     patch: DocumentPatch,
 ) -> Result<Document> {
     let (held, before) = hold(unit, id, if_match)?;
@@ -209,7 +209,7 @@ pub fn change(
 pub fn transition(
     unit: &mut Unit<'_>,
     id: Uuid,
-    if_match: Option<i32>,
+    if_match: Option<crate::Seen>,
     to: DocumentState,
 ) -> Result<Document> {
     let (held, before) = hold(unit, id, if_match)?;
@@ -226,18 +226,22 @@ pub(crate) fn enter(unit: &mut Unit<'_>, before: &Document, to: DocumentState) -
 }
 
 /// Lets the deal's process answer to the document as it has become.
-pub(crate) fn react(unit: &mut Unit<'_>, held: deals::Held, row: &Document) -> Result<()> {
+pub(crate) fn react(unit: &mut Unit<'_>, held: deals::LockedDeal, row: &Document) -> Result<()> {
     let (kind, state) = row.place()?;
     let cause = Cause { on: Trigger::DocumentChanged, object_id: row.id, sequence: row.version };
-    let what = What::Document { kind, state };
+    let what = Happened::Document { kind, state };
     deals::react(unit, held, Happening { cause, what })?;
     Ok(())
 }
 
-fn hold(unit: &mut Unit<'_>, id: Uuid, if_match: Option<i32>) -> Result<(deals::Held, Document)> {
+fn hold(
+    unit: &mut Unit<'_>,
+    id: Uuid,
+    if_match: Option<crate::Seen>,
+) -> Result<(deals::LockedDeal, Document)> {
     let seen = read(&mut unit.tenant, unit.caller, id)?;
     let visibility = unit.caller.visibility.clone();
-    let held = deals::held(unit, seen.deal_id, &visibility)?;
+    let held = deals::lock_deal(unit, seen.deal_id, &visibility)?;
     Ok((held, lock(unit, id, if_match)?))
 }
 

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use voronka_domain::work::document::payable;
 use voronka_domain::{
     Money,
-    deals::automation::{Happening, What},
+    deals::automation::{Happened, Happening},
     kernel::trigger::Trigger,
     people::access::{Cause, Visibility},
     work::{document::invoice_state, payment},
@@ -101,7 +101,7 @@ pub fn create(unit: &mut Unit<'_>, new: NewPayment) -> Result<Payment> {
     let deal_id = new.deal_id.or(invoice.as_ref().map(|invoice| invoice.deal_id));
     let deal_id = deal_id.ok_or_else(|| Error::Internal("payment of nothing".into()))?;
     let visibility = unit.caller.visibility.clone();
-    let held = deals::held(unit, deal_id, &visibility)
+    let held = deals::lock_deal(unit, deal_id, &visibility)
         .map_err(|error| error.or_unknown("/deal_id", "deal"))?;
     let invoice = invoice.map(|invoice| documents::lock(unit, invoice.id, None)).transpose()?;
     let day = unit.caller.settings.day(received_at);
@@ -130,9 +130,9 @@ pub fn create(unit: &mut Unit<'_>, new: NewPayment) -> Result<Payment> {
         None => None,
     };
     let cause = Cause { on: Trigger::PaymentReceived, object_id: row.id, sequence: row.version };
-    deals::react(unit, held, Happening { cause, what: What::Plain })?;
+    deals::react(unit, held, Happening { cause, what: Happened::Plain })?;
     if let Some(invoice) = invoice {
-        let held = deals::held(unit, deal_id, &Visibility::All)?;
+        let held = deals::lock_deal(unit, deal_id, &Visibility::All)?;
         documents::react(unit, held, &invoice)?;
     }
     Ok(row)

@@ -156,7 +156,7 @@ pub fn update(
     unit: &mut Unit<'_>,
     catalogue: Catalogue,
     id: Uuid,
-    if_match: Option<i32>,
+    if_match: Option<crate::Seen>,
     name: Option<String>,
     archived: Option<bool>,
 ) -> Result<Entry> {

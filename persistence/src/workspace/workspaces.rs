@@ -63,14 +63,14 @@ fn find(tenant: &mut Tenant<'_>, lock: &'static str) -> Result<Workspace> {
         .ok_or(Error::NotFound("workspace"))
 }
 
-pub fn lock(unit: &mut Unit<'_>, if_match: Option<i32>) -> Result<Workspace> {
+pub fn lock(unit: &mut Unit<'_>, if_match: Option<crate::Seen>) -> Result<Workspace> {
     let row = find(&mut unit.tenant, " FOR UPDATE")?;
     check_version(if_match, row.version)?;
     Ok(row)
 }
 
 /// The same for who has seen the calendar.
-pub fn lock_calendar(unit: &mut Unit<'_>, if_match: Option<i32>) -> Result<Workspace> {
+pub fn lock_calendar(unit: &mut Unit<'_>, if_match: Option<crate::Seen>) -> Result<Workspace> {
     let row = find(&mut unit.tenant, " FOR UPDATE")?;
     check_version(if_match, row.calendar_version)?;
     Ok(row)

@@ -11,7 +11,7 @@ use voronka_persistence::{
     Caller, Error, Tenant,
     analytics::{
         Alignment, Basis, GroupBy, Period, Segments, Wanted,
-        closed::{self, ClosedCounts, Figure, What},
+        closed::{self, ClosedCounts, ClosedFunnelFigure, Counted},
     },
 };
 
@@ -224,9 +224,9 @@ pub async fn closed_funnel_deals(call: Call<DealsRead>) -> Responded {
         let period = request.period(&caller, (request.from, request.to), segments);
         let what = match (at_stage, of_all) {
             (Some(at), _) => at(behind::position(&alignment, stage_key.as_deref())?),
-            (_, what) => what.unwrap_or(What::Deals(funnel::Count::Deals)),
+            (_, what) => what.unwrap_or(Counted::Deals(funnel::Count::Deals)),
         };
-        Ok(Figure { alignment, period, group, what })
+        Ok(ClosedFunnelFigure { alignment, period, group, what })
     })
     .await
 }

@@ -12,7 +12,7 @@ use voronka_domain::{
     deals::deal::Status,
     kernel::money::format_amount,
 };
-use voronka_persistence::analytics::closed::{Visits, What};
+use voronka_persistence::analytics::closed::{Counted, Visits};
 
 use super::shown::{FoldedStage, ReportNote, ReportVersion};
 use crate::http::{parameters::Links, table::Cell};
@@ -187,29 +187,29 @@ pub fn totals_body(totals: ClosedTotals, currency: Currency, links: &Links) -> C
 }
 
 /// What a figure counts at the position of a stage.
-type AtStage = fn(i16) -> What;
+type AtStage = fn(i16) -> Counted;
 
 /// The numbers of a stage, by their field.
 pub const STAGE_FIGURES: &[(&str, AtStage)] = &[
-    ("reached", |k| What::Deals(Count::Reached(k))),
-    ("touched", |k| What::Visits(Visits::Touched, k)),
-    ("passed", |k| What::Deals(Count::Passed(k))),
-    ("lost", |k| What::Deals(Count::At(k, Status::Lost))),
-    ("lost_from", |k| What::Deals(Count::LostFrom(k))),
-    ("open", |k| What::Deals(Count::At(k, Status::Open))),
-    ("not_applicable", |k| What::Deals(Count::NotApplicable(k))),
-    ("visits", |k| What::Visits(Visits::All, k)),
-    ("ended_visits", |k| What::Visits(Visits::Ended, k)),
-    ("open_visits", |k| What::Visits(Visits::Open, k)),
-    ("back_moves", |k| What::Visits(Visits::Back, k)),
+    ("reached", |k| Counted::Deals(Count::Reached(k))),
+    ("touched", |k| Counted::Visits(Visits::Touched, k)),
+    ("passed", |k| Counted::Deals(Count::Passed(k))),
+    ("lost", |k| Counted::Deals(Count::At(k, Status::Lost))),
+    ("lost_from", |k| Counted::Deals(Count::LostFrom(k))),
+    ("open", |k| Counted::Deals(Count::At(k, Status::Open))),
+    ("not_applicable", |k| Counted::Deals(Count::NotApplicable(k))),
+    ("visits", |k| Counted::Visits(Visits::All, k)),
+    ("ended_visits", |k| Counted::Visits(Visits::Ended, k)),
+    ("open_visits", |k| Counted::Visits(Visits::Open, k)),
+    ("back_moves", |k| Counted::Visits(Visits::Back, k)),
 ];
 
 /// Those of the totals.
-pub const TOTAL_FIGURES: &[(&str, What)] = &[
-    ("deals", What::Deals(Count::Deals)),
-    ("won", What::Deals(Count::Of(Status::Won))),
-    ("lost", What::Deals(Count::Of(Status::Lost))),
-    ("open", What::Deals(Count::Of(Status::Open))),
+pub const TOTAL_FIGURES: &[(&str, Counted)] = &[
+    ("deals", Counted::Deals(Count::Deals)),
+    ("won", Counted::Deals(Count::Of(Status::Won))),
+    ("lost", Counted::Deals(Count::Of(Status::Lost))),
+    ("open", Counted::Deals(Count::Of(Status::Open))),
 ];
 
 pub const HEADER: &[&str] = &[

@@ -13,7 +13,7 @@ use voronka_persistence::{
     Caller, Error, Tenant,
     analytics::{
         Basis, GroupBy,
-        demand::{self, DemandCount, Figure, What},
+        demand::{self, Counted, DemandCount, DemandFigure},
     },
 };
 
@@ -102,7 +102,7 @@ const GROUPS: &[(&str, GroupBy)] = &[
 const LIST: &str = "/v1/reports/primary-demand/deals";
 
 /// The numbers of the report, by their field.
-const FIGURES: &[(&str, What)] = &[("deals", What::Deals), ("unmet", What::Unmet)];
+const FIGURES: &[(&str, Counted)] = &[("deals", Counted::Deals), ("unmet", Counted::Unmet)];
 
 /// Read what clients first wanted, and what of it was not met
 ///
@@ -158,13 +158,13 @@ pub async fn demand_deals(call: Call<DealsRead>) -> Responded {
     let request = Stretch::read(&mut parameters, &call.caller, GROUPS);
     let (group, query) = (parameters.group(request.group_by), parameters.list());
     parameters.require("figure");
-    let what = parameters.word("figure", FIGURES).unwrap_or(What::Deals);
+    let what = parameters.word("figure", FIGURES).unwrap_or(Counted::Deals);
     let format = parameters.format(TABLES, &call.accept)?;
     let query = parameters.finish_with(query)?;
     let caller = call.caller.clone();
     behind::answer(call, format, query, move |tenant, app| {
         let period = request.period(tenant, app, &caller, Basis::Created)?;
-        Ok(Figure { period, group, what })
+        Ok(DemandFigure { period, group, what })
     })
     .await
 }

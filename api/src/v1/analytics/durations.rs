@@ -16,7 +16,7 @@ use voronka_persistence::{
     analytics::{
         Alignment, Basis, GroupBy, Period, Segments, Wanted,
         closed::Visits,
-        durations::{self, Figure, Stay, Stays},
+        durations::{self, DurationFigure, Stay, Stays},
     },
     now,
 };
@@ -222,7 +222,7 @@ pub async fn stage_durations_deals(call: Call<DealsRead>) -> Responded {
         let alignment = request.alignment(tenant, app, &caller)?;
         let position = behind::position(&alignment, stage_key.as_deref())?;
         let period = request.period(&caller, request.segments.load(&app.store, tenant)?);
-        Ok(Figure { alignment, period, position, visits, group })
+        Ok(DurationFigure { alignment, period, position, visits, group })
     })
     .await
 }

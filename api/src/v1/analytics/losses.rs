@@ -17,7 +17,7 @@ use voronka_persistence::{
     Caller, Error, Tenant,
     analytics::{
         Alignment, Basis, GroupBy,
-        losses::{self, Figure, LossCount, Losses, What},
+        losses::{self, Counted, LossCount, LossFigure, Losses},
     },
 };
 
@@ -132,10 +132,10 @@ const GROUPS: &[(&str, GroupBy)] = &[
 const LIST: &str = "/v1/reports/losses/deals";
 
 /// The numbers of the report, by their field.
-const FIGURES: &[(&str, What)] = &[
-    ("deals", What::Deals),
-    ("reviewed", What::Reviewed),
-    ("reopened_from_review", What::ReopenedFromReview),
+const FIGURES: &[(&str, Counted)] = &[
+    ("deals", Counted::Deals),
+    ("reviewed", Counted::Reviewed),
+    ("reopened_from_review", Counted::ReopenedFromReview),
 ];
 /// Of them those that reasons and groups have, too.
 const OF_REASONS: [&str; 2] = ["deals", "reviewed"];
@@ -204,9 +204,9 @@ pub async fn losses_deals(call: Call<DealsRead>) -> Responded {
     let (group, query) = (parameters.group(request.group_by), parameters.list());
     let loss_reason_id = parameters.id("loss_reason_id");
     parameters.require("figure");
-    let what = parameters.word("figure", FIGURES).unwrap_or(What::Deals);
+    let what = parameters.word("figure", FIGURES).unwrap_or(Counted::Deals);
     let narrowed = if loss_reason_id.is_some() { "loss_reason_id" } else { "group_by" };
-    if what == What::ReopenedFromReview && (loss_reason_id.is_some() || group.is_some()) {
+    if what == Counted::ReopenedFromReview && (loss_reason_id.is_some() || group.is_some()) {
         parameters.fault(narrowed, "not_allowed", "The figure is of all reasons and groups.");
     }
     let format = parameters.format(TABLES, &call.accept)?;
@@ -215,7 +215,7 @@ pub async fn losses_deals(call: Call<DealsRead>) -> Responded {
     behind::answer(call, format, query, move |tenant, app| {
         let alignment = request.alignment(tenant, app, &caller)?;
         let period = request.period(tenant, app, &caller, Basis::Closed)?;
-        Ok(Figure { alignment, period, loss_reason_id, group, what })
+        Ok(LossFigure { alignment, period, loss_reason_id, group, what })
     })
     .await
 }

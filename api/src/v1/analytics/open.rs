@@ -14,7 +14,7 @@ use voronka_persistence::{
     Caller, Error, Tenant,
     analytics::{
         Alignment, GroupBy, Wanted,
-        open::{self, Figure, Moment, OpenCounts, What},
+        open::{self, Counted, Moment, OpenCounts, OpenFunnelFigure},
         overdue::Overdue,
     },
     now,
@@ -50,8 +50,8 @@ const GROUPS: &[(&str, GroupBy)] = &[
 ];
 
 /// The numbers of a stage and of the totals, by their field.
-const FIGURES: &[(&str, What)] =
-    &[("deals", What::Deals), ("overdue", What::Overdue), ("held", What::Held)];
+const FIGURES: &[(&str, Counted)] =
+    &[("deals", Counted::Deals), ("overdue", Counted::Overdue), ("held", Counted::Held)];
 
 const HEADER: &[&str] = &[
     "group_key",
@@ -172,7 +172,7 @@ pub async fn open_funnel_deals(call: Call<DealsRead>) -> Responded {
     let (group, query) = (parameters.group(request.group_by), parameters.list());
     let stage_key = parameters.get("stage_key").map(str::to_owned);
     parameters.require("figure");
-    let what = parameters.word("figure", FIGURES).unwrap_or(What::Deals);
+    let what = parameters.word("figure", FIGURES).unwrap_or(Counted::Deals);
     let format = parameters.format(TABLES, &call.accept)?;
     let query = parameters.finish_with(query)?;
     let caller = call.caller.clone();
@@ -183,7 +183,7 @@ pub async fn open_funnel_deals(call: Call<DealsRead>) -> Responded {
             Some(key) => Some(behind::position(&alignment, Some(&key))?),
             None => None,
         };
-        Ok(Figure { alignment, moment, position, group, what })
+        Ok(OpenFunnelFigure { alignment, moment, position, group, what })
     })
     .await
 }

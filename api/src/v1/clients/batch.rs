@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use validator::Validate;
 use voronka_domain::kernel::fault::Faults;
-use voronka_persistence::{Error, Unit, clients, clients::Client};
+use voronka_persistence::{Error, Seen, Unit, clients, clients::Client};
 
 use super::{
     NewClient, applied,
@@ -50,7 +50,7 @@ pub async fn upsert(
 fn put_one(
     unit: &mut Unit<'_>,
     external: ExternalIdBody,
-    if_match: Option<i32>,
+    if_match: Option<Seen>,
     patch: ClientPatch,
 ) -> Result<Reply<ClientBody>, Error> {
     let mut faults = Faults::default();
@@ -140,7 +140,7 @@ fn one(unit: &mut Unit<'_>, mut item: Value) -> Result<Reply<ClientBody>, Failur
         "create" => Ok(created(unit, parse_item::<NewClient>(&item)?)?),
         "update" => {
             let id = batch::required(batch::take(&mut item, "id")?, "id")?;
-            let version = batch::take(&mut item, "version")?;
+            let version = batch::version(&mut item)?;
             let patch = parse_item::<ClientPatch>(&item)?;
             let before = clients::lock_unmerged(unit, id, version)?;
             Ok(changed(unit, before, patch)?)
@@ -148,7 +148,7 @@ fn one(unit: &mut Unit<'_>, mut item: Value) -> Result<Reply<ClientBody>, Failur
         "upsert" => {
             let external = batch::take(&mut item, "external_id")?;
             let external = batch::required(external, "external_id")?;
-            let version = batch::take(&mut item, "version")?;
+            let version = batch::version(&mut item)?;
             Ok(put_one(unit, external, version, parse_item(&item)?)?)
         }
         _ => {

@@ -11,7 +11,7 @@ use validator::Validate;
 use voronka_domain::{
     Refusal, clients as client,
     clients::{ClientKind, ClientType},
-    kernel::{contact_point as reach, contact_point::Country, fault::Faults},
+    kernel::{contact_point, contact_point::Country, fault::Faults},
     workspace::catalogue,
 };
 use voronka_persistence::{clients::Client, core::words::to_word};
@@ -225,10 +225,10 @@ impl ClientPatch {
             row.tags = tags;
         }
         if let Some(phones) = self.phones {
-            row.phones = reach::phones(&mut faults, "/phones", &phones, country);
+            row.phones = contact_point::phones(&mut faults, "/phones", &phones, country);
         }
         if let Some(emails) = self.emails {
-            row.emails = reach::emails(&mut faults, "/emails", &emails);
+            row.emails = contact_point::emails(&mut faults, "/emails", &emails);
         }
         if let Some(tax_id) = self.tax_id.into_option() {
             row.tax_id = tax_id.and_then(|text| read_tax_id(&mut faults, &text));

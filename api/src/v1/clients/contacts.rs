@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use validator::Validate;
 use voronka_domain::{
-    kernel::{contact_point as reach, fault::Faults},
+    kernel::{contact_point, fault::Faults},
     workspace::catalogue,
 };
 use voronka_persistence::{
@@ -84,8 +84,8 @@ impl NewContact {
         let mut faults = Faults::default();
         faults.text("/name", &self.name, catalogue::NAME_LENGTH);
         let country = unit.caller.settings.country;
-        let phones = reach::phones(&mut faults, "/phones", &self.phones, country);
-        let emails = reach::emails(&mut faults, "/emails", &self.emails);
+        let phones = contact_point::phones(&mut faults, "/phones", &self.phones, country);
+        let emails = contact_point::emails(&mut faults, "/emails", &self.emails);
         faults.into_result()?;
         Ok(Contact {
             id: Uuid::now_v7(),
@@ -137,10 +137,10 @@ impl ContactPatch {
         }
         if let Some(phones) = self.phones {
             let country = unit.caller.settings.country;
-            row.phones = reach::phones(&mut faults, "/phones", &phones, country);
+            row.phones = contact_point::phones(&mut faults, "/phones", &phones, country);
         }
         if let Some(emails) = self.emails {
-            row.emails = reach::emails(&mut faults, "/emails", &emails);
+            row.emails = contact_point::emails(&mut faults, "/emails", &emails);
         }
         faults.into_result()?;
         self.position.apply(&mut row.position);

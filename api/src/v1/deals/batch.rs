@@ -8,7 +8,7 @@ use uuid::Uuid;
 use validator::Validate;
 use voronka_domain::{Refusal, kernel::fault::Faults};
 use voronka_persistence::{
-    Error, Unit, deals,
+    Error, Seen, Unit, deals,
     deals::{Stored, demands},
 };
 
@@ -80,7 +80,7 @@ pub async fn upsert(call: Call<DealsWrite>, path: ExternalPath, body: Body<Field
 fn put_one(
     unit: &mut Unit<'_>,
     external: ExternalIdBody,
-    if_match: Option<i32>,
+    if_match: Option<Seen>,
     fields: Value,
 ) -> Result<Reply<DealBody>, Error> {
     let Value::Object(mut fields) = fields else {
@@ -143,7 +143,7 @@ pub(super) fn created(unit: &mut Unit<'_>, new: NewDealBody) -> Result<Reply<Dea
 pub(super) fn changed(
     unit: &mut Unit<'_>,
     id: Uuid,
-    if_match: Option<i32>,
+    if_match: Option<Seen>,
     patch: DealPatchBody,
 ) -> Result<Reply<DealBody>, Error> {
     let (patch, references, custom) = patch.into_patch()?;
@@ -230,7 +230,7 @@ fn one(unit: &mut Unit<'_>, mut item: Value) -> Result<Reply<DealBody>, Failure>
     let op: String = batch::required(batch::take(&mut item, "op")?, "op")?;
     let named = |item: &mut Value| {
         let id: Uuid = batch::required(batch::take(item, "id")?, "id")?;
-        Ok::<_, Problem>((id, batch::take::<i32>(item, "version")?))
+        Ok::<_, Problem>((id, batch::version(item)?))
     };
     match op.as_str() {
         "create" => Ok(created(unit, parse_item(&item)?)?),
@@ -247,7 +247,7 @@ fn one(unit: &mut Unit<'_>, mut item: Value) -> Result<Reply<DealBody>, Failure>
         "upsert" => {
             let external = batch::take(&mut item, "external_id")?;
             let external = batch::required(external, "external_id")?;
-            let version = batch::take(&mut item, "version")?;
+            let version = batch::version(&mut item)?;
             Ok(put_one(unit, external, version, item)?)
         }
         _ => {

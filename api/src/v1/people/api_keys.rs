@@ -8,7 +8,7 @@ use uuid::Uuid;
 use validator::Validate;
 use voronka_domain::{kernel::fault::Faults, people::access::Permission, workspace::catalogue};
 use voronka_persistence::{
-    Error, Tenant, Unit,
+    Error, Seen, Tenant, Unit,
     people::api_keys::{self, ApiKey, Makers},
 };
 
@@ -230,7 +230,7 @@ pub async fn take_over(call: Call<ApiKeysManage>, id: Id) -> Responded {
 async fn change(
     call: Call<ApiKeysManage>,
     id: Id,
-    change: fn(&mut Unit<'_>, Uuid, Option<i32>) -> Result<ApiKey, Error>,
+    change: fn(&mut Unit<'_>, Uuid, Option<Seen>) -> Result<ApiKey, Error>,
 ) -> Responded {
     call.no_parameters()?;
     let app = call.app.clone();

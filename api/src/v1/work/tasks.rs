@@ -19,7 +19,7 @@ use voronka_persistence::{
     core::words::from_word,
     deals::answer::Done,
     now,
-    work::tasks::{self, List},
+    work::tasks::{self, TaskWithPeople},
 };
 
 use crate::v1::bodies::deal::DealPatchBody;
@@ -92,8 +92,8 @@ pub struct TaskLink {
 }
 
 impl TaskBody {
-    fn new(one: List, now: DateTime<Utc>) -> Self {
-        let List { task, helper_ids, watcher_ids } = one;
+    fn new(one: TaskWithPeople, now: DateTime<Utc>) -> Self {
+        let TaskWithPeople { task, helper_ids, watcher_ids } = one;
         let open = from_word::<TaskStatus>(&task.status).is_some_and(TaskStatus::is_open);
         Self {
             id: task.id,
@@ -128,7 +128,7 @@ impl TaskBody {
     }
 }
 
-fn answer(one: List) -> Reply<TaskBody> {
+fn answer(one: TaskWithPeople) -> Reply<TaskBody> {
     let version = one.task.version;
     Reply::versioned(TaskBody::new(one, now()), version)
 }
@@ -375,7 +375,7 @@ pub async fn update(call: Call<TasksWrite>, id: Id, body: Body<TaskPatch>) -> Re
     .await
 }
 
-/// Do a task
+/// Complete a task
 ///
 /// Begins it, puts it off, ends it, or takes it up again. A task that is done may have to fill fields of
 /// its deal; they come in `deal`, and all of it counts or none. If the deal's stage waited for the task,

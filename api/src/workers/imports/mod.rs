@@ -47,7 +47,7 @@ impl Work for Imports {
         let none = || Ended::Done(serde_json::json!({}));
         let Some(id) = claimed.run.subject_id else { return Ok(none()) };
         let Some(claim) = store.claim_import(claimed.workspace_id, id)? else { return Ok(none()) };
-        match carry_out(store, &claim, &|| turn.is_over()) {
+        match run_import(store, &claim, &|| turn.is_over()) {
             Ok(true) => store.finish_import(claim, now(), None)?,
             Ok(false) => return Ok(Ended::Interrupted),
             Err(error @ Error::TakenOver) => return Err(error),
@@ -68,7 +68,7 @@ impl Work for Imports {
 }
 
 /// True when it has ended, false when it is to go on later.
-fn carry_out(
+fn run_import(
     store: &Store,
     claim: &Claim,
     stopping: &(dyn Fn() -> bool + Sync),

@@ -3,7 +3,7 @@
 use super::{Facts, check_not_future, check_text, direction, gates, kept, not_in_process};
 use crate::{
     deals::{
-        automation::{self, Happening, What},
+        automation::{self, Happened, Happening},
         deal::{NewDeal, StageRef},
         event::{Change, Details, Direction, Event},
         ledger::Ledger,
@@ -76,7 +76,7 @@ pub fn open(new: NewDeal, facts: &Facts<'_>) -> Result<Ledger, Refusal> {
     }
     let demand = new.demand_id.map(|id| Happening {
         cause: Cause { on: Trigger::DemandChanged, object_id: id, sequence: 1 },
-        what: What::Plain,
+        what: Happened::Plain,
     });
     automation::follow(&mut ledger, 0, demand, facts);
     Ok(ledger)

@@ -137,14 +137,14 @@ impl Shop {
                 let count = open.len().max(1);
                 let task = open.into_iter().nth(index % count)?;
                 (task.status, task.done_at) = (TaskStatus::Done, Some(self.now));
-                (Trigger::TaskDone, What::Task { key: task.key.clone() })
+                (Trigger::TaskDone, Happened::Task { key: task.key.clone() })
             }
             Act::Document(kind, state) => {
                 let (id, state) = (self.id(), kind.path()[*state]);
                 let fact = DocumentFact { id, kind: *kind, state, since: self.now };
                 self.work.documents.retain(|one| one.kind != *kind);
                 self.work.documents.push(fact);
-                (Trigger::DocumentChanged, What::Document { kind: *kind, state })
+                (Trigger::DocumentChanged, Happened::Document { kind: *kind, state })
             }
             Act::Call(reached) => {
                 let outcome = Some(if *reached { Outcome::Reached } else { Outcome::NotReached });
@@ -158,7 +158,7 @@ impl Shop {
                     visit,
                     happened_at: self.now,
                 });
-                (Trigger::ActivityRecorded, What::Activity { kind, outcome })
+                (Trigger::ActivityRecorded, Happened::Activity { kind, outcome })
             }
             Act::Pay(amount) => {
                 let (id, amount) = (self.id(), money(*amount));
@@ -169,11 +169,11 @@ impl Shop {
                     base_amount,
                     received_at: self.now,
                 });
-                (Trigger::PaymentReceived, What::Plain)
+                (Trigger::PaymentReceived, Happened::Plain)
             }
             Act::Demand => {
                 self.work.demand_since = Some(self.now);
-                (Trigger::DemandChanged, What::Plain)
+                (Trigger::DemandChanged, Happened::Plain)
             }
         };
         let cause = Cause { on, object_id: self.id(), sequence: 1 };

@@ -45,7 +45,7 @@ pub fn set(
     unit: &mut Unit<'_>,
     job: Job,
     change: Change,
-    if_match: Option<i32>,
+    if_match: Option<crate::Seen>,
 ) -> Result<Setting> {
     // Of a row that nobody has made yet, only one at a time is made.
     Statement::command("INSERT INTO job_settings (workspace_id, name, updated_at) VALUES (")

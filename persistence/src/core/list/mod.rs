@@ -9,7 +9,7 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 use voronka_domain::{
     Fault,
-    kernel::contact_point as reach,
+    kernel::contact_point,
     process::condition::{self, Schema, Tree},
     workspace::custom_field::{CustomField, Entity, FieldType},
 };
@@ -460,8 +460,8 @@ fn array(binds: Vec<Bind>) -> Bind {
 fn bind(kind: Kind, text: &str) -> std::result::Result<Bind, String> {
     let read = match kind {
         Kind::Uuid | Kind::Member => Uuid::from_str(text).ok().map(Bind::Uuid),
-        Kind::Phone => reach::phone(&international(text), None).map(Bind::Text),
-        Kind::Email => reach::email(text).map(|email| Bind::Text(email.to_lowercase())),
+        Kind::Phone => contact_point::phone(&international(text), None).map(Bind::Text),
+        Kind::Email => contact_point::email(text).map(|email| Bind::Text(email.to_lowercase())),
         Kind::Text | Kind::Tag | Kind::Key => Some(Bind::Text(text.to_owned())),
         Kind::Instant => DateTime::parse_from_rfc3339(text)
             .ok()

@@ -30,7 +30,7 @@ use voronka_domain::{
 
 use crate::{
     Answer, Error, Result, Store, Unit, clients as all_clients,
-    deals::{self as all_deals, Around, Recordable, Scope, Stored, Subject, lock_external},
+    deals::{self as all_deals, FactLoader, Recordable, Scope, Stored, Subject, lock_external},
     import::{
         imports::{self, Import},
         names::{Names, Wanted},
@@ -296,7 +296,7 @@ struct Run<'r, 'c> {
     process: Arc<Process>,
     /// Those of deals, where the rows have any.
     fields: Vec<CustomField>,
-    around: Around,
+    around: FactLoader,
 }
 
 impl<'r, 'c> Run<'r, 'c> {
@@ -313,7 +313,7 @@ impl<'r, 'c> Run<'r, 'c> {
         let process = unit.process(deal_type.current_version_id)?;
         let user_id = unit.caller.user_id();
         let fields = current_fields(unit, plan)?;
-        let around = Around::default();
+        let around = FactLoader::default();
         Ok(Self { unit, plan, names, turn, user_id, process, fields, around })
     }
 
@@ -369,7 +369,7 @@ impl<'r, 'c> Run<'r, 'c> {
             ..Scope::default()
         };
         let settings = self.unit.caller.settings;
-        self.around = Around::load(&mut self.unit.tenant, settings, &subjects, scope)?;
+        self.around = FactLoader::load(&mut self.unit.tenant, settings, &subjects, scope)?;
         self.around.add_clients(self.names.new_clients(self.unit.now)?);
         Ok(())
     }

@@ -5,7 +5,7 @@ use diesel::{OptionalExtension, RunQueryDsl, SelectableHelper, sql_types::Uuid a
 use uuid::Uuid;
 use voronka_domain::people::access::Actor;
 
-use super::{HandOver, give_back::carry_out};
+use super::{HandOver, give_back::give_back_held};
 use crate::{
     Answer, Error, Passing, Result, Statement, Store, Unit, again, core::unit::raw, people::users,
     workspace::workspaces,
@@ -92,7 +92,7 @@ fn look(unit: &mut Unit<'_>, id: Uuid) -> Result<()> {
         let again = unit.now.checked_add_signed(AGAIN);
         return set_alarm(unit, id, again);
     }
-    carry_out(unit, &row).map(|_| ())
+    give_back_held(unit, &row).map(|_| ())
 }
 
 fn set_alarm(unit: &mut Unit<'_>, id: Uuid, alarm: Option<DateTime<Utc>>) -> Result<()> {

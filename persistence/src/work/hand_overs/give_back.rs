@@ -15,7 +15,7 @@ use crate::{Result, Unit, core::unit::to_json, people::users};
 pub fn give_back(
     unit: &mut Unit<'_>,
     id: Uuid,
-    if_match: Option<i32>,
+    if_match: Option<crate::Seen>,
     dry_run: bool,
 ) -> Result<HandOver> {
     let from_id = read(&mut unit.tenant, unit.caller, id)?.from_id;
@@ -27,11 +27,11 @@ pub fn give_back(
         let (outcomes, _) = settle(unit, &before, false)?;
         return Ok(HandOver { outcome: Some(to_json(&outcomes)?), ..before });
     }
-    carry_out(unit, &before)
+    give_back_held(unit, &before)
 }
 
 /// Gives back, of a hand-over that is held and that can come back.
-pub(super) fn carry_out(unit: &mut Unit<'_>, before: &HandOver) -> Result<HandOver> {
+pub(super) fn give_back_held(unit: &mut Unit<'_>, before: &HandOver) -> Result<HandOver> {
     let (outcomes, shares) = settle(unit, before, true)?;
     let row = HandOver {
         returned_at: Some(unit.now),

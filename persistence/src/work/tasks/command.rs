@@ -7,7 +7,7 @@ use serde_json::json;
 use uuid::Uuid;
 use voronka_domain::{
     deals::{
-        automation::{Happening, What},
+        automation::{Happened, Happening},
         transition::Review,
     },
     kernel::{fault::Faults, trigger::Trigger},
@@ -17,7 +17,7 @@ use voronka_domain::{
 };
 
 use super::{
-    List, read,
+    TaskWithPeople, read,
     rights::{require_deal, require_part},
 };
 use crate::{
@@ -65,7 +65,7 @@ pub struct TaskPatch {
 
 const MOST_PEOPLE: usize = 100;
 
-pub fn create(unit: &mut Unit<'_>, new: NewTask) -> Result<List> {
+pub fn create(unit: &mut Unit<'_>, new: NewTask) -> Result<TaskWithPeople> {
     task::check(&new.title, new.description.as_deref())?;
     let creator_id = person(unit.actor);
     let responsible_id = task::responsible(new.responsible_id, creator_id)?;
@@ -77,7 +77,7 @@ pub fn create(unit: &mut Unit<'_>, new: NewTask) -> Result<List> {
     let visibility = unit.caller.visibility.clone();
     let deal = match new.deal_id {
         Some(id) => Some(
-            deals::held(unit, id, &visibility)
+            deals::lock_deal(unit, id, &visibility)
                 .map_err(|error| error.or_unknown("/deal_id", "deal"))?,
         ),
         None => None,
@@ -115,16 +115,16 @@ pub fn create(unit: &mut Unit<'_>, new: NewTask) -> Result<List> {
     set_people(unit, task.id, "helper", &new.helper_ids)?;
     set_people(unit, task.id, "watcher", &new.watcher_ids)?;
     let (helper_ids, watcher_ids) = (new.helper_ids, new.watcher_ids);
-    Ok(List { task, helper_ids, watcher_ids })
+    Ok(TaskWithPeople { task, helper_ids, watcher_ids })
 }
 
 /// Changes what a task says. Its status changes by a transition.
 pub fn change(
     unit: &mut Unit<'_>,
     id: Uuid,
-    if_match: Option<i32>,
+    if_match: Option<crate::Seen>,
     patch: TaskPatch,
-) -> Result<List> {
+) -> Result<TaskWithPeople> {
     let seen = read(&mut unit.tenant, unit.caller, id)?;
     let before = lock(unit, id, if_match)?;
     require_part(unit, &seen)?;
@@ -162,10 +162,10 @@ pub fn change(
 pub fn transition(
     unit: &mut Unit<'_>,
     id: Uuid,
-    if_match: Option<i32>,
+    if_match: Option<crate::Seen>,
     to: TaskStatus,
     done: Done,
-) -> Result<List> {
+) -> Result<TaskWithPeople> {
     let seen = read(&mut unit.tenant, unit.caller, id)?;
     require_part(unit, &seen)?;
     let lands = seen.task.deal_id.is_some() && to == TaskStatus::Done;
@@ -173,7 +173,7 @@ pub fn transition(
     // Whoever has the task may bring its result, whoever has the deal.
     let everything = voronka_domain::people::access::Visibility::All;
     let held = match seen.task.deal_id {
-        Some(deal_id) => Some(deals::held(unit, deal_id, &everything)?),
+        Some(deal_id) => Some(deals::lock_deal(unit, deal_id, &everything)?),
         None => None,
     };
     let before = lock(unit, id, if_match)?;
@@ -200,13 +200,13 @@ pub fn transition(
     let row = save(unit, &before, row)?;
     if let Some(held) = held.filter(|_| is_done) {
         let cause = Cause { on: Trigger::TaskDone, object_id: row.id, sequence: row.version };
-        let happening = Happening { cause, what: What::Task { key: row.key.clone() } };
+        let happening = Happening { cause, what: Happened::Task { key: row.key.clone() } };
         let review = Review { task_id: row.id, visit: row.visit };
         let review = Some(review).filter(|_| done.reopen);
         deals::finish(unit, held, done, asked, review, happening)?;
     }
-    let List { helper_ids, watcher_ids, .. } = seen;
-    Ok(List { task: row, helper_ids, watcher_ids })
+    let TaskWithPeople { helper_ids, watcher_ids, .. } = seen;
+    Ok(TaskWithPeople { task: row, helper_ids, watcher_ids })
 }
 
 fn check_people(

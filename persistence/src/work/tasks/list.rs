@@ -65,13 +65,16 @@ pub const LIST: Spec = Spec {
 
 /// A task with those who take part.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct List {
+pub struct TaskWithPeople {
     pub task: Task,
     pub helper_ids: Vec<Uuid>,
     pub watcher_ids: Vec<Uuid>,
 }
 
-pub(super) fn with_people(tenant: &mut Tenant<'_>, tasks: Vec<Task>) -> Result<Vec<List>> {
+pub(super) fn with_people(
+    tenant: &mut Tenant<'_>,
+    tasks: Vec<Task>,
+) -> Result<Vec<TaskWithPeople>> {
     let ids: Vec<Uuid> = tasks.iter().map(|task| task.id).collect();
     let rows: Vec<(Uuid, Uuid, String)> = tenant
         .rows(
@@ -91,18 +94,22 @@ pub(super) fn with_people(tenant: &mut Tenant<'_>, tasks: Vec<Task>) -> Result<V
     }
     let full = |task: Task| {
         let (helper_ids, watcher_ids) = people.remove(&task.id).unwrap_or_default();
-        List { task, helper_ids, watcher_ids }
+        TaskWithPeople { task, helper_ids, watcher_ids }
     };
     Ok(tasks.into_iter().map(full).collect())
 }
 
-pub fn list(tenant: &mut Tenant<'_>, caller: &Caller, query: Query) -> Result<Page<List>> {
+pub fn list(
+    tenant: &mut Tenant<'_>,
+    caller: &Caller,
+    query: Query,
+) -> Result<Page<TaskWithPeople>> {
     let narrow = |list| tasks_seen_by(list, caller);
     let page = tenant.page(&LIST, query, Task::as_select(), narrow, |row: &Task| row.id)?;
     Ok(Page { items: with_people(tenant, page.items)?, next: page.next })
 }
 
-pub fn read(tenant: &mut Tenant<'_>, caller: &Caller, id: Uuid) -> Result<List> {
+pub fn read(tenant: &mut Tenant<'_>, caller: &Caller, id: Uuid) -> Result<TaskWithPeople> {
     let rows = tenant.rows(Task::as_select(), "tasks").sql(" AND tasks.id = ").bind(id);
     let task: Option<Task> = tasks_seen_by(rows, caller).get_result(tenant.conn).optional()?;
     let task = task.ok_or(Error::NotFound("task"))?;

@@ -8,5 +8,5 @@ mod rights;
 
 pub use command::{NewTask, TaskPatch, change, create, transition};
 pub use gantt::{Bar, Bars, GroupBy, bars};
-pub use list::{Counters, LIST, List, counters, list, read};
+pub use list::{Counters, LIST, TaskWithPeople, counters, list, read};
 pub(crate) use reassign::reassign;

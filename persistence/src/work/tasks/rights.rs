@@ -9,7 +9,7 @@ use voronka_domain::{
     work::task::{Part, may_change},
 };
 
-use super::List;
+use super::TaskWithPeople;
 use crate::{
     Caller, Error, Result, Unit,
     core::{caller::person, unit::raw, visibility::tasks_of_others},
@@ -18,10 +18,10 @@ use crate::{
 
 /// Those who have a part in a task may change it, and those who look after its deal or its people. Watchers look
 /// on, whoever they are.
-pub(super) fn require_part(unit: &mut Unit<'_>, seen: &List) -> Result<()> {
+pub(super) fn require_part(unit: &mut Unit<'_>, seen: &TaskWithPeople) -> Result<()> {
     let Some(me) = person(unit.actor) else { return Ok(()) };
     let Task { id, responsible_id, creator_id, .. } = seen.task;
-    let List { helper_ids, watcher_ids, .. } = seen;
+    let TaskWithPeople { helper_ids, watcher_ids, .. } = seen;
     let has_part = Part { responsible_id, creator_id, helper_ids, watcher_ids }.has(me);
     let looks_after = !has_part && looks_after(unit, id)?;
     Ok(may_change(has_part, looks_after)?)

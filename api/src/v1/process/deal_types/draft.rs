@@ -149,7 +149,7 @@ pub async fn put_draft(
 pub async fn delete_draft(call: Call<DealTypesWrite>, id: Id) -> Responded {
     call.no_parameters()?;
     call.write(Vec::new(), move |unit, if_match| {
-        let draft = process_drafts::held(unit, id.0, if_match)?;
+        let draft = process_drafts::lock_of(unit, id.0, if_match)?;
         process_drafts::delete(unit, &draft)?;
         Ok(Reply::ok(ProcessDraftBody::new(unit.store, &mut unit.tenant, draft)?))
     })
@@ -167,7 +167,7 @@ pub async fn delete_draft(call: Call<DealTypesWrite>, id: Id) -> Responded {
 pub async fn publish_draft(call: Call<DealTypesWrite>, id: Id) -> Responded {
     call.no_parameters()?;
     call.write(Vec::new(), move |unit, if_match| {
-        let draft = process_drafts::held(unit, id.0, if_match)?;
+        let draft = process_drafts::lock_of(unit, id.0, if_match)?;
         let deal_type = deal_types::get(&mut unit.tenant, id.0)?;
         let version = checked(unit.store, &mut unit.tenant, &deal_type, &draft)?;
         process_drafts::delete(unit, &draft)?;

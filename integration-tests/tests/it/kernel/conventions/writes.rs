@@ -339,3 +339,25 @@ async fn money_is_decimal_text_wherever_it_stands() {
     let totals = &api.get(&closed).await.expect(200).json["totals"];
     assert_eq!(totals["won_amount"], "999999999999999.9999");
 }
+
+/// `If-Match` may list the versions that one has seen: one of them is to be the present one.
+#[tokio::test]
+async fn if_match_may_list_versions() {
+    let server = TestServer::start().await;
+    let api = &server.admin;
+    let source = api.post("/v1/sources", json!({ "name": "Fair" })).await.expect(201).id();
+    let path = format!("/v1/sources/{source}");
+    let rename = async |tags: &str, name: &str| {
+        let body = json!({ "name": name }).to_string().into_bytes();
+        api.send(Method::PATCH, &path, &[("if-match", tags)], Some(body)).await
+    };
+    for (tags, version) in [("\"9\", W/\"1\"", 2), ("*", 3), ("\"3\"", 4), ("4", 5)] {
+        let renamed = rename(tags, &format!("Fair {version}")).await.expect(200);
+        assert_eq!(renamed.json["version"], version, "{tags}");
+    }
+    for tags in ["\"1\", \"4\"", "\"of somebody else\""] {
+        rename(tags, "Late").await.problem(412, "version_mismatch");
+    }
+    let many = ["\"5\""; 9].join(",");
+    rename(&many, "Many").await.problem(400, "invalid_parameters");
+}

@@ -46,7 +46,7 @@ pub(crate) struct Scope {
 }
 
 #[derive(Debug, Default)]
-pub struct Around {
+pub struct FactLoader {
     rates: Rates,
     clients: HashMap<Uuid, ClientFacts>,
     /// By deal.
@@ -62,7 +62,7 @@ pub struct Around {
     no_staff: Staff,
 }
 
-impl Around {
+impl FactLoader {
     /// What is decided is right if the deals are held, or if their processes do not look around.
     pub(crate) fn load(
         tenant: &mut Tenant<'_>,
