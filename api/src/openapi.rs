@@ -362,7 +362,7 @@ fn own_codes(id: &str) -> &'static [&'static str] {
         "returnHandOver" => &["hand_over_returned", "user_inactive"],
         "cancelImport" => &["import_finished"],
         "createImport" => &["too_many_jobs"],
-        "createJobRun" => &["too_many_jobs", "run_not_failed"],
+        "createJobRun" => &["too_many_jobs", "run_not_failed", "run_waiting"],
         "dropJobRun" => &["run_not_failed"],
         "getClosedFunnel"
         | "getOpenFunnel"

@@ -35,7 +35,7 @@ COMMENT ON COLUMN jobs.started_at IS 'When it began for the first time.';
 COMMENT ON COLUMN jobs.finished_at IS 'When it ended.';
 COMMENT ON COLUMN jobs.created_at IS 'When it began to wait.';
 COMMENT ON COLUMN jobs.updated_at IS 'The last change.';
-CREATE INDEX jobs_in_progress ON jobs (workspace_id, name, run_at, id) WHERE state IN ('waiting', 'running');
+CREATE INDEX jobs_in_progress ON jobs (workspace_id, name, id) WHERE state IN ('waiting', 'running');
 CREATE UNIQUE INDEX jobs_of_one_subject ON jobs (workspace_id, name, coalesce(subject_id, workspace_id)) WHERE state = 'waiting';
 CREATE INDEX jobs_by_name ON jobs (workspace_id, name, id);
 

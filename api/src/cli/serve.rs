@@ -11,6 +11,7 @@ use std::{
 use actix_web::{dev::Server, web};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use rand::RngCore;
+use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 use voronka_persistence::Store;
 
@@ -36,7 +37,7 @@ const TIDY: Duration = Duration::from_secs(600);
 const SUM_UP: Duration = Duration::from_secs(1);
 
 pub fn serve(database: &DatabaseConfig, config: ServeConfig) -> Result<(), Failure> {
-    log();
+    let _log = log();
     let Database { store, cluster, .. } = Database::open(database, Mode::Serve)?;
     let demo = config.demo.then(|| demo::load(&store, &database.data_dir)).transpose()?;
     let supervisor = cluster.map(Supervisor::start);
@@ -227,15 +228,22 @@ pub fn metrics() -> Result<PrometheusHandle, Failure> {
     Ok(made)
 }
 
-/// JSON lines on the standard error; `RUST_LOG` says how many.
-fn log() {
+/// JSON lines on the standard error; `RUST_LOG` says how many. A thread of its own writes them: who reads them slowly,
+/// or not at all, stops nobody, and loses lines. They are written to the end as long as the guard lives.
+fn log() -> WorkerGuard {
+    let lossy = NonBlockingBuilder::default().lossy(true).buffered_lines_limit(LINES);
+    let (writer, guard) = lossy.finish(std::io::stderr());
     let filter = EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| EnvFilter::new("warn,voronka=info,voronka_api=info"));
     let _ = tracing_subscriber::fmt()
         .json()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(writer)
         // Who cannot be told of it, as a disk is full, goes without: requests are answered all the same.
         .log_internal_errors(false)
         .try_init();
+    guard
 }
+
+/// Lines of the log that wait to be written.
+const LINES: usize = 10_000;

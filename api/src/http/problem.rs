@@ -56,6 +56,7 @@ codes! {
     only_version_left 409 "Only version left" "A deal type needs a version that is not withdrawn."
     review_outdated 409 "Review outdated" "The loss that the task reviews is over: the deal was reopened since."
     run_not_failed 409 "Run has not failed" "Only a run that has failed for the last time is started again or dropped."
+    run_waiting 409 "Run waiting" "Another run of the same work waits already: it is not started twice."
     skip_not_allowed 409 "Skipping not allowed" "The deal's type does not allow skipping stages."
     sku_taken 409 "SKU taken" "Another product has this SKU."
     stage_not_in_process 409 "Stage not in the process" "The deal's process has no such stage."

@@ -116,7 +116,7 @@ struct Bounded {
 
 impl Bounded {
     fn new(limit: u64) -> Result<Self, Error> {
-        let file = tempfile::tempfile().map_err(|error| failed(&error))?;
+        let file = tempfile::tempfile().map_err(|error| Error::Disk(error.to_string()))?;
         Ok(Self { file: BufWriter::new(file), left: limit })
     }
 

@@ -36,8 +36,8 @@ pub struct Published {
 }
 
 impl Published {
-    /// What gates, rules and titles of tasks look at beside their deals, each with its place: whoever writes one
-    /// is told by deals and tasks what is there.
+    /// What gates, rules and titles of tasks look at, each with its place: whoever writes one is told by deals and
+    /// tasks what is there.
     pub fn needs(&self) -> Vec<(String, Permission)> {
         let mut needs = Vec::new();
         for (at, stage) in self.stages.iter().enumerate() {
@@ -51,7 +51,6 @@ impl Published {
         for (at, rule) in self.rules.iter().enumerate() {
             rule.needs(&format!("/rules/{at}"), &mut needs);
         }
-        needs.retain(|(_, permission)| *permission != Permission::DealsRead);
         needs
     }
 

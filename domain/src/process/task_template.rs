@@ -68,8 +68,12 @@ impl TaskTemplate {
 
     /// What somebody must be allowed to read to be told what its title tells, with its place.
     pub(crate) fn needs(&self, pointer: &str, needs: &mut Vec<(String, Permission)>) {
+        let at = || format!("{pointer}/title");
         if self.looks_at_client() {
-            needs.push((format!("{pointer}/title"), Permission::ClientsRead));
+            needs.push((at(), Permission::ClientsRead));
+        }
+        if self.title.contains("{deal.title}") {
+            needs.push((at(), Permission::DealsRead));
         }
     }
 

@@ -182,6 +182,7 @@ fn taken(constraint: Option<&str>) -> Option<Error> {
         "activities_external_id_is_unique" => {
             ("external_id_taken", "/external_id", "Another activity has this external id.")
         }
+        "jobs_of_one_subject" => ("run_waiting", "", "Another run of it waits already."),
         name if name.ends_with("_name_is_unique") => {
             ("name_taken", "/name", "Another entry has this name.")
         }

@@ -264,6 +264,7 @@ impl Import {
 pub fn cancel(unit: &mut Unit<'_>, id: Uuid) -> Result<Import> {
     let before = lock(unit, id, None)?;
     may_cancel(!before.is_unfinished(), &before.state)?;
+    jobs::call_off(unit, JOB.name, id)?;
     let after = Import {
         state: "cancelled".to_owned(),
         finished_at: Some(unit.now),

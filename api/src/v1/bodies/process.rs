@@ -54,7 +54,7 @@ pub enum GateRequirement {
         #[schema(exclusive_minimum = 0, maximum = 1, example = 0.5)]
         share: f64,
     },
-    /// What the client first wanted is written down. Not supported yet: a process with it is refused.
+    /// What the client first wanted is written down.
     PrimaryDemand {},
     /// Not supported yet: a process with it is refused.
     Checklist { checklist: String, score: f64 },

@@ -24,8 +24,12 @@ pub async fn look(servers: &Servers, log: &mut Log) -> Findings {
     let going = "SELECT count(*) AS number FROM imports WHERE state IN ('queued', 'running')";
     until("imports ended", async || count(&mut servers.connection(), going) == 0).await;
     let store = Store::new(&servers.url(), 2);
-    while store.tick(voronka_persistence::now()).expect("the clock") > 0 {}
     let mut connection = servers.connection();
+    // What has rung is heard once more when all have ended who were at work then.
+    let rung = "SELECT count(*) AS number FROM rings WHERE rung_at <= now()";
+    while store.tick(voronka_persistence::now()).expect("the clock") > 0
+        || count(&mut connection, rung) > 0
+    {}
     let lost = lost(&mut connection, log);
     findings.push(("what was acknowledged is there".to_owned(), lost));
     let looked = invariants::look(&mut connection, When::AtRest);

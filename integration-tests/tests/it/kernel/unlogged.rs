@@ -30,3 +30,20 @@ async fn a_server_whose_log_is_full_goes_on() {
     })
     .await;
 }
+
+/// A reader of the log who does not read holds nobody up.
+#[tokio::test]
+async fn a_server_whose_log_nobody_reads_goes_on() {
+    const BINARY: &str = env!("CARGO_BIN_EXE_voronka-under-test");
+    let server = TestServer::start().await;
+    let mut process = Process::on(BINARY, &server.url);
+    let log = process.directory.with_extension("log");
+    assert!(std::process::Command::new("mkfifo").arg(&log).status().unwrap().success());
+    let _reader = std::fs::File::options().read(true).write(true).open(&log).unwrap();
+    let api = Api { base: process.serve().base, ..server.admin.clone() };
+    // A pipe takes 64 KiB, and each of these has a line of some 300 bytes.
+    for _ in 0..600 {
+        api.get("/v1/sources?limit=1").await.expect(200);
+    }
+    api.get("/healthz").await.expect(200);
+}

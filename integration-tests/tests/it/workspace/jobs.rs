@@ -221,6 +221,63 @@ async fn each_run_is_one_servers_and_each_workspace_has_its_turn() {
     assert_eq!(sql::json(&mut server.connection(), running), json!(2));
 }
 
+/// A later file may build on an earlier one: it does not overtake it, whatever that waits for.
+#[tokio::test]
+async fn runs_begin_in_the_order_in_which_they_came() {
+    let server = TestServer::start().await;
+    let ours = holder(&server);
+    let now = at("2030-01-01T00:00:00Z");
+    let runs = format!(
+        "INSERT INTO jobs (workspace_id, id, name, subject_id, state, run_at, created_at, updated_at) \
+         SELECT '{}', ('01900000-0000-7000-8000-00000000000' || n)::uuid, 'of-a-test', gen_random_uuid(), 'waiting', \
+         now(), now(), now() FROM generate_series(1, 2) n",
+        server.admin.workspace_id
+    );
+    server.connection().batch_execute(&runs).unwrap();
+    for ended in [Ended::Interrupted, Ended::Failed("Broken".into()), Ended::Held("Full".into())] {
+        let first = ours.claim(&[WORK], now).unwrap().unwrap();
+        assert!(first.run.id.to_string().ends_with('1'));
+        ours.end(&first, ended, 0.0, now).unwrap();
+        let wait = "UPDATE jobs SET run_at = '2030-01-01T00:00:01Z' WHERE id::text LIKE '%1'";
+        server.connection().batch_execute(wait).unwrap();
+        assert!(ours.claim(&[WORK], now).unwrap().is_none());
+        let due = "UPDATE jobs SET run_at = now() WHERE id::text LIKE '%1'";
+        server.connection().batch_execute(due).unwrap();
+    }
+    let first = ours.claim(&[WORK], now).unwrap().unwrap();
+    ours.end(&first, done(), 0.0, now).unwrap();
+    assert!(ours.claim(&[WORK], now).unwrap().unwrap().run.id.to_string().ends_with('2'));
+}
+
+/// An import that is called off waits no more; what waits is not started a second time.
+#[tokio::test]
+async fn what_is_called_off_waits_no_more() {
+    let server = TestServer::start().await;
+    let api = &server.admin;
+    let deal_type = api.deal_type(&["first"]).await;
+    for name in ["imports", "sweep"] {
+        let path = format!("/v1/jobs/{name}");
+        api.patch(&path, json!({ "enabled": false })).await.expect(200);
+    }
+    let spec = json!({ "kind": "deals", "deal_type_id": deal_type,
+        "mapping": { "external_id": { "column": "id" } } });
+    let import = api.import("id\n1\n", spec).await.expect(202).id();
+    api.post(&format!("/v1/imports/{import}/cancel"), json!({})).await.expect(200);
+    let runs = api.get("/v1/jobs/imports/runs").await.expect(200).json;
+    assert_eq!(runs["items"][0]["state"], "dropped");
+    let one = api.post("/v1/jobs/sweep/runs", json!({})).await.expect(202).json;
+    let same = api.post("/v1/jobs/sweep/runs", json!({})).await.expect(202).json;
+    assert_eq!(one["id"], same["id"]);
+    let failed = format!(
+        "INSERT INTO jobs (workspace_id, id, name, state, run_at, finished_at, created_at, updated_at) \
+         VALUES ('{}', '01900000-0000-7000-8000-000000000001', 'sweep', 'failed', now(), now(), now(), now())",
+        api.workspace_id
+    );
+    server.connection().batch_execute(&failed).unwrap();
+    let again = json!({ "run_id": "01900000-0000-7000-8000-000000000001" });
+    api.post("/v1/jobs/sweep/runs", again).await.problem(409, "run_waiting");
+}
+
 #[tokio::test]
 async fn a_workspace_has_so_many_waiting_runs_and_no_more() {
     let server = TestServer::start().await;

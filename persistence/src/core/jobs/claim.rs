@@ -312,16 +312,18 @@ fn begin(
     .bind(now)
     .sql(" WHERE workspace_id = ")
     .bind(tenant.workspace_id)
-    .sql(" AND id = (SELECT j.id FROM jobs j WHERE j.workspace_id = ")
+    // The first one, or none: a later one may build on it, whatever the first one waits for.
+    .sql(" AND id = (SELECT j.id FROM (SELECT id, state, run_at, holder FROM jobs WHERE workspace_id = ")
     .bind(tenant.workspace_id)
-    .sql(" AND j.name = ")
+    .sql(" AND name = ")
     .bind(name)
-    .sql(" AND (j.state = 'running' OR (j.state = 'waiting' AND j.run_at <= ")
+    .sql(" AND state IN ('waiting', 'running') ORDER BY id LIMIT 1) AS j \
+          WHERE (j.state = 'waiting' AND j.run_at <= ")
     .bind(now)
-    .sql(")) AND NOT EXISTS (SELECT FROM jobs r WHERE r.workspace_id = j.workspace_id AND r.name = j.name AND ")
-    .sql(is_running("r"))
-    // What a dead server ran goes on first.
-    .sql(") ORDER BY j.state, j.run_at, j.id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED) RETURNING id")
+    .sql(") OR (j.state = 'running' AND NOT ")
+    .sql(is_running("j"))
+    // Meanwhile it may have been called off.
+    .sql(")) AND state IN ('waiting', 'running') RETURNING id")
     .get_result(tenant.conn)
     .optional()?;
     let Some(id) = begun else { return Ok(None) };

@@ -130,21 +130,41 @@ pub fn start(
     if fresh == 1 {
         return Ok(run);
     }
-    let waiting = Statement::with("UPDATE jobs SET run_at = least(run_at, ", raw::<SqlUuid>(""))
-        .bind(unit.now)
-        .sql("), updated_at = ")
-        .bind(unit.now)
-        .sql(" WHERE state = 'waiting' AND workspace_id = ")
-        .bind(unit.tenant.workspace_id)
-        .sql(" AND name = ")
-        .bind(name)
-        .sql(" AND subject_id IS NOT DISTINCT FROM ");
+    let waiting = Statement::with(
+        "UPDATE jobs SET attempts = 0, run_at = least(run_at, ",
+        raw::<SqlUuid>(""),
+    )
+    .bind(unit.now)
+    .sql("), updated_at = ")
+    .bind(unit.now)
+    .sql(" WHERE state = 'waiting' AND workspace_id = ")
+    .bind(unit.tenant.workspace_id)
+    .sql(" AND name = ")
+    .bind(name)
+    .sql(" AND subject_id IS NOT DISTINCT FROM ");
     let waiting = match subject_id {
         Some(id) => waiting.bind(id),
         None => waiting.sql("NULL"),
     };
-    let id = waiting.sql(" RETURNING id").get_result(unit.tenant.conn)?;
-    get(&mut unit.tenant, name, id)
+    let id: Option<Uuid> = waiting.sql(" RETURNING id").get_result(unit.tenant.conn).optional()?;
+    // It has begun since: another one is to wait, at the next try.
+    get(&mut unit.tenant, name, id.ok_or(Error::Collision)?)
+}
+
+/// What a run was to be about is called off: it waits no more, and nobody starts it again.
+pub(crate) fn call_off(unit: &mut Unit<'_>, name: &str, subject_id: Uuid) -> Result<()> {
+    Statement::command("UPDATE jobs SET state = 'dropped', finished_at = ")
+        .bind(unit.now)
+        .sql(", updated_at = ")
+        .bind(unit.now)
+        .sql(" WHERE state IN ('waiting', 'failed') AND workspace_id = ")
+        .bind(unit.tenant.workspace_id)
+        .sql(" AND name = ")
+        .bind(name)
+        .sql(" AND subject_id = ")
+        .bind(subject_id)
+        .execute(unit.tenant.conn)?;
+    Ok(())
 }
 
 pub fn get(tenant: &mut Tenant<'_>, name: &str, id: Uuid) -> Result<Run> {

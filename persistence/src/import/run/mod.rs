@@ -23,7 +23,7 @@ use voronka_domain::{
     Fault,
     deals::{deal::Deal, transition::Facts},
     import::{Defaults, EventRow, Kind, Plan, Rejection, Row},
-    people::access::Actor,
+    people::access::{Actor, Permission},
     process::Process,
     workspace::custom_field::CustomField,
 };
@@ -250,7 +250,8 @@ fn parted<T>(pairs: Vec<(Option<T>, T)>) -> (Vec<T>, Vec<(T, T)>) {
 /// Whoever started the import still has the permissions that it needs. A key keeps those over data without its maker.
 fn still_allowed(unit: &mut Unit<'_>, import: &Import, plan: &Plan) -> Result<()> {
     let starter: Option<Actor> = serde_json::from_value(import.created_by.clone()).ok();
-    for permission in plan.permissions() {
+    let all = plan.permissions().into_iter().chain([Permission::ImportsWrite]);
+    for permission in all {
         let now = unit.now;
         let may = match &starter {
             Some(starter) => still_may(&mut unit.tenant, starter, permission, now)?,

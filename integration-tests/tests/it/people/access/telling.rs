@@ -124,7 +124,8 @@ async fn an_import_that_waits_ends_with_the_right_of_who_started_it() {
         imports.push(starter.import(file, spec).await.expect(202).id());
     }
     let user = format!("/v1/users/{}", starter.user_id);
-    admin.patch(&user, json!({ "active": false })).await.expect(200);
+    // A seller writes deals and clients, and imports none.
+    admin.patch(&user, json!({ "role": "seller" })).await.expect(200);
     admin.patch("/v1/jobs/imports", json!({ "enabled": true })).await.expect(200);
     for import in imports {
         let ended = server.finished(admin, &import).await;
@@ -134,4 +135,24 @@ async fn an_import_that_waits_ends_with_the_right_of_who_started_it() {
             "{ended}"
         );
     }
+}
+
+/// What is told by tasks is read by who may read tasks: a process tells of deals only by who may read these.
+#[tokio::test]
+async fn conditions_on_deals_and_their_titles_need_the_right_to_read_deals() {
+    let server = TestServer::start().await;
+    let admin = &server.admin;
+    let types = key(admin, &["deal_types:write", "deal_types:read", "tasks:read"]).await;
+    let gate = json!([{ "kind": "field", "field": "amount" }]);
+    let stages = json!([{ "name": "One", "gate": gate }, { "name": "Two", "gate": gate }]);
+    let task = json!({ "key": "t", "title": "Over 5000: {deal.title}" });
+    let large = json!({ "field": "deal.amount", "op": "gt", "value": "5000" });
+    let rule = json!({ "key": "r", "on": "deal.opened", "if": large,
+        "then": [{ "do": "create_task", "task": task }] });
+    let body = json!({ "name": "Sale", "mode": "automatic", "stages": stages, "rules": [rule] });
+    let refused = types.post("/v1/deal-types", body.clone()).await.expect(422);
+    let places = ["/rules/0/if", "/rules/0/then/0/task/title"];
+    let all = places.map(|place| (place.to_owned(), "not_allowed".to_owned()));
+    assert_eq!(refused.faults(), all);
+    key(admin, &OF_TYPES).await.post("/v1/deal-types", body).await.expect(201);
 }
