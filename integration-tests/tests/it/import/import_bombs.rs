@@ -226,6 +226,8 @@ async fn the_worker_reads_within_the_same_limits() {
                  SELECT workspace_id, id, 0, $1 FROM import \
                  ON CONFLICT (workspace_id, import_id, number) DO UPDATE SET bytes = excluded.bytes";
     sql_query(again).bind::<Binary, _>(file).execute(&mut connection).unwrap();
+    let run = "UPDATE jobs SET state = 'waiting', holder = NULL, finished_at = NULL";
+    sql_query(run).execute(&mut connection).unwrap();
     let failed = server.finished(api, &id).await;
     assert_eq!(failed["state"], "failed", "{failed}");
     let why = "/file: The row of line 3 has more than 1000 cells.";

@@ -292,7 +292,7 @@ fn headers(world: &World) -> Vec<Bad> {
         matched(b"\"-1\""),
         matched(b"moon"),
         matched(b""),
-        matched(b"\"1\", \"2\""),
+        matched(b"\"2\", \"3\""),
         matched(b"\"99999999999999999999\""),
         broken.gives(400, "invalid_parameters"),
         as_who(b""),

@@ -127,8 +127,11 @@ async fn a_key_needs_the_scope_of_the_operation_and_no_other() {
         let both = key(admin, &["imports:write", "deals:write"]).await;
         let both_of_clients = key(admin, &["clients:write", "deals:write"]).await;
         let both_of_segments = key(admin, &["catalogues:write", "clients:read"]).await;
+        let both_of_types = key(admin, &["deal_types:write", "deals:write"]).await;
         let just = match id.as_str() {
             "createImport" => &both,
+            // It moves deals.
+            "migrateDeals" => &both_of_types,
             // The client has a deal, which changes.
             "mergeClients" => &both_of_clients,
             // Its condition looks at clients.

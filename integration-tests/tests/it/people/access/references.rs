@@ -257,6 +257,9 @@ const REFERENCES: &[Reference] = &[
             own.admin.post(&path, body).await
         }
     ),
+    reference!("createJobRun", "/run_id", job_run, |own, id| {
+        own.admin.post("/v1/jobs/sweep/runs", json!({ "run_id": id })).await
+    }),
     reference!("createImport", "/deal_type_id", deal_type, |own, id| {
         let spec = json!({ "kind": "deals", "deal_type_id": id,
             "mapping": { "external_id": { "column": "id" } } });
