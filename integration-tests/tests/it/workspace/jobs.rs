@@ -249,6 +249,39 @@ async fn runs_begin_in_the_order_in_which_they_came() {
     assert!(ours.claim(&[WORK], now).unwrap().unwrap().run.id.to_string().ends_with('2'));
 }
 
+/// Workspaces whose first run waits for another try keep nobody from his turn, however many they are; and what is
+/// started again is not begun beside a later one that runs.
+#[tokio::test]
+async fn a_first_run_that_is_not_due_is_in_nobodys_way() {
+    let server = TestServer::start().await;
+    let ours = holder(&server);
+    let now = at("2030-01-01T00:00:00Z");
+    // Twenty-five companies: the first run of each is for later, the second one would be due.
+    let crowd = "INSERT INTO workspaces (workspace_id, name, currency, time_zone, created_at, updated_at) \
+                 SELECT gen_random_uuid(), 'Company', 'EUR', 'UTC', now(), now() FROM generate_series(1, 25)";
+    server.connection().batch_execute(crowd).unwrap();
+    let runs = format!(
+        "INSERT INTO jobs (workspace_id, id, name, subject_id, state, run_at, created_at, updated_at) \
+         SELECT workspace_id, ('01900000-0000-7000-8000-00000000000' || n)::uuid, 'of-a-test', gen_random_uuid(), \
+         'waiting', CASE n WHEN 1 THEN timestamptz '2031-01-01' ELSE '2020-01-01' END, now(), now() \
+         FROM workspaces, generate_series(1, 2) n WHERE workspace_id <> '{}'",
+        server.admin.workspace_id
+    );
+    server.connection().batch_execute(&runs).unwrap();
+    assert!(ours.claim(&[WORK], now).unwrap().is_none());
+    ours.notice(WORK, vec![server.admin.workspace_id], now).unwrap();
+    let claimed = ours.claim(&[WORK], now).unwrap().unwrap();
+    assert_eq!(claimed.workspace_id, server.admin.workspace_id);
+    let again = format!(
+        "INSERT INTO jobs (workspace_id, id, name, subject_id, state, run_at, created_at, updated_at) \
+         VALUES ('{}', '01900000-0000-7000-8000-000000000001', 'of-a-test', gen_random_uuid(), 'waiting', now(), \
+         now(), now())",
+        server.admin.workspace_id
+    );
+    server.connection().batch_execute(&again).unwrap();
+    assert!(holder(&server).claim(&[WORK], now).unwrap().is_none());
+}
+
 /// An import that is called off waits no more; what waits is not started a second time.
 #[tokio::test]
 async fn what_is_called_off_waits_no_more() {

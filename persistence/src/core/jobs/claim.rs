@@ -202,20 +202,21 @@ impl Holder {
             |jobs: Vec<&Job>| jobs.iter().map(|job| job.name.to_owned()).collect::<Vec<_>>();
         let mut connection = self.store.connection()?;
         let found = Statement::select(raw::<(SqlUuid, Text)>(
-            "j.workspace_id, j.name FROM jobs j \
+            "j.workspace_id, j.name FROM (SELECT DISTINCT ON (workspace_id, name) * FROM jobs \
+             WHERE state IN ('waiting', 'running') ORDER BY workspace_id, name, id) AS j \
              LEFT JOIN job_settings s ON s.workspace_id = j.workspace_id AND s.name = j.name \
-             WHERE j.state IN ('waiting', 'running') AND ((coalesce(s.enabled, true) AND j.name = ANY(",
+             WHERE ((coalesce(s.enabled, true) AND j.name = ANY(",
         ))
         .bind(names(enabled))
         .sql(")) OR (s.enabled AND j.name = ANY(")
         .bind(names(disabled))
-        .sql(format!(
-            "))) GROUP BY j.workspace_id, j.name, s.served_at HAVING NOT bool_or({}) AND bool_or(",
-            is_running("j")
-        ))
-        .sql("j.state = 'running' OR j.run_at <= ")
+        .sql("))) AND (j.state = 'running' OR j.run_at <= ")
         .bind(now)
-        .sql(") ORDER BY s.served_at NULLS FIRST, min(j.run_at), 1, 2 LIMIT ")
+        .sql(format!(
+            ") AND NOT EXISTS (SELECT FROM jobs r WHERE r.workspace_id = j.workspace_id AND r.name = j.name AND {}) \
+             ORDER BY s.served_at NULLS FIRST, j.run_at, 1, 2 LIMIT ",
+            is_running("r")
+        ))
         .bind(LOOKED_AT)
         .load(&mut *connection)
         .map_err(Error::from);
@@ -313,17 +314,22 @@ fn begin(
     .sql(" WHERE workspace_id = ")
     .bind(tenant.workspace_id)
     // The first one, or none: a later one may build on it, whatever the first one waits for.
-    .sql(" AND id = (SELECT j.id FROM (SELECT id, state, run_at, holder FROM jobs WHERE workspace_id = ")
+    .sql(" AND id = (SELECT j.id FROM (SELECT id, state, run_at FROM jobs WHERE workspace_id = ")
     .bind(tenant.workspace_id)
     .sql(" AND name = ")
     .bind(name)
-    .sql(" AND state IN ('waiting', 'running') ORDER BY id LIMIT 1) AS j \
-          WHERE (j.state = 'waiting' AND j.run_at <= ")
+    .sql(
+        " AND state IN ('waiting', 'running') ORDER BY id LIMIT 1) AS j \
+          WHERE j.state = 'running' OR j.run_at <= ",
+    )
     .bind(now)
-    .sql(") OR (j.state = 'running' AND NOT ")
-    .sql(is_running("j"))
+    .sql(") AND NOT EXISTS (SELECT FROM jobs r WHERE r.workspace_id = ")
+    .bind(tenant.workspace_id)
+    .sql(" AND r.name = ")
+    .bind(name)
+    .sql(format!(" AND {})", is_running("r")))
     // Meanwhile it may have been called off.
-    .sql(")) AND state IN ('waiting', 'running') RETURNING id")
+    .sql(" AND state IN ('waiting', 'running') RETURNING id")
     .get_result(tenant.conn)
     .optional()?;
     let Some(id) = begun else { return Ok(None) };
