@@ -130,4 +130,18 @@ mod tests {
         drop(others);
         assert!(shelf.lying().is_empty());
     }
+
+    #[actix_web::test]
+    async fn what_is_not_read_in_time_is_thrown_away() {
+        tokio::time::pause();
+        let (shelf, one) = (Shelf::default(), Uuid::from_u128(1));
+        let mut pieces = Box::pin(shelf.pieces(one, sheet(100_000)));
+        assert_eq!(pieces.try_next().await.unwrap().map(|piece| piece.len()), Some(PIECE));
+        tokio::time::sleep(LIFE - Duration::from_secs(1)).await;
+        assert!(shelf.check(one, 100_000).is_err());
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        assert!(shelf.lying().is_empty());
+        // Who reads on learns that it is not the whole.
+        assert_eq!(pieces.try_next().await.unwrap_err().kind(), io::ErrorKind::TimedOut);
+    }
 }

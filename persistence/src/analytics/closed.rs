@@ -17,7 +17,7 @@ use voronka_domain::{
     people::access::Visibility,
 };
 
-use super::{Alignment, Basis, Group, GroupBy, Period, Segments, behind};
+use super::{Alignment, Basis, Group, GroupBy, Period, Segments, behind, segmented::keys};
 use crate::{Raw, Result, Statement, Tenant, core::words::from_word, deals::trail::trail_of_any};
 
 /// Counts of one group, or of all.
@@ -50,42 +50,13 @@ pub fn counts(
     period: &Period,
     group_by: Option<GroupBy>,
 ) -> Result<(ClosedCounts, Vec<ClosedCounts>)> {
-    let groups = groups(tenant, visibility, alignment, period, group_by)?;
-    let all = match group_by {
-        Some(group_by) if !group_by.divides() => {
-            sum(&self::groups(tenant, visibility, alignment, period, None)?)
-        }
-        _ => sum(&groups),
-    };
-    let counts =
-        |(counts, tally): (ClosedCounts, Tally)| ClosedCounts { visits: tally.counts(), ..counts };
-    Ok((counts(all), groups.into_iter().map(counts).collect()))
-}
-
-fn sum(groups: &[(ClosedCounts, Tally)]) -> (ClosedCounts, Tally) {
-    let (mut all, mut visits) = (ClosedCounts::default(), Tally::default());
-    for (counts, tally) in groups {
-        all.progress.extend(counts.progress.iter().cloned());
-        all.touched.extend(counts.touched.iter().cloned());
-        visits.join(tally);
-    }
-    (all, visits)
-}
-
-/// The deals by group, or all as one, and their visits.
-fn groups(
-    tenant: &mut Tenant<'_>,
-    visibility: &Visibility,
-    alignment: &Alignment,
-    period: &Period,
-    group_by: Option<GroupBy>,
-) -> Result<Vec<(ClosedCounts, Tally)>> {
+    let key = period.key(group_by);
     let selection = format!(
-        "{key}, coalesce(deals.touched, '{{}}'), deals.visit_stage, deals.status, \
+        "{}, coalesce(deals.touched, '{{}}'), deals.visit_stage, deals.status, \
          count(*), sum(deals.base_amount), \
          sum(extract(epoch FROM deals.closed_at - deals.opened_at))::numeric(30, 6), \
          string_agg({trail}, ',')",
-        key = period.key(group_by),
+        key.text,
         // Of closed deals it is kept.
         trail = match period.basis {
             Basis::Closed => "coalesce(deals.trail, '')".to_owned(),
@@ -95,28 +66,53 @@ fn groups(
     let deals = Statement::select(Raw::<Types>::new(selection)).sql(" FROM deals");
     let deals = period
         .segments
-        .join(deals, group_by)
+        .join_sets(deals, group_by)
         .sql(" WHERE deals.workspace_id = ")
         .bind(tenant.workspace_id);
-    let rows: Vec<Row> =
-        period.narrow(deals, visibility, None).sql(" GROUP BY 1, 2, 3, 4").load(tenant.conn)?;
+    let rows: Vec<Row> = period
+        .narrow(deals, visibility, None)
+        .sql(format!(" GROUP BY {}, 2, 3, 4", key.value))
+        .load(tenant.conn)?;
     let stages = &alignment.stages;
-    let mut groups: BTreeMap<(bool, Option<String>), (ClosedCounts, Tally)> = BTreeMap::new();
+    let mut all = Counting::default();
+    let mut groups: BTreeMap<(bool, Option<String>), Counting> = BTreeMap::new();
     for ((key, touched, visit_stage, status), (deals, amount, cycle), trails) in rows {
         let Some(status) = from_word::<Status>(&status) else { continue };
-        // Those without a group come last.
-        let (counts, tally) = groups.entry((key.is_none(), key)).or_default();
-        tally.add(&trails.unwrap_or_default(), |number| stages.place(number));
-        counts.progress.push(ProgressCount {
+        let mut visits = Tally::default();
+        visits.add(&trails.unwrap_or_default(), |number| stages.place(number));
+        let progress = ProgressCount {
             progress: stages.progress(&touched, visit_stage, status),
             deals,
             amount,
             cycle_seconds: cycle.unwrap_or_default(),
-        });
-        counts.touched.push((touched, deals));
+        };
+        all.add(&progress, &touched, &visits);
+        for key in keys(group_by, key) {
+            // Those without a group come last.
+            groups.entry((key.is_none(), key)).or_default().add(&progress, &touched, &visits);
+        }
     }
-    let keyed = |((_, key), (counts, tally))| (ClosedCounts { key, ..counts }, tally);
-    Ok(groups.into_iter().map(keyed).collect())
+    let groups = groups.into_iter().map(|((_, key), group)| group.counts(key));
+    Ok((all.counts(None), groups.collect()))
+}
+
+/// Deals and their visits, as they are counted.
+#[derive(Debug, Default)]
+struct Counting {
+    counts: ClosedCounts,
+    visits: Tally,
+}
+
+impl Counting {
+    fn add(&mut self, progress: &ProgressCount, touched: &[i32], visits: &Tally) {
+        self.counts.progress.push(progress.clone());
+        self.counts.touched.push((touched.to_owned(), progress.deals));
+        self.visits.join(visits);
+    }
+
+    fn counts(self, key: Option<String>) -> ClosedCounts {
+        ClosedCounts { key, visits: self.visits.counts(), ..self.counts }
+    }
 }
 
 /// Visits to a stage that a number counts.

@@ -85,13 +85,15 @@ pub fn counts(
         Some(GroupBy::UnmetReason) => "min(l.unmet_reason)",
         _ => "NULL::text",
     };
+    let key = period.key(group_by);
     let statement = Statement::select(Raw::<Types>::new(format!(
         "{}, {label}, count(DISTINCT deals.id), sum(l.base_amount), \
          count(DISTINCT deals.id) FILTER (WHERE {UNMET}), sum({UNMET_AMOUNT})",
-        period.key(group_by)
+        key.text
     )));
     let statement = lines(statement, tenant.workspace_id, visibility, period, group_by, None);
-    Ok(statement.sql(" GROUP BY 1 ORDER BY 6 DESC, 4 DESC, 1").load(tenant.conn)?)
+    let order = "ORDER BY 6 DESC, 4 DESC, 1";
+    Ok(statement.sql(format!(" GROUP BY {} {order}", key.value)).load(tenant.conn)?)
 }
 
 /// A number of the report: of all groups or of one.

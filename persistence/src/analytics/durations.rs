@@ -12,7 +12,7 @@ use voronka_domain::{
     people::access::Visibility, process::alignment::Fold, workspace::calendar::Calendar,
 };
 
-use super::{Alignment, Group, GroupBy, Period, Segments, behind, closed::Visits};
+use super::{Alignment, Group, GroupBy, Key, Period, Segments, behind, closed::Visits};
 use crate::{
     Raw, Result, Statement, Tenant,
     core::{unit::raw, visibility::deals_seen_by},
@@ -33,11 +33,9 @@ pub struct Stays {
     pub stages: BTreeMap<i16, Vec<Stay>>,
 }
 
-fn key(period: &Period, group_by: Option<GroupBy>) -> String {
-    group_by.map_or("NULL::text".to_owned(), |by| {
-        // The owner is whoever led the deal when the visit ended, or leads it.
-        by.sql("v", "v.visit_entered_at", period.time_zone.name())
-    })
+fn key(period: &Period, group_by: Option<GroupBy>) -> Key {
+    // The owner is whoever led the deal when the visit ended, or leads it.
+    Key::of(group_by, "v", "v.visit_entered_at", period.time_zone.name())
 }
 
 /// `FROM` the last segments of the visits that began in the period, of deals that the caller sees.
@@ -115,9 +113,10 @@ pub fn stays(
         format!("coalesce(array_agg(v.{column}) FILTER (WHERE {which}), '{{}}')")
     };
     let never = format!("NOT {PAUSED}");
+    let key = key(period, group_by);
     let selection = format!(
         "{}, v.stage_number, {}, {}, {}, {}",
-        key(period, group_by),
+        key.text,
         all("visit_entered_at", &never),
         all("left_at", &never),
         all("deal_id", PAUSED),
@@ -127,7 +126,7 @@ pub fn stays(
     // A few long rows tell of them all.
     let rows: Vec<Row> =
         segments(statement, tenant.workspace_id, visibility, alignment, period, group_by)
-            .sql(" GROUP BY 1, 2")
+            .sql(format!(" GROUP BY {}, 2", key.value))
             .load(tenant.conn)?;
     let ids = rows.iter().flat_map(|(.., (deals, visits))| deals.iter().zip(visits));
     let paused = paused(tenant, ids.map(|(deal, visit)| (*deal, *visit)).collect(), calendar, now)?;
@@ -237,7 +236,7 @@ impl behind::Figure for DurationFigure {
                 .sql(format!(" AND {}", self.visits.condition()));
         let statement = self.alignment.at(statement, "v.stage_number", self.position);
         let statement = match &self.group {
-            Some(group) => group.narrow(statement, &key(&self.period, Some(group.by))),
+            Some(group) => group.narrow(statement, &key(&self.period, Some(group.by)).text),
             None => statement,
         };
         statement.sql(" GROUP BY deals.id, deals.base_amount")

@@ -148,14 +148,15 @@ fn by_reason(
     group_by: Option<GroupBy>,
 ) -> Result<Vec<LossCount>> {
     type Types = (Nullable<Text>, SqlUuid, BigInt, BigInt, Numeric);
+    let key = period.key(group_by);
     let selection = format!(
         "{}, deals.loss_reason_id, count(*), count(*) FILTER (WHERE {REVIEWED}), sum(deals.base_amount)",
-        period.key(group_by)
+        key.text
     );
     let statement = Statement::select(Raw::<Types>::new(selection));
     let counts =
         lost(statement, tenant.workspace_id, visibility, (alignment, period), group_by, None)
-            .sql(" GROUP BY 1, 2 ORDER BY 1, 3 DESC, 2")
+            .sql(format!(" GROUP BY {}, 2 ORDER BY 1, 3 DESC, 2", key.value))
             .load(tenant.conn)?;
     Ok(counts)
 }

@@ -78,10 +78,8 @@ impl Period {
     }
 
     /// The group's key of a row of `deals`.
-    fn key(&self, group_by: Option<GroupBy>) -> String {
-        group_by.map_or("NULL::text".to_owned(), |by| {
-            by.sql("deals", self.time(), self.time_zone.name())
-        })
+    fn key(&self, group_by: Option<GroupBy>) -> Key {
+        Key::of(group_by, "deals", self.time(), self.time_zone.name())
     }
 
     /// Adds to a statement over `deals` which of them the report is of: those that the caller sees.
@@ -106,10 +104,44 @@ impl Period {
             .sql(format!(" AND {time} < "))
             .bind(self.until);
         let statement = match group {
-            Some(group) => group.narrow(statement, &self.key(Some(group.by))),
+            Some(group) => group.narrow(statement, &self.key(Some(group.by)).text),
             None => statement,
         };
         deals_seen_by(self.segments.narrow(statement), visibility)
+    }
+}
+
+/// What a row's group is found by.
+struct Key {
+    /// What rows are grouped by: ids are compared sooner than their texts.
+    value: String,
+    /// What the group is called outside.
+    text: String,
+}
+
+impl Key {
+    /// Of a row of `owned`, the table with the owner. `time` dates the month.
+    fn of(group_by: Option<GroupBy>, owned: &str, time: &str, zone: &str) -> Self {
+        let text = |value: &str| Self { value: value.to_owned(), text: value.to_owned() };
+        let id = |value: String| Self { text: format!("({value})::text"), value };
+        match group_by {
+            None => text("NULL::text"),
+            Some(GroupBy::Owner) => id(format!("{owned}.owner_id")),
+            Some(GroupBy::Source) => id("deals.source_id".to_owned()),
+            Some(GroupBy::ClientType) => text("grouped.client_type"),
+            Some(GroupBy::Region) => text("grouped.region"),
+            Some(GroupBy::Month) => {
+                let value = format!("date_trunc('month', {time} AT TIME ZONE '{zone}')");
+                Self { text: format!("to_char({value}, 'YYYY-MM')"), value }
+            }
+            Some(GroupBy::Competitor) => id("deals.competitor_id".to_owned()),
+            Some(GroupBy::Stage) => id("deals.visit_stage".to_owned()),
+            // None of a deal without stages.
+            Some(GroupBy::DeepestStage) => text("nullif(array_to_string(deals.touched, ','), '')"),
+            Some(GroupBy::Segment) => text("segment.key"),
+            Some(GroupBy::Item) => text("coalesce(l.product_id::text, lower(l.item))"),
+            Some(GroupBy::UnmetReason) => text("lower(l.unmet_reason)"),
+        }
     }
 }
 
@@ -127,24 +159,6 @@ impl GroupBy {
     /// Each deal is in one group: the groups add up to the whole, which need not be counted for itself.
     pub fn divides(self) -> bool {
         !matches!(self, Self::Segment | Self::Item | Self::UnmetReason)
-    }
-
-    /// The group's key of a row of `owned`, the table with the owner. `time` dates the month.
-    fn sql(self, owned: &str, time: &str, zone: &str) -> String {
-        match self {
-            Self::Owner => format!("{owned}.owner_id::text"),
-            Self::Source => "deals.source_id::text".to_owned(),
-            Self::ClientType => "grouped.client_type".to_owned(),
-            Self::Region => "grouped.region".to_owned(),
-            Self::Month => format!("to_char({time} AT TIME ZONE '{zone}', 'YYYY-MM')"),
-            Self::Competitor => "deals.competitor_id::text".to_owned(),
-            Self::Stage => "deals.visit_stage::text".to_owned(),
-            // None of a deal without stages.
-            Self::DeepestStage => "nullif(array_to_string(deals.touched, ','), '')".to_owned(),
-            Self::Segment => "segment.key".to_owned(),
-            Self::Item => "coalesce(l.product_id::text, lower(l.item))".to_owned(),
-            Self::UnmetReason => "lower(l.unmet_reason)".to_owned(),
-        }
     }
 }
 

@@ -12,7 +12,7 @@ use voronka_domain::{
 };
 
 use super::{
-    Alignment, Group, GroupBy, Segments, behind,
+    Alignment, Group, GroupBy, Key, Segments, behind,
     overdue::{OVERDUE, Overdue, present},
 };
 use crate::{
@@ -41,8 +41,8 @@ pub struct Moment {
     pub overdue: Overdue,
 }
 
-fn key(group_by: Option<GroupBy>) -> String {
-    group_by.map_or("NULL::text".to_owned(), |group| group.sql("v", "v.entered_at", "UTC"))
+fn key(group_by: Option<GroupBy>) -> Key {
+    Key::of(group_by, "v", "v.entered_at", "UTC")
 }
 
 /// `FROM` the segments that held at the instant, of deals that the caller saw then.
@@ -86,19 +86,20 @@ pub fn counts(
     group_by: Option<GroupBy>,
 ) -> Result<OpenCounts> {
     // A median is no sum: what the groups add up to is counted beside them, in the same pass.
-    let key = key(group_by);
+    let Key { value, text } = key(group_by);
     let (whole, of_all, sets) = match group_by {
-        None => (None, "true".to_owned(), "2"),
+        None => (None, "true".to_owned(), "2".to_owned()),
         Some(group_by) if group_by.divides() => {
-            (None, format!("grouping({key}) = 1"), "GROUPING SETS ((1, 2), (2))")
+            let sets = format!("GROUPING SETS (({value}, 2), (2))");
+            (None, format!("grouping({value}) = 1"), sets)
         }
         Some(_) => {
             let whole = counts(tenant, visibility, alignment, moment, None)?;
-            (Some(whole.all), "false".to_owned(), "1, 2")
+            (Some(whole.all), "false".to_owned(), format!("{value}, 2"))
         }
     };
     let selection = format!(
-        "{key}, coalesce(stage.place, 0::smallint), {of_all}, count(*), sum(v.base_amount), \
+        "{text}, coalesce(stage.place, 0::smallint), {of_all}, count(*), sum(v.base_amount), \
          sum(v.base_amount * v.probability)::numeric(30, 4), count(*) FILTER (WHERE {OVERDUE}), \
          count(*) FILTER (WHERE {HELD}), percentile_cont(0.5) WITHIN GROUP (ORDER BY age.seconds)",
     );
@@ -201,7 +202,7 @@ impl behind::Figure for OpenFunnelFigure {
             None => statement,
         };
         match &self.group {
-            Some(group) => group.narrow(statement, &key(Some(group.by))),
+            Some(group) => group.narrow(statement, &key(Some(group.by)).text),
             None => statement,
         }
     }

@@ -106,20 +106,34 @@ impl Segments {
     ) -> Statement<S> {
         match group_by {
             Some(GroupBy::Segment) => {}
-            Some(GroupBy::ClientType | GroupBy::Region) => {
-                return statement.sql(
-                    " LEFT JOIN clients grouped ON grouped.workspace_id = deals.workspace_id \
-                     AND grouped.id = deals.client_id",
-                );
-            }
+            Some(GroupBy::ClientType | GroupBy::Region) => return client(statement, "grouped"),
             _ => return statement,
         }
-        let first = statement.sql(" LEFT JOIN LATERAL (SELECT NULL::text WHERE false");
+        let first =
+            client(statement, "clients").sql(" LEFT JOIN LATERAL (SELECT NULL::text WHERE false");
         let arms = self.groups.iter().fold(first, |statement, (id, over, tree)| {
             let arm = statement.sql(" UNION ALL SELECT ").bind(id.to_string()).sql(" WHERE true");
-            self.holds(arm, *over, tree)
+            joined(arm, *over, tree, &self.look)
         });
         arms.sql(") AS segment(key) ON true")
+    }
+
+    /// The same with one row for each deal: the key has all segments that hold for it.
+    pub(super) fn join_sets<S>(
+        &self,
+        statement: Statement<S>,
+        group_by: Option<GroupBy>,
+    ) -> Statement<S> {
+        if group_by != Some(GroupBy::Segment) {
+            return self.join(statement, group_by);
+        }
+        let first =
+            client(statement, "clients").sql(", LATERAL (SELECT array_to_string(ARRAY[NULL");
+        let all = self.groups.iter().fold(first, |statement, (id, over, tree)| {
+            let case = joined(statement.sql(", CASE WHEN true"), *over, tree, &self.look);
+            case.sql(" THEN ").bind(id.to_string()).sql(" END")
+        });
+        all.sql("], ' ') AS key) AS segment")
     }
 
     fn holds<S>(&self, statement: Statement<S>, over: Entity, tree: &Tree) -> Statement<S> {
@@ -133,5 +147,32 @@ impl Segments {
                 conditions::narrow(clients, over, tree, look, Tried::Many).sql(")")
             }
         }
+    }
+}
+
+/// Joins to `deals` the client of each, if it has any.
+fn client<S>(statement: Statement<S>, name: &str) -> Statement<S> {
+    statement.sql(format!(
+        " LEFT JOIN clients {name} ON {name}.workspace_id = deals.workspace_id AND {name}.id = deals.client_id"
+    ))
+}
+
+/// Adds that a condition holds for a deal, or for the client that is joined to it.
+fn joined<S>(statement: Statement<S>, over: Entity, tree: &Tree, look: &Look) -> Statement<S> {
+    let statement = match over {
+        Entity::Deal => statement,
+        Entity::Client => statement.sql(" AND clients.id IS NOT NULL"),
+    };
+    conditions::narrow(statement.unkept(), over, tree, look, Tried::Joined)
+}
+
+/// The groups that a key stands for: of sets of segments, each of them.
+pub(super) fn keys(group_by: Option<GroupBy>, key: Option<String>) -> Vec<Option<String>> {
+    match (group_by, &key) {
+        (Some(GroupBy::Segment), Some(set)) if set.is_empty() => vec![None],
+        (Some(GroupBy::Segment), Some(set)) => {
+            set.split(' ').map(|id| Some(id.to_owned())).collect()
+        }
+        _ => vec![key],
     }
 }

@@ -43,6 +43,8 @@ pub(crate) enum Tried {
     Few,
     /// On all rows of a report: things beside the rows are looked through once.
     Many,
+    /// On rows that have been joined: a deal's client is `clients`, if it has any.
+    Joined,
 }
 
 /// Adds ` AND <condition>` to a statement over the table of what the condition is over.
@@ -227,15 +229,23 @@ impl Compiler<'_> {
     /// The same of the client of a deal, which may have none.
     fn of_client(&mut self, column: &[Piece], field: &Field, check: &Check) {
         let empty = *check == Check::Empty;
-        self.sql(match self.tried {
-            Tried::Few => "(EXISTS (SELECT FROM clients WHERE clients.id = deals.client_id AND ",
-            Tried::Many => "(deals.client_id IN (SELECT clients.id FROM clients WHERE ",
-        });
+        let (open, close) = match self.tried {
+            Tried::Few => {
+                ("(EXISTS (SELECT FROM clients WHERE clients.id = deals.client_id AND ", ")")
+            }
+            Tried::Many => ("(deals.client_id IN (SELECT clients.id FROM clients WHERE ", ")"),
+            Tried::Joined => ("(", ""),
+        };
+        self.sql(open);
         self.sql("clients.workspace_id = ");
         self.bind(self.look.workspace_id);
         self.sql(if empty { " AND NOT (" } else { " AND (" });
         self.built_in(column, field, check);
-        self.sql(if empty { "))) IS NOT TRUE" } else { ")))" });
+        self.sql("))");
+        self.sql(close);
+        if empty {
+            self.sql(" IS NOT TRUE");
+        }
     }
 
     fn built_in(&mut self, column: &[Piece], field: &Field, check: &Check) {

@@ -109,7 +109,8 @@ FROM bench_workspaces w JOIN bench_deals b USING (workspace_id, measured)
     generate_series(CASE WHEN measured AND visit = depth THEN 1 ELSE depth END, depth) k,
     LATERAL (SELECT opened_at + cycle * (k - 1) / depth AS entered_at,
         CASE WHEN k < depth THEN opened_at + cycle * k / depth WHEN status <> 'open' THEN until END AS left_at,
-        CASE WHEN k < depth THEN k ELSE visit END AS sequence) AS facts;
+        CASE WHEN k < depth THEN k ELSE visit END AS sequence) AS facts
+ORDER BY d.workspace_id, facts.entered_at;
 
 INSERT INTO events (workspace_id, id, event_type, object_id, sequence, occurred_at, recorded_at, actor, change, object)
 SELECT workspace_id, gen_random_uuid(),

@@ -138,6 +138,48 @@ async fn a_report_is_split_by_segments_that_overlap() {
     }
 }
 
+/// What is not so of a client is so of deals without one where deals are asked, and not where clients are.
+#[tokio::test]
+async fn deals_without_a_client_are_where_their_segments_say() {
+    let server = TestServer::start().await;
+    let api = &server.admin;
+    let deck = Deck::deal(api, 40).await;
+    let north = json!({ "not": { "field": "client.region", "op": "eq", "value": "North" } });
+    let nowhere = json!({ "field": "client.region", "op": "empty" });
+    let region = |card: &Card| card.client.map(|index| deck.clients[index].2);
+    let in_north = |card: &Card| region(card).flatten() == Some("North");
+    let segments: [(&str, Value, &dyn Fn(&Card) -> bool); 4] = [
+        ("deal", north.clone(), &|card| !in_north(card)),
+        ("client", north, &|card| card.client.is_some() && !in_north(card)),
+        ("deal", nowhere.clone(), &|card| region(card).flatten().is_none()),
+        ("client", nowhere, &|card| region(card) == Some(None)),
+    ];
+    assert!(deck.cards.iter().any(|card| card.client.is_none()));
+    assert!(deck.cards.iter().any(|card| region(card) == Some(None)));
+    let of =
+        format!("deal_type_id={}&from=2025-01-01&to=2025-12-31&group_by=segment", deck.deal_type);
+    for (number, (entity, condition, holds)) in segments.into_iter().enumerate() {
+        let name = number.to_string();
+        let body = json!({ "name": name, "entity": entity, "condition": condition });
+        let id = api.post("/v1/segments", body).await.expect(201).id();
+        for path in [format!("funnel/closed?{of}&basis=created"), format!("stage-durations?{of}")] {
+            let found = report(api, &path).await;
+            let group = rows(&found["groups"]).iter().find(|group| group["key"] == id.as_str());
+            let group = group.unwrap_or_else(|| panic!("{path}: {number}"));
+            if path.starts_with("funnel") {
+                let expected = deck.closed(holds);
+                assert_eq!(alike(group, &expected), expected, "{number}");
+            } else {
+                let counted: Vec<_> =
+                    rows(&group["stages"]).iter().map(|stage| stage["visits"].clone()).collect();
+                let expected: Vec<_> =
+                    (0..counted.len()).map(|k| visits(&deck, k, holds)).collect();
+                assert_eq!(json!(counted), json!(expected), "{number}");
+            }
+        }
+    }
+}
+
 fn visits(deck: &Deck, stage: usize, keep: impl Fn(&Card) -> bool) -> usize {
     let cards = deck.cards.iter().filter(|card| keep(card));
     cards.flat_map(|card| &card.stays).filter(|stay| stay.stage == stage).count()
