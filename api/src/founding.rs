@@ -7,10 +7,10 @@ use voronka_domain::{
     workspace::calendar::Week,
 };
 use voronka_persistence::{
-    Answer, Store,
+    Answer, Noun, Store,
     core::words::to_word,
     now,
-    people::{users, users::User},
+    people::users::User,
     workspace::workspaces::{self, Workspace},
 };
 
@@ -74,7 +74,7 @@ pub fn create(store: &Store, workspace: Workspace, admin: User) -> Result<(), Fa
     let operator = store.operator(&workspace)?;
     store.write(&operator, now(), None, |unit| {
         workspaces::create(unit, &workspace)?;
-        users::insert(unit, &admin)?;
+        User::insert(unit, &admin)?;
         Ok(Answer::default())
     })?;
     Ok(())

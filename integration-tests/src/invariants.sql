@@ -169,7 +169,8 @@ SELECT concat_ws(' ', d.id, t.name, (SELECT string_agg(event_type, ', ' ORDER BY
     JOIN stages s ON s.workspace_id = d.workspace_id AND s.id = d.stage_id
 WHERE d.status = 'open' AND d.hold_since IS NULL AND (d.alarm_at IS NULL OR d.alarm_at > clock_timestamp())
     AND NOT EXISTS (SELECT FROM jsonb_array_elements(s.gate) g WHERE NOT pg_temp.met(d, g))
-    AND NOT EXISTS (SELECT FROM rings r WHERE r.workspace_id = d.workspace_id AND r.again_after IS NULL
+    -- A ring that has not been heard twice may yet wake it.
+    AND NOT EXISTS (SELECT FROM rings r WHERE r.workspace_id = d.workspace_id
         AND (r.client_id = d.client_id OR r.currency = d.currency))
 
 -- rest: a deal for which a rule of the clock waits has its alarm set

@@ -22,7 +22,7 @@ pub use self::core::{
     database::{Connection, Store, now},
     error::{Error, Result},
     json_text::JsonText,
-    noun::Seen,
+    noun::{Listed, Noun, Seen},
     passing::{Passing, again},
     statement::{Bind, Raw, Statement},
     unit::{Answer, Idempotency, Tenant, Unit, Written},

@@ -5,12 +5,12 @@ use std::io::Read;
 use uuid::Uuid;
 use voronka_domain::people::access::Role;
 use voronka_persistence::{
-    Answer, Store,
+    Answer, Noun, Store,
     deals::Why,
     now,
     people::{
         password_resets,
-        users::{self, Account},
+        users::{self, Account, User},
     },
     workspace::workspaces::{self, Workspace},
 };
@@ -88,7 +88,7 @@ pub fn user(config: &DatabaseConfig, command: UserCommand) -> Result<(), Failure
     let workspace = only(workspaces::all(&database.store)?, workspace)?;
     let operator = database.store.operator(&workspace)?;
     database.store.write(&operator, now(), None, |unit| {
-        users::insert(unit, &user)?;
+        User::insert(unit, &user)?;
         Ok(Answer::default())
     })?;
     println!("{id}");

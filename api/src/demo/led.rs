@@ -20,11 +20,11 @@ use voronka_domain::{
     },
 };
 use voronka_persistence::{
-    Answer, Error, Store, Unit, clients,
+    Answer, Error, Listed, Store, Unit, clients,
     core::list::{Query, Spec},
     deals::{self, Opening, References, SourceName, answer::Done, demands},
-    people::users,
-    process::deal_types,
+    people::users::User,
+    process::deal_types::DealType,
     work::{activities, documents, payments, tasks},
     workspace::{
         catalogues::{self, Catalogue},
@@ -60,8 +60,8 @@ fn missing(what: &str) -> Error {
 pub fn play(store: &Store, workspace_id: Uuid) -> Result<u64, Error> {
     let workspace = store.tenant(workspace_id, workspaces::get)?;
     let operator = store.operator(&workspace)?;
-    let query = all(&deal_types::LIST, &[("name", NAME)])?;
-    if !store.tenant(workspace_id, |tenant| deal_types::list(tenant, query))?.items.is_empty() {
+    let query = all(DealType::LIST, &[("name", NAME)])?;
+    if !store.tenant(workspace_id, |tenant| DealType::list(tenant, query))?.items.is_empty() {
         return Ok(DEALS);
     }
     let until = generator::default_until();
@@ -102,8 +102,8 @@ impl Cast {
         let reasons = ids(tenant, Catalogue::LossReasons)?;
         let competitors = ids(tenant, Catalogue::Competitors)?;
         let sort = ("sort", "name");
-        let query = all(&users::LIST, &[("role", "seller"), sort, ("limit", "200")])?;
-        let sellers = users::list(tenant, query)?.items.into_iter().map(|user| user.id).collect();
+        let query = all(User::LIST, &[("role", "seller"), sort, ("limit", "200")])?;
+        let sellers = User::list(tenant, query)?.items.into_iter().map(|user| user.id).collect();
         let query = all(&clients::LIST, &[("kind", "organisation"), sort, ("limit", "200")])?;
         let clients = clients::list(tenant, query)?.items.into_iter();
         let clients = clients.map(|client| (client.id, client.name)).collect();

@@ -9,7 +9,8 @@ use serde_json::json;
 use uuid::Uuid;
 use voronka_domain::people::access::Role;
 use voronka_persistence::{
-    Answer, Caller, Error, Store, Unit, clients,
+    Answer, Caller, Error, Listed, Noun, Store, Unit,
+    clients::{self, Client},
     core::{
         jobs::Holder,
         words::{from_word, to_word},
@@ -17,10 +18,10 @@ use voronka_persistence::{
     import::imports::{self, Import},
     now,
     people::{
-        departments::{self, Department},
-        users,
-        users::User,
+        departments::Department,
+        users::{self, User},
     },
+    process::deal_types::DealType,
     workspace::{
         catalogues::{self, Catalogue},
         workspaces,
@@ -137,9 +138,7 @@ fn deal_type(store: &Store, workspace_id: Uuid) -> Result<Uuid, Error> {
     let query = voronka_persistence::process::deal_types::LIST
         .parse(&[("sort".to_owned(), "created_at".to_owned())])
         .map_err(|_| Error::Internal("list of deal types".into()))?;
-    let page = store.tenant(workspace_id, |tenant| {
-        voronka_persistence::process::deal_types::list(tenant, query)
-    })?;
+    let page = store.tenant(workspace_id, |tenant| DealType::list(tenant, query))?;
     page.items.first().map(|row| row.id).ok_or(Error::NotFound("deal type"))
 }
 
@@ -186,7 +185,7 @@ fn people(unit: &mut Unit<'_>, company: &Company, hash: &str) -> Result<(), Erro
             created_at: now,
             updated_at: now,
         };
-        departments::insert(unit, &row)?;
+        Department::insert(unit, &row)?;
         ids.insert(department.key, row.id);
     }
     for person in &company.users {
@@ -206,10 +205,10 @@ fn people(unit: &mut Unit<'_>, company: &Company, hash: &str) -> Result<(), Erro
             created_at: now,
             updated_at: now,
         };
-        users::insert(unit, &row)?;
+        User::insert(unit, &row)?;
         if let Some(department_id) = department_id.filter(|_| role == Role::Head) {
-            let before = departments::lock(unit, department_id, None)?;
-            departments::save(
+            let before = Department::lock(unit, department_id, None)?;
+            Department::save(
                 unit,
                 &before,
                 Department { head_id: Some(row.id), ..before.clone() },
@@ -231,7 +230,7 @@ fn buyers(unit: &mut Unit<'_>, company: &Company) -> Result<(), Error> {
             region: Some(region).filter(|text| !text.is_empty()),
             ..clients::Client::new(name, unit.now)
         };
-        clients::insert(unit, &row)?;
+        Client::insert(unit, &row)?;
     }
     Ok(())
 }

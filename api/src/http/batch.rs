@@ -10,8 +10,8 @@ use voronka_domain::{Fault, Refusal};
 use voronka_persistence::{Answer, Error, Passing, Seen, Unit};
 
 use super::{
-    call::Reply,
     problem::{Problem, ProblemError},
+    reply::Reply,
 };
 
 /// Most commands in a request.

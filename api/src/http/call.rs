@@ -8,24 +8,25 @@ use actix_web::{
     dev::Payload,
     http::{
         StatusCode,
-        header::{self, EntityTag},
+        header::{self},
     },
     web,
 };
 use percent_encoding::percent_decode_str;
 use serde::Serialize;
-use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 use voronka_domain::{
     Fault, kernel::fault::Faults, people::access::Permission, workspace::catalogue::NAME_LENGTH,
 };
 use voronka_persistence::{
-    Answer, Caller, Error, Idempotency, Seen, Tenant, Unit, Written, again, core::list, now,
+    Caller, Error, Idempotency, Seen, Tenant, Unit, Written, again, core::list, now,
 };
 
 use super::{
     problem::Problem,
+    reply::Reply,
+    request_headers::{IDEMPOTENCY_KEY, check_key, header_text, is_known, versions},
     work::{block, reading},
 };
 use crate::{heavy::Place, openapi, state::App};
@@ -98,122 +99,8 @@ impl<P: Needs> Call<P> {
     }
 }
 
-const IDEMPOTENCY_KEY: &str = "idempotency-key";
-
 pub fn unauthenticated() -> Problem {
     Problem::of("unauthenticated").header("WWW-Authenticate", "Bearer")
-}
-
-fn header_text(request: &HttpRequest, name: &str) -> Result<Option<String>, Problem> {
-    let Some(value) = request.headers().get(name) else { return Ok(None) };
-    value
-        .to_str()
-        .map(|text| Some(text.to_owned()))
-        .map_err(|_| invalid_header(name, "Only visible ASCII characters are taken."))
-}
-
-fn invalid_header(name: &str, detail: &str) -> Problem {
-    let fault = Fault::new(format!("/{name}"), "invalid_header", detail);
-    Problem::invalid_parameters(vec![fault]).at("header")
-}
-
-fn check_key(key: String) -> Result<String, Problem> {
-    if key.trim().is_empty() || key.len() > 255 {
-        return Err(invalid_header(IDEMPOTENCY_KEY, "1 to 255 characters."));
-    }
-    Ok(key)
-}
-
-/// `"3"`, `W/"3"` and 3 are version 3, `*` is any; of a list, any will do.
-fn versions(tags: &str) -> Result<Option<Seen>, Problem> {
-    if tags.trim() == "*" {
-        return Ok(None);
-    }
-    let version = |tag: &str| {
-        let tag = tag.trim();
-        let known = EntityTag::from_str(tag).map(|tag| tag.tag().to_owned());
-        // An ETag that we never gave is that of no version.
-        known.as_deref().unwrap_or(tag).parse().unwrap_or(-1)
-    };
-    let versions: Vec<i32> = tags.split(',').map(version).collect();
-    let seen = Seen::any_of(&versions);
-    let detail = format!("At most {} ETags.", Seen::MOST);
-    seen.map(Some).ok_or_else(|| invalid_header(header::IF_MATCH.as_str(), &detail))
-}
-
-/// `If-None-Match` lists the ETag, weak or not, or is `*`.
-fn is_known(etag: &str, if_none_match: Option<&str>) -> bool {
-    let mut tags = if_none_match.unwrap_or_default().split(',').map(str::trim);
-    tags.any(|tag| tag == "*" || tag.trim_start_matches("W/") == etag)
-}
-
-/// What an operation answers with.
-pub struct Reply<T> {
-    status: StatusCode,
-    body: Option<T>,
-    version: Option<i32>,
-    location: Option<String>,
-    content_location: Option<String>,
-    unfinished: bool,
-}
-
-impl<T: Serialize> Reply<T> {
-    pub fn ok(body: T) -> Self {
-        Self {
-            status: StatusCode::OK,
-            body: Some(body),
-            version: None,
-            location: None,
-            content_location: None,
-            unfinished: false,
-        }
-    }
-
-    /// The address of what is answered, which may be another than was asked for.
-    pub fn at(self, content_location: String) -> Self {
-        Self { content_location: Some(content_location), ..self }
-    }
-
-    /// A single resource: its version is its ETag.
-    pub fn versioned(body: T, version: i32) -> Self {
-        Self { version: Some(version), ..Self::ok(body) }
-    }
-
-    pub fn created(location: String, body: T, version: i32) -> Self {
-        Self {
-            status: StatusCode::CREATED,
-            location: Some(location),
-            ..Self::versioned(body, version)
-        }
-    }
-
-    pub fn accepted(location: String, body: T) -> Self {
-        Self { status: StatusCode::ACCEPTED, location: Some(location), ..Self::ok(body) }
-    }
-
-    /// What became of each of many; unfinished if a part is to be carried out by a repetition.
-    pub fn multi_status(body: T, unfinished: bool) -> Self {
-        Self { status: StatusCode::MULTI_STATUS, unfinished, ..Self::ok(body) }
-    }
-
-    /// The answer as a part of another one.
-    pub fn into_item(self) -> Result<(u16, Option<Box<RawValue>>), Error> {
-        let body = self.body.map(|body| serde_json::value::to_raw_value(&body)).transpose();
-        let body = body.map_err(|error| Error::Internal(error.to_string()))?;
-        Ok((self.status.as_u16(), body))
-    }
-
-    fn into_answer(self) -> Result<Answer, Error> {
-        let body = self.body.map(|body| serde_json::to_string(&body)).transpose();
-        Ok(Answer {
-            status: self.status.as_u16(),
-            etag: self.version.map(|version| format!("\"{version}\"")),
-            location: self.location,
-            content_location: self.content_location,
-            body: body.map_err(|error| Error::Internal(error.to_string()))?,
-            unfinished: self.unfinished,
-        })
-    }
 }
 
 pub type Responded = Result<HttpResponse, Problem>;

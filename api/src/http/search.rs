@@ -11,7 +11,12 @@ use voronka_domain::{
     process::condition::{Condition, Schema},
     workspace::custom_field::{CustomField, Entity},
 };
-use voronka_persistence::{Caller, Error, Look, Tenant, core::list, now, workspace::segments};
+use voronka_persistence::{
+    Caller, Error, Look, Noun, Tenant,
+    core::list,
+    now,
+    workspace::segments::{self, Segment},
+};
 
 use super::{
     call::{Call, Needs, Responded},
@@ -110,7 +115,7 @@ impl Search {
         };
         let mut conditions: Vec<_> = own.into_iter().collect();
         if let Some(id) = self.segment_id {
-            let segment = segments::get(tenant, id);
+            let segment = Segment::get(tenant, id);
             let segment = segment.map_err(|error| error.or_unknown("/segment_id", "segment"))?;
             if segment.over()? != over {
                 let fault =

@@ -36,6 +36,15 @@ pub use update::{Review, finish, update};
 
 const LONGEST_NOTE: usize = 4_000;
 
+/// A move that was decided by a deal as it was seen is not carried out on one that has moved since.
+pub fn may_follow(moved_meanwhile: bool) -> Result<(), Refusal> {
+    if !moved_meanwhile {
+        return Ok(());
+    }
+    let detail = "Somebody else moved the deal at the same moment; look at it again.";
+    Err(Refusal::conflict("deal_moved_meanwhile", "/to", detail))
+}
+
 /// Where a deal is to go.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Target {

@@ -2,10 +2,22 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{people::access::Permission, workspace::custom_field::Entity};
+use crate::{Refusal, people::access::Permission, workspace::custom_field::Entity};
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    strum::Display,
+    strum::EnumString,
+    strum::VariantNames,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Kind {
     /// One row a deal: what it is and where it stands.
     Deals,
@@ -24,33 +36,6 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: &[Self] = &[
-        Self::Deals,
-        Self::StageEvents,
-        Self::ExchangeRates,
-        Self::Clients,
-        Self::Contacts,
-        Self::Users,
-        Self::Products,
-    ];
-
-    /// As it stands in specs.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Deals => "deals",
-            Self::StageEvents => "stage_events",
-            Self::ExchangeRates => "exchange_rates",
-            Self::Clients => "clients",
-            Self::Contacts => "contacts",
-            Self::Users => "users",
-            Self::Products => "products",
-        }
-    }
-
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|kind| kind.name() == name)
-    }
-
     /// Rows are of deals, which are of a deal type and have stages.
     pub fn is_of_deals(self) -> bool {
         matches!(self, Self::Deals | Self::StageEvents)
@@ -63,6 +48,20 @@ impl Kind {
             Self::Clients => Some(Entity::Client),
             _ => None,
         }
+    }
+
+    /// An import makes nothing that whoever starts it may not make.
+    pub fn may_start(
+        self,
+        create_missing: bool,
+        needed: impl IntoIterator<Item = Permission>,
+        may: impl Fn(Permission) -> bool,
+    ) -> Result<(), Refusal> {
+        let Some(missing) = needed.into_iter().find(|one| !may(*one)) else { return Ok(()) };
+        let missing = missing.scope();
+        let made = if create_missing { " that makes what is missing" } else { "" };
+        let detail = format!("An import of {self}{made} needs {missing} too.");
+        Err(Refusal::conflict("forbidden", "", detail))
     }
 
     /// What whoever starts the import needs beside the permission to import.
@@ -143,5 +142,23 @@ impl Kind {
             Self::Users => &["email"],
             Self::Products => &["sku"],
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_import_makes_what_its_starter_may_make() {
+        let needed = [Permission::ImportsWrite, Permission::ClientsWrite];
+        let start = |may: &[Permission]| {
+            Kind::Deals
+                .may_start(true, needed, |one| may.contains(&one))
+                .map_err(|refused| refused.to_string())
+        };
+        assert_eq!(start(&needed), Ok(()));
+        let detail = "An import of deals that makes what is missing needs clients:write too.";
+        assert_eq!(start(&needed[..1]), Err(detail.to_owned()));
     }
 }

@@ -69,6 +69,11 @@ impl Refusal {
         Self::Invalid(vec![Fault::new(pointer, code, detail)])
     }
 
+    /// What a field names is not there, or not in use any more.
+    pub fn unknown(pointer: &str, what: &str) -> Self {
+        Self::invalid(pointer, "unknown_reference", format!("There is no such {what} in use."))
+    }
+
     pub fn conflict(code: &'static str, pointer: &'static str, detail: impl Into<String>) -> Self {
         Self::Conflict { code, pointer, detail: detail.into() }
     }

@@ -2,4 +2,5 @@
 
 pub mod access;
 pub mod assignment;
+pub mod department;
 pub mod password;

@@ -2,6 +2,23 @@
 
 use crate::kernel::fault::Refusal;
 
+/// Only who may log in is given a way to a password.
+pub fn may_be_set_for(active: bool) -> Result<(), Refusal> {
+    if active {
+        return Ok(());
+    }
+    Err(Refusal::conflict("user_inactive", "", "Only who is active logs in."))
+}
+
+/// Whoever comes with a one-time token sets the password of its user, while both are good.
+pub fn may_be_set_by_token(holds: bool, active: bool) -> Result<(), Refusal> {
+    if holds && active { Ok(()) } else { Err(token_refused()) }
+}
+
+pub fn token_refused() -> Refusal {
+    Refusal::conflict("invalid_credentials", "/token", "The token is unknown, used or too old.")
+}
+
 /// In characters.
 pub const SHORTEST: usize = 10;
 /// Characters that differ, at least.
@@ -198,5 +215,16 @@ mod tests {
         // A short name is found in many a word.
         assert_eq!(check("/password", "twelve bandannas", Some("ann@example.com")), Ok(()));
         assert_eq!(check("/password", "twelve blue herons", None), Ok(()));
+    }
+
+    #[test]
+    fn a_token_is_good_for_who_may_log_in() {
+        assert_eq!(may_be_set_for(false).unwrap_err().code(), "user_inactive");
+        assert_eq!(may_be_set_for(true), Ok(()));
+        for (holds, active) in [(false, true), (true, false), (false, false)] {
+            let refused = may_be_set_by_token(holds, active).unwrap_err();
+            assert_eq!(refused.code(), "invalid_credentials");
+        }
+        assert_eq!(may_be_set_by_token(true, true), Ok(()));
     }
 }

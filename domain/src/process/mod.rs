@@ -14,7 +14,7 @@ use crate::{
     },
     workspace::{calendar::Calendar, custom_field::Entity},
 };
-pub use publish::{MOST_STAGES, Published, publish};
+pub use publish::{MOST_STAGES, Published, publish, without};
 
 pub mod alignment;
 pub mod condition;

@@ -67,6 +67,19 @@ impl Published {
     }
 }
 
+/// The version that new deals start on when one of those that are left, the newest first, is withdrawn.
+pub fn without(
+    withdrawn: Uuid,
+    current: Uuid,
+    left: impl IntoIterator<Item = Uuid>,
+) -> Result<Uuid, Refusal> {
+    let next = left.into_iter().find(|id| *id != withdrawn).ok_or_else(|| {
+        let detail = "It is the only version that is left. Publish another one first.";
+        Refusal::conflict("only_version_left", "", detail)
+    })?;
+    Ok(if current == withdrawn { next } else { current })
+}
+
 /// Checks the description of a version and numbers its stages. `schema` has the fields that gates and
 /// rules may look at; `ids` gives each stage and each rule its id.
 pub fn publish(
@@ -238,4 +251,18 @@ fn derive_key(name: &str, position: i16, others: &[Stage]) -> String {
 fn default_probability(position: i16, count: usize) -> Decimal {
     let steps = Decimal::from(count).checked_add(Decimal::ONE).unwrap_or(Decimal::ONE);
     Decimal::from(position).checked_div(steps).unwrap_or(Decimal::ZERO).round_dp(4)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_version_is_left() {
+        let [one, two, three] = [1, 2, 3].map(Uuid::from_u128);
+        assert_eq!(without(three, three, [three, two, one]), Ok(two));
+        assert_eq!(without(two, three, [three, two, one]), Ok(three));
+        let refused = without(one, one, [one]).unwrap_err();
+        assert_eq!(refused.code(), "only_version_left");
+    }
 }

@@ -7,18 +7,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::kernel::fault::{Faults, Refusal};
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, strum::VariantArray,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum ActivityKind {
     Call,
     Email,
     Meeting,
     Message,
     Note,
-}
-
-impl ActivityKind {
-    pub const ALL: [Self; 5] = [Self::Call, Self::Email, Self::Meeting, Self::Message, Self::Note];
 }
 
 /// The activities of a deal, or those of a client, in short: as conditions look at them.

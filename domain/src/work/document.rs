@@ -5,8 +5,21 @@ use serde::{Deserialize, Serialize};
 
 use crate::Refusal;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    strum::Display,
+    strum::VariantArray,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum DocumentKind {
     Quote,
     Contract,
@@ -15,8 +28,9 @@ pub enum DocumentKind {
     Shipment,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, strum::Display)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum DocumentState {
     Draft,
     Sent,
@@ -38,9 +52,6 @@ pub enum DocumentState {
 use DocumentState as S;
 
 impl DocumentKind {
-    pub const ALL: [Self; 5] =
-        [Self::Quote, Self::Contract, Self::Invoice, Self::Order, Self::Shipment];
-
     /// The states of a document for which all goes well, in their order.
     pub fn path(self) -> &'static [DocumentState] {
         match self {
@@ -91,21 +102,8 @@ impl DocumentKind {
         if self.may_go(from, to) {
             return Ok(to);
         }
-        let word = |value| serde_json::to_value(value).unwrap_or_default();
-        let (from, to) = (word(from), word(to));
-        let (from, to) = (from.as_str().unwrap_or_default(), to.as_str().unwrap_or_default());
-        let detail = format!("This {} is {from}, and does not become {to}.", self.word());
+        let detail = format!("This {self} is {from}, and does not become {to}.");
         Err(Refusal::conflict("document_state_refused", "/to", detail))
-    }
-
-    fn word(self) -> &'static str {
-        match self {
-            Self::Quote => "quote",
-            Self::Contract => "contract",
-            Self::Invoice => "invoice",
-            Self::Order => "order",
-            Self::Shipment => "shipment",
-        }
     }
 }
 

@@ -26,16 +26,13 @@ pub enum Reason {
 
 /// What goes over. Only what is open: of deals those that are neither won nor lost, of tasks those that are
 /// neither done nor cancelled, of clients those in use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, strum::VariantArray)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum What {
     Deals,
     Tasks,
     Clients,
-}
-
-impl What {
-    pub const ALL: [Self; 3] = [Self::Deals, Self::Tasks, Self::Clients];
 }
 
 /// A hand-over comes back once, to somebody who is in use.
@@ -195,6 +192,7 @@ impl Outcomes {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use strum::VariantArray;
 
     use super::*;
     use crate::{kernel::money::Currency, workspace::settings::DealVisibility};
@@ -236,7 +234,7 @@ mod tests {
         let good = NewHandOver {
             from_id: FROM,
             to_id: TO,
-            what: What::ALL.to_vec(),
+            what: What::VARIANTS.to_vec(),
             reason: Reason::Holiday,
             note: None,
             until: None,
@@ -266,7 +264,7 @@ mod tests {
     }
 
     fn things() -> impl Strategy<Value = Vec<(What, Thing)>> {
-        let what = prop::sample::select(What::ALL.to_vec());
+        let what = prop::sample::select(What::VARIANTS.to_vec());
         let holder = prop::option::of(1_u128..5);
         let thing = (what, holder, any::<bool>(), 0_i64..1_000)
             .prop_map(|(what, holder, open, amount)| (what, thing(holder, open, amount)));

@@ -4,13 +4,17 @@ use serde::{Deserialize, Serialize};
 
 use uuid::Uuid;
 
-use crate::kernel::fault::{Faults, Refusal};
+use crate::{
+    kernel::fault::{Faults, Refusal},
+    people::access::Permission,
+};
 
 pub(crate) const LONGEST_TITLE: usize = 200;
 const LONGEST_DESCRIPTION: usize = 4_000;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, strum::Display)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum TaskStatus {
     New,
     InProgress,
@@ -36,18 +40,8 @@ impl TaskStatus {
         if self.may_become(next) {
             return Ok(next);
         }
-        let detail = format!("A task that is {} does not become {}.", self.word(), next.word());
+        let detail = format!("A task that is {self} does not become {next}.");
         Err(Refusal::conflict("task_status_refused", "/to", detail))
-    }
-
-    fn word(self) -> &'static str {
-        match self {
-            Self::New => "new",
-            Self::InProgress => "in_progress",
-            Self::Deferred => "deferred",
-            Self::Done => "done",
-            Self::Cancelled => "cancelled",
-        }
     }
 }
 
@@ -77,6 +71,35 @@ pub fn may_change(has_part: bool, looks_after: bool) -> Result<(), Refusal> {
     }
     let detail = "Watchers of a task do not change it.";
     Err(Refusal::conflict("not_a_participant", "", detail))
+}
+
+/// What a task does to its deal takes the right to write deals.
+pub fn may_write_deal(may: bool) -> Result<(), Refusal> {
+    if may {
+        return Ok(());
+    }
+    let detail = format!("A change of the deal needs {}.", Permission::DealsWrite.scope());
+    Err(Refusal::conflict("forbidden", "/deal", detail))
+}
+
+/// Whoever does not see the deal gives the fields that the task asks for and nothing else. `given`: fields, and
+/// where they stand.
+pub fn may_fill_unseen(
+    asked: &[String],
+    given: &[(String, String)],
+    reopens: bool,
+) -> Result<(), Refusal> {
+    let mut faults = Faults::default();
+    for (field, pointer) in given.iter().filter(|(field, _)| !asked.contains(field)) {
+        let detail = format!(
+            "Of a deal that you do not see, the task takes what it asks for: {field} is not."
+        );
+        faults.add(pointer.as_str(), "not_allowed", detail);
+    }
+    if reopens {
+        faults.add("/reopen", "not_allowed", "Whoever sees the deal brings it back.");
+    }
+    faults.into_result()
 }
 
 /// Who does a new task: whoever was named, or else whoever makes it.
@@ -154,7 +177,7 @@ mod tests {
         ] {
             assert_eq!(from.may_become(to), may, "{from:?} {to:?}");
             assert_eq!(from.become_next(to).is_ok(), may);
-            assert_eq!(serde_json::to_value(from).unwrap(), from.word());
+            assert_eq!(serde_json::to_value(from).unwrap(), from.to_string());
         }
     }
 
@@ -177,5 +200,19 @@ mod tests {
         assert_eq!(responsible(None, Some(creator)), Ok(creator));
         assert_eq!(responsible(None, None).unwrap_err().code(), "validation_failed");
         assert!(TaskKind::LossReview.may_reopen().is_ok() && TaskKind::Work.may_reopen().is_err());
+    }
+
+    #[test]
+    fn of_an_unseen_deal_the_task_takes_what_it_asks_for() {
+        let given = |names: &[&str]| -> Vec<(String, String)> {
+            names.iter().map(|name| ((*name).to_owned(), format!("/deal/{name}"))).collect()
+        };
+        let asked = ["amount".to_owned()];
+        assert_eq!(may_fill_unseen(&asked, &given(&["amount"]), false), Ok(()));
+        let refused = may_fill_unseen(&asked, &given(&["amount", "owner_id"]), true).unwrap_err();
+        let pointers: Vec<_> = refused.faults().into_iter().map(|fault| fault.pointer).collect();
+        assert_eq!(pointers, ["/deal/owner_id", "/reopen"]);
+        assert_eq!(may_write_deal(false).unwrap_err().code(), "forbidden");
+        assert_eq!(may_write_deal(true), Ok(()));
     }
 }

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use chrono::NaiveDate;
+use chrono::{Datelike, NaiveDate};
 use rust_decimal::{Decimal, RoundingStrategy};
 
 use crate::kernel::{
-    fault::Fault,
+    fault::{Fault, Faults, Refusal},
     money::{Currency, Money},
 };
 
@@ -51,6 +51,32 @@ impl Rates {
             let detail = format!("In {base}, the amount must be below 1,000,000,000,000,000.");
             Fault::new("/amount/amount", "amount_out_of_range", detail)
         })
+    }
+}
+
+/// Rates that are set at once: more than ten years of one currency have.
+pub const MOST_RATES: usize = 5_000;
+
+pub fn may_set(rates: usize) -> Result<(), Refusal> {
+    if rates <= MOST_RATES {
+        return Ok(());
+    }
+    Err(Refusal::invalid("/rates", "too_many", format!("At most {MOST_RATES} rates.")))
+}
+
+/// Whether a currency has a rate of its own, and the day is one of ours.
+pub fn check(
+    at: &str,
+    currency: Option<Currency>,
+    base: Currency,
+    day: NaiveDate,
+    faults: &mut Faults,
+) {
+    if currency == Some(base) {
+        faults.add(format!("{at}/currency"), "not_allowed", "The base currency is worth itself.");
+    }
+    if !(1970..=9999).contains(&day.year()) {
+        faults.add(format!("{at}/day"), "out_of_range", "Between 1970 and 9999.");
     }
 }
 
@@ -113,5 +139,27 @@ mod tests {
             assert_eq!(parse_rate("/rate", text).map_err(|fault| fault.code), Err(code), "{text}");
         }
         assert_eq!(parse_rate("/rate", "0.921300"), Ok(Decimal::new(9_213, 4)));
+    }
+
+    #[test]
+    fn the_base_currency_has_no_rate_and_days_are_ours() {
+        let [eur, usd] = ["EUR", "USD"].map(|code| Currency::parse(code).unwrap());
+        let told = |currency, day: &str| {
+            let mut faults = Faults::default();
+            check("/rates/1", currency, eur, day.parse().unwrap(), &mut faults);
+            let refused = faults.into_result().err();
+            let faults = refused.map(|refused| refused.faults()).unwrap_or_default();
+            faults.into_iter().map(|fault| (fault.pointer, fault.code)).collect::<Vec<_>>()
+        };
+        assert_eq!(told(Some(usd), "1970-01-01"), []);
+        assert_eq!(told(None, "2026-01-01"), []);
+        assert_eq!(
+            told(Some(eur), "1969-12-31"),
+            [
+                ("/rates/1/currency".to_owned(), "not_allowed"),
+                ("/rates/1/day".to_owned(), "out_of_range")
+            ]
+        );
+        assert!(may_set(MOST_RATES).is_ok() && may_set(MOST_RATES + 1).is_err());
     }
 }

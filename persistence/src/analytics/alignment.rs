@@ -19,9 +19,9 @@ use voronka_domain::{
 
 use crate::{
     Error, Result, Statement, Store, Tenant,
-    core::words::to_word,
+    core::{noun::Noun, words::to_word},
     deals::tracks,
-    process::deal_types::{self, Version},
+    process::deal_types::{self, DealType, Version},
 };
 
 /// Why a version is the one that is shown.
@@ -62,7 +62,7 @@ impl Alignment {
         version_id: Option<Uuid>,
         as_of: DateTime<Utc>,
     ) -> Result<Self> {
-        let deal_type = deal_types::get(tenant, deal_type_id)?;
+        let deal_type = DealType::get(tenant, deal_type_id)?;
         tracks::check(tenant)?;
         let versions = deal_types::versions(tenant, deal_type_id)?;
         let (version, why) = chosen(&versions, version_id, as_of)?;

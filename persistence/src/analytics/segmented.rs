@@ -11,8 +11,11 @@ use voronka_domain::{
 use super::{Group, GroupBy};
 use crate::{
     Error, Result, Statement, Store, Tenant,
-    core::conditions::{self, Look, Tried},
-    workspace::segments::{self, Segment},
+    core::{
+        conditions::{self, Look, Tried},
+        noun::Noun,
+    },
+    workspace::segments::Segment,
 };
 
 /// Which segments a report looks at, and when.
@@ -36,7 +39,7 @@ pub struct Segments {
 impl Wanted {
     pub fn load(&self, store: &Store, tenant: &mut Tenant<'_>) -> Result<Segments> {
         let only = match self.only {
-            Some(id) => Some(segments::get(tenant, id)?),
+            Some(id) => Some(Segment::get(tenant, id)?),
             None => None,
         };
         let groups: Vec<Segment> = match self.group_by {

@@ -6,11 +6,10 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::{
-    Result, Tenant,
     clients::pairs::contacts_changed,
     core::{
-        list::{Field, Kind, Page, Query, Spec},
-        noun::{noun, save_all},
+        list::{Field, Kind, Spec},
+        noun::{listed, noun, overwritten},
         schema::contacts,
     },
 };
@@ -31,12 +30,10 @@ pub struct Contact {
 }
 
 noun!(contacts, Contact, "contact", contacts_changed);
-save_all!(
+overwritten!(
     contacts,
     Contact,
-    "contact",
-    [client_id, name, position, phones, emails, archived, version, updated_at],
-    contacts_changed
+    [client_id, name, position, phones, emails, archived, version, updated_at]
 );
 
 pub const LIST: Spec = Spec {
@@ -55,6 +52,4 @@ pub const LIST: Spec = Spec {
     search: Some("contacts.name"),
 };
 
-pub fn list(tenant: &mut Tenant<'_>, query: Query) -> Result<Page<Contact>> {
-    tenant.page(&LIST, query, Contact::as_select(), |list| list, |row: &Contact| row.id)
-}
+listed!(Contact);

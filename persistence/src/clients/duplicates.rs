@@ -16,7 +16,7 @@ use voronka_domain::clients::{
 use super::Client;
 use crate::{
     Error, Result, Statement, Tenant,
-    core::{unit::raw, words::from_word},
+    core::{noun::Noun, unit::raw, words::from_word},
 };
 
 /// Most clients that are compared with one.
@@ -44,7 +44,7 @@ pub struct Pair {
 
 /// Clients in use that may be the given one, the likeliest first.
 pub fn of(tenant: &mut Tenant<'_>, id: Uuid, least: f64) -> Result<Vec<Duplicate>> {
-    let client = super::get(tenant, id)?;
+    let client = Client::get(tenant, id)?;
     let id = client.merged_into.unwrap_or(id);
     let identity = identities(tenant, vec![id])?.remove(&id);
     let identity = identity.ok_or(Error::NotFound("client"))?;

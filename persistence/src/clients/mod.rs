@@ -26,11 +26,11 @@ use crate::{
     Error, Result, Statement, Store, Tenant, Unit,
     core::{
         list::{Field, Kind, Page, Query, Spec},
-        noun::{ROWS_A_STATEMENT, check_version, noun, save_all},
+        noun::{Noun, ROWS_A_STATEMENT, check_version, noun, overwritten},
         schema::clients,
         unit::raw,
     },
-    people::users,
+    people::users::User,
 };
 
 #[derive(Debug, Clone, PartialEq, Serialize, Queryable, Selectable, Insertable, AsChangeset)]
@@ -104,10 +104,9 @@ pub(crate) fn also(unit: &mut Unit<'_>, rows: &[(Option<&Client>, &Client)]) -> 
 }
 
 noun!(clients, Client, "client", also);
-save_all!(
+overwritten!(
     clients,
     Client,
-    "client",
     [
         name,
         kind,
@@ -128,8 +127,7 @@ save_all!(
         name_key,
         custom,
         owner_id,
-    ],
-    also
+    ]
 );
 
 pub const LIST: Spec = Spec {
@@ -177,7 +175,7 @@ pub fn lock_unmerged(
     id: Uuid,
     if_match: Option<crate::Seen>,
 ) -> Result<Client> {
-    let row = find(&mut unit.tenant, id, " FOR NO KEY UPDATE")?;
+    let row = Client::find(&mut unit.tenant, id, " FOR NO KEY UPDATE")?;
     not_merged(&row, "")?;
     check_version(if_match, row.version)?;
     Ok(row)
@@ -278,7 +276,7 @@ pub(crate) fn all_meant(unit: &mut Unit<'_>, ids: Vec<Uuid>) -> Result<BTreeMap<
 /// Whoever is to look after a client has to be a user in use.
 pub fn check_owner(tenant: &mut Tenant<'_>, owner_id: Option<Uuid>) -> Result<()> {
     let Some(id) = owner_id else { return Ok(()) };
-    match users::get(tenant, id) {
+    match User::get(tenant, id) {
         Ok(user) if user.active => Ok(()),
         Ok(_) | Err(Error::NotFound(_)) => Err(Error::unknown_reference("/owner_id", "user")),
         Err(error) => Err(error),

@@ -70,7 +70,7 @@ impl Error {
     }
 
     pub fn unknown_reference(pointer: &str, what: &str) -> Self {
-        Self::invalid(pointer, "unknown_reference", format!("There is no such {what} in use."))
+        Refusal::unknown(pointer, what).into()
     }
 
     pub fn conflict(code: &'static str, pointer: &'static str, detail: impl Into<String>) -> Self {

@@ -65,6 +65,15 @@ pub struct Written {
     pub replayed: bool,
 }
 
+/// How far a unit of work reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// A transaction that has begun: all that is recorded stands or falls together.
+    Transaction,
+    /// One statement, which is a transaction of its own. What takes more begins one.
+    Statement,
+}
+
 /// A transaction in progress on behalf of a caller, or the single statement that will be one.
 pub struct Unit<'c> {
     pub tenant: Tenant<'c>,
@@ -76,8 +85,7 @@ pub struct Unit<'c> {
     pub unfinished: Option<Answer>,
     pub(crate) events: Vec<events::NewEvent>,
     began: Instant,
-    /// No transaction has begun: what is recorded at once is one of its own.
-    pub(crate) alone: bool,
+    pub(crate) extent: Extent,
 }
 
 impl<'c> Unit<'c> {
@@ -97,7 +105,7 @@ impl<'c> Unit<'c> {
             unfinished: None,
             events: Vec::new(),
             began: Instant::now(),
-            alone: false,
+            extent: Extent::Transaction,
         }
     }
 
@@ -106,7 +114,7 @@ impl<'c> Unit<'c> {
         &mut self,
         work: impl FnOnce(&mut Unit<'_>) -> Result<T>,
     ) -> Result<T> {
-        if !self.alone {
+        if self.extent == Extent::Transaction {
             return work(self);
         }
         let Self { caller, actor, now, store, .. } = *self;
@@ -243,7 +251,8 @@ impl Store {
             return self.write(caller, now, key, command);
         }
         let mut connection = self.connection()?;
-        let mut unit = Unit { alone: true, ..Unit::new(&mut connection, self, caller, now) };
+        let mut unit =
+            Unit { extent: Extent::Statement, ..Unit::new(&mut connection, self, caller, now) };
         let result = command(&mut unit).map(|answer| Written { answer, replayed: false });
         connection.watch(result)
     }

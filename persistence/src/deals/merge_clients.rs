@@ -13,10 +13,10 @@ use voronka_domain::people::access::{Permission, Visibility};
 use super::{follow, hold_all_of};
 use crate::{
     Error, JsonText, Result, Statement, Tenant, Unit,
-    clients::{Client, contacts::Contact, custom, not_merged, save},
+    clients::{Client, contacts::Contact, custom, not_merged},
     core::{
         events::{self, Event, NewEvent},
-        noun::check_version,
+        noun::{Noun, check_version},
         schema::{clients, contacts},
         unit::{raw, to_json},
         visibility::deals_seen_by,
@@ -71,7 +71,7 @@ pub fn merge(
         object: JsonText::of(&row)?,
     });
     let part = Client { merged_into: Some(id), ..duplicate.clone() };
-    save(unit, &duplicate, part)?;
+    Client::save(unit, &duplicate, part)?;
     Ok(row)
 }
 

@@ -75,7 +75,7 @@ use crate::{
     core::{
         list::{Field, Kind, Page, Query, Spec},
         noun::check_version,
-        unit::raw,
+        unit::{Extent, raw},
         visibility::deals_seen_by,
     },
     now,
@@ -300,7 +300,7 @@ fn change(
     if_match: Option<crate::Seen>,
     carry_out: impl Fn(&mut Unit<'_>, Locked) -> Result<Stored>,
 ) -> Result<Stored> {
-    if !unit.alone {
+    if unit.extent == Extent::Transaction {
         let locked = lock(unit, id, if_match)?;
         return carry_out(unit, locked);
     }
@@ -383,10 +383,7 @@ pub fn transition(
     validate_only: bool,
 ) -> Result<Stored> {
     let carry_out = |unit: &mut Unit<'_>, locked: Locked| {
-        if locked.moved_meanwhile {
-            let detail = "Somebody else moved the deal at the same moment; look at it again.";
-            return Err(Error::conflict("deal_moved_meanwhile", "/to", detail));
-        }
+        transition::may_follow(locked.moved_meanwhile)?;
         if let Target::Lost { loss_reason_id, competitor_id, .. } = &to.to {
             check_loss(unit, *loss_reason_id, *competitor_id)?;
         }
@@ -399,7 +396,7 @@ pub fn transition(
         let to = to.clone();
         command(unit, locked, about, |ledger, facts| transition::transition(ledger, to, facts))
     };
-    if validate_only && unit.alone {
+    if validate_only && unit.extent == Extent::Statement {
         // What records nothing holds nobody up.
         let visibility = unit.caller.visibility.clone();
         let seen = found(unit, id, if_match, &visibility, "false", "")?;

@@ -26,7 +26,8 @@ use super::{
     rules_of,
 };
 use crate::{
-    Error, Raw, Result, Statement, Unit, clients, deals::demands, workspace::custom_fields,
+    Error, Raw, Result, Statement, Unit, clients, core::unit::Extent, deals::demands,
+    workspace::custom_fields,
 };
 
 /// A deal as a request asks for it.
@@ -54,7 +55,7 @@ type OpeningRow = ((Uuid, RuleRow), Option<bool>, Option<Uuid>, Option<Uuid>);
 pub fn open(unit: &mut Unit<'_>, opening: Opening) -> Result<Stored> {
     // A client is held until the deal is there; a demand comes with it.
     let more = opening.references.client_id.is_some() || !opening.demand.is_empty();
-    if unit.alone && more {
+    if unit.extent == Extent::Statement && more {
         return unit.transaction(|unit| open(unit, opening));
     }
     let owner_id = deal::owner(opening.references.owner_id, unit.caller.user_id())?;

@@ -13,10 +13,11 @@ use voronka_domain::{
     work::task::{TaskKind, TaskStatus},
 };
 
-use super::task::{Task, insert_all};
+use super::task::Task;
 use crate::{
     Result, Statement, Unit,
     core::{
+        noun::Noun,
         schema::tasks,
         unit::{raw, to_json},
         words::to_word,
@@ -85,7 +86,7 @@ pub(crate) fn plan_and_cancel(unit: &mut Unit<'_>, effects: Vec<(Uuid, Effect)>)
     }
     cancel(unit, left)?;
     if !fresh.is_empty() {
-        insert_all(unit, fresh)?;
+        Task::insert_all(unit, fresh)?;
     }
     Ok(())
 }

@@ -15,8 +15,8 @@ use crate::{
     Error, Passing, Result, Statement, Store, Tenant, Unit,
     core::{
         jobs::{self, Job},
-        list::{Field, Kind, Page, Query, Spec},
-        noun::noun,
+        list::{Field, Kind, Spec},
+        noun::{Noun, listed, noun},
         schema::{import_chunks, import_rejections, imports},
         unit::raw,
     },
@@ -74,9 +74,7 @@ pub const LIST: Spec = Spec {
     search: None,
 };
 
-pub fn list(tenant: &mut Tenant<'_>, query: Query) -> Result<Page<Import>> {
-    tenant.page(&LIST, query, Import::as_select(), |list| list, |row: &Import| row.id)
-}
+listed!(Import);
 
 /// The kind of background work that carries imports out.
 pub const JOB: Job = Job { name: "imports", enabled: true };
@@ -87,7 +85,7 @@ pub fn queue(
     row: &Import,
     pieces: impl Iterator<Item = std::io::Result<Vec<u8>>>,
 ) -> Result<()> {
-    insert(unit, row)?;
+    Import::insert(unit, row)?;
     keep_chunks(unit, row.id, pieces)?;
     let by = unit.actor;
     jobs::start(unit, JOB.name, Some(row.id), by)?;
@@ -262,7 +260,7 @@ impl Import {
 
 /// Stops an import: batches in progress are undone, what was counted stays.
 pub fn cancel(unit: &mut Unit<'_>, id: Uuid) -> Result<Import> {
-    let before = lock(unit, id, None)?;
+    let before = Import::lock(unit, id, None)?;
     may_cancel(!before.is_unfinished(), &before.state)?;
     jobs::call_off(unit, JOB.name, id)?;
     let after = Import {
@@ -272,7 +270,7 @@ pub fn cancel(unit: &mut Unit<'_>, id: Uuid) -> Result<Import> {
         ..before.clone()
     };
     forget_file(unit, id)?;
-    save(unit, &before, after)
+    Import::save(unit, &before, after)
 }
 
 /// What was kept of a file for as long as its import ran.
@@ -289,7 +287,7 @@ fn forget_file(unit: &mut Unit<'_>, id: Uuid) -> Result<()> {
 impl Store {
     /// An import whose turn it is; none if it has ended.
     pub fn claim_import(&self, workspace_id: Uuid, id: Uuid) -> Result<Option<Claim>> {
-        let import = self.tenant(workspace_id, |tenant| get(tenant, id))?;
+        let import = self.tenant(workspace_id, |tenant| Import::get(tenant, id))?;
         Ok(import.is_unfinished().then_some(Claim { workspace_id, import }))
     }
 
@@ -304,7 +302,7 @@ impl Store {
         let state = if error.is_some() { "failed" } else { "done" };
         let caller = self.import_caller(claim.workspace_id, None, &claim.import)?;
         self.write(&caller, now, None, |unit| {
-            let before = lock(unit, id, None)?;
+            let before = Import::lock(unit, id, None)?;
             if before.is_cancelled() {
                 return Ok(crate::Answer::default());
             }
@@ -316,7 +314,7 @@ impl Store {
                 waiting_for: None,
                 ..before.clone()
             };
-            save(unit, &before, after)?;
+            Import::save(unit, &before, after)?;
             forget_file(unit, id)?;
             Ok(crate::Answer::default())
         })?;
@@ -327,10 +325,10 @@ impl Store {
     pub fn hold_import(&self, claim: &Claim, now: DateTime<Utc>, wanted: Passing) -> Result<()> {
         let caller = self.import_caller(claim.workspace_id, None, &claim.import)?;
         self.write(&caller, now, None, |unit| {
-            let before = lock(unit, claim.import.id, None)?;
+            let before = Import::lock(unit, claim.import.id, None)?;
             before.check_unfinished()?;
             let waiting_for = Some(wanted.word().to_owned());
-            save(unit, &before, Import { waiting_for, ..before.clone() })?;
+            Import::save(unit, &before, Import { waiting_for, ..before.clone() })?;
             unit.events.clear();
             Ok(crate::Answer::default())
         })?;

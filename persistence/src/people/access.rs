@@ -11,6 +11,7 @@ use crate::{
     Error, Result, Statement, Store, Tenant,
     core::{
         caller::{Caller, Grant},
+        noun::Noun,
         unit::raw,
     },
     people::{
@@ -49,7 +50,7 @@ pub fn still_may(
             .and_then(|(user, _)| user.role().filter(|_| user.active))
             .is_some_and(|role| role.grants(permission)),
         Actor::ApiKey { id } => {
-            let key = api_keys::get(tenant, *id)?;
+            let key = ApiKey::get(tenant, *id)?;
             scopes(tenant, &key, now)?.is_some_and(|scopes| scopes.contains(&permission))
         }
         Actor::Operator => true,
@@ -116,7 +117,7 @@ impl Store {
             return Ok(Some(caller));
         }
         let found = self.tenant(workspace_id, |tenant| {
-            let key = match api_keys::get(tenant, key_id) {
+            let key = match ApiKey::get(tenant, key_id) {
                 Err(Error::NotFound(_)) => return Ok(None),
                 key => key?,
             };

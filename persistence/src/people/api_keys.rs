@@ -15,8 +15,8 @@ use voronka_domain::people::access::{Actor, Permission, Role};
 use crate::{
     Error, Result, Tenant, Unit,
     core::{
-        list::{Field, Kind, Page, Query, Spec},
-        noun::noun,
+        list::{Field, Kind, Spec},
+        noun::{Noun, listed, noun},
         schema::api_keys,
         unit::raw,
         words::from_word,
@@ -57,9 +57,7 @@ pub const LIST: Spec = Spec {
     search: Some("api_keys.name"),
 };
 
-pub fn list(tenant: &mut Tenant<'_>, query: Query) -> Result<Page<ApiKey>> {
-    tenant.page(&LIST, query, ApiKey::as_select(), |list| list, |row: &ApiKey| row.id)
-}
+listed!(ApiKey);
 
 /// The role of whoever answers for some keys, by the user; without those who may not log in any more.
 #[derive(Debug, Clone, Default)]
@@ -100,7 +98,7 @@ impl Makers {
 /// The key that makes another one, held until that is there; none where a person makes it.
 pub fn parent(unit: &mut Unit<'_>) -> Result<Option<ApiKey>> {
     let Actor::ApiKey { id } = unit.actor else { return Ok(None) };
-    let parent = find(&mut unit.tenant, id, " FOR SHARE")?;
+    let parent = ApiKey::find(&mut unit.tenant, id, " FOR SHARE")?;
     if parent.revoked_at.is_some() {
         return Err(Error::NotFound("API key"));
     }
@@ -114,8 +112,8 @@ fn with_all_below(
     if_match: Option<crate::Seen>,
     change: impl Fn(ApiKey) -> ApiKey,
 ) -> Result<ApiKey> {
-    let before = lock(unit, id, if_match)?;
-    let answer = save(unit, &before, change(before.clone()))?;
+    let before = ApiKey::lock(unit, id, if_match)?;
+    let answer = ApiKey::save(unit, &before, change(before.clone()))?;
     let mut above = vec![id];
     while !above.is_empty() {
         let below: Vec<ApiKey> = unit
@@ -127,7 +125,7 @@ fn with_all_below(
             .load(unit.tenant.conn)?;
         above = below.iter().map(|key| key.id).collect();
         for key in below {
-            save(unit, &key, change(key.clone()))?;
+            ApiKey::save(unit, &key, change(key.clone()))?;
         }
     }
     Ok(answer)
@@ -144,7 +142,7 @@ pub fn revoke(unit: &mut Unit<'_>, id: Uuid, if_match: Option<crate::Seen>) -> R
 
 /// The caller answers for a key from now on, and for those that it has made.
 pub fn take_over(unit: &mut Unit<'_>, id: Uuid, if_match: Option<crate::Seen>) -> Result<ApiKey> {
-    let key = get(&mut unit.tenant, id)?;
+    let key = ApiKey::get(&mut unit.tenant, id)?;
     let scopes = key.scopes.iter().filter_map(|scope| Permission::parse(scope));
     let caller = unit.caller;
     let maker_id = taker_over(caller.user_id(), scopes, |scope| caller.may(scope))?;

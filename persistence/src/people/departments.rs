@@ -10,8 +10,8 @@ use diesel::sql_types::{Bool, Uuid as SqlUuid};
 use crate::{
     Result, Statement, Tenant, Unit,
     core::{
-        list::{Field, Kind, Page, Query, Spec},
-        noun::noun,
+        list::{Field, Kind, Spec},
+        noun::{listed, noun},
         schema::departments,
         unit::raw,
     },
@@ -47,9 +47,7 @@ pub const LIST: Spec = Spec {
     search: Some("departments.name"),
 };
 
-pub fn list(tenant: &mut Tenant<'_>, query: Query) -> Result<Page<Department>> {
-    tenant.page(&LIST, query, Department::as_select(), |list| list, |row: &Department| row.id)
-}
+listed!(Department);
 
 /// The departments that a user leads or belongs to, with everything below them.
 pub fn led_by(tenant: &mut Tenant<'_>, user_id: Uuid) -> Result<Vec<Uuid>> {

@@ -10,8 +10,8 @@ use voronka_domain::people::access::{Role, another_admin};
 use crate::{
     Result, Statement, Store, Tenant,
     core::{
-        list::{Field, Kind, Page, Query, Spec},
-        noun::{noun, save_all},
+        list::{Field, Kind, Spec},
+        noun::{listed, noun, overwritten},
         schema::users,
         words::from_word,
     },
@@ -36,10 +36,9 @@ pub struct User {
 }
 
 noun!(users, User, "user");
-save_all!(
+overwritten!(
     users,
     User,
-    "user",
     [name, email, role, position, department_id, active, password_hash, version, updated_at]
 );
 
@@ -58,9 +57,7 @@ pub const LIST: Spec = Spec {
     search: Some("users.name"),
 };
 
-pub fn list(tenant: &mut Tenant<'_>, query: Query) -> Result<Page<User>> {
-    tenant.page(&LIST, query, User::as_select(), |list| list, |row: &User| row.id)
-}
+listed!(User);
 
 impl User {
     pub fn role(&self) -> Option<Role> {

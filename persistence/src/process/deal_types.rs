@@ -26,8 +26,8 @@ use voronka_domain::{
 use crate::{
     Error, Result, Store, Tenant, Unit,
     core::{
-        list::{Field, Kind, Page, Query, Spec},
-        noun::noun,
+        list::{Field, Kind, Spec},
+        noun::{Noun, listed, noun},
         schema::{deal_types, process_migrations, process_versions, stages},
         unit::{raw, to_json},
         words::from_word,
@@ -87,9 +87,7 @@ pub const LIST: Spec = Spec {
     search: Some("deal_types.name"),
 };
 
-pub fn list(tenant: &mut Tenant<'_>, query: Query) -> Result<Page<DealType>> {
-    tenant.page(&LIST, query, DealType::as_select(), |list| list, |row: &DealType| row.id)
-}
+listed!(DealType);
 
 #[derive(Debug, Clone, Serialize, Queryable, Selectable, Insertable)]
 #[diesel(table_name = process_versions)]
@@ -237,11 +235,8 @@ pub fn withdraw(unit: &mut Unit<'_>, before: DealType, version_id: Uuid) -> Resu
     if version.withdrawn_at.is_some() {
         return Ok(before);
     }
-    let left = versions.iter().find(|one| one.withdrawn_at.is_none() && one.id != version_id);
-    let left = left.ok_or_else(|| {
-        let detail = "It is the only version that is left. Publish another one first.";
-        Error::conflict("only_version_left", "", detail)
-    })?;
+    let left = versions.iter().filter(|one| one.withdrawn_at.is_none()).map(|one| one.id);
+    let next = process::without(version_id, before.current_version_id, left)?;
     let version = Version { withdrawn_at: Some(unit.now), ..version.clone() };
     diesel::update(
         process_versions::table
@@ -251,10 +246,8 @@ pub fn withdraw(unit: &mut Unit<'_>, before: DealType, version_id: Uuid) -> Resu
     .set(process_versions::withdrawn_at.eq(version.withdrawn_at))
     .execute(unit.tenant.conn)?;
     unit.happened("process_version.withdrawn", version_id, version.number, &version)?;
-    let current =
-        if before.current_version_id == version_id { left.id } else { before.current_version_id };
-    let row = DealType { current_version_id: current, ..before.clone() };
-    save(unit, &before, row)
+    let row = DealType { current_version_id: next, ..before.clone() };
+    DealType::save(unit, &before, row)
 }
 
 /// The migrations of a deal type's deals that were carried out, in their order.

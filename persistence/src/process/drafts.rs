@@ -9,10 +9,10 @@ use uuid::Uuid;
 use crate::{
     Error, Result, Statement, Tenant, Unit,
     core::{
-        noun::{check_version, noun},
+        noun::{Noun, check_version, noun},
         schema::process_drafts,
     },
-    process::deal_types,
+    process::deal_types::DealType,
 };
 
 #[derive(Debug, Clone, PartialEq, Serialize, Queryable, Selectable, Insertable, AsChangeset)]
@@ -46,7 +46,7 @@ pub fn lock_of(
     deal_type_id: Uuid,
     if_match: Option<crate::Seen>,
 ) -> Result<ProcessDraft> {
-    deal_types::lock(unit, deal_type_id, None)?;
+    DealType::lock(unit, deal_type_id, None)?;
     let draft = of(&mut unit.tenant, deal_type_id)?;
     check_version(if_match, draft.version)?;
     Ok(draft)
@@ -60,7 +60,7 @@ pub fn put(
     process: Json,
 ) -> Result<ProcessDraft> {
     match lock_of(unit, deal_type_id, if_match) {
-        Ok(before) => save(unit, &before, ProcessDraft { process, ..before.clone() }),
+        Ok(before) => ProcessDraft::save(unit, &before, ProcessDraft { process, ..before.clone() }),
         Err(Error::NotFound("process draft")) => {
             check_version(if_match, 0)?;
             let draft = ProcessDraft {
@@ -71,7 +71,7 @@ pub fn put(
                 created_at: unit.now,
                 updated_at: unit.now,
             };
-            insert(unit, &draft)?;
+            ProcessDraft::insert(unit, &draft)?;
             Ok(draft)
         }
         Err(error) => Err(error),

@@ -13,12 +13,12 @@ use voronka_domain::{
 };
 
 use crate::{
-    Caller, Error, Result, Tenant, Unit, clients,
-    clients::contacts,
+    Caller, Error, Result, Tenant, Unit,
+    clients::{self, contacts::Contact},
     core::{
         caller::person,
         list::{Field, Kind, Page, Query, Spec},
-        noun::noun,
+        noun::{Noun, noun},
         rings,
         schema::activities,
         unit::raw,
@@ -174,7 +174,7 @@ pub fn create(unit: &mut Unit<'_>, new: NewActivity) -> Result<Activity> {
     let course = Course::begun(new.says.course(), unit.now)?;
     let visit = held.as_ref().map(|held| held.deal().visit.number);
     let row = said(&blank, new.says, course, visit)?;
-    insert(unit, &row)?;
+    Activity::insert(unit, &row)?;
     react(unit, held, &blank, &row)?;
     Ok(row)
 }
@@ -183,7 +183,7 @@ pub fn create(unit: &mut Unit<'_>, new: NewActivity) -> Result<Activity> {
 fn client_of(unit: &mut Unit<'_>, new: &NewActivity) -> Result<Option<Uuid>> {
     let contact = match new.contact_id {
         Some(id) => Some(
-            contacts::get(&mut unit.tenant, id)
+            Contact::get(&mut unit.tenant, id)
                 .map_err(|error| error.or_unknown("/contact_id", "contact"))?,
         ),
         None => None,
@@ -209,10 +209,10 @@ pub fn change(
         Some(deal_id) => Some(deals::lock_deal(unit, deal_id, &Visibility::All)?),
         None => None,
     };
-    let before = lock(unit, id, if_match)?;
+    let before = Activity::lock(unit, id, if_match)?;
     let visit = held.as_ref().map(|held| held.deal().visit.number);
     let course = before.course()?.changed(patch.course(), unit.now)?;
-    let row = save(unit, &before, said(&before, patch, course, visit)?)?;
+    let row = Activity::save(unit, &before, said(&before, patch, course, visit)?)?;
     react(unit, held, &before, &row)?;
     Ok(row)
 }

@@ -19,7 +19,7 @@ use crate::{
     core::{
         caller::person,
         list::{Field, Kind, Page, Query, Spec},
-        noun::noun,
+        noun::{Noun, noun},
         schema::documents,
         visibility::owned_by,
         words::{from_word, to_word},
@@ -171,7 +171,7 @@ pub fn create(unit: &mut Unit<'_>, new: NewDocument) -> Result<Document> {
         created_at: unit.now,
         updated_at: unit.now,
     };
-    insert(unit, &row)?;
+    Document::insert(unit, &row)?;
     react(unit, held, &row)?;
     Ok(row)
 }
@@ -198,7 +198,7 @@ pub fn change(
     {
         row.base_amount = base_amount(unit, amount, row.dated_on)?;
     }
-    let row = save(unit, &before, row)?;
+    let row = Document::save(unit, &before, row)?;
     if row != before {
         react(unit, held, &row)?;
     }
@@ -222,7 +222,7 @@ pub fn transition(
 /// Saves the document in a state.
 pub(crate) fn enter(unit: &mut Unit<'_>, before: &Document, to: DocumentState) -> Result<Document> {
     let row = Document { state: to_word(&to), state_since: unit.now, ..before.clone() };
-    save(unit, before, row)
+    Document::save(unit, before, row)
 }
 
 /// Lets the deal's process answer to the document as it has become.
@@ -242,7 +242,7 @@ fn hold(
     let seen = read(&mut unit.tenant, unit.caller, id)?;
     let visibility = unit.caller.visibility.clone();
     let held = deals::lock_deal(unit, seen.deal_id, &visibility)?;
-    Ok((held, lock(unit, id, if_match)?))
+    Ok((held, Document::lock(unit, id, if_match)?))
 }
 
 /// An amount in the base currency, by the rate of a day.

@@ -21,6 +21,7 @@ use crate::{
     Caller, Error, Result, Tenant, Unit,
     core::{
         list::{Field, Kind, Page, Query, Spec},
+        noun::Noun,
         schema::payments,
         unit::raw,
     },
@@ -103,7 +104,7 @@ pub fn create(unit: &mut Unit<'_>, new: NewPayment) -> Result<Payment> {
     let visibility = unit.caller.visibility.clone();
     let held = deals::lock_deal(unit, deal_id, &visibility)
         .map_err(|error| error.or_unknown("/deal_id", "deal"))?;
-    let invoice = invoice.map(|invoice| documents::lock(unit, invoice.id, None)).transpose()?;
+    let invoice = invoice.map(|invoice| Document::lock(unit, invoice.id, None)).transpose()?;
     let day = unit.caller.settings.day(received_at);
     let (external_source, external_id) = new.external.unzip();
     let row = Payment {

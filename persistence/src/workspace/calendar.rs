@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 use uuid::Uuid;
 use voronka_domain::{
     kernel::fault::Faults,
-    workspace::calendar::{Calendar, Hours, Span, WEEKDAYS, Week},
+    workspace::calendar::{self, Calendar, Hours, Span, WEEKDAYS, Week},
 };
 
 use crate::{
@@ -90,9 +90,6 @@ pub struct Put {
     pub deleted: i64,
 }
 
-/// More than a hundred years have.
-pub const MOST_HOLIDAYS: i64 = 2_000;
-
 /// Makes the given days, each given once, the only holidays from one day to another.
 pub fn put_holidays(
     unit: &mut Unit<'_>,
@@ -159,11 +156,7 @@ fn replace(unit: &mut Unit<'_>, rows: &[Holiday], mut gone: Vec<NaiveDate>) -> R
         .tenant
         .rows(raw::<diesel::sql_types::BigInt>("count(*)"), "holidays")
         .get_result(unit.tenant.conn)?;
-    if count > MOST_HOLIDAYS {
-        let detail = format!("A calendar has at most {MOST_HOLIDAYS} such days.");
-        return Err(Error::invalid("/holidays", "too_many", detail));
-    }
-    Ok(())
+    Ok(calendar::may_have_holidays(count)?)
 }
 
 /// Whoever keeps the calendar by its version reads it anew.

@@ -20,8 +20,8 @@ use voronka_domain::{
 use crate::{
     Error, Result, Statement, Store, Tenant, Unit,
     core::{
-        list::{self, Kind, Page, Query, Spec},
-        noun::noun,
+        list::{self, Kind, Spec},
+        noun::{listed, noun},
         schema::{custom_fields, custom_values},
         unit::raw,
         words::from_word,
@@ -60,9 +60,7 @@ pub const LIST: Spec = Spec {
     search: Some("custom_fields.name"),
 };
 
-pub fn list(tenant: &mut Tenant<'_>, query: Query) -> Result<Page<CustomField>> {
-    tenant.page(&LIST, query, CustomField::as_select(), |list| list, |row: &CustomField| row.id)
-}
+listed!(CustomField);
 
 /// How many fields a thing of this kind has, archived ones included.
 pub fn count(tenant: &mut Tenant<'_>, entity: &str) -> Result<i64> {

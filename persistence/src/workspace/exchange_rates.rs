@@ -16,8 +16,8 @@ use voronka_domain::{Currency, workspace::exchange::Rates};
 use crate::{
     Error, Result, Statement, Tenant, Unit,
     core::{
-        list::{Field, Kind, Page, Query, Spec},
-        noun::noun,
+        list::{Field, Kind, Spec},
+        noun::{listed, noun},
         rings,
         schema::exchange_rates,
         unit::raw,
@@ -60,9 +60,7 @@ pub const LIST: Spec = Spec {
     search: None,
 };
 
-pub fn list(tenant: &mut Tenant<'_>, query: Query) -> Result<Page<ExchangeRate>> {
-    tenant.page(&LIST, query, ExchangeRate::as_select(), |list| list, |row: &ExchangeRate| row.id)
-}
+listed!(ExchangeRate);
 
 /// Postgres takes 65,535 values in a statement; a rate has 8.
 const ROWS_A_STATEMENT: usize = 5_000;

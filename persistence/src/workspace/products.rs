@@ -8,10 +8,10 @@ use uuid::Uuid;
 use voronka_domain::{Currency, Money};
 
 use crate::{
-    Result, Tenant, Unit,
+    Result, Unit,
     core::{
-        list::{Field, Kind, Page, Query, Spec},
-        noun::{noun, save_all},
+        list::{Field, Kind, Spec},
+        noun::{listed, noun, overwritten},
         schema::products,
     },
 };
@@ -32,12 +32,7 @@ pub struct Product {
 }
 
 noun!(products, Product, "product");
-save_all!(
-    products,
-    Product,
-    "product",
-    [name, sku, unit, price, currency, archived, version, updated_at]
-);
+overwritten!(products, Product, [name, sku, unit, price, currency, archived, version, updated_at]);
 
 pub const LIST: Spec = Spec {
     table: "products",
@@ -56,9 +51,7 @@ pub const LIST: Spec = Spec {
     search: Some("(products.name || ' ' || coalesce(products.sku, ''))"),
 };
 
-pub fn list(tenant: &mut Tenant<'_>, query: Query) -> Result<Page<Product>> {
-    tenant.page(&LIST, query, Product::as_select(), |list| list, |row: &Product| row.id)
-}
+listed!(Product);
 
 impl Product {
     pub fn new(name: String, now: DateTime<Utc>) -> Self {

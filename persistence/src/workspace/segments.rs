@@ -16,8 +16,8 @@ use crate::{
     Error, Result, Statement, Store, Tenant,
     core::{
         conditions::{self, Look, Tried},
-        list::{Field, Kind, Page, Query, Spec},
-        noun::noun,
+        list::{Field, Kind, Spec},
+        noun::{listed, noun},
         schema::segments,
         unit::raw,
         visibility::deals_seen_by,
@@ -53,9 +53,7 @@ pub const LIST: Spec = Spec {
     search: Some("segments.name"),
 };
 
-pub fn list(tenant: &mut Tenant<'_>, query: Query) -> Result<Page<Segment>> {
-    tenant.page(&LIST, query, Segment::as_select(), |list| list, |row: &Segment| row.id)
-}
+listed!(Segment);
 
 impl Segment {
     pub fn over(&self) -> Result<Entity> {

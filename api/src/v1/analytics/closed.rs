@@ -10,7 +10,7 @@ use voronka_domain::{
 use voronka_persistence::{
     Caller, Error, Tenant,
     analytics::{
-        Alignment, Basis, GroupBy, Period, Segments, Wanted,
+        Alignment, Basis, Group, GroupBy, Period, Segments, Wanted,
         closed::{self, ClosedCounts, ClosedFunnelFigure, Counted},
     },
 };
@@ -21,19 +21,17 @@ use super::{
         ClosedFunnelBody, ClosedFunnelComparison, ClosedFunnelGroup, HEADER, STAGE_FIGURES,
         TOTAL_FIGURES, cells, stage_body, totals_body,
     },
+    report::{self, Report},
     shown::{FoldedStage, ReportVersion, folded, last_instant, notes},
-};
-use crate::http::{
-    format::{FUNNELS, Format, TABLES, Workbook},
-    parameters::{LIST_PARAMETERS, Links, Parameters, json, name_groups},
-    table::{self, Cell},
 };
 use crate::{
     funnel_svg,
     http::{
         Call, Responded,
         call::{DealsRead, ReportsRead},
-        work::heavily,
+        format::{FUNNELS, Format, Workbook},
+        parameters::{Links, Parameters, json, name_groups},
+        table::{self, Cell},
     },
     state::App,
 };
@@ -82,26 +80,11 @@ struct Request {
     basis: Basis,
     group_by: Option<GroupBy>,
     segments: Wanted,
+    /// The days of the period beside it.
+    compare: Option<(NaiveDate, NaiveDate)>,
 }
 
-const KNOWN: &[&str] =
-    &["deal_type_id", "version_id", "from", "to", "basis", "segment_id", "group_by", "format"];
-
 impl Request {
-    fn read(parameters: &mut Parameters, caller: &Caller) -> Self {
-        let (from, to) = parameters.days(caller);
-        let group_by = parameters.word("group_by", GROUPS);
-        Self {
-            deal_type_id: parameters.deal_type_id(),
-            version_id: parameters.id("version_id"),
-            from,
-            to,
-            basis: parameters.word("basis", BASES).unwrap_or(Basis::Closed),
-            group_by,
-            segments: parameters.segments(caller, group_by),
-        }
-    }
-
     fn period(
         &self,
         caller: &Caller,
@@ -164,21 +147,7 @@ impl Request {
         (Workbook = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")))))]
 #[get("/v1/reports/funnel/closed")]
 pub async fn closed_funnel(call: Call<ReportsRead>) -> Responded {
-    let mut parameters = Parameters::new(call.pairs()?, &[KNOWN, &["compare"]].concat());
-    let request = Request::read(&mut parameters, &call.caller);
-    let compare = parameters.word("compare", COMPARISONS);
-    let compare = compare.and_then(|compare| compare.days(request.from, request.to));
-    let format = parameters.format(FUNNELS, &call.accept)?;
-    parameters.finish()?;
-    let (app, caller) = (call.app.clone(), call.caller.clone());
-    let (theirs, workspace_id) = (app.clone(), caller.workspace_id);
-    let body = heavily(&theirs, workspace_id, move || {
-        app.store.snapshot(&caller, |tenant| {
-            render(tenant, &app, &caller, &request, compare)?.write(format)
-        })
-    })
-    .await?;
-    Ok(format.respond(body))
+    report::answer::<Request>(call).await
 }
 
 /// List the deals behind a figure of the closed funnel
@@ -204,40 +173,83 @@ pub async fn closed_funnel(call: Call<ReportsRead>) -> Responded {
         (Workbook = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")))))]
 #[get("/v1/reports/funnel/closed/deals")]
 pub async fn closed_funnel_deals(call: Call<DealsRead>) -> Responded {
-    let known = [KNOWN, &["group", "stage_key", "figure"], LIST_PARAMETERS].concat();
-    let mut parameters = Parameters::new(call.pairs()?, &known);
-    let request = Request::read(&mut parameters, &call.caller);
-    let (group, query) = (parameters.group(request.group_by), parameters.list());
-    let stage_key = parameters.get("stage_key").map(str::to_owned);
-    parameters.require("figure");
-    let (mut at_stage, mut of_all) = (None, None);
-    match stage_key {
-        Some(_) => at_stage = parameters.word("figure", STAGE_FIGURES),
-        None => of_all = parameters.word("figure", TOTAL_FIGURES),
+    report::deals::<Request>(call).await
+}
+
+impl Report for Request {
+    const SCOPE: &'static [&'static str] =
+        &["deal_type_id", "version_id", "from", "to", "basis", "segment_id", "group_by", "format"];
+    const ALONE: &'static [&'static str] = &["compare"];
+    const PLACE: &'static [&'static str] = &["stage_key"];
+    const FORMATS: &'static [Format] = FUNNELS;
+
+    /// Of a stage, or of all.
+    type Number = (Option<String>, Option<fn(i16) -> Counted>, Option<Counted>);
+    type Figure = ClosedFunnelFigure;
+
+    fn ask(parameters: &mut Parameters, caller: &Caller) -> Self {
+        let (from, to) = parameters.days(caller);
+        let group_by = parameters.word("group_by", GROUPS);
+        let compare = parameters.word("compare", COMPARISONS);
+        Self {
+            deal_type_id: parameters.deal_type_id(),
+            version_id: parameters.id("version_id"),
+            from,
+            to,
+            basis: parameters.word("basis", BASES).unwrap_or(Basis::Closed),
+            group_by,
+            segments: parameters.segments(caller, group_by),
+            compare: compare.and_then(|compare| compare.days(from, to)),
+        }
     }
-    let format = parameters.format(TABLES, &call.accept)?;
-    let query = parameters.finish_with(query)?;
-    let caller = call.caller.clone();
-    behind::answer(call, format, query, move |tenant, app| {
-        let alignment = request.alignment(tenant, app, &caller)?;
-        let segments = request.segments.load(&app.store, tenant)?;
-        let period = request.period(&caller, (request.from, request.to), segments);
+
+    fn write(
+        &self,
+        tenant: &mut Tenant<'_>,
+        app: &App,
+        caller: &Caller,
+        format: Format,
+    ) -> Result<Vec<u8>, Error> {
+        find(tenant, app, caller, self)?.write(format)
+    }
+
+    fn group_by(&self) -> Option<GroupBy> {
+        self.group_by
+    }
+
+    fn number(&self, parameters: &mut Parameters) -> Self::Number {
+        let stage_key = parameters.get("stage_key").map(str::to_owned);
+        match stage_key {
+            Some(_) => (stage_key, parameters.word("figure", STAGE_FIGURES), None),
+            None => (None, None, parameters.word("figure", TOTAL_FIGURES)),
+        }
+    }
+
+    fn figure(
+        self,
+        tenant: &mut Tenant<'_>,
+        app: &App,
+        caller: &Caller,
+        (stage_key, at_stage, of_all): Self::Number,
+        group: Option<Group>,
+    ) -> Result<ClosedFunnelFigure, Error> {
+        let alignment = self.alignment(tenant, app, caller)?;
+        let segments = self.segments.load(&app.store, tenant)?;
+        let period = self.period(caller, (self.from, self.to), segments);
         let what = match (at_stage, of_all) {
             (Some(at), _) => at(behind::position(&alignment, stage_key.as_deref())?),
             (_, what) => what.unwrap_or(Counted::Deals(funnel::Count::Deals)),
         };
         Ok(ClosedFunnelFigure { alignment, period, group, what })
-    })
-    .await
+    }
 }
 
-fn render<'a>(
+fn find<'a>(
     tenant: &mut Tenant<'_>,
     app: &App,
     caller: &Caller,
     request: &'a Request,
-    compare: Option<(NaiveDate, NaiveDate)>,
-) -> Result<Report<'a>, Error> {
+) -> Result<Funnel<'a>, Error> {
     let alignment = request.alignment(tenant, app, caller)?;
     let segments = request.segments.load(&app.store, tenant)?;
     let of = |alignment: &Alignment, counts: &ClosedCounts| {
@@ -249,7 +261,7 @@ fn render<'a>(
     };
     let days = (request.from, request.to);
     let (all, by_group) = counts(tenant, &alignment, days, request.group_by)?;
-    let comparison = match compare {
+    let comparison = match request.compare {
         Some((from, to)) => {
             let (_, until) = caller.settings.days(from, to);
             let then = alignment.clone().until(last_instant(until));
@@ -267,7 +279,7 @@ fn render<'a>(
             Some(keys.into_iter().zip(names).zip(funnels).map(|((k, n), f)| (k, n, f)).collect())
         }
     };
-    Ok(Report {
+    Ok(Funnel {
         request,
         version: ReportVersion::from(&alignment),
         folded: folded(&alignment.stages.folds(all.touched.iter().cloned())),
@@ -280,7 +292,7 @@ fn render<'a>(
     })
 }
 
-struct Report<'a> {
+struct Funnel<'a> {
     request: &'a Request,
     version: ReportVersion,
     folded: Vec<FoldedStage>,
@@ -292,7 +304,7 @@ struct Report<'a> {
     comparison: Option<(NaiveDate, NaiveDate, ClosedFunnel)>,
 }
 
-impl Report<'_> {
+impl Funnel<'_> {
     fn write(self, format: Format) -> Result<Vec<u8>, Error> {
         match format {
             Format::Json => json(&self.into_body()),

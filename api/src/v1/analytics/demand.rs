@@ -12,7 +12,7 @@ use voronka_domain::{Currency, analytics::funnel::decimal_ratio, kernel::money::
 use voronka_persistence::{
     Caller, Error, Tenant,
     analytics::{
-        Basis, GroupBy,
+        Basis, Group, GroupBy,
         demand::{self, Counted, DemandCount, DemandFigure},
     },
 };
@@ -20,18 +20,16 @@ use voronka_persistence::{
 use super::{
     behind,
     closed::word,
-    stretch::{KNOWN, Stretch},
-};
-use crate::http::{
-    format::{Format, TABLES, Workbook},
-    parameters::{LIST_PARAMETERS, Links, NO_GROUP, Parameters, json, name_groups},
-    table::{self, Cell},
+    report::{self, Report},
+    stretch::Stretch,
 };
 use crate::{
     http::{
         Call, Responded,
         call::{DealsRead, ReportsRead},
-        work::heavily,
+        format::{Format, Workbook},
+        parameters::{Links, NO_GROUP, Parameters, json, name_groups},
+        table::{self, Cell},
     },
     state::App,
 };
@@ -122,17 +120,7 @@ const FIGURES: &[(&str, Counted)] = &[("deals", Counted::Deals), ("unmet", Count
         (Workbook = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")))))]
 #[get("/v1/reports/primary-demand")]
 pub async fn demand_report(call: Call<ReportsRead>) -> Responded {
-    let mut parameters = Parameters::new(call.pairs()?, KNOWN);
-    let request = Stretch::read(&mut parameters, &call.caller, GROUPS);
-    let format = parameters.format(TABLES, &call.accept)?;
-    parameters.finish()?;
-    let (app, caller) = (call.app.clone(), call.caller.clone());
-    let (theirs, workspace_id) = (app.clone(), caller.workspace_id);
-    let body = heavily(&theirs, workspace_id, move || {
-        app.store.snapshot(&caller, |tenant| render(tenant, &app, &caller, &request, format))
-    })
-    .await?;
-    Ok(format.respond(body))
+    report::answer::<Request>(call).await
 }
 
 /// List the deals behind a figure of the primary demand
@@ -153,20 +141,51 @@ pub async fn demand_report(call: Call<ReportsRead>) -> Responded {
         (Workbook = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")))))]
 #[get("/v1/reports/primary-demand/deals")]
 pub async fn demand_deals(call: Call<DealsRead>) -> Responded {
-    let known = [KNOWN, &["group", "figure"], LIST_PARAMETERS].concat();
-    let mut parameters = Parameters::new(call.pairs()?, &known);
-    let request = Stretch::read(&mut parameters, &call.caller, GROUPS);
-    let (group, query) = (parameters.group(request.group_by), parameters.list());
-    parameters.require("figure");
-    let what = parameters.word("figure", FIGURES).unwrap_or(Counted::Deals);
-    let format = parameters.format(TABLES, &call.accept)?;
-    let query = parameters.finish_with(query)?;
-    let caller = call.caller.clone();
-    behind::answer(call, format, query, move |tenant, app| {
-        let period = request.period(tenant, app, &caller, Basis::Created)?;
+    report::deals::<Request>(call).await
+}
+
+struct Request(Stretch);
+
+impl Report for Request {
+    const SCOPE: &'static [&'static str] =
+        &["deal_type_id", "from", "to", "segment_id", "group_by", "format"];
+
+    type Number = Counted;
+    type Figure = DemandFigure;
+
+    fn ask(parameters: &mut Parameters, caller: &Caller) -> Self {
+        Self(Stretch::read(parameters, caller, GROUPS))
+    }
+
+    fn write(
+        &self,
+        tenant: &mut Tenant<'_>,
+        app: &App,
+        caller: &Caller,
+        format: Format,
+    ) -> Result<Vec<u8>, Error> {
+        render(tenant, app, caller, &self.0, format)
+    }
+
+    fn group_by(&self) -> Option<GroupBy> {
+        self.0.group_by
+    }
+
+    fn number(&self, parameters: &mut Parameters) -> Counted {
+        parameters.word("figure", FIGURES).unwrap_or(Counted::Deals)
+    }
+
+    fn figure(
+        self,
+        tenant: &mut Tenant<'_>,
+        app: &App,
+        caller: &Caller,
+        what: Counted,
+        group: Option<Group>,
+    ) -> Result<DemandFigure, Error> {
+        let period = self.0.period(tenant, app, caller, Basis::Created)?;
         Ok(DemandFigure { period, group, what })
-    })
-    .await
+    }
 }
 
 fn render(
@@ -188,14 +207,14 @@ fn render(
         None => None,
     };
     let all = all.into_iter().next().unwrap_or_default();
-    let report = Report { request, currency: caller.settings.currency, all, groups };
+    let found = Found { request, currency: caller.settings.currency, all, groups };
     match format {
-        Format::Json => json(&report.body()),
-        _ => report.table(format, caller.settings.time_zone),
+        Format::Json => json(&found.body()),
+        _ => found.table(format, caller.settings.time_zone),
     }
 }
 
-struct Report<'a> {
+struct Found<'a> {
     request: &'a Stretch,
     currency: Currency,
     all: DemandCount,
@@ -214,7 +233,7 @@ fn name<'a>(count: &'a DemandCount, name: &'a str) -> &'a str {
     }
 }
 
-impl Report<'_> {
+impl Found<'_> {
     fn figures(&self, count: &DemandCount, links: &Links) -> DemandFigures {
         let amount = |amount: Decimal| format_amount(amount, self.currency);
         DemandFigures {

@@ -14,7 +14,7 @@ use voronka_domain::{
 use voronka_persistence::{
     Caller, Error, Tenant,
     analytics::{
-        Alignment, Basis, GroupBy, Period, Segments, Wanted,
+        Alignment, Basis, Group, GroupBy, Period, Segments, Wanted,
         closed::Visits,
         durations::{self, DurationFigure, Stay, Stays},
     },
@@ -24,18 +24,16 @@ use voronka_persistence::{
 use super::{
     behind,
     closed::word,
+    report::{self, Report},
     shown::{FoldedStage, ReportVersion, folded, last_instant},
-};
-use crate::http::{
-    format::{Format, TABLES, Workbook},
-    parameters::{LIST_PARAMETERS, Links, Parameters, json, name_groups},
-    table::{self, Cell},
 };
 use crate::{
     http::{
         Call, Responded,
         call::{DealsRead, ReportsRead},
-        work::heavily,
+        format::{Format, Workbook},
+        parameters::{Links, Parameters, json, name_groups},
+        table::{self, Cell},
     },
     state::App,
 };
@@ -120,18 +118,7 @@ struct Request {
     segments: Wanted,
 }
 
-const KNOWN: &[&str] =
-    &["deal_type_id", "version_id", "from", "to", "segment_id", "group_by", "format"];
-
 impl Request {
-    fn read(parameters: &mut Parameters, caller: &Caller) -> Self {
-        let (from, to) = parameters.days(caller);
-        let group_by = parameters.word("group_by", GROUPS);
-        let segments = parameters.segments(caller, group_by);
-        let (deal_type_id, version_id) = (parameters.deal_type_id(), parameters.id("version_id"));
-        Self { deal_type_id, version_id, from, to, group_by, segments }
-    }
-
     fn period(&self, caller: &Caller, segments: Segments) -> Period {
         let (from, until) = caller.settings.days(self.from, self.to);
         let (basis, time_zone) = (Basis::Created, caller.settings.time_zone);
@@ -173,17 +160,7 @@ impl Request {
         (Workbook = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")))))]
 #[get("/v1/reports/stage-durations")]
 pub async fn stage_durations(call: Call<ReportsRead>) -> Responded {
-    let mut parameters = Parameters::new(call.pairs()?, KNOWN);
-    let request = Request::read(&mut parameters, &call.caller);
-    let format = parameters.format(TABLES, &call.accept)?;
-    parameters.finish()?;
-    let (app, caller) = (call.app.clone(), call.caller.clone());
-    let (theirs, workspace_id) = (app.clone(), caller.workspace_id);
-    let body = heavily(&theirs, workspace_id, move || {
-        app.store.snapshot(&caller, |tenant| render(tenant, &app, &caller, &request, format))
-    })
-    .await?;
-    Ok(format.respond(body))
+    report::answer::<Request>(call).await
 }
 
 /// List the deals behind a figure of the stage durations
@@ -207,24 +184,58 @@ pub async fn stage_durations(call: Call<ReportsRead>) -> Responded {
         (Workbook = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")))))]
 #[get("/v1/reports/stage-durations/deals")]
 pub async fn stage_durations_deals(call: Call<DealsRead>) -> Responded {
-    let known = [KNOWN, &["group", "stage_key", "figure"], LIST_PARAMETERS].concat();
-    let mut parameters = Parameters::new(call.pairs()?, &known);
-    let request = Request::read(&mut parameters, &call.caller);
-    let (group, query) = (parameters.group(request.group_by), parameters.list());
-    parameters.require("stage_key");
-    let stage_key = parameters.get("stage_key").map(str::to_owned);
-    parameters.require("figure");
-    let visits = parameters.word("figure", FIGURES).unwrap_or(Visits::All);
-    let format = parameters.format(TABLES, &call.accept)?;
-    let query = parameters.finish_with(query)?;
-    let caller = call.caller.clone();
-    behind::answer(call, format, query, move |tenant, app| {
-        let alignment = request.alignment(tenant, app, &caller)?;
+    report::deals::<Request>(call).await
+}
+
+impl Report for Request {
+    const SCOPE: &'static [&'static str] =
+        &["deal_type_id", "version_id", "from", "to", "segment_id", "group_by", "format"];
+    const PLACE: &'static [&'static str] = &["stage_key"];
+
+    type Number = (Option<String>, Visits);
+    type Figure = DurationFigure;
+
+    fn ask(parameters: &mut Parameters, caller: &Caller) -> Self {
+        let (from, to) = parameters.days(caller);
+        let group_by = parameters.word("group_by", GROUPS);
+        let segments = parameters.segments(caller, group_by);
+        let (deal_type_id, version_id) = (parameters.deal_type_id(), parameters.id("version_id"));
+        Self { deal_type_id, version_id, from, to, group_by, segments }
+    }
+
+    fn write(
+        &self,
+        tenant: &mut Tenant<'_>,
+        app: &App,
+        caller: &Caller,
+        format: Format,
+    ) -> Result<Vec<u8>, Error> {
+        render(tenant, app, caller, self, format)
+    }
+
+    fn group_by(&self) -> Option<GroupBy> {
+        self.group_by
+    }
+
+    fn number(&self, parameters: &mut Parameters) -> Self::Number {
+        parameters.require("stage_key");
+        let stage_key = parameters.get("stage_key").map(str::to_owned);
+        (stage_key, parameters.word("figure", FIGURES).unwrap_or(Visits::All))
+    }
+
+    fn figure(
+        self,
+        tenant: &mut Tenant<'_>,
+        app: &App,
+        caller: &Caller,
+        (stage_key, visits): Self::Number,
+        group: Option<Group>,
+    ) -> Result<DurationFigure, Error> {
+        let alignment = self.alignment(tenant, app, caller)?;
         let position = behind::position(&alignment, stage_key.as_deref())?;
-        let period = request.period(&caller, request.segments.load(&app.store, tenant)?);
+        let period = self.period(caller, self.segments.load(&app.store, tenant)?);
         Ok(DurationFigure { alignment, period, position, visits, group })
-    })
-    .await
+    }
 }
 
 fn render(
@@ -262,7 +273,7 @@ fn render(
         _ => by_group,
     };
     let folds = durations::folds(tenant, &caller.visibility, &alignment, &period)?;
-    let report = Report {
+    let found = Durations {
         request,
         version: ReportVersion::from(&alignment),
         folded: folded(&folds),
@@ -272,8 +283,8 @@ fn render(
         groups,
     };
     match format {
-        Format::Json => json(&report.body()),
-        _ => report.table(format, caller.settings.time_zone),
+        Format::Json => json(&found.body()),
+        _ => found.table(format, caller.settings.time_zone),
     }
 }
 
@@ -287,7 +298,7 @@ fn merged(groups: Vec<Stays>) -> ByStage {
     all
 }
 
-struct Report<'a> {
+struct Durations<'a> {
     request: &'a Request,
     version: ReportVersion,
     folded: Vec<FoldedStage>,
@@ -304,7 +315,7 @@ fn lengths(stays: &[Stay], seconds: impl Fn(&Stay) -> f64) -> [Option<f64>; 3] {
     [curve.quantile(0.5), curve.mean(), curve.quantile(0.9)]
 }
 
-impl Report<'_> {
+impl Durations<'_> {
     fn stage(&self, stage: &Shown, stays: &[Stay], links: &Links) -> StageDuration {
         let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         let ended = stays.iter().filter(|stay| stay.over).count();

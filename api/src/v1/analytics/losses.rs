@@ -16,7 +16,7 @@ use voronka_domain::{
 use voronka_persistence::{
     Caller, Error, Tenant,
     analytics::{
-        Alignment, Basis, GroupBy,
+        Alignment, Basis, Group, GroupBy,
         losses::{self, Counted, LossCount, LossFigure, Losses},
     },
 };
@@ -24,19 +24,17 @@ use voronka_persistence::{
 use super::{
     behind,
     closed::word,
+    report::{self, Report},
     shown::{FoldedStage, ReportVersion, folded},
-    stretch::{KNOWN, Stretch},
-};
-use crate::http::{
-    format::{Format, TABLES, Workbook},
-    parameters::{LIST_PARAMETERS, Links, NO_GROUP, Parameters, json, name_groups},
-    table::{self, Cell},
+    stretch::Stretch,
 };
 use crate::{
     http::{
         Call, Responded,
         call::{DealsRead, ReportsRead},
-        work::heavily,
+        format::{Format, Workbook},
+        parameters::{Links, NO_GROUP, Parameters, json, name_groups},
+        table::{self, Cell},
     },
     state::App,
 };
@@ -162,18 +160,7 @@ const OF_REASONS: [&str; 2] = ["deals", "reviewed"];
         (Workbook = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")))))]
 #[get("/v1/reports/losses")]
 pub async fn losses_report(call: Call<ReportsRead>) -> Responded {
-    let known = [KNOWN, &["version_id"]].concat();
-    let mut parameters = Parameters::new(call.pairs()?, &known);
-    let request = Stretch::read(&mut parameters, &call.caller, GROUPS);
-    let format = parameters.format(TABLES, &call.accept)?;
-    parameters.finish()?;
-    let (app, caller) = (call.app.clone(), call.caller.clone());
-    let (theirs, workspace_id) = (app.clone(), caller.workspace_id);
-    let body = heavily(&theirs, workspace_id, move || {
-        app.store.snapshot(&caller, |tenant| render(tenant, &app, &caller, &request, format))
-    })
-    .await?;
-    Ok(format.respond(body))
+    report::answer::<Request>(call).await
 }
 
 /// List the deals behind a figure of the losses
@@ -197,27 +184,62 @@ pub async fn losses_report(call: Call<ReportsRead>) -> Responded {
         (Workbook = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")))))]
 #[get("/v1/reports/losses/deals")]
 pub async fn losses_deals(call: Call<DealsRead>) -> Responded {
-    let known = [KNOWN, &["version_id", "group", "loss_reason_id", "figure"], LIST_PARAMETERS];
-    let known = known.concat();
-    let mut parameters = Parameters::new(call.pairs()?, &known);
-    let request = Stretch::read(&mut parameters, &call.caller, GROUPS);
-    let (group, query) = (parameters.group(request.group_by), parameters.list());
-    let loss_reason_id = parameters.id("loss_reason_id");
-    parameters.require("figure");
-    let what = parameters.word("figure", FIGURES).unwrap_or(Counted::Deals);
-    let narrowed = if loss_reason_id.is_some() { "loss_reason_id" } else { "group_by" };
-    if what == Counted::ReopenedFromReview && (loss_reason_id.is_some() || group.is_some()) {
-        parameters.fault(narrowed, "not_allowed", "The figure is of all reasons and groups.");
+    report::deals::<Request>(call).await
+}
+
+struct Request(Stretch);
+
+impl Report for Request {
+    const SCOPE: &'static [&'static str] =
+        &["deal_type_id", "version_id", "from", "to", "segment_id", "group_by", "format"];
+    const PLACE: &'static [&'static str] = &["loss_reason_id"];
+
+    /// Of one reason, or of all.
+    type Number = (Option<Uuid>, Counted);
+    type Figure = LossFigure;
+
+    fn ask(parameters: &mut Parameters, caller: &Caller) -> Self {
+        Self(Stretch::read(parameters, caller, GROUPS))
     }
-    let format = parameters.format(TABLES, &call.accept)?;
-    let query = parameters.finish_with(query)?;
-    let caller = call.caller.clone();
-    behind::answer(call, format, query, move |tenant, app| {
-        let alignment = request.alignment(tenant, app, &caller)?;
-        let period = request.period(tenant, app, &caller, Basis::Closed)?;
+
+    fn write(
+        &self,
+        tenant: &mut Tenant<'_>,
+        app: &App,
+        caller: &Caller,
+        format: Format,
+    ) -> Result<Vec<u8>, Error> {
+        render(tenant, app, caller, &self.0, format)
+    }
+
+    fn group_by(&self) -> Option<GroupBy> {
+        self.0.group_by
+    }
+
+    fn number(&self, parameters: &mut Parameters) -> Self::Number {
+        let loss_reason_id = parameters.id("loss_reason_id");
+        let what = parameters.word("figure", FIGURES).unwrap_or(Counted::Deals);
+        let narrowed = if loss_reason_id.is_some() { "loss_reason_id" } else { "group_by" };
+        if what == Counted::ReopenedFromReview
+            && (loss_reason_id.is_some() || self.0.group_by.is_some())
+        {
+            parameters.fault(narrowed, "not_allowed", "The figure is of all reasons and groups.");
+        }
+        (loss_reason_id, what)
+    }
+
+    fn figure(
+        self,
+        tenant: &mut Tenant<'_>,
+        app: &App,
+        caller: &Caller,
+        (loss_reason_id, what): Self::Number,
+        group: Option<Group>,
+    ) -> Result<LossFigure, Error> {
+        let alignment = self.0.alignment(tenant, app, caller)?;
+        let period = self.0.period(tenant, app, caller, Basis::Closed)?;
         Ok(LossFigure { alignment, period, loss_reason_id, group, what })
-    })
-    .await
+    }
 }
 
 fn render(
@@ -241,15 +263,15 @@ fn render(
     let currency = caller.settings.currency;
     let version = alignment.as_ref().map(ReportVersion::from);
     let folded = version.is_some().then(|| folded(&folds));
-    let report = Report { request, version, folded, currency, reasons, all, reopened, groups };
+    let found = Found { request, version, folded, currency, reasons, all, reopened, groups };
     match format {
-        Format::Json => json(&report.body()),
-        _ => report.table(format, caller.settings.time_zone),
+        Format::Json => json(&found.body()),
+        _ => found.table(format, caller.settings.time_zone),
     }
 }
 
 /// Key, name and counts.
-type Group = (Option<String>, String, Vec<LossCount>);
+type Counts = (Option<String>, String, Vec<LossCount>);
 
 /// Counts that are in the order of their keys, by key.
 fn groups(
@@ -257,12 +279,12 @@ fn groups(
     alignment: Option<&Alignment>,
     group_by: GroupBy,
     counts: Vec<LossCount>,
-) -> Result<Vec<Group>, Error> {
+) -> Result<Vec<Counts>, Error> {
     let mut keys: Vec<_> = counts.iter().map(|count| count.key.clone()).collect();
     keys.dedup();
     let names = name_groups(tenant, group_by, &keys)?;
     let chunks = counts.chunk_by(|a, b| a.key == b.key).map(<[_]>::to_vec);
-    let mut groups: Vec<Group> = keys
+    let mut groups: Vec<Counts> = keys
         .into_iter()
         .zip(names)
         .zip(chunks)
@@ -277,7 +299,7 @@ fn groups(
     Ok(groups)
 }
 
-struct Report<'a> {
+struct Found<'a> {
     request: &'a Stretch,
     version: Option<ReportVersion>,
     folded: Option<Vec<FoldedStage>>,
@@ -285,7 +307,7 @@ struct Report<'a> {
     reasons: Vec<(Uuid, String)>,
     all: Vec<LossCount>,
     reopened: i64,
-    groups: Option<Vec<Group>>,
+    groups: Option<Vec<Counts>>,
 }
 
 fn reviewed(counts: &[LossCount]) -> i64 {
@@ -298,7 +320,7 @@ fn sum(counts: &[LossCount]) -> (i64, Decimal) {
     })
 }
 
-impl Report<'_> {
+impl Found<'_> {
     fn name(&self, id: Uuid) -> String {
         let found = self.reasons.iter().find(|(other, _)| *other == id);
         found.map(|(_, name)| name.clone()).unwrap_or_default()
@@ -328,7 +350,7 @@ impl Report<'_> {
         if let Some(version) = &self.version {
             links = links.with("version_id", version.id);
         }
-        let group = |(key, name, counts): &Group| {
+        let group = |(key, name, counts): &Counts| {
             let (of_group, group_amount) = sum(counts);
             let links = links.group(by, key.as_deref());
             LossGroup {

@@ -8,6 +8,7 @@ mod durations;
 mod losses;
 mod open;
 mod open_body;
+mod report;
 mod shown;
 mod stretch;
 

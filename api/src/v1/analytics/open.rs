@@ -13,7 +13,7 @@ use voronka_domain::{
 use voronka_persistence::{
     Caller, Error, Tenant,
     analytics::{
-        Alignment, GroupBy, Wanted,
+        Alignment, Group, GroupBy, Wanted,
         open::{self, Counted, Moment, OpenCounts, OpenFunnelFigure},
         overdue::Overdue,
     },
@@ -24,19 +24,17 @@ use super::{
     behind,
     closed::word,
     open_body::{OpenFunnelBody, OpenFunnelGroup, OpenFunnelStage, OpenFunnelTotals},
+    report::{self, Report},
     shown::{FoldedStage, ReportVersion, folded},
-};
-use crate::http::{
-    format::{FUNNELS, Format, TABLES, Workbook},
-    parameters::{LIST_PARAMETERS, Links, Parameters, json, name_groups},
-    table::{self, Cell},
 };
 use crate::{
     funnel_svg,
     http::{
         Call, Responded,
         call::{DealsRead, ReportsRead},
-        work::heavily,
+        format::{FUNNELS, Format, Workbook},
+        parameters::{Links, Parameters, json, name_groups},
+        table::{self, Cell},
     },
     state::App,
 };
@@ -76,25 +74,7 @@ struct Request {
     segments: Wanted,
 }
 
-const KNOWN: &[&str] = &["deal_type_id", "version_id", "as_of", "segment_id", "group_by", "format"];
-
 impl Request {
-    fn read(parameters: &mut Parameters, caller: &Caller) -> Self {
-        let now = now();
-        let as_of = parameters.instant("as_of").unwrap_or(now);
-        if as_of > now {
-            parameters.fault("as_of", "in_the_future", "The future is not known.");
-        }
-        let group_by = parameters.word("group_by", GROUPS);
-        Self {
-            deal_type_id: parameters.deal_type_id(),
-            version_id: parameters.id("version_id"),
-            as_of,
-            group_by,
-            segments: parameters.segments(caller, group_by),
-        }
-    }
-
     fn alignment(&self, tenant: &mut Tenant<'_>, app: &App) -> Result<Alignment, Error> {
         Alignment::load(&app.store, tenant, self.deal_type_id, self.version_id, self.as_of)
     }
@@ -132,17 +112,7 @@ impl Request {
         (Workbook = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")))))]
 #[get("/v1/reports/funnel/open")]
 pub async fn open_funnel(call: Call<ReportsRead>) -> Responded {
-    let mut parameters = Parameters::new(call.pairs()?, KNOWN);
-    let request = Request::read(&mut parameters, &call.caller);
-    let format = parameters.format(FUNNELS, &call.accept)?;
-    parameters.finish()?;
-    let (app, caller) = (call.app.clone(), call.caller.clone());
-    let (theirs, workspace_id) = (app.clone(), caller.workspace_id);
-    let body = heavily(&theirs, workspace_id, move || {
-        app.store.snapshot(&caller, |tenant| render(tenant, &app, &caller, &request)?.write(format))
-    })
-    .await?;
-    Ok(format.respond(body))
+    report::answer::<Request>(call).await
 }
 
 /// List the deals behind a figure of the open funnel
@@ -166,34 +136,78 @@ pub async fn open_funnel(call: Call<ReportsRead>) -> Responded {
         (Workbook = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")))))]
 #[get("/v1/reports/funnel/open/deals")]
 pub async fn open_funnel_deals(call: Call<DealsRead>) -> Responded {
-    let known = [KNOWN, &["group", "stage_key", "figure"], LIST_PARAMETERS].concat();
-    let mut parameters = Parameters::new(call.pairs()?, &known);
-    let request = Request::read(&mut parameters, &call.caller);
-    let (group, query) = (parameters.group(request.group_by), parameters.list());
-    let stage_key = parameters.get("stage_key").map(str::to_owned);
-    parameters.require("figure");
-    let what = parameters.word("figure", FIGURES).unwrap_or(Counted::Deals);
-    let format = parameters.format(TABLES, &call.accept)?;
-    let query = parameters.finish_with(query)?;
-    let caller = call.caller.clone();
-    behind::answer(call, format, query, move |tenant, app| {
-        let alignment = request.alignment(tenant, app)?;
-        let moment = request.moment(tenant, app, &caller, &alignment)?;
+    report::deals::<Request>(call).await
+}
+
+impl Report for Request {
+    const SCOPE: &'static [&'static str] =
+        &["deal_type_id", "version_id", "as_of", "segment_id", "group_by", "format"];
+    const PLACE: &'static [&'static str] = &["stage_key"];
+    const FORMATS: &'static [Format] = FUNNELS;
+
+    /// Of a stage, or of all.
+    type Number = (Option<String>, Counted);
+    type Figure = OpenFunnelFigure;
+
+    fn ask(parameters: &mut Parameters, caller: &Caller) -> Self {
+        let now = now();
+        let as_of = parameters.instant("as_of").unwrap_or(now);
+        if as_of > now {
+            parameters.fault("as_of", "in_the_future", "The future is not known.");
+        }
+        let group_by = parameters.word("group_by", GROUPS);
+        Self {
+            deal_type_id: parameters.deal_type_id(),
+            version_id: parameters.id("version_id"),
+            as_of,
+            group_by,
+            segments: parameters.segments(caller, group_by),
+        }
+    }
+
+    fn write(
+        &self,
+        tenant: &mut Tenant<'_>,
+        app: &App,
+        caller: &Caller,
+        format: Format,
+    ) -> Result<Vec<u8>, Error> {
+        find(tenant, app, caller, self)?.write(format)
+    }
+
+    fn group_by(&self) -> Option<GroupBy> {
+        self.group_by
+    }
+
+    fn number(&self, parameters: &mut Parameters) -> Self::Number {
+        let stage_key = parameters.get("stage_key").map(str::to_owned);
+        (stage_key, parameters.word("figure", FIGURES).unwrap_or(Counted::Deals))
+    }
+
+    fn figure(
+        self,
+        tenant: &mut Tenant<'_>,
+        app: &App,
+        caller: &Caller,
+        (stage_key, what): Self::Number,
+        group: Option<Group>,
+    ) -> Result<OpenFunnelFigure, Error> {
+        let alignment = self.alignment(tenant, app)?;
+        let moment = self.moment(tenant, app, caller, &alignment)?;
         let position = match stage_key {
             Some(key) => Some(behind::position(&alignment, Some(&key))?),
             None => None,
         };
         Ok(OpenFunnelFigure { alignment, moment, position, group, what })
-    })
-    .await
+    }
 }
 
-fn render<'a>(
+fn find<'a>(
     tenant: &mut Tenant<'_>,
     app: &App,
     caller: &Caller,
     request: &'a Request,
-) -> Result<Report<'a>, Error> {
+) -> Result<Funnel<'a>, Error> {
     let alignment = request.alignment(tenant, app)?;
     let moment = request.moment(tenant, app, caller, &alignment)?;
     let OpenCounts { all, groups: by_group } =
@@ -207,7 +221,7 @@ fn render<'a>(
         }
     };
     let folds = open::folds(tenant, &caller.visibility, &alignment, &moment)?;
-    Ok(Report {
+    Ok(Funnel {
         request,
         version: ReportVersion::from(&alignment),
         folded: folded(&folds),
@@ -221,9 +235,9 @@ fn render<'a>(
 }
 
 /// Key, name and counts.
-type Group = (Option<String>, String, Vec<OpenCount>);
+type Counts = (Option<String>, String, Vec<OpenCount>);
 
-struct Report<'a> {
+struct Funnel<'a> {
     request: &'a Request,
     version: ReportVersion,
     folded: Vec<FoldedStage>,
@@ -232,10 +246,10 @@ struct Report<'a> {
     currency: Currency,
     zone: chrono_tz::Tz,
     all: Vec<OpenCount>,
-    groups: Option<Vec<Group>>,
+    groups: Option<Vec<Counts>>,
 }
 
-impl Report<'_> {
+impl Funnel<'_> {
     fn write(self, format: Format) -> Result<Vec<u8>, Error> {
         match format {
             Format::Json => json(&self.body()),

@@ -3,21 +3,20 @@
 use chrono::NaiveDate;
 use uuid::Uuid;
 use voronka_persistence::{
-    Caller, Error, Tenant,
+    Caller, Error, Noun, Tenant,
     analytics::{Alignment, Basis, GroupBy, Period, Wanted},
-    process::deal_types,
+    process::deal_types::DealType,
 };
 
 use super::shown::last_instant;
-use crate::http::parameters::{Links, Parameters};
-use crate::state::App;
+use crate::{
+    http::parameters::{Links, Parameters},
+    state::App,
+};
 
 fn by_stage(group_by: Option<GroupBy>) -> bool {
     matches!(group_by, Some(GroupBy::Stage | GroupBy::DeepestStage))
 }
-
-/// Parameters that say so.
-pub const KNOWN: &[&str] = &["deal_type_id", "from", "to", "segment_id", "group_by", "format"];
 
 pub struct Stretch {
     /// None for all types.
@@ -73,7 +72,7 @@ impl Stretch {
         basis: Basis,
     ) -> Result<Period, Error> {
         if let Some(id) = self.deal_type_id {
-            deal_types::get(tenant, id)?;
+            DealType::get(tenant, id)?;
         }
         let segments = self.segments.load(&app.store, tenant)?;
         let (from, until) = caller.settings.days(self.from, self.to);

@@ -7,7 +7,10 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use validator::Validate;
 use voronka_domain::kernel::fault::Faults;
-use voronka_persistence::{Error, Seen, Unit, clients, clients::Client};
+use voronka_persistence::{
+    Error, Noun, Seen, Unit,
+    clients::{self, Client},
+};
 
 use super::{
     NewClient, applied,
@@ -71,7 +74,7 @@ fn put_one(
         ..Client::new(String::new(), unit.now)
     };
     let row = applied(unit, new, patch)?;
-    clients::insert(unit, &row)?;
+    Client::insert(unit, &row)?;
     let (location, version) = (format!("/v1/clients/{}", row.id), row.version);
     Ok(Reply::created(location, ClientBody::from(row), version))
 }

@@ -10,14 +10,11 @@ use voronka_domain::{
     kernel::{contact_point, fault::Faults},
     workspace::catalogue,
 };
-use voronka_persistence::{
-    Error, Unit, clients,
-    clients::contacts::{self, Contact},
-};
+use voronka_persistence::{Error, Unit, clients, clients::contacts::Contact};
 
 use crate::{
     http::{
-        Body, Call, Id, Patch, Reply, Responded,
+        Body, Call, Id, Patch, Resource, Responded,
         call::{ClientsRead, ClientsWrite},
     },
     page_of,
@@ -149,6 +146,11 @@ impl ContactPatch {
     }
 }
 
+impl Resource for Contact {
+    type Body = ContactBody;
+    const PATH: &'static str = "/v1/contacts";
+}
+
 page_of!(ContactPage, ContactBody);
 
 /// List contacts
@@ -158,10 +160,7 @@ page_of!(ContactPage, ContactBody);
     responses((status = 200, description = "A page of the list.", body = ContactPage)))]
 #[get("/v1/contacts")]
 pub async fn list(call: Call<ClientsRead>) -> Responded {
-    call.page(&contacts::LIST, |tenant, _, _, query| {
-        Ok(contacts::list(tenant, query)?.map(ContactBody::from))
-    })
-    .await
+    call.list_of::<Contact>().await
 }
 
 /// Create a contact
@@ -170,15 +169,8 @@ pub async fn list(call: Call<ClientsRead>) -> Responded {
     responses((status = 201, description = "The new contact.", body = ContactBody)))]
 #[post("/v1/contacts")]
 pub async fn create(call: Call<ClientsWrite>, body: Body<NewContact>) -> Responded {
-    call.no_parameters()?;
     let new = body.value;
-    call.write(body.digest, move |unit, _| {
-        let row = new.into_row(unit)?;
-        contacts::insert(unit, &row)?;
-        let (location, version) = (format!("/v1/contacts/{}", row.id), row.version);
-        Ok(Reply::created(location, ContactBody::from(row), version))
-    })
-    .await
+    call.create(body.digest, |unit: &mut Unit<'_>| new.into_row(unit)).await
 }
 
 /// Read a contact
@@ -187,13 +179,7 @@ pub async fn create(call: Call<ClientsWrite>, body: Body<NewContact>) -> Respond
     responses((status = 200, description = "The contact.", body = ContactBody)))]
 #[get("/v1/contacts/{id}")]
 pub async fn read(call: Call<ClientsRead>, id: Id) -> Responded {
-    call.no_parameters()?;
-    call.read(move |tenant, _, _| {
-        let row = contacts::get(tenant, id.0)?;
-        let version = row.version;
-        Ok(Reply::versioned(ContactBody::from(row), version))
-    })
-    .await
+    call.one_of::<Contact>(id).await
 }
 
 /// Change a contact
@@ -205,14 +191,6 @@ pub async fn read(call: Call<ClientsRead>, id: Id) -> Responded {
     responses((status = 200, description = "The contact after the change.", body = ContactBody)))]
 #[patch("/v1/contacts/{id}")]
 pub async fn update(call: Call<ClientsWrite>, id: Id, body: Body<ContactPatch>) -> Responded {
-    call.no_parameters()?;
     let patch = body.value;
-    call.write(body.digest, move |unit, if_match| {
-        let before = contacts::lock(unit, id.0, if_match)?;
-        let row = patch.apply(unit, before.clone())?;
-        let row = contacts::save(unit, &before, row)?;
-        let version = row.version;
-        Ok(Reply::versioned(ContactBody::from(row), version))
-    })
-    .await
+    call.update(body.digest, id, |unit: &mut Unit<'_>, row| patch.apply(unit, row)).await
 }

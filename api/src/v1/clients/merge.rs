@@ -10,7 +10,7 @@ use voronka_domain::{
     clients::merge::{Keep, Whose},
     people::access::{Permission, Visibility},
 };
-use voronka_persistence::{clients, deals::merge_clients};
+use voronka_persistence::{Noun, clients::Client, deals::merge_clients};
 
 use super::body::ClientBody;
 use crate::{
@@ -114,7 +114,7 @@ pub async fn client_history(call: Call<ClientsRead>, id: Id) -> Responded {
         }
     }
     call.read(move |tenant, _, caller| {
-        let client = clients::get(tenant, id.0)?;
+        let client = Client::get(tenant, id.0)?;
         let mut events = merge_clients::history(tenant, &client, after, limit + 1)?;
         // How many deals moved is for those who see all deals.
         if caller.visibility != Visibility::All || !caller.may(Permission::DealsRead) {

@@ -17,7 +17,7 @@ pub use merge::*;
 use actix_web::{get, patch, post};
 use body::{ClientPatch, NewClient};
 use voronka_persistence::{
-    Caller, Error, Tenant, Unit,
+    Caller, Error, Noun, Tenant, Unit,
     clients::{self, Client},
     core::list::{Page, Query},
 };
@@ -91,7 +91,7 @@ fn created(unit: &mut Unit<'_>, mut new: NewClient) -> Result<Reply<ClientBody>,
     if let Some(external) = row.external_source.clone().zip(row.external_id.clone()) {
         clients::lock_all(unit, Vec::new(), vec![external])?;
     }
-    clients::insert(unit, &row)?;
+    Client::insert(unit, &row)?;
     let (location, version) = (format!("/v1/clients/{}", row.id), row.version);
     Ok(Reply::created(location, ClientBody::from(row), version))
 }
@@ -107,9 +107,9 @@ fn created(unit: &mut Unit<'_>, mut new: NewClient) -> Result<Reply<ClientBody>,
 pub async fn read(call: Call<ClientsRead>, id: Id) -> Responded {
     call.no_parameters()?;
     call.read(move |tenant, _, _| {
-        let asked = clients::get(tenant, id.0)?;
+        let asked = Client::get(tenant, id.0)?;
         let row = match asked.merged_into {
-            Some(survivor) => clients::get(tenant, survivor)?,
+            Some(survivor) => Client::get(tenant, survivor)?,
             None => asked,
         };
         let (place, version) = (format!("/v1/clients/{}", row.id), row.version);
@@ -142,7 +142,7 @@ fn changed(
     patch: ClientPatch,
 ) -> Result<Reply<ClientBody>, Error> {
     let row = applied(unit, before.clone(), patch)?;
-    let row = clients::save(unit, &before, row)?;
+    let row = Client::save(unit, &before, row)?;
     let version = row.version;
     Ok(Reply::versioned(ClientBody::from(row), version))
 }

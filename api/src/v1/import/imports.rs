@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use voronka_domain::{import::Spec, people::access::Permission};
 use voronka_persistence::{
-    Caller, Error, Tenant,
+    Caller, Error, Listed, Noun, Tenant,
     import::imports::{self, Import},
     now,
 };
@@ -280,10 +280,8 @@ fn require(
     spec: &Spec,
     needed: impl IntoIterator<Item = Permission>,
 ) -> Result<(), Problem> {
-    let Some(missing) = needed.into_iter().find(|one| !caller.may(*one)) else { return Ok(()) };
-    let (kind, missing) = (spec.kind.name(), missing.scope());
-    let made = if spec.create_missing { " that makes what is missing" } else { "" };
-    Err(Problem::new("forbidden", format!("An import of {kind}{made} needs {missing} too.")))
+    let may = spec.kind.may_start(spec.create_missing, needed, |one| caller.may(one));
+    Ok(may.map_err(Error::from)?)
 }
 
 /// The file as text, with the spec that fits it: what the file shows by itself is kept with what was said of
@@ -310,8 +308,8 @@ fn fitted(
     responses((status = 200, description = "A page of the list.", body = ImportPage)))]
 #[get("/v1/imports")]
 pub async fn list(call: Call<ImportsRead>) -> Responded {
-    call.page(&imports::LIST, |tenant, _, _, query| {
-        Ok(imports::list(tenant, query)?.map(ImportBody::from))
+    call.page(Import::LIST, |tenant, _, _, query| {
+        Ok(Import::list(tenant, query)?.map(ImportBody::from))
     })
     .await
 }
@@ -326,7 +324,7 @@ pub async fn list(call: Call<ImportsRead>) -> Responded {
 pub async fn read(call: Call<ImportsRead>, id: Id) -> Responded {
     call.no_parameters()?;
     call.read(move |tenant, _, _| {
-        let row = imports::get(tenant, id.0)?;
+        let row = Import::get(tenant, id.0)?;
         let version = row.version;
         Ok(Reply::versioned(ImportBody::from(row), version))
     })
@@ -374,7 +372,7 @@ fn rejected_csv(tenant: &mut Tenant<'_>, id: Uuid, writer: &mut dyn Write) -> Re
     let texts = |json: &serde_json::Value| -> Vec<String> {
         serde_json::from_value(json.clone()).unwrap_or_default()
     };
-    let import = imports::get(tenant, id)?;
+    let import = Import::get(tenant, id)?;
     let mut writer = csv::WriterBuilder::new().flexible(true).from_writer(writer);
     let mut write = |head: [&str; 4], cells: Vec<String>| {
         let cells = cells.iter().map(String::as_str);

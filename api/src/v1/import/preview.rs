@@ -1,6 +1,8 @@
 //! A look at a file before it is imported: what it is, and which column may be which field.
 
 use std::{collections::BTreeMap, io::Seek};
+use strum::VariantNames;
+use voronka_persistence::{Error, Noun, process::deal_types::DealType};
 
 use actix_web::{HttpRequest, HttpResponse, post, web};
 use serde::{Deserialize, Serialize};
@@ -10,7 +12,6 @@ use voronka_domain::{
     import::{Kind, suggest},
     process::Process,
 };
-use voronka_persistence::Error;
 
 use crate::{
     http::{Call, Problem, Responded, call::ImportsWrite, work::heavily},
@@ -127,8 +128,8 @@ pub async fn preview(
 
 fn look(app: &App, workspace_id: Uuid, upload: Upload) -> Result<ImportPreview, Problem> {
     let kind_name = upload.text("kind")?.unwrap_or_else(|| "deals".to_owned());
-    let kind = Kind::parse(&kind_name).ok_or_else(|| {
-        let known: Vec<_> = Kind::ALL.iter().map(|kind| kind.name()).collect();
+    let kind = kind_name.parse().map_err(|_| {
+        let known = Kind::VARIANTS;
         let detail = format!("One of {}.", known.join(", "));
         Problem::validation("/kind", "invalid_value", detail)
     })?;
@@ -140,7 +141,7 @@ fn look(app: &App, workspace_id: Uuid, upload: Upload) -> Result<ImportPreview, 
                 Problem::validation("/deal_type_id", "invalid_value", "Not a UUID.")
             })?;
             Some(app.store.tenant(workspace_id, |tenant| {
-                let deal_type = voronka_persistence::process::deal_types::get(tenant, id)
+                let deal_type = DealType::get(tenant, id)
                     .map_err(|error| error.or_unknown("/deal_type_id", "deal type"))?;
                 app.store.process(tenant, deal_type.current_version_id)
             })?)

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use validator::Validate;
 use voronka_domain::{kernel::fault::Faults, people::access::Permission, workspace::catalogue};
 use voronka_persistence::{
-    Error, Seen, Tenant, Unit,
+    Error, Listed, Noun, Seen, Tenant, Unit,
     people::api_keys::{self, ApiKey, Makers},
 };
 
@@ -156,8 +156,8 @@ impl NewApiKey {
     responses((status = 200, description = "A page of the list.", body = ApiKeyPage)))]
 #[get("/v1/api-keys")]
 pub async fn list(call: Call<ApiKeysManage>) -> Responded {
-    call.page(&api_keys::LIST, |tenant, _, _, query| {
-        let page = api_keys::list(tenant, query)?;
+    call.page(ApiKey::LIST, |tenant, _, _, query| {
+        let page = ApiKey::list(tenant, query)?;
         let makers = Makers::of(tenant, &page.items)?;
         Ok(page.map(|row| ApiKeyBody::new(row, &makers)))
     })
@@ -180,7 +180,7 @@ pub async fn create(call: Call<ApiKeysManage>, body: Body<NewApiKey>) -> Respond
     let response = call
         .write(body.digest, move |unit, _| {
             let row = new.into_row(unit, &secret)?;
-            api_keys::insert(unit, &row)?;
+            ApiKey::insert(unit, &row)?;
             let (location, version) = (format!("/v1/api-keys/{}", row.id), row.version);
             Ok(Reply::created(location, answer(&mut unit.tenant, row)?, version))
         })
@@ -196,7 +196,7 @@ pub async fn create(call: Call<ApiKeysManage>, body: Body<NewApiKey>) -> Respond
 pub async fn read(call: Call<ApiKeysManage>, id: Id) -> Responded {
     call.no_parameters()?;
     call.read(move |tenant, _, _| {
-        let row = api_keys::get(tenant, id.0)?;
+        let row = ApiKey::get(tenant, id.0)?;
         let version = row.version;
         Ok(Reply::versioned(answer(tenant, row)?, version))
     })

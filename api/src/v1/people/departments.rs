@@ -6,21 +6,22 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 use validator::Validate;
-use voronka_domain::workspace::catalogue;
+use voronka_domain::{people::department, workspace::catalogue};
 use voronka_persistence::{
-    Error, Unit,
+    Error, Noun, Unit,
     people::{
         departments::{self, Department},
-        users,
+        users::User,
     },
 };
 
 use crate::{
     http::{
-        Body, Call, Id, Patch, Reply, Responded,
+        Body, Call, Id, Patch, Resource, Responded,
         call::{UsersRead, UsersWrite},
     },
     page_of,
+    state::App,
 };
 
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
@@ -98,11 +99,8 @@ impl DepartmentPatch {
     fn apply(self, unit: &mut Unit<'_>, mut row: Department) -> Result<Department, Error> {
         let parent_id = self.parent_id.as_set().copied();
         check(unit, parent_id, self.head_id.as_set().copied())?;
-        if let Some(parent_id) = parent_id
-            && departments::would_loop(unit, row.id, parent_id)?
-        {
-            let detail = "The department would be above itself.";
-            return Err(Error::conflict("department_loop", "/parent_id", detail));
+        if let Some(parent_id) = parent_id {
+            department::may_be_above(departments::would_loop(unit, row.id, parent_id)?)?;
         }
         if let Some(name) = self.name {
             row.name = catalogue::name("/name", &name)?;
@@ -116,20 +114,26 @@ impl DepartmentPatch {
 
 fn check(unit: &mut Unit<'_>, parent: Option<Uuid>, head: Option<Uuid>) -> Result<(), Error> {
     if let Some(parent) = parent {
-        let found = departments::get(&mut unit.tenant, parent)
+        let found = Department::get(&mut unit.tenant, parent)
             .map_err(|error| error.or_unknown("/parent_id", "department"))?;
-        if found.archived {
-            return Err(Error::unknown_reference("/parent_id", "department"));
-        }
+        department::may_have("/parent_id", found.archived)?;
     }
     if let Some(head) = head {
-        let found = users::get(&mut unit.tenant, head)
+        let found = User::get(&mut unit.tenant, head)
             .map_err(|error| error.or_unknown("/head_id", "user"))?;
-        if !found.active {
-            return Err(Error::unknown_reference("/head_id", "user"));
-        }
+        department::may_be_led_by(found.active)?;
     }
     Ok(())
+}
+
+impl Resource for Department {
+    type Body = DepartmentBody;
+    const PATH: &'static str = "/v1/departments";
+
+    /// Callers are kept for some seconds, and a change may be of what one may do or see.
+    fn forget(app: &App, _workspace_id: Uuid) {
+        app.store.forget_callers();
+    }
 }
 
 page_of!(DepartmentPage, DepartmentBody);
@@ -141,10 +145,7 @@ page_of!(DepartmentPage, DepartmentBody);
     responses((status = 200, description = "A page of the list.", body = DepartmentPage)))]
 #[get("/v1/departments")]
 pub async fn list(call: Call<UsersRead>) -> Responded {
-    call.page(&departments::LIST, |tenant, _, _, query| {
-        Ok(departments::list(tenant, query)?.map(DepartmentBody::from))
-    })
-    .await
+    call.list_of::<Department>().await
 }
 
 /// Create a department
@@ -153,20 +154,8 @@ pub async fn list(call: Call<UsersRead>) -> Responded {
     responses((status = 201, description = "The new department.", body = DepartmentBody)))]
 #[post("/v1/departments")]
 pub async fn create(call: Call<UsersWrite>, body: Body<NewDepartment>) -> Responded {
-    call.no_parameters()?;
     let new = body.value;
-    let app = call.app.clone();
-    let response = call
-        .write(body.digest, move |unit, _| {
-            let row = new.into_row(unit)?;
-            departments::insert(unit, &row)?;
-            let (location, version) = (format!("/v1/departments/{}", row.id), row.version);
-            Ok(Reply::created(location, DepartmentBody::from(row), version))
-        })
-        .await?;
-    // Callers are kept for some seconds, and this may change what one may do or see.
-    app.store.forget_callers();
-    Ok(response)
+    call.create(body.digest, |unit: &mut Unit<'_>| new.into_row(unit)).await
 }
 
 /// Read a department
@@ -175,13 +164,7 @@ pub async fn create(call: Call<UsersWrite>, body: Body<NewDepartment>) -> Respon
     responses((status = 200, description = "The department.", body = DepartmentBody)))]
 #[get("/v1/departments/{id}")]
 pub async fn read(call: Call<UsersRead>, id: Id) -> Responded {
-    call.no_parameters()?;
-    call.read(move |tenant, _, _| {
-        let row = departments::get(tenant, id.0)?;
-        let version = row.version;
-        Ok(Reply::versioned(DepartmentBody::from(row), version))
-    })
-    .await
+    call.one_of::<Department>(id).await
 }
 
 /// Change a department
@@ -193,19 +176,6 @@ pub async fn read(call: Call<UsersRead>, id: Id) -> Responded {
     responses((status = 200, description = "The department after the change.", body = DepartmentBody)))]
 #[patch("/v1/departments/{id}")]
 pub async fn update(call: Call<UsersWrite>, id: Id, body: Body<DepartmentPatch>) -> Responded {
-    call.no_parameters()?;
     let patch = body.value;
-    let app = call.app.clone();
-    let response = call
-        .write(body.digest, move |unit, if_match| {
-            let before = departments::lock(unit, id.0, if_match)?;
-            let row = patch.apply(unit, before.clone())?;
-            let row = departments::save(unit, &before, row)?;
-            let version = row.version;
-            Ok(Reply::versioned(DepartmentBody::from(row), version))
-        })
-        .await?;
-    // Callers are kept for some seconds, and this may change what one may do or see.
-    app.store.forget_callers();
-    Ok(response)
+    call.update(body.digest, id, |unit: &mut Unit<'_>, row| patch.apply(unit, row)).await
 }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use validator::Validate;
 use voronka_domain::people::password;
 use voronka_persistence::{
-    Answer, Caller, Error, Tenant, Unit, again, now,
+    Answer, Caller, Error, Noun, Tenant, Unit, again, now,
     people::{
         password_resets::{self, PasswordReset},
         refresh_tokens,
@@ -18,7 +18,6 @@ use voronka_persistence::{
     },
 };
 
-use crate::v1::people::auth::{TokenPair, new_login, pair, respond};
 use crate::{
     auth::{
         password::verify,
@@ -30,6 +29,7 @@ use crate::{
         work::block,
     },
     state::App,
+    v1::people::auth::{TokenPair, new_login, pair, respond},
 };
 
 /// How long a one-time token is good for.
@@ -127,10 +127,7 @@ pub async fn create_reset(call: Call<UsersWrite>, id: Id) -> Responded {
     let shown = token.text.clone();
     let response = call
         .write(Vec::new(), move |unit, _| {
-            if !users::lock(unit, id.0, None)?.active {
-                let detail = "Only who is active logs in.";
-                return Err(Error::conflict("user_inactive", "", detail));
-            }
+            password::may_be_set_for(User::lock(unit, id.0, None)?.active)?;
             let reset = new_reset(&token, unit);
             password_resets::put(unit, &reset)?;
             let PasswordReset { user_id, expires_at, .. } = reset;
@@ -164,7 +161,7 @@ pub async fn set_by_token(
     let (user_id, token_hash) = (token.id, token.hash());
     let holds = move |unit: &mut Unit<'_>, now: &User| {
         let holds = password_resets::holds(&mut unit.tenant, user_id, &token_hash, unit.now)?;
-        if holds && now.active { Ok(()) } else { Err(refused()) }
+        Ok(password::may_be_set_by_token(holds, now.active)?)
     };
     set(&app, caller, user_id, hash, holds).await.map(respond)
 }
@@ -174,8 +171,7 @@ fn not_present() -> Error {
 }
 
 fn refused() -> Error {
-    let detail = "The token is unknown, used or too old.";
-    Error::conflict("invalid_credentials", "/token", detail)
+    password::token_refused().into()
 }
 
 fn check(new_password: &str, user: &User) -> Result<(), Error> {
@@ -184,7 +180,7 @@ fn check(new_password: &str, user: &User) -> Result<(), Error> {
 
 async fn user(app: &web::Data<App>, caller: &Arc<Caller>, id: Uuid) -> Result<User, Problem> {
     let (app, caller) = (app.clone(), caller.clone());
-    block(move || app.store.read(&caller, |tenant| users::get(tenant, id))).await
+    block(move || app.store.read(&caller, |tenant| User::get(tenant, id))).await
 }
 
 async fn is_password(
@@ -224,10 +220,10 @@ async fn set(
         let mut made = None;
         again(|| {
             app.store.write(&caller, now(), None, |unit| {
-                let before = users::lock(unit, user_id, None)?;
+                let before = User::lock(unit, user_id, None)?;
                 guard(unit, &before)?;
                 let row = User { password_hash: hash.clone(), ..before.clone() };
-                users::save(unit, &before, row)?;
+                User::save(unit, &before, row)?;
                 let version = users::end_tokens(&mut unit.tenant, user_id)?;
                 let (token, row) = new_login(&app, caller.workspace_id, user_id, version);
                 refresh_tokens::insert(&mut unit.tenant, &row)?;

@@ -8,24 +8,25 @@ use uuid::Uuid;
 use validator::{Validate, ValidateEmail};
 use voronka_domain::{
     kernel::fault::Faults,
-    people::{access::Role, password},
+    people::{access::Role, department, password},
     workspace::catalogue,
 };
 use voronka_persistence::{
-    Error, Unit,
+    Error, Noun, Unit,
     core::words::to_word,
     people::{
-        departments,
+        departments::Department,
         users::{self, User},
     },
 };
 
 use crate::{
     http::{
-        Body, Call, Id, Patch, Reply, Responded,
+        Body, Call, Id, Patch, Reply, Resource, Responded,
         call::{UsersRead, UsersWrite},
     },
     page_of,
+    state::App,
 };
 
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
@@ -183,12 +184,19 @@ impl UserPatch {
 
 fn check_department(unit: &mut Unit<'_>, department: Option<Uuid>) -> Result<(), Error> {
     let Some(department) = department else { return Ok(()) };
-    let found = departments::get(&mut unit.tenant, department)
+    let found = Department::get(&mut unit.tenant, department)
         .map_err(|error| error.or_unknown("/department_id", "department"))?;
-    if found.archived {
-        return Err(Error::unknown_reference("/department_id", "department"));
+    Ok(department::may_have("/department_id", found.archived)?)
+}
+
+impl Resource for User {
+    type Body = UserBody;
+    const PATH: &'static str = "/v1/users";
+
+    /// Callers are kept for some seconds, and a change may be of what one may do or see.
+    fn forget(app: &App, _workspace_id: Uuid) {
+        app.store.forget_callers();
     }
-    Ok(())
 }
 
 page_of!(UserPage, UserBody);
@@ -200,10 +208,7 @@ page_of!(UserPage, UserBody);
     responses((status = 200, description = "A page of the list.", body = UserPage)))]
 #[get("/v1/users")]
 pub async fn list(call: Call<UsersRead>) -> Responded {
-    call.page(&users::LIST, |tenant, _, _, query| {
-        Ok(users::list(tenant, query)?.map(UserBody::from))
-    })
-    .await
+    call.list_of::<User>().await
 }
 
 /// Create a user
@@ -221,17 +226,7 @@ pub async fn create(call: Call<UsersWrite>, body: Body<NewUser>) -> Responded {
         password::check("/password", password, new.email.as_deref()).map_err(Error::from)?;
     }
     let hash = app.turns.hash_of(call.caller.workspace_id, new.password.clone()).await?;
-    let response = call
-        .write(body.digest, move |unit, _| {
-            let row = new.into_row(unit, hash)?;
-            users::insert(unit, &row)?;
-            let (location, version) = (format!("/v1/users/{}", row.id), row.version);
-            Ok(Reply::created(location, UserBody::from(row), version))
-        })
-        .await?;
-    // Callers are kept for some seconds, and this may change what one may do or see.
-    app.store.forget_callers();
-    Ok(response)
+    call.create(body.digest, |unit: &mut Unit<'_>| new.into_row(unit, hash)).await
 }
 
 /// Read a user
@@ -240,13 +235,7 @@ pub async fn create(call: Call<UsersWrite>, body: Body<NewUser>) -> Responded {
     responses((status = 200, description = "The user.", body = UserBody)))]
 #[get("/v1/users/{id}")]
 pub async fn read(call: Call<UsersRead>, id: Id) -> Responded {
-    call.no_parameters()?;
-    call.read(move |tenant, _, _| {
-        let row = users::get(tenant, id.0)?;
-        let version = row.version;
-        Ok(Reply::versioned(UserBody::from(row), version))
-    })
-    .await
+    call.one_of::<User>(id).await
 }
 
 /// Change a user
@@ -262,18 +251,7 @@ pub async fn update(call: Call<UsersWrite>, id: Id, body: Body<UserPatch>) -> Re
     let patch = body.value;
     let app = call.app.clone();
     let hash = app.turns.hash_of(call.caller.workspace_id, patch.password.clone()).await?;
-    let response = call
-        .write(body.digest, move |unit, if_match| {
-            let before = users::lock(unit, id.0, if_match)?;
-            let row = patch.apply(unit, before.clone(), hash)?;
-            let row = users::save(unit, &before, row)?;
-            let version = row.version;
-            Ok(Reply::versioned(UserBody::from(row), version))
-        })
-        .await?;
-    // Callers are kept for some seconds, and this may change what one may do or see.
-    app.store.forget_callers();
-    Ok(response)
+    call.update(body.digest, id, |unit: &mut Unit<'_>, row| patch.apply(unit, row, hash)).await
 }
 
 /// Read oneself
@@ -285,7 +263,7 @@ pub async fn update(call: Call<UsersWrite>, id: Id, body: Body<UserPatch>) -> Re
 pub async fn me(call: Call<UsersRead>) -> Responded {
     call.no_parameters()?;
     call.read(|tenant, _, caller| {
-        let row = users::get(tenant, caller.user_id().unwrap_or_default())?;
+        let row = User::get(tenant, caller.user_id().unwrap_or_default())?;
         let version = row.version;
         Ok(Reply::versioned(UserBody::from(row), version))
     })

@@ -4,6 +4,7 @@ use actix_web::{get, post};
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
+use strum::VariantArray;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use validator::Validate;
@@ -17,13 +18,13 @@ use voronka_persistence::{
     work::hand_overs::{self, HandOver, Named, Preview},
 };
 
-use crate::v1::bodies::money::MoneyBody;
 use crate::{
     http::{
         Body, Call, Id, Reply, Responded,
         call::{HandOversRead, HandOversWrite},
     },
     page_of,
+    v1::bodies::money::MoneyBody,
 };
 
 /// How much it is.
@@ -193,7 +194,7 @@ pub struct NewHandOver {
 }
 
 fn everything() -> Vec<What> {
-    What::ALL.to_vec()
+    What::VARIANTS.to_vec()
 }
 
 impl NewHandOver {

@@ -21,10 +21,11 @@ use voronka_persistence::{
 
 use crate::{
     http::{
-        Body, Call, Id, Patch, Reply, Responded,
+        Body, Call, Id, Patch, Resource, Responded,
         call::{CataloguesRead, CataloguesWrite},
     },
     page_of,
+    state::App,
 };
 
 /// One value that a field of type `choice` or `multi_choice` can have.
@@ -94,6 +95,15 @@ impl From<CustomField> for CustomFieldBody {
             created_at: row.created_at,
             updated_at: row.updated_at,
         }
+    }
+}
+
+impl Resource for CustomField {
+    type Body = CustomFieldBody;
+    const PATH: &'static str = "/v1/custom-fields";
+
+    fn forget(app: &App, workspace_id: Uuid) {
+        app.store.forget_custom_fields(workspace_id);
     }
 }
 
@@ -209,10 +219,7 @@ impl CustomFieldPatch {
     responses((status = 200, description = "A page of the list.", body = CustomFieldPage)))]
 #[get("/v1/custom-fields")]
 pub async fn list(call: Call<CataloguesRead>) -> Responded {
-    call.page(&custom_fields::LIST, |tenant, _, _, query| {
-        Ok(custom_fields::list(tenant, query)?.map(CustomFieldBody::from))
-    })
-    .await
+    call.list_of::<CustomField>().await
 }
 
 /// Create a custom field
@@ -224,17 +231,8 @@ pub async fn list(call: Call<CataloguesRead>) -> Responded {
     responses((status = 201, description = "The new field.", body = CustomFieldBody)))]
 #[post("/v1/custom-fields")]
 pub async fn create(call: Call<CataloguesWrite>, body: Body<NewCustomField>) -> Responded {
-    call.no_parameters()?;
-    let (new, app, caller) = (body.value, call.app.clone(), call.caller.clone());
-    let response = call.write(body.digest, move |unit, _| {
-        let row = new.into_row(unit)?;
-        custom_fields::insert(unit, &row)?;
-        let (location, version) = (format!("/v1/custom-fields/{}", row.id), row.version);
-        Ok(Reply::created(location, CustomFieldBody::from(row), version))
-    });
-    let response = response.await;
-    app.store.forget_custom_fields(caller.workspace_id);
-    response
+    let new = body.value;
+    call.create(body.digest, |unit: &mut Unit<'_>| new.into_row(unit)).await
 }
 
 /// Read a custom field
@@ -243,13 +241,7 @@ pub async fn create(call: Call<CataloguesWrite>, body: Body<NewCustomField>) -> 
     responses((status = 200, description = "The field.", body = CustomFieldBody)))]
 #[get("/v1/custom-fields/{id}")]
 pub async fn read(call: Call<CataloguesRead>, id: Id) -> Responded {
-    call.no_parameters()?;
-    call.read(move |tenant, _, _| {
-        let row = custom_fields::get(tenant, id.0)?;
-        let version = row.version;
-        Ok(Reply::versioned(CustomFieldBody::from(row), version))
-    })
-    .await
+    call.one_of::<CustomField>(id).await
 }
 
 /// Change or archive a custom field
@@ -265,15 +257,6 @@ pub async fn update(
     id: Id,
     body: Body<CustomFieldPatch>,
 ) -> Responded {
-    call.no_parameters()?;
-    let (change, app, caller) = (body.value, call.app.clone(), call.caller.clone());
-    let response = call.write(body.digest, move |unit, if_match| {
-        let before = custom_fields::lock(unit, id.0, if_match)?;
-        let row = custom_fields::save(unit, &before, change.apply(before.clone())?)?;
-        let version = row.version;
-        Ok(Reply::versioned(CustomFieldBody::from(row), version))
-    });
-    let response = response.await;
-    app.store.forget_custom_fields(caller.workspace_id);
-    response
+    let change = body.value;
+    call.update(body.digest, id, |_, row: CustomField| change.apply(row)).await
 }

@@ -6,7 +6,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 use validator::Validate;
-use voronka_domain::{Currency, Fault, kernel::fault::Faults, workspace::exchange::parse_rate};
+use voronka_domain::{
+    Currency, Fault,
+    kernel::fault::Faults,
+    workspace::exchange::{self, parse_rate},
+};
 use voronka_persistence::{
     Error, Unit,
     workspace::exchange_rates::{self, ExchangeRate, Given},
@@ -14,14 +18,12 @@ use voronka_persistence::{
 
 use crate::{
     http::{
-        Body, Call, Id, Reply, Responded,
+        Body, Call, Id, Reply, Resource, Responded,
         call::{CataloguesRead, CataloguesWrite},
     },
     page_of,
 };
 
-/// More rates than ten years of one currency have.
-const MOST_RATES: usize = 5_000;
 
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = ExchangeRate)]
@@ -53,6 +55,11 @@ impl From<ExchangeRate> for ExchangeRateBody {
     }
 }
 
+impl Resource for ExchangeRate {
+    type Body = ExchangeRateBody;
+    const PATH: &'static str = "/v1/exchange-rates";
+}
+
 page_of!(ExchangeRatePage, ExchangeRateBody);
 
 #[derive(Clone, Deserialize, Validate, ToSchema)]
@@ -76,19 +83,10 @@ impl NewExchangeRate {
         let currency = Currency::parse(&self.currency)
             .map_err(|error| Fault::new(pointer.as_str(), "unknown_currency", error.to_string()));
         let currency = faults.take(currency);
-        if currency == Some(unit.caller.settings.currency) {
-            faults.add(pointer, "not_allowed", "The base currency is worth itself.");
-        }
-        check_day(&format!("{at}/day"), self.day, faults);
+        let base = unit.caller.settings.currency;
+        exchange::check(at, currency, base, self.day, faults);
         let rate = faults.take(parse_rate(&format!("{at}/rate"), &self.rate));
         Some(Given { currency: currency?, day: self.day, rate: rate? })
-    }
-}
-
-fn check_day(pointer: &str, day: NaiveDate, faults: &mut Faults) {
-    use chrono::Datelike;
-    if !(1970..=9999).contains(&day.year()) {
-        faults.add(pointer, "out_of_range", "Between 1970 and 9999.");
     }
 }
 
@@ -104,13 +102,7 @@ pub struct ExchangeRates {
 impl ExchangeRates {
     fn read(&self, unit: &Unit<'_>) -> Result<Vec<Given>, Error> {
         let mut faults = Faults::default();
-        if self.rates.len() > MOST_RATES {
-            return Err(Error::invalid(
-                "/rates",
-                "too_many",
-                format!("At most {MOST_RATES} rates."),
-            ));
-        }
+        exchange::may_set(self.rates.len())?;
         let mut seen = std::collections::HashSet::new();
         let mut given = Vec::new();
         for (index, rate) in self.rates.iter().enumerate() {
@@ -154,10 +146,7 @@ pub struct ExchangeRatePatch {
     responses((status = 200, description = "A page of the list.", body = ExchangeRatePage)))]
 #[get("/v1/exchange-rates")]
 pub async fn list(call: Call<CataloguesRead>) -> Responded {
-    call.page(&exchange_rates::LIST, |tenant, _, _, query| {
-        Ok(exchange_rates::list(tenant, query)?.map(ExchangeRateBody::from))
-    })
-    .await
+    call.list_of::<ExchangeRate>().await
 }
 
 /// Add an exchange rate
@@ -169,17 +158,13 @@ pub async fn list(call: Call<CataloguesRead>) -> Responded {
     responses((status = 201, description = "The new rate.", body = ExchangeRateBody)))]
 #[post("/v1/exchange-rates")]
 pub async fn create(call: Call<CataloguesWrite>, body: Body<NewExchangeRate>) -> Responded {
-    call.no_parameters()?;
     let new = body.value;
-    call.write(body.digest, move |unit, _| {
+    call.create(body.digest, move |unit: &mut Unit<'_>| {
         let mut faults = Faults::default();
         let given = new.read("", unit, &mut faults);
         faults.into_result()?;
         let given = given.ok_or_else(|| Error::invalid("", "invalid_value", "Not a rate."))?;
-        let row = exchange_rates::new(given.currency, given.day, given.rate, unit.now);
-        exchange_rates::insert(unit, &row)?;
-        let (location, version) = (format!("/v1/exchange-rates/{}", row.id), row.version);
-        Ok(Reply::created(location, ExchangeRateBody::from(row), version))
+        Ok(exchange_rates::new(given.currency, given.day, given.rate, unit.now))
     })
     .await
 }
@@ -210,13 +195,7 @@ pub async fn put_all(call: Call<CataloguesWrite>, body: Body<ExchangeRates>) -> 
     responses((status = 200, description = "The rate.", body = ExchangeRateBody)))]
 #[get("/v1/exchange-rates/{id}")]
 pub async fn read(call: Call<CataloguesRead>, id: Id) -> Responded {
-    call.no_parameters()?;
-    call.read(move |tenant, _, _| {
-        let row = exchange_rates::get(tenant, id.0)?;
-        let version = row.version;
-        Ok(Reply::versioned(ExchangeRateBody::from(row), version))
-    })
-    .await
+    call.one_of::<ExchangeRate>(id).await
 }
 
 /// Correct an exchange rate
@@ -232,20 +211,15 @@ pub async fn update(
     id: Id,
     body: Body<ExchangeRatePatch>,
 ) -> Responded {
-    call.no_parameters()?;
     let change = body.value;
-    call.write(body.digest, move |unit, if_match| {
-        let before = exchange_rates::lock(unit, id.0, if_match)?;
-        let mut row = before.clone();
+    call.update(body.digest, id, move |_, mut row: ExchangeRate| {
         if let Some(text) = change.rate {
             let mut faults = Faults::default();
             let rate = faults.take(parse_rate("/rate", &text));
             faults.into_result()?;
             row.rate = rate.filter(|rate| *rate != row.rate).unwrap_or(row.rate);
         }
-        let row = exchange_rates::save(unit, &before, row)?;
-        let version = row.version;
-        Ok(Reply::versioned(ExchangeRateBody::from(row), version))
+        Ok(row)
     })
     .await
 }

@@ -7,11 +7,11 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use validator::Validate;
 use voronka_domain::{Refusal, kernel::fault::Faults, workspace::catalogue};
-use voronka_persistence::workspace::products::{self, Product};
+use voronka_persistence::{Unit, workspace::products::Product};
 
 use crate::{
     http::{
-        Body, Call, Id, Patch, Reply, Responded,
+        Body, Call, Id, Patch, Resource, Responded,
         call::{CataloguesRead, CataloguesWrite},
     },
     page_of,
@@ -53,6 +53,11 @@ impl From<Product> for ProductBody {
             updated_at: row.updated_at,
         }
     }
+}
+
+impl Resource for Product {
+    type Body = ProductBody;
+    const PATH: &'static str = "/v1/products";
 }
 
 page_of!(ProductPage, ProductBody);
@@ -143,10 +148,7 @@ impl ProductPatch {
     responses((status = 200, description = "A page of the list.", body = ProductPage)))]
 #[get("/v1/products")]
 pub async fn list(call: Call<CataloguesRead>) -> Responded {
-    call.page(&products::LIST, |tenant, _, _, query| {
-        Ok(products::list(tenant, query)?.map(ProductBody::from))
-    })
-    .await
+    call.list_of::<Product>().await
 }
 
 /// Create a product
@@ -157,15 +159,9 @@ pub async fn list(call: Call<CataloguesRead>) -> Responded {
     responses((status = 201, description = "The new product.", body = ProductBody)))]
 #[post("/v1/products")]
 pub async fn create(call: Call<CataloguesWrite>, body: Body<NewProduct>) -> Responded {
-    call.no_parameters()?;
     let new = ProductPatch::of(body.value);
-    call.write(body.digest, move |unit, _| {
-        let row = new.apply(Product::new(String::new(), unit.now))?;
-        products::insert(unit, &row)?;
-        let (location, version) = (format!("/v1/products/{}", row.id), row.version);
-        Ok(Reply::created(location, ProductBody::from(row), version))
-    })
-    .await
+    let new = |unit: &mut Unit<'_>| Ok(new.apply(Product::new(String::new(), unit.now))?);
+    call.create(body.digest, new).await
 }
 
 /// Read a product
@@ -174,13 +170,7 @@ pub async fn create(call: Call<CataloguesWrite>, body: Body<NewProduct>) -> Resp
     responses((status = 200, description = "The product.", body = ProductBody)))]
 #[get("/v1/products/{id}")]
 pub async fn read(call: Call<CataloguesRead>, id: Id) -> Responded {
-    call.no_parameters()?;
-    call.read(move |tenant, _, _| {
-        let row = products::get(tenant, id.0)?;
-        let version = row.version;
-        Ok(Reply::versioned(ProductBody::from(row), version))
-    })
-    .await
+    call.one_of::<Product>(id).await
 }
 
 /// Change or archive a product
@@ -192,14 +182,6 @@ pub async fn read(call: Call<CataloguesRead>, id: Id) -> Responded {
     responses((status = 200, description = "The product after the change.", body = ProductBody)))]
 #[patch("/v1/products/{id}")]
 pub async fn update(call: Call<CataloguesWrite>, id: Id, body: Body<ProductPatch>) -> Responded {
-    call.no_parameters()?;
     let change = body.value;
-    call.write(body.digest, move |unit, if_match| {
-        let before = products::lock(unit, id.0, if_match)?;
-        let row = change.apply(before.clone())?;
-        let row = products::save(unit, &before, row)?;
-        let version = row.version;
-        Ok(Reply::versioned(ProductBody::from(row), version))
-    })
-    .await
+    call.update(body.digest, id, |_, row: Product| Ok(change.apply(row)?)).await
 }

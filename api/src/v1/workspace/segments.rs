@@ -12,7 +12,7 @@ use voronka_domain::{
     workspace::{catalogue, custom_field::Entity},
 };
 use voronka_persistence::{
-    Caller, Error, Look, Tenant, Unit,
+    Caller, Error, Listed, Look, Noun, Tenant, Unit,
     core::words::to_word,
     now,
     workspace::segments::{self, Segment},
@@ -124,8 +124,8 @@ pub struct SegmentPatch {
     responses((status = 200, description = "A page of the list.", body = SegmentPage)))]
 #[get("/v1/segments")]
 pub async fn list(call: Call<CataloguesRead>) -> Responded {
-    call.page(&segments::LIST, |tenant, _, _, query| {
-        Ok(segments::list(tenant, query)?.map(|row| SegmentBody::new(row, None)))
+    call.page(Segment::LIST, |tenant, _, _, query| {
+        Ok(Segment::list(tenant, query)?.map(|row| SegmentBody::new(row, None)))
     })
     .await
 }
@@ -154,7 +154,7 @@ pub async fn create(call: Call<CataloguesWrite>, body: Body<NewSegment>) -> Resp
             created_at: unit.now,
             updated_at: unit.now,
         };
-        segments::insert(unit, &row)?;
+        Segment::insert(unit, &row)?;
         let (location, version) = (format!("/v1/segments/{}", row.id), row.version);
         Ok(Reply::created(location, one(unit, &app, row)?, version))
     })
@@ -183,7 +183,7 @@ fn one(unit: &mut Unit<'_>, app: &App, row: Segment) -> Result<SegmentBody, Erro
 pub async fn read(call: Call<CataloguesRead>, id: Id) -> Responded {
     call.no_parameters()?;
     call.read(move |tenant, app, caller| {
-        let row = segments::get(tenant, id.0)?;
+        let row = Segment::get(tenant, id.0)?;
         // No ETag: the count changes without the segment.
         Ok(Reply::ok(counted(tenant, app, caller, row)?))
     })
@@ -200,7 +200,7 @@ pub async fn update(call: Call<CataloguesWrite>, id: Id, body: Body<SegmentPatch
     call.no_parameters()?;
     let (change, app) = (body.value, call.app.clone());
     call.write(body.digest, move |unit, if_match| {
-        let before = segments::lock(unit, id.0, if_match)?;
+        let before = Segment::lock(unit, id.0, if_match)?;
         let mut row = before.clone();
         if let Some(name) = change.name {
             row.name = catalogue::name("/name", &name)?;
@@ -210,7 +210,7 @@ pub async fn update(call: Call<CataloguesWrite>, id: Id, body: Body<SegmentPatch
             row.condition = condition;
         }
         row.archived = change.archived.unwrap_or(row.archived);
-        let row = segments::save(unit, &before, row)?;
+        let row = Segment::save(unit, &before, row)?;
         let version = row.version;
         Ok(Reply::versioned(one(unit, &app, row)?, version))
     })

@@ -14,10 +14,11 @@ use voronka_domain::{
     process::Process,
 };
 use voronka_persistence::{
-    Error, Store,
+    Error, Noun, Store,
     core::jobs::{Claimed, Ended, Job},
     import::imports::{Claim, JOB},
     now,
+    process::deal_types::DealType,
 };
 
 use super::{Lane, Turn, Work};
@@ -104,7 +105,7 @@ pub fn plan(
         let Some(id) = spec.deal_type_id.filter(|_| spec.kind.is_of_deals()) else {
             return Ok((None, fields, settings));
         };
-        let deal_type = voronka_persistence::process::deal_types::get(tenant, id)
+        let deal_type = DealType::get(tenant, id)
             .map_err(|error| error.or_unknown("/deal_type_id", "deal type"))?;
         let process = store.process(tenant, deal_type.current_version_id)?;
         Ok((Some(process), fields, settings))

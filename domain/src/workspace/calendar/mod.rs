@@ -14,12 +14,25 @@ use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Tz;
 use rust_decimal::Decimal;
 
+use crate::Refusal;
+
 pub use hours::{Hours, Interval, Span, WEEKDAYS, Week};
 
 const MINUTE: i64 = 60_000_000;
 const DAY: i64 = 24 * 60 * MINUTE;
 const SECOND: i64 = 1_000_000;
 const MONDAY: i64 = 4 * DAY;
+
+/// Holidays and working days by exception of one calendar: more than a hundred years have.
+const MOST_HOLIDAYS: i64 = 2_000;
+
+pub fn may_have_holidays(count: i64) -> Result<(), Refusal> {
+    if count <= MOST_HOLIDAYS {
+        return Ok(());
+    }
+    let detail = format!("A calendar has at most {MOST_HOLIDAYS} such days.");
+    Err(Refusal::invalid("/holidays", "too_many", detail))
+}
 
 /// The working time of a workspace. No function takes longer for instants that are further apart.
 ///

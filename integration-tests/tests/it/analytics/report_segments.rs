@@ -148,7 +148,8 @@ async fn deals_without_a_client_are_where_their_segments_say() {
     let nowhere = json!({ "field": "client.region", "op": "empty" });
     let region = |card: &Card| card.client.map(|index| deck.clients[index].2);
     let in_north = |card: &Card| region(card).flatten() == Some("North");
-    let segments: [(&str, Value, &dyn Fn(&Card) -> bool); 4] = [
+    type Holds<'h> = &'h dyn Fn(&Card) -> bool;
+    let segments: [(&str, Value, Holds<'_>); 4] = [
         ("deal", north.clone(), &|card| !in_north(card)),
         ("client", north, &|card| card.client.is_some() && !in_north(card)),
         ("deal", nowhere.clone(), &|card| region(card).flatten().is_none()),

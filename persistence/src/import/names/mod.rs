@@ -22,9 +22,10 @@ use voronka_domain::{
 };
 
 use crate::{
-    Result, Statement, Unit, clients,
-    core::unit::raw,
-    people::users,
+    Result, Statement, Unit,
+    clients::{self, Client},
+    core::{noun::Noun, unit::raw},
+    people::users::{self, User},
     workspace::catalogues::{self, Catalogue},
 };
 
@@ -291,10 +292,10 @@ impl Names {
         };
         let people = to_make(&mut self.users);
         note("created_user", &people);
-        users::insert_all(unit, people.into_iter().map(|new| user(unit.now, new)).collect())?;
+        User::insert_all(unit, people.into_iter().map(|new| user(unit.now, new)).collect())?;
         let firms = to_make(&mut self.clients);
         note("created_client", &firms);
-        clients::insert_all(unit, firms.into_iter().map(|new| client(unit.now, new)).collect())?;
+        Client::insert_all(unit, firms.into_iter().map(|new| client(unit.now, new)).collect())?;
         for (book, catalogue, code) in [
             (&mut self.sources, Catalogue::Sources, "created_source"),
             (&mut self.competitors, Catalogue::Competitors, "created_competitor"),

@@ -17,6 +17,7 @@ use crate::{
     Error, Result, Statement, Unit,
     clients::{self, Client},
     core::{
+        noun::Noun,
         unit::{raw, to_json},
         words::to_word,
     },
@@ -147,8 +148,8 @@ impl Known {
 
     fn save(self, unit: &mut Unit<'_>) -> Result<()> {
         let (fresh, changed) = parted(self.clients);
-        clients::insert_all(unit, fresh)?;
-        clients::save_all(unit, changed)
+        Client::insert_all(unit, fresh)?;
+        Client::save_all(unit, changed)
     }
 }
 

@@ -11,9 +11,9 @@ use voronka_domain::import::{ContactRow, Outcome, Plan, Rejection, Row};
 
 use super::{Read, Tally, parted};
 use crate::{
-    Result, Unit, clients,
-    clients::contacts::{self, Contact},
-    core::unit::raw,
+    Result, Unit,
+    clients::{self, contacts::Contact},
+    core::{noun::Noun, unit::raw},
     import::names::{Names, Wanted},
 };
 
@@ -176,7 +176,7 @@ impl Known {
 
     fn save(self, unit: &mut Unit<'_>) -> Result<()> {
         let (fresh, changed) = parted(self.contacts);
-        contacts::insert_all(unit, fresh)?;
-        contacts::save_all(unit, changed)
+        Contact::insert_all(unit, fresh)?;
+        Contact::save_all(unit, changed)
     }
 }

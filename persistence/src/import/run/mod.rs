@@ -30,14 +30,15 @@ use voronka_domain::{
 
 use crate::{
     Answer, Error, Result, Store, Unit, clients as all_clients,
+    core::noun::Noun,
     deals::{self as all_deals, FactLoader, Recordable, Scope, Stored, Subject, lock_external},
     import::{
-        imports::{self, Import},
+        imports::Import,
         names::{Names, Wanted},
         rows as import_rows,
     },
     people::access::still_may,
-    process::deal_types,
+    process::deal_types::DealType,
     workspace::custom_fields,
 };
 
@@ -128,7 +129,7 @@ impl Store {
             let (tally, unheld) = take(unit, &mut turn, plan, names, batch)?;
             turn.settle()?;
             check_unmerged(unit, unheld)?;
-            let before = imports::lock(unit, id, None)?;
+            let before = Import::lock(unit, id, None)?;
             cancelled = before.is_cancelled();
             before.check_at(&turn.import)?;
             after = Some(progress(unit, before, tally)?);
@@ -146,12 +147,12 @@ impl Store {
 
     /// Notes how many rows an import has, and that it runs. None if it was cancelled meanwhile.
     pub fn begin_import(&self, workspace_id: Uuid, id: Uuid, rows: i64) -> Result<Option<Import>> {
-        let import = self.tenant(workspace_id, |tenant| imports::get(tenant, id))?;
+        let import = self.tenant(workspace_id, |tenant| Import::get(tenant, id))?;
         let caller = self.import_caller(workspace_id, None, &import)?;
         let mut begun = None;
         let now = crate::now();
         self.write(&caller, now, None, |unit| {
-            let before = imports::lock(unit, id, None)?;
+            let before = Import::lock(unit, id, None)?;
             if before.is_cancelled() {
                 return Ok(Answer::default());
             }
@@ -162,7 +163,7 @@ impl Store {
                 started_at: before.started_at.or(Some(now)),
                 ..before.clone()
             };
-            begun = Some(imports::save(unit, &before, after)?);
+            begun = Some(Import::save(unit, &before, after)?);
             Ok(Answer::default())
         })?;
         Ok(begun)
@@ -310,7 +311,7 @@ impl<'r, 'c> Run<'r, 'c> {
         let deal_type_id = plan.spec.deal_type_id;
         let deal_type_id =
             deal_type_id.ok_or_else(|| Error::Internal("import without a deal type".to_owned()))?;
-        let deal_type = deal_types::get(&mut unit.tenant, deal_type_id)?;
+        let deal_type = DealType::get(&mut unit.tenant, deal_type_id)?;
         let process = unit.process(deal_type.current_version_id)?;
         let user_id = unit.caller.user_id();
         let fields = current_fields(unit, plan)?;

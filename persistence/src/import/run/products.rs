@@ -7,6 +7,7 @@ use voronka_domain::import::{Outcome, ProductRow, Rejection, Row};
 use super::{Read, Tally, parted};
 use crate::{
     Result, Unit,
+    core::noun::Noun,
     workspace::products::{self, Product},
 };
 
@@ -35,8 +36,8 @@ pub fn take(unit: &mut Unit<'_>, rows: &[Read], tally: &mut Tally) -> Result<()>
         }
     }
     let (fresh, changed) = parted(known.products);
-    products::insert_all(unit, fresh)?;
-    products::save_all(unit, changed)
+    Product::insert_all(unit, fresh)?;
+    Product::save_all(unit, changed)
 }
 
 impl Known {

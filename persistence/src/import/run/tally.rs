@@ -10,6 +10,7 @@ use voronka_domain::{
 use super::Read;
 use crate::{
     Result, Unit,
+    core::noun::Noun,
     import::imports::{self, Import},
 };
 
@@ -109,7 +110,7 @@ pub(super) fn progress(unit: &mut Unit<'_>, before: Import, tally: Tally) -> Res
     };
     // The feed tells of an import's beginning and end, and not of every batch.
     let events = unit.events.len();
-    let after = imports::save(unit, &before, after)?;
+    let after = Import::save(unit, &before, after)?;
     unit.events.truncate(events);
     Ok(after)
 }

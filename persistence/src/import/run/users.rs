@@ -12,7 +12,7 @@ use voronka_domain::{
 use super::{Read, Tally, parted};
 use crate::{
     Result, Unit,
-    core::words::to_word,
+    core::{noun::Noun, words::to_word},
     import::names::{Names, Wanted},
     people::users::{self, User},
 };
@@ -49,8 +49,8 @@ pub fn take(
         }
     }
     let (fresh, changed) = parted(known.users);
-    users::insert_all(unit, fresh)?;
-    users::save_all(unit, changed)
+    User::insert_all(unit, fresh)?;
+    User::save_all(unit, changed)
 }
 
 impl Known {

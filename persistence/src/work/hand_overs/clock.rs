@@ -7,7 +7,9 @@ use voronka_domain::people::access::Actor;
 
 use super::{HandOver, give_back::give_back_held};
 use crate::{
-    Answer, Error, Passing, Result, Statement, Store, Unit, again, core::unit::raw, people::users,
+    Answer, Error, Passing, Result, Statement, Store, Unit, again,
+    core::{noun::Noun, unit::raw},
+    people::users::User,
     workspace::workspaces,
 };
 
@@ -88,7 +90,7 @@ fn look(unit: &mut Unit<'_>, id: Uuid) -> Result<()> {
     if begins.is_some_and(|begins| begins > unit.now) {
         return set_alarm(unit, id, begins);
     }
-    if !users::get(&mut unit.tenant, row.from_id)?.active {
+    if !User::get(&mut unit.tenant, row.from_id)?.active {
         let again = unit.now.checked_add_signed(AGAIN);
         return set_alarm(unit, id, again);
     }

@@ -9,12 +9,12 @@ use voronka_domain::{
 };
 
 use super::{
-    HandOver, insert, require_theirs,
+    HandOver, require_theirs,
     things::{Named, PLACES, Place, Share, hand},
 };
 use crate::{
     Result, Unit,
-    core::{unit::to_json, words::to_word},
+    core::{noun::Noun, unit::to_json, words::to_word},
     people::users::User,
 };
 
@@ -79,7 +79,7 @@ pub fn create(unit: &mut Unit<'_>, new: NewHandOver) -> Result<HandOver> {
         created_at: unit.now,
         updated_at: unit.now,
     };
-    insert(unit, &row)?;
+    HandOver::insert(unit, &row)?;
     let ids = |things: Vec<Thing>| things.into_iter().map(|thing| thing.id).collect();
     let shares: Vec<Share> =
         things.into_iter().map(|(place, things)| (place, ids(things))).collect();

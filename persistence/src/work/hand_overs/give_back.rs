@@ -5,10 +5,14 @@ use voronka_domain::work::hand_over::may_return;
 use voronka_domain::work::hand_over::{Outcome, Outcomes, outcome};
 
 use super::{
-    HandOver, lock, read, require_theirs, save,
+    HandOver, read, require_theirs,
     things::{PLACES, Share, hand},
 };
-use crate::{Result, Unit, core::unit::to_json, people::users};
+use crate::{
+    Result, Unit,
+    core::{noun::Noun, unit::to_json},
+    people::users::User,
+};
 
 /// Gives back what is still with the one who got it; the rest stays. With `dry_run` nothing changes, and
 /// `outcome` says what would.
@@ -19,8 +23,8 @@ pub fn give_back(
     dry_run: bool,
 ) -> Result<HandOver> {
     let from_id = read(&mut unit.tenant, unit.caller, id)?.from_id;
-    let before = lock(unit, id, if_match)?;
-    let from = users::get(&mut unit.tenant, from_id)?;
+    let before = HandOver::lock(unit, id, if_match)?;
+    let from = User::get(&mut unit.tenant, from_id)?;
     require_theirs(unit, &from)?;
     may_return(before.returned_at.is_some(), from.active)?;
     if dry_run {
@@ -40,7 +44,7 @@ pub(super) fn give_back_held(unit: &mut Unit<'_>, before: &HandOver) -> Result<H
         alarm_at: None,
         ..before.clone()
     };
-    let row = save(unit, before, row)?;
+    let row = HandOver::save(unit, before, row)?;
     hand(unit, &shares, before.from_id)?;
     Ok(row)
 }

@@ -24,14 +24,11 @@ use crate::{
     Error, Result, Unit, clients,
     core::{
         caller::person,
+        noun::Noun,
         unit::raw,
         words::{from_word, to_word},
     },
-    deals::{
-        self,
-        answer::Done,
-        task::{Task, insert, lock, save},
-    },
+    deals::{self, answer::Done, task::Task},
 };
 
 /// A task as somebody writes it down.
@@ -111,7 +108,7 @@ pub fn create(unit: &mut Unit<'_>, new: NewTask) -> Result<TaskWithPeople> {
         updated_at: unit.now,
         reopened_at: None,
     };
-    insert(unit, &task)?;
+    Task::insert(unit, &task)?;
     set_people(unit, task.id, "helper", &new.helper_ids)?;
     set_people(unit, task.id, "watcher", &new.watcher_ids)?;
     let (helper_ids, watcher_ids) = (new.helper_ids, new.watcher_ids);
@@ -126,7 +123,7 @@ pub fn change(
     patch: TaskPatch,
 ) -> Result<TaskWithPeople> {
     let seen = read(&mut unit.tenant, unit.caller, id)?;
-    let before = lock(unit, id, if_match)?;
+    let before = Task::lock(unit, id, if_match)?;
     require_part(unit, &seen)?;
     let mut row = before.clone();
     row.title = patch.title.unwrap_or(row.title).trim().to_owned();
@@ -153,7 +150,7 @@ pub fn change(
             row.version = row.version.saturating_add(1);
         }
     }
-    save(unit, &before, row)?;
+    Task::save(unit, &before, row)?;
     read(&mut unit.tenant, unit.caller, id)
 }
 
@@ -176,7 +173,7 @@ pub fn transition(
         Some(deal_id) => Some(deals::lock_deal(unit, deal_id, &everything)?),
         None => None,
     };
-    let before = lock(unit, id, if_match)?;
+    let before = Task::lock(unit, id, if_match)?;
     let asked = serde_json::from_value::<Vec<DealField>>(before.result_fields.clone())
         .map_err(|error| Error::Internal(error.to_string()))?;
     if let Some(deal_id) = seen.task.deal_id {
@@ -197,7 +194,7 @@ pub fn transition(
         kind.may_reopen()?;
         row.reopened_at = Some(unit.now);
     }
-    let row = save(unit, &before, row)?;
+    let row = Task::save(unit, &before, row)?;
     if let Some(held) = held.filter(|_| is_done) {
         let cause = Cause { on: Trigger::TaskDone, object_id: row.id, sequence: row.version };
         let happening = Happening { cause, what: Happened::Task { key: row.key.clone() } };

@@ -3,15 +3,14 @@
 use diesel::{OptionalExtension, RunQueryDsl, sql_types::Uuid as SqlUuid};
 use uuid::Uuid;
 use voronka_domain::{
-    kernel::fault::Faults,
     people::access::{Permission, Visibility},
     process::gate::DealField,
-    work::task::{Part, may_change},
+    work::task::{Part, may_change, may_fill_unseen, may_write_deal},
 };
 
 use super::TaskWithPeople;
 use crate::{
-    Caller, Error, Result, Unit,
+    Caller, Result, Unit,
     core::{caller::person, unit::raw, visibility::tasks_of_others},
     deals::{self, answer::Done, task::Task},
 };
@@ -57,26 +56,12 @@ pub(super) fn require_deal(
     if deals::sees(unit, deal_id)? {
         return Ok(());
     }
-    let mut faults = Faults::default();
     let asked: Vec<String> = asked.iter().map(DealField::name).collect();
-    for (field, pointer) in fields.iter().filter(|(field, _)| !asked.contains(field)) {
-        let detail = format!(
-            "Of a deal that you do not see, the task takes what it asks for: {field} is not."
-        );
-        faults.add(pointer.as_str(), "not_allowed", detail);
-    }
-    if done.reopen {
-        faults.add("/reopen", "not_allowed", "Whoever sees the deal brings it back.");
-    }
-    Ok(faults.into_result()?)
+    Ok(may_fill_unseen(&asked, &fields, done.reopen)?)
 }
 
 fn may_write_deals(caller: &Caller) -> Result<()> {
-    if caller.may(Permission::DealsWrite) {
-        return Ok(());
-    }
-    let detail = format!("A change of the deal needs {}.", Permission::DealsWrite.scope());
-    Err(Error::conflict("forbidden", "/deal", detail))
+    Ok(may_write_deal(caller.may(Permission::DealsWrite))?)
 }
 
 /// The fields of the deal that come with the task, by the names that tasks ask for them, and where they stand.

@@ -12,7 +12,7 @@ use voronka_domain::{
     process::{Mode, Published, StageDraft},
 };
 use voronka_persistence::{
-    Error, Store, Tenant,
+    Error, Noun, Store, Tenant,
     core::words::from_word,
     process::{
         deal_types::{self, DealType},
@@ -62,7 +62,7 @@ pub struct ProcessDraftPut {
 
 impl ProcessDraftBody {
     fn new(store: &Store, tenant: &mut Tenant<'_>, draft: ProcessDraft) -> Result<Self, Error> {
-        let deal_type = deal_types::get(tenant, draft.deal_type_id)?;
+        let deal_type = DealType::get(tenant, draft.deal_type_id)?;
         let obstacles = match checked(store, tenant, &deal_type, &draft) {
             Ok(_) => Vec::new(),
             Err(Error::Refused(refusal)) => refusal.faults(),
@@ -168,7 +168,7 @@ pub async fn publish_draft(call: Call<DealTypesWrite>, id: Id) -> Responded {
     call.no_parameters()?;
     call.write(Vec::new(), move |unit, if_match| {
         let draft = process_drafts::lock_of(unit, id.0, if_match)?;
-        let deal_type = deal_types::get(&mut unit.tenant, id.0)?;
+        let deal_type = DealType::get(&mut unit.tenant, id.0)?;
         let version = checked(unit.store, &mut unit.tenant, &deal_type, &draft)?;
         process_drafts::delete(unit, &draft)?;
         published(unit, deal_type, version)

@@ -13,7 +13,7 @@ use voronka_domain::{
     workspace::catalogue,
 };
 use voronka_persistence::{
-    Error, Unit,
+    Error, Listed, Noun, Unit,
     core::words::{from_word, to_word},
     deals,
     process::deal_types::{self, DealType},
@@ -33,8 +33,8 @@ use crate::http::{
     responses((status = 200, description = "A page of the list.", body = DealTypePage)))]
 #[get("/v1/deal-types")]
 pub async fn list(call: Call<DealTypesRead>) -> Responded {
-    call.page(&deal_types::LIST, |tenant, app, _, query| {
-        let page = deal_types::list(tenant, query)?;
+    call.page(DealType::LIST, |tenant, app, _, query| {
+        let page = DealType::list(tenant, query)?;
         let load = |row| DealTypeBody::load(&app.store, tenant, row);
         let items = page.items.into_iter().map(load).collect::<Result<_, _>>()?;
         Ok(voronka_persistence::core::list::Page { items, next: page.next })
@@ -78,7 +78,7 @@ pub(crate) fn create_type(unit: &mut Unit<'_>, new: NewDealType) -> Result<DealT
         created_at: unit.now,
         updated_at: unit.now,
     };
-    deal_types::insert(unit, &row)?;
+    DealType::insert(unit, &row)?;
     let version = deal_types::publish(unit, row.id, row.current_version_id, &published)?;
     let process = Process::of(row.current_version_id, row.id, version.number, published);
     Ok(DealTypeBody::new(row, &process))
@@ -92,7 +92,7 @@ pub(crate) fn create_type(unit: &mut Unit<'_>, new: NewDealType) -> Result<DealT
 pub async fn read(call: Call<DealTypesRead>, id: Id) -> Responded {
     call.no_parameters()?;
     call.read(move |tenant, app, _| {
-        let row = deal_types::get(tenant, id.0)?;
+        let row = DealType::get(tenant, id.0)?;
         let version = row.version;
         Ok(Reply::versioned(DealTypeBody::load(&app.store, tenant, row)?, version))
     })
@@ -111,7 +111,7 @@ pub async fn update(call: Call<DealTypesWrite>, id: Id, body: Body<DealTypePatch
     call.no_parameters()?;
     let patch = body.value;
     call.write(body.digest, move |unit, if_match| {
-        let before = deal_types::lock(unit, id.0, if_match)?;
+        let before = DealType::lock(unit, id.0, if_match)?;
         let mut row = before.clone();
         if let Some(name) = patch.name {
             row.name = catalogue::name("/name", &name)?;
@@ -132,7 +132,7 @@ fn saved(
     before: &DealType,
     row: DealType,
 ) -> Result<Reply<DealTypeBody>, Error> {
-    let row = deal_types::save(unit, before, row)?;
+    let row = DealType::save(unit, before, row)?;
     let process = unit.process(row.current_version_id)?;
     let version = row.version;
     Ok(Reply::versioned(DealTypeBody::new(row, &process), version))
@@ -148,7 +148,7 @@ fn saved(
 pub async fn versions(call: Call<DealTypesRead>, id: Id) -> Responded {
     call.no_parameters()?;
     call.read(move |tenant, app, _| {
-        deal_types::get(tenant, id.0)?;
+        DealType::get(tenant, id.0)?;
         let mut items = Vec::new();
         for version in deal_types::versions(tenant, id.0)? {
             let process = app.store.process(tenant, version.id)?;
@@ -177,7 +177,7 @@ pub async fn publish_version(
     let NewProcessVersion { stages, rules } = body.value;
     let drafts = stages.into_iter().map(StageDraft::from).collect();
     call.write(body.digest, move |unit, if_match| {
-        let before = deal_types::lock(unit, id.0, if_match)?;
+        let before = DealType::lock(unit, id.0, if_match)?;
         let mode = from_word(&before.mode).unwrap_or(Mode::Manual);
         let version = deal_types::draft(unit.store, &mut unit.tenant, mode, drafts, rules)?;
         published(unit, before, version)
@@ -195,7 +195,7 @@ fn published(
     let published = published.after(&earlier);
     let version = deal_types::publish(unit, before.id, Uuid::now_v7(), &published)?;
     let row = DealType { current_version_id: version.id, ..before.clone() };
-    let row = deal_types::save(unit, &before, row)?;
+    let row = DealType::save(unit, &before, row)?;
     let process = Process::of(version.id, row.id, version.number, published);
     let (location, etag) = (format!("/v1/deal-types/{}/versions", row.id), row.version);
     Ok(Reply::created(location, DealTypeBody::new(row, &process), etag))
@@ -214,7 +214,7 @@ fn published(
 pub async fn withdraw_version(call: Call<DealTypesWrite>, ids: VersionIds) -> Responded {
     call.no_parameters()?;
     call.write(Vec::new(), move |unit, if_match| {
-        let before = deal_types::lock(unit, ids.id, if_match)?;
+        let before = DealType::lock(unit, ids.id, if_match)?;
         let row = deal_types::withdraw(unit, before, ids.version_id)?;
         let process = unit.process(row.current_version_id)?;
         let version = row.version;
@@ -240,7 +240,7 @@ pub async fn migrate(call: Call<DealTypesWrite>, id: Id, body: Body<Migration>) 
     let Migration { mapping, override_reason, dry_run } = body.value;
     call.write(body.digest, move |unit, if_match| {
         may_migrate(unit.caller.may(Permission::DealsWrite))?;
-        let deal_type = deal_types::lock(unit, id.0, if_match)?;
+        let deal_type = DealType::lock(unit, id.0, if_match)?;
         let reason = override_reason.as_deref();
         let done = deals::migrate(unit, &deal_type, &mapping, reason, dry_run)?;
         Ok(Reply::ok(MigrationResult::from(done)))
