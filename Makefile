@@ -36,7 +36,8 @@ test: ## Run all tests, against a real server and a real Postgres
 	@.ci/install tests
 	@$(ENV) cargo test --workspace --locked $(ARGS)
 
-lint: setup ## Check formatting, clippy, the crates' dependencies and the API description
+# The fuzz targets are checked and not linked: libFuzzer, which is C++, is not built for that.
+lint: setup ## Check formatting, clippy, the crates' dependencies, the API description and the fuzz targets
 	@$(ENV) cargo fmt --version >/dev/null 2>&1 || { echo 'rustfmt is missing: rustup component add rustfmt' >&2; exit 1; }
 	@$(ENV) cargo clippy --version >/dev/null 2>&1 || { echo 'clippy is missing: rustup component add clippy' >&2; exit 1; }
 	@$(ENV) cargo fmt --all --check
@@ -44,6 +45,8 @@ lint: setup ## Check formatting, clippy, the crates' dependencies and the API de
 	@.ci/contexts
 	@$(ENV) cargo clippy --workspace --all-targets --locked -- -D warnings
 	@$(ENV) cargo run -q --locked -p voronka-integration-tests --bin spec-lint
+	@$(ENV) CUSTOM_LIBFUZZER_PATH="$(CURDIR)/fuzz/Cargo.toml" cargo check -q --locked \
+		--manifest-path fuzz/Cargo.toml --target-dir "$${CARGO_TARGET_DIR:-target}"
 
 # By way of another file, so that a failure leaves the description as it was.
 openapi: setup ## Write openapi.yaml from the code

@@ -43,7 +43,7 @@ impl Shares {
         let busy = || {
             let detail =
                 "All connections that a workspace may use at once are in use. Send it again.";
-            Problem::new("unavailable", detail).header("Retry-After", "1")
+            Problem::new("rate_limited", detail).header("Retry-After", "1")
         };
         match share.clone().try_acquire_owned() {
             Ok(one) => Ok(one),

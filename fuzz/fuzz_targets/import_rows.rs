@@ -75,7 +75,7 @@ fn check(texts: &[&Option<String>], amount: Option<Money>, times: &[Option<DateT
 }
 
 /// Numbers and addresses are in the one spelling that they have.
-fn reach(phones: Option<&[String]>, emails: Option<&[String]>) {
+fn contact_points(phones: Option<&[String]>, emails: Option<&[String]>) {
     for phone in phones.into_iter().flatten() {
         assert_eq!(voronka_domain::kernel::contact_point::phone(phone, None).as_ref(), Some(phone));
     }
@@ -115,12 +115,12 @@ fuzz_target!(|data: &[u8]| {
             Ok(Row::Client(row)) => {
                 assert!(row.external_id.is_some() || row.tax_id.is_some() || row.name.is_some());
                 check(&[&row.name, &row.class, &row.region, &row.tax_id], None, &[]);
-                reach(row.phones.as_deref(), row.emails.as_deref());
+                contact_points(row.phones.as_deref(), row.emails.as_deref());
             }
             Ok(Row::Contact(row)) => {
                 assert!(row.client_external_id.is_some() || row.client.is_some());
                 check(&[&row.client_external_id, &row.client, &row.position], None, &[]);
-                reach(row.phones.as_deref(), row.emails.as_deref());
+                contact_points(row.phones.as_deref(), row.emails.as_deref());
             }
             Ok(Row::Product(row)) => {
                 assert!(!row.sku.is_empty());

@@ -1,6 +1,7 @@
 //! The published keys of an external issuer. They are fetched anew now and then, so that a key that is
 //! withdrawn stops being trusted, and for an unknown one; not more often than once a minute, by one at a time.
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use std::{
     fs::File,
     io::{BufReader, Read},
@@ -89,9 +90,12 @@ impl Keys {
 /// RSA keys that are shorter are not trusted (RFC 7518, 3.3).
 const SHORTEST_RSA: usize = 2_048;
 
-/// Of a modulus in base64url: six bits a character, `A` being nought; to the byte.
+/// Of a modulus in base64url, without the zeros before it.
 fn modulus_bits(n: &str) -> usize {
-    n.trim_end_matches('=').trim_start_matches('A').len().saturating_mul(6) / 8 * 8
+    let bytes = URL_SAFE_NO_PAD.decode(n.trim_end_matches('=')).unwrap_or_default();
+    let mut rest = bytes.iter().skip_while(|byte| **byte == 0);
+    let first = rest.next().map_or(0, |byte| 8 - byte.leading_zeros());
+    usize::try_from(first).unwrap_or(0).saturating_add(rest.count().saturating_mul(8))
 }
 
 /// The key is for signatures by the algorithm, or does not say what it is for.
@@ -215,15 +219,18 @@ mod tests {
 
     #[test]
     fn a_short_key_of_rsa_is_not_trusted() {
-        let of = |characters: usize| {
+        let of = |bits: usize| {
             // Zeros before it make it no longer.
-            let n = format!("{}{}", "A".repeat(200), "x".repeat(characters));
+            let mut bytes = vec![0; 150];
+            bytes.push(0xff >> (bits.next_multiple_of(8) - bits));
+            bytes.resize(150 + bits.div_ceil(8), 0x55);
+            let n = URL_SAFE_NO_PAD.encode(bytes);
             let key = json!({ "kty": "RSA", "kid": "a", "e": "AQAB", "n": n });
             let key: Jwk = serde_json::from_value(key).unwrap();
             signs(&key, KeyAlgorithm::RS256)
         };
-        // 128, 255 and 256 bytes in base64.
-        assert_eq!([171, 340, 342].map(of), [false, false, true]);
+        assert_eq!([1_024, 2_040, 2_043, 2_047].map(of), [false; 4]);
+        assert_eq!([2_048, 2_049, 3_072].map(of), [true; 3]);
     }
 
     #[test]

@@ -33,7 +33,10 @@ impl Database {
         if !run.is_empty() {
             tracing::info!(migrations = run.join(", "), "schema brought up to date");
         }
-        let store = Store::new(&url, config.database_pool);
+        let store = match mode {
+            Mode::Serve => Store::new(&url, config.database_pool),
+            Mode::Beside => Store::of_command(&url, config.database_pool),
+        };
         Ok(Self { url, store, cluster })
     }
 }

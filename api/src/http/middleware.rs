@@ -13,7 +13,7 @@ use actix_web::{
 use uuid::Uuid;
 use voronka_persistence::{Caller, now};
 
-use super::{headers, problem::Problem, work::block};
+use super::{headers, problem::Problem, unread::Kept, work::block};
 use crate::{
     auth::{
         secret::{API_KEY, Secret},
@@ -36,12 +36,13 @@ fn request_id(request: &HttpRequest) -> String {
 
 /// Outermost: gives the request an id, writes problems, logs and counts.
 pub async fn observe(
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let started = Instant::now();
     let id = request_id(request.request());
     request.extensions_mut().insert(RequestId(id.clone()));
+    let kept = Kept::of(&mut request);
     let unanswered = Unanswered { id: &id, method: method(request.request()), started };
     let mut response = next.call(request).await?.map_into_boxed_body();
     std::mem::forget(unanswered);
@@ -53,7 +54,7 @@ pub async fn observe(
     }
     headers::add(&mut response);
     report(&response, &id, started);
-    Ok(response)
+    Ok(response.map_body(|_, body| kept.until_answered(body)))
 }
 
 /// A request whose caller has gone before it was answered; by nginx's number for it.

@@ -17,6 +17,7 @@ pub mod sheets;
 pub mod shelf;
 pub mod spool;
 pub mod table;
+mod unread;
 pub mod work;
 
 pub use body::{Body, Patch};

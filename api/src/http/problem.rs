@@ -74,7 +74,7 @@ codes! {
     loss_reason_required 422 "Loss reason required" "A lost deal needs a loss reason."
     stage_gate_unmet 422 "Stage gate unmet" "Requirements to leave the stage are not met; each is listed."
     validation_failed 422 "Validation failed" "Fields are missing or invalid; each is listed with a pointer."
-    rate_limited 429 "Rate limited" "Too many requests from this caller. Retry-After says when to go on."
+    rate_limited 429 "Rate limited" "Too many requests from this caller, or from its workspace at once. Retry-After says when to go on."
     too_many_login_attempts 429 "Too many login attempts" "Too many failed logins for this email or from this address. Retry-After says when to go on."
     internal_error 500 "Internal error" "A fault of the server. The request id helps to find it."
     being_worked_out 503 "Being worked out" "After an upgrade, what reports are made of is worked out while the server serves. Retry-After says when to ask again; `progress` says how far it is."

@@ -16,8 +16,8 @@ use std::{
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 use voronka_persistence::{
-    Error, Store,
-    core::jobs::{Claimed, Ended, Holder, Job},
+    Error, Store, Unit,
+    core::jobs::{Claimed, Ended, Holder, Job, Run},
 };
 
 pub use runner::{Wake, Workers, run_one};
@@ -60,6 +60,11 @@ pub trait Work: Sync {
     /// Other work is told what it is about, and waits for its schedule.
     fn looks_for_itself(&self) -> bool {
         false
+    }
+
+    /// What becomes of what a run was of, when it has failed for the last time and somebody drops it.
+    fn dropped(&self, _: &mut Unit<'_>, _: &Run) -> Result<(), Error> {
+        Ok(())
     }
 
     /// Workspaces that have some to do.

@@ -206,7 +206,7 @@ fn totals(counts: &[ProgressCount]) -> ClosedTotals {
         open_amount,
         win_rate: ratio(won, closed),
         win_rate_by_amount: decimal_ratio(won_amount, won_amount.saturating_add(lost_amount)),
-        average_won_amount: won_amount.checked_div(Decimal::from(won)).map(|d| d.round_dp(4)),
+        average_won_amount: won_amount.checked_div(Decimal::from(won)),
         mean_won_cycle_seconds: decimal_ratio(cycles, Decimal::from(won)),
     }
 }

@@ -259,13 +259,14 @@ impl Deal {
         self.hold = None;
     }
 
-    /// Seconds on hold in the present visit, up to `now`.
+    /// Whole seconds on hold in the present visit, up to `now`: of each hold, however often the visit was split
+    /// meanwhile.
     pub fn held_seconds(&self, now: DateTime<Utc>) -> i64 {
-        let running = match self.hold {
-            Some(_) => (now - self.visit.segment_entered_at).num_seconds().max(0),
-            None => 0,
-        };
-        self.visit.held_seconds.saturating_add(running)
+        let Some(hold) = &self.hold else { return self.visit.held_seconds };
+        let since = hold.since.max(self.visit.entered_at);
+        let up_to = |at: DateTime<Utc>| (at - since).num_seconds().max(0);
+        let before = self.visit.held_seconds.saturating_sub(up_to(self.visit.segment_entered_at));
+        before.saturating_add(up_to(now))
     }
 
     /// Whether the other one has come as far, and in the same way.

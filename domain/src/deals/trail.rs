@@ -24,8 +24,10 @@ pub struct Stay {
 /// The visits of a trail. What is no visit is left out.
 pub fn stays(trail: &str) -> impl Iterator<Item = Stay> {
     trail.split_ascii_whitespace().filter_map(|stay| {
-        let (number, length) = stay.split_once(['+', '-'])?;
-        let back = stay.as_bytes().get(number.len()) == Some(&b'-');
+        let (number, rest) =
+            stay.split_at_checked(stay.bytes().position(|b| b == b'+' || b == b'-')?)?;
+        let (sign, length) = rest.split_at_checked(1)?;
+        let back = sign == "-";
         let milliseconds = if length.is_empty() { None } else { Some(length.parse().ok()?) };
         Some(Stay { number: number.parse().ok()?, back, milliseconds })
     })

@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use rust_decimal::Decimal;
+use rust_decimal::{Decimal, RoundingStrategy};
 use serde::{Deserialize, Serialize, Serializer, ser::SerializeStruct};
 
 use crate::kernel::fault::Fault;
@@ -106,6 +106,12 @@ pub fn parse_amount(pointer: &str, text: &str) -> Result<Decimal, Fault> {
     Ok(amount.normalize())
 }
 
+/// A mean, or what is expected, is no sum of money that anybody pays: it is rounded to the currency's decimals, half
+/// away from zero.
+pub fn rounded(amount: Decimal, currency: Currency) -> Decimal {
+    amount.round_dp_with_strategy(currency.decimals(), RoundingStrategy::MidpointAwayFromZero)
+}
+
 /// The amount as text with at least the currency's decimals: `1999.95`, `10.00`, `0.1234`.
 pub fn format_amount(amount: Decimal, currency: Currency) -> String {
     let mut amount = amount.normalize();
@@ -142,5 +148,15 @@ mod tests {
         assert_eq!(shown("7", jpy), "7");
         assert_eq!(shown("999999999999999.9999", eur), "999999999999999.9999");
         assert!(Currency::parse("EURO").is_err() && Currency::parse("eur").is_err());
+    }
+
+    #[test]
+    fn means_are_rounded_once_and_half_away_from_zero() {
+        let eur = Currency::parse("EUR").unwrap();
+        let rounded = |text: &str| super::rounded(text.parse().unwrap(), eur).to_string();
+        assert_eq!(
+            ["5.005", "-5.005", "437.09497", "437.0950", "218.094967"].map(rounded),
+            ["5.01", "-5.01", "437.09", "437.10", "218.09"]
+        );
     }
 }

@@ -188,15 +188,17 @@ fn visits_begin_with_a_direction(ledger: &Ledger) {
 
 fn held_time_adds_up(ledger: &Ledger) {
     let end = ledger.deal.last_occurred_at + TimeDelta::seconds(1_000);
-    let mut held = 0;
+    // Whole seconds of each hold in a visit, which may have been split since it began.
+    let (mut held, mut hold) = (0, None);
     for segment in &ledger.entered {
         if segment.direction.is_some() {
-            held = 0;
+            (held, hold) = (0, None);
         }
         assert_eq!(segment.visit_held_seconds, held);
-        if segment.held {
+        hold = segment.held.then(|| hold.unwrap_or((segment.entered_at, held)));
+        if let Some((since, before)) = hold {
             let until = segment.left.map_or(end, |left| left.at);
-            held += (until - segment.entered_at).num_seconds();
+            held = before + (until - since).num_seconds();
         }
     }
     assert_eq!(ledger.deal.held_seconds(end), held);

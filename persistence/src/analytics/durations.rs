@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use diesel::{
     RunQueryDsl,
     sql_types::{Array, BigInt, Bool, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid},
@@ -77,12 +77,14 @@ fn stay(
     calendar: &Calendar,
     now: DateTime<Utc>,
 ) -> Stay {
-    let (mut seconds, mut working_seconds) = (0.0, 0.0);
+    // Visits of one length are of one length, however they were split.
+    let (mut whole, mut working) = (TimeDelta::zero(), TimeDelta::zero());
     for (from, to) in parts {
         let to = to.unwrap_or(now).max(from);
-        seconds += (to - from).as_seconds_f64();
-        working_seconds += calendar.working_time(from, to).as_seconds_f64();
+        whole += to - from;
+        working += calendar.working_time(from, to);
     }
+    let (seconds, working_seconds) = (whole.as_seconds_f64(), working.as_seconds_f64());
     Stay { seconds, working_seconds, over }
 }
 
@@ -240,5 +242,28 @@ impl behind::Figure for DurationFigure {
             None => statement,
         };
         statement.sql(" GROUP BY deals.id, deals.base_amount")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use voronka_domain::workspace::calendar::Week;
+
+    use super::*;
+
+    /// Lengths are compared: a visit that was split must not seem shorter than one of its length.
+    #[test]
+    fn splits_take_nothing_from_a_visit() {
+        let at = |micros: i64| DateTime::from_timestamp_micros(micros).unwrap();
+        let (from, to) = (at(1_000_000_000_000_001), at(1_000_000_000_700_003));
+        let calendar = Calendar::new(chrono_tz::UTC, &Week::default(), &[]);
+        let whole = stay([(from, Some(to))].into_iter(), true, &calendar, to);
+        let step = TimeDelta::microseconds(9_973);
+        let mut starts: Vec<_> = std::iter::successors(Some(from), |at| Some(*at + step))
+            .take_while(|at| *at < to)
+            .collect();
+        starts.push(to);
+        let parts = starts.windows(2).map(|part| (part[0], Some(part[1])));
+        assert_eq!(stay(parts, true, &calendar, to), whole);
     }
 }

@@ -100,7 +100,7 @@ pub fn counts(
     };
     let selection = format!(
         "{text}, coalesce(stage.place, 0::smallint), {of_all}, count(*), sum(v.base_amount), \
-         sum(v.base_amount * v.probability)::numeric(30, 4), count(*) FILTER (WHERE {OVERDUE}), \
+         sum(v.base_amount * v.probability)::numeric(30, 8), count(*) FILTER (WHERE {OVERDUE}), \
          count(*) FILTER (WHERE {HELD}), percentile_cont(0.5) WITHIN GROUP (ORDER BY age.seconds)",
     );
     let statement = Statement::select(Raw::<OpenTypes>::new(selection));

@@ -137,11 +137,21 @@ pub struct Store {
 }
 
 impl Store {
-    /// A pool of at most `size` connections; none is opened yet.
+    /// A pool of at most `size` connections; none is opened yet, and one more than are in use is kept ready.
     pub fn new(url: &str, size: u32) -> Self {
+        Self::with_idle(url, size, 1)
+    }
+
+    /// The same for a command that is soon at its end: no connection is opened that nobody asked for, for the process
+    /// would end in the midst of it, and the database's library with it.
+    pub fn of_command(url: &str, size: u32) -> Self {
+        Self::with_idle(url, size, 0)
+    }
+
+    fn with_idle(url: &str, size: u32, idle: u32) -> Self {
         let pool = Pool::builder()
             .max_size(size)
-            .min_idle(Some(1))
+            .min_idle(Some(idle))
             .connection_timeout(Duration::from_secs(5))
             // A round trip before every request; lost connections are found when they are used.
             .test_on_check_out(false)

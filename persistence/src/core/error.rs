@@ -49,7 +49,7 @@ pub enum Error {
     BeingWorkedOut { done: i64, total: i64 },
     #[error("The database cannot be reached.")]
     Unavailable(String),
-    #[error("The database has no room, or its disk fails.")]
+    #[error("The disk of the database or of the server has no room, or fails.")]
     Disk(String),
     /// Of an import, whose starter has lost a permission meanwhile.
     #[error("Whoever started the import may no longer do what it needs: {0}.")]

@@ -263,13 +263,22 @@ pub fn cancel(unit: &mut Unit<'_>, id: Uuid) -> Result<Import> {
     let before = Import::lock(unit, id, None)?;
     may_cancel(!before.is_unfinished(), &before.state)?;
     jobs::call_off(unit, JOB.name, id)?;
-    let after = Import {
-        state: "cancelled".to_owned(),
-        finished_at: Some(unit.now),
-        waiting_for: None,
-        ..before.clone()
-    };
-    forget_file(unit, id)?;
+    end(unit, before, "cancelled", None)
+}
+
+/// The run of an import has failed for the last time, for a fault of the server, and nobody waits for it any more.
+pub fn give_up(unit: &mut Unit<'_>, id: Uuid) -> Result<()> {
+    let before = Import::lock(unit, id, None)?;
+    if before.is_unfinished() {
+        end(unit, before, "failed", Some("Its run has failed and was dropped.".to_owned()))?;
+    }
+    Ok(())
+}
+
+fn end(unit: &mut Unit<'_>, before: Import, state: &str, error: Option<String>) -> Result<Import> {
+    forget_file(unit, before.id)?;
+    let (state, finished_at) = (state.to_owned(), Some(unit.now));
+    let after = Import { state, error, finished_at, waiting_for: None, ..before.clone() };
     Import::save(unit, &before, after)
 }
 
@@ -307,15 +316,7 @@ impl Store {
                 return Ok(crate::Answer::default());
             }
             before.check_unfinished()?;
-            let after = Import {
-                state: state.to_owned(),
-                error,
-                finished_at: Some(now),
-                waiting_for: None,
-                ..before.clone()
-            };
-            Import::save(unit, &before, after)?;
-            forget_file(unit, id)?;
+            end(unit, before, state, error)?;
             Ok(crate::Answer::default())
         })?;
         Ok(())

@@ -10,7 +10,7 @@ use voronka_domain::{
     Currency,
     analytics::funnel::{ClosedStage, ClosedTotals, Count},
     deals::deal::Status,
-    kernel::money::format_amount,
+    kernel::money::{format_amount, rounded},
 };
 use voronka_persistence::analytics::closed::{Counted, Visits};
 
@@ -177,10 +177,7 @@ pub fn totals_body(totals: ClosedTotals, currency: Currency, links: &Links) -> C
         open_amount: money(totals.open_amount),
         win_rate: totals.win_rate,
         win_rate_by_amount: totals.win_rate_by_amount,
-        // A mean is rounded like the amounts that it is of.
-        average_won_amount: totals
-            .average_won_amount
-            .map(|amount| money(amount.round_dp(currency.decimals()))),
+        average_won_amount: totals.average_won_amount.map(|mean| money(rounded(mean, currency))),
         mean_won_cycle_seconds: totals.mean_won_cycle_seconds,
         drill_down: links.all(TOTAL_FIGURES.iter().map(|(word, _)| *word)),
     }

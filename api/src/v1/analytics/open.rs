@@ -7,7 +7,7 @@ use uuid::Uuid;
 use voronka_domain::{
     Currency,
     analytics::funnel::{self, OpenCount},
-    kernel::money::format_amount,
+    kernel::money::{format_amount, rounded},
     process::alignment::{Alignment as Stages, Shown},
 };
 use voronka_persistence::{
@@ -279,9 +279,8 @@ impl Funnel<'_> {
         rows.into_iter().map(|row| self.stage(row, links)).collect()
     }
 
-    /// A weighted amount is no sum of money that anybody pays: it is rounded to the currency's decimals.
     fn rounded(&self, amount: Decimal) -> Decimal {
-        amount.round_dp(self.currency.decimals())
+        rounded(amount, self.currency)
     }
 
     fn totals(&self, counts: &[OpenCount], links: &Links) -> OpenFunnelTotals {

@@ -24,7 +24,6 @@ use crate::{
     page_of,
 };
 
-
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = ExchangeRate)]
 pub struct ExchangeRateBody {

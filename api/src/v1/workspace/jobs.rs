@@ -279,7 +279,8 @@ pub async fn start(call: Call<JobsWrite>, job: Named, body: Body<NewJobRun>) -> 
 
 /// Drop a run that has failed
 ///
-/// It is not started again, and no longer counted among those that have failed.
+/// It is not started again, and no longer counted among those that have failed. An import that it was of has failed
+/// with it.
 #[utoipa::path(tag = "Jobs", operation_id = "dropJobRun", security(("bearer" = ["jobs:write"])),
     params(("name" = String, Path, description = "Name of the kind of work.", example = "compare-clients"),
         ("id" = Uuid, Path, description = "Id of the run.")),
@@ -288,7 +289,9 @@ pub async fn start(call: Call<JobsWrite>, job: Named, body: Body<NewJobRun>) -> 
 pub async fn drop_run(call: Call<JobsWrite>, job: Named, id: Id) -> Responded {
     call.no_parameters()?;
     call.write(Vec::new(), move |unit, _| {
-        Ok(Reply::ok(RunBody::from(jobs::drop_failed(unit, job.0.job().name, id.0)?)))
+        let run = jobs::drop_failed(unit, job.0.job().name, id.0)?;
+        job.0.dropped(unit, &run)?;
+        Ok(Reply::ok(RunBody::from(run)))
     })
     .await
 }

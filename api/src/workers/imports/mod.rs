@@ -14,9 +14,9 @@ use voronka_domain::{
     process::Process,
 };
 use voronka_persistence::{
-    Error, Noun, Store,
-    core::jobs::{Claimed, Ended, Job},
-    import::imports::{Claim, JOB},
+    Error, Noun, Store, Unit,
+    core::jobs::{Claimed, Ended, Job, Run},
+    import::imports::{self, Claim, JOB},
     now,
     process::deal_types::DealType,
 };
@@ -65,6 +65,13 @@ impl Work for Imports {
             },
         }
         Ok(Ended::Done(serde_json::json!({})))
+    }
+
+    fn dropped(&self, unit: &mut Unit<'_>, run: &Run) -> Result<(), Error> {
+        match run.subject_id {
+            Some(id) => imports::give_up(unit, id),
+            None => Ok(()),
+        }
     }
 }
 

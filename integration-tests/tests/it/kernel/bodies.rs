@@ -38,10 +38,9 @@ async fn a_body_that_does_not_come_is_not_waited_for() {
     ] {
         let chunk =
             if body.is_empty() { String::new() } else { format!("{:x}\r\n{body}", body.len()) };
-        for (length, body, ends) in [
-            ("content-length: 5000", body, true),
-            ("transfer-encoding: chunked", chunk.as_str(), false),
-        ] {
+        for (length, body) in
+            [("content-length: 5000", body), ("transfer-encoding: chunked", chunk.as_str())]
+        {
             let head = format!("POST {path} HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {token}");
             let request = format!("{head}\r\n{kind}\r\n{length}\r\n\r\n{body}");
             let (answer, mut socket) = answered(&server, &request).await;
@@ -49,14 +48,35 @@ async fn a_body_that_does_not_come_is_not_waited_for() {
             assert!(answer.starts_with("HTTP/1.1 408 "), "{at}");
             assert!(answer.contains("connection: close"), "{at}");
             assert!(answer.contains("\"code\":\"request_timeout\""), "{at}");
-            // Of chunks, the client is left to see that.
-            if ends {
-                let end = tokio::time::timeout(PATIENCE, socket.read(&mut [0])).await;
-                assert_eq!(end.expect("an end").unwrap(), 0, "{at}");
-            }
+            let end = tokio::time::timeout(PATIENCE, socket.read(&mut [0])).await;
+            assert_eq!(end.expect("an end").unwrap(), 0, "{at}");
         }
     }
     server.admin.post("/v1/sources", json!({ "name": "Fair" })).await.expect(201);
+}
+
+/// What is too long is not read on, whether its length is said or not.
+#[tokio::test]
+async fn a_body_that_does_not_end_is_cut_off() {
+    let server = TestServer::start().await;
+    let head = "POST /v1/auth/token HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n\
+                transfer-encoding: chunked\r\n\r\n";
+    let (read, mut write) = TcpStream::connect(server.address).await.unwrap().into_split();
+    write.write_all(head.as_bytes()).await.unwrap();
+    let chunk = [b"10000\r\n".as_slice(), &vec![b' '; 65_536], b"\r\n"].concat();
+    // It ends when the other side does not take it any more.
+    let sending = async { while write.write_all(&chunk).await.is_ok() {} };
+    tokio::time::timeout(PATIENCE, sending).await.expect("it is read for ever");
+    drop(read);
+    // A body that is read to its end leaves the connection open.
+    let whole = r#"{"email":"a@example.com","password":"not the password"}"#;
+    let request = format!("{head}{:x}\r\n{whole}\r\n0\r\n\r\n", whole.len());
+    let (answer, mut socket) = answered(&server, &request).await;
+    assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
+    socket.write_all(b"GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+    let mut answer = [0; 15];
+    socket.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 200 OK");
 }
 
 #[tokio::test]

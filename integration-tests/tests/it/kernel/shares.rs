@@ -49,7 +49,7 @@ async fn refused(api: &Api, requests: impl IntoIterator<Item = Request>) {
     let replies = join_all(requests.into_iter().map(|request| send(api, request)));
     let replies = tokio::time::timeout(PATIENCE, replies).await.expect("none of them is held");
     for reply in replies {
-        let told = reply.unwrap().problem(503, "unavailable");
+        let told = reply.unwrap().problem(429, "rate_limited");
         assert_eq!(told.header("retry-after"), "1");
     }
 }

@@ -294,10 +294,23 @@ async fn what_is_called_off_waits_no_more() {
     }
     let spec = json!({ "kind": "deals", "deal_type_id": deal_type,
         "mapping": { "external_id": { "column": "id" } } });
-    let import = api.import("id\n1\n", spec).await.expect(202).id();
+    let import = api.import("id\n1\n", spec.clone()).await.expect(202).id();
     api.post(&format!("/v1/imports/{import}/cancel"), json!({})).await.expect(200);
     let runs = api.get("/v1/jobs/imports/runs").await.expect(200).json;
     assert_eq!(runs["items"][0]["state"], "dropped");
+    // Nobody waits for an import whose run has failed for the last time and is dropped.
+    let import = api.import("id\n2\n", spec).await.expect(202).id();
+    let fail = "UPDATE jobs SET state = 'failed', attempts = 5, finished_at = now() \
+                WHERE name = 'imports' AND state = 'waiting'";
+    server.connection().batch_execute(fail).unwrap();
+    let runs = api.get("/v1/jobs/imports/runs?state=failed").await.expect(200).json;
+    let run = format!("/v1/jobs/imports/runs/{}", runs["items"][0]["id"].as_str().unwrap());
+    assert_eq!(api.delete(&run).await.expect(200).json["state"], "dropped");
+    let given_up = api.get(&format!("/v1/imports/{import}")).await.expect(200).json;
+    assert_eq!(
+        (&given_up["state"], &given_up["error"]),
+        (&json!("failed"), &json!("Its run has failed and was dropped."))
+    );
     let one = api.post("/v1/jobs/sweep/runs", json!({})).await.expect(202).json;
     let same = api.post("/v1/jobs/sweep/runs", json!({})).await.expect(202).json;
     assert_eq!(one["id"], same["id"]);
