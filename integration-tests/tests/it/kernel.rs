@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod bodies;
+mod bodies_of_nouns;
 mod conventions;
 mod crashes;
 mod docs_page;

@@ -1,4 +1,4 @@
 //! Who may do what, see what, and log in.
 
-mod access;
+pub mod access;
 mod tokens;

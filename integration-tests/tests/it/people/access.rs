@@ -9,4 +9,4 @@ mod roles;
 mod side_doors;
 mod telling;
 mod visibility;
-mod world;
+pub mod world;
