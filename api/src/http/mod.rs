@@ -5,6 +5,7 @@ pub mod body;
 pub mod call;
 pub mod format;
 mod headers;
+pub mod limits;
 pub mod middleware;
 pub mod page;
 pub mod parameters;

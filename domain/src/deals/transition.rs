@@ -22,6 +22,7 @@ use crate::{
     },
     kernel::{
         fault::{Fault, Faults, Refusal},
+        limits,
         money::Money,
     },
     people::{access::Actor, assignment::Staff},
@@ -34,7 +35,7 @@ pub use available::{Available, available};
 pub use opening::open;
 pub use update::{Review, finish, update};
 
-const LONGEST_NOTE: usize = 4_000;
+const LONGEST_NOTE: usize = limits::NOTE;
 
 /// A move that was decided by a deal as it was seen is not carried out on one that has moved since.
 pub fn may_follow(moved_meanwhile: bool) -> Result<(), Refusal> {

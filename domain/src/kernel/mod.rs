@@ -2,6 +2,7 @@
 
 pub mod contact_point;
 pub mod fault;
+pub mod limits;
 pub mod money;
 pub mod number;
 pub mod trigger;

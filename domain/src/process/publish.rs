@@ -7,7 +7,10 @@ use uuid::Uuid;
 
 use super::{Mode, Process, Stage, StageDraft, soundness};
 use crate::{
-    kernel::fault::{Faults, Refusal},
+    kernel::{
+        fault::{Faults, Refusal},
+        limits,
+    },
     people::access::Permission,
     process::{
         check_key,
@@ -24,7 +27,7 @@ pub const MOST_STAGES: usize = 50;
 const MOST_REQUIREMENTS: usize = 50;
 const MOST_TASKS: usize = 20;
 const MOST_RULES: usize = 100;
-const LONGEST_KEY: usize = 64;
+const LONGEST_KEY: usize = limits::KEY;
 const LONGEST_GOAL: usize = 2_000;
 const MOST_NORM_DAYS: i64 = 3_650;
 

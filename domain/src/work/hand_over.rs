@@ -6,12 +6,15 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    kernel::fault::{Faults, Refusal},
+    kernel::{
+        fault::{Faults, Refusal},
+        limits,
+    },
     people::access::Visibility,
     workspace::settings::Settings,
 };
 
-const LONGEST_NOTE: usize = 4_000;
+const LONGEST_NOTE: usize = limits::NOTE;
 /// How far ahead a return may be: three years.
 const MOST_DAYS: u64 = 1_096;
 

@@ -5,12 +5,15 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    kernel::fault::{Faults, Refusal},
+    kernel::{
+        fault::{Faults, Refusal},
+        limits,
+    },
     people::access::Permission,
 };
 
-pub(crate) const LONGEST_TITLE: usize = 200;
-const LONGEST_DESCRIPTION: usize = 4_000;
+pub(crate) const LONGEST_TITLE: usize = limits::NAME;
+const LONGEST_DESCRIPTION: usize = limits::NOTE;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, strum::Display)]
 #[serde(rename_all = "snake_case")]

@@ -1,9 +1,12 @@
 //! Sources, competitors and loss reasons: short lists that are archived and never deleted.
 
-use crate::kernel::fault::{Faults, Refusal};
+use crate::kernel::{
+    fault::{Faults, Refusal},
+    limits,
+};
 
 /// Longest name of anything in a catalogue.
-pub const NAME_LENGTH: usize = 200;
+pub const NAME_LENGTH: usize = limits::NAME;
 
 /// The trimmed name, or what is wrong with it.
 pub fn name(pointer: &str, name: &str) -> Result<String, Refusal> {

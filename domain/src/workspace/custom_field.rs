@@ -12,6 +12,7 @@ use uuid::Uuid;
 use crate::{
     kernel::{
         fault::{Fault, Faults},
+        limits,
         money::{Currency, Money, parse_amount},
     },
     workspace::catalogue::NAME_LENGTH,
@@ -20,7 +21,7 @@ use crate::{
 pub use values::{Custom, Reference, change};
 
 const LONGEST_TEXT: usize = 500;
-const LONGEST_KEY: usize = 64;
+const LONGEST_KEY: usize = limits::KEY;
 const LONGEST_DESCRIPTION: usize = 2_000;
 pub const MOST_CHOICES: usize = 500;
 /// More fields on one thing than any form shows.

@@ -93,7 +93,7 @@ impl From<Client> for ClientBody {
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"name": "Isdom Engineering", "class": "A", "region": "North", "phones": ["+31 20 123 4567"], "tax_id": "NL123456789B01"}))]
 pub struct NewClient {
-    #[validate(length(min = 1, max = 200))]
+    #[validate(length(min = 1, max = crate::http::limits::NAME))]
     #[schema(min_length = 1, max_length = 200)]
     pub name: String,
     /// `organisation` (the default) or `person`.
@@ -103,10 +103,10 @@ pub struct NewClient {
     #[serde(rename = "type")]
     #[schema(value_type = Option<String>)]
     pub client_type: Option<ClientType>,
-    #[validate(length(min = 1, max = 200))]
+    #[validate(length(min = 1, max = crate::http::limits::NAME))]
     #[schema(min_length = 1, max_length = 200)]
     pub class: Option<String>,
-    #[validate(length(min = 1, max = 200))]
+    #[validate(length(min = 1, max = crate::http::limits::NAME))]
     #[schema(min_length = 1, max_length = 200)]
     pub region: Option<String>,
     #[serde(default)]
@@ -156,7 +156,7 @@ impl NewClient {
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"type": "current", "class": null}))]
 pub struct ClientPatch {
-    #[validate(length(min = 1, max = 200))]
+    #[validate(length(min = 1, max = crate::http::limits::NAME))]
     #[schema(min_length = 1, max_length = 200)]
     #[serde(default, deserialize_with = "crate::http::body::present")]
     #[schema(nullable = false)]

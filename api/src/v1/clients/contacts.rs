@@ -63,10 +63,10 @@ impl From<Contact> for ContactBody {
 #[schema(example = json!({"client_id": "0199c2f0-7a35-7d0e-9d5a-3f0a5f1c2b11", "name": "Joris de Wit", "phones": ["+31201234567"]}))]
 pub struct NewContact {
     pub client_id: Uuid,
-    #[validate(length(min = 1, max = 200))]
+    #[validate(length(min = 1, max = crate::http::limits::NAME))]
     #[schema(min_length = 1, max_length = 200)]
     pub name: String,
-    #[validate(length(min = 1, max = 200))]
+    #[validate(length(min = 1, max = crate::http::limits::NAME))]
     #[schema(min_length = 1, max_length = 200)]
     pub position: Option<String>,
     /// International numbers, or national ones of the workspace's `country`.
@@ -103,7 +103,7 @@ impl NewContact {
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"emails": ["joris@isdom.example"]}))]
 pub struct ContactPatch {
-    #[validate(length(min = 1, max = 200))]
+    #[validate(length(min = 1, max = crate::http::limits::NAME))]
     #[schema(min_length = 1, max_length = 200)]
     #[serde(default, deserialize_with = "crate::http::body::present")]
     #[schema(nullable = false)]

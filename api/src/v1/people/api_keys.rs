@@ -86,7 +86,7 @@ page_of!(ApiKeyPage, ApiKeyBody);
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"name": "Power BI", "scopes": ["deals:read", "reports:read"]}))]
 pub struct NewApiKey {
-    #[validate(length(min = 1, max = 200))]
+    #[validate(length(min = 1, max = crate::http::limits::NAME))]
     #[schema(min_length = 1, max_length = 200)]
     pub name: String,
     /// At least one.

@@ -30,7 +30,7 @@ pub struct Login {
     #[validate(length(min = 3, max = 320))]
     #[schema(min_length = 3, max_length = 320)]
     pub email: String,
-    #[validate(length(min = 1, max = 1024))]
+    #[validate(length(min = 1, max = crate::http::limits::SECRET))]
     #[schema(min_length = 1, max_length = 1024)]
     pub password: String,
     /// Where the same email and password fit several workspaces: which one.
@@ -41,7 +41,7 @@ pub struct Login {
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"refresh_token": "vr_AZm..."}))]
 pub struct Refresh {
-    #[validate(length(min = 1, max = 1024))]
+    #[validate(length(min = 1, max = crate::http::limits::SECRET))]
     #[schema(min_length = 1, max_length = 1024)]
     pub refresh_token: String,
 }

@@ -52,7 +52,7 @@ impl From<Department> for DepartmentBody {
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"name": "Amsterdam office"}))]
 pub struct NewDepartment {
-    #[validate(length(min = 1, max = 200))]
+    #[validate(length(min = 1, max = crate::http::limits::NAME))]
     #[schema(min_length = 1, max_length = 200)]
     pub name: String,
     pub parent_id: Option<Uuid>,
@@ -79,7 +79,7 @@ impl NewDepartment {
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"name": "Amsterdam office", "head_id": null}))]
 pub struct DepartmentPatch {
-    #[validate(length(min = 1, max = 200))]
+    #[validate(length(min = 1, max = crate::http::limits::NAME))]
     #[schema(min_length = 1, max_length = 200)]
     #[serde(default, deserialize_with = "crate::http::body::present")]
     #[schema(nullable = false)]

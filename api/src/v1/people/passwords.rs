@@ -39,10 +39,10 @@ const RESET_HOURS: i64 = 72;
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"current_password": "twelve blue herons", "new_password": "eleven grey geese"}))]
 pub struct PasswordChange {
-    #[validate(length(min = 1, max = 1024))]
+    #[validate(length(min = 1, max = crate::http::limits::SECRET))]
     #[schema(min_length = 1, max_length = 1024)]
     pub current_password: String,
-    #[validate(length(min = 10, max = 1024))]
+    #[validate(length(min = crate::http::limits::SHORTEST_PASSWORD, max = crate::http::limits::SECRET))]
     #[schema(min_length = 10, max_length = 1024)]
     pub new_password: String,
 }
@@ -51,10 +51,10 @@ pub struct PasswordChange {
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"token": "vp_AZm...", "new_password": "eleven grey geese"}))]
 pub struct PasswordByToken {
-    #[validate(length(min = 1, max = 1024))]
+    #[validate(length(min = 1, max = crate::http::limits::SECRET))]
     #[schema(min_length = 1, max_length = 1024)]
     pub token: String,
-    #[validate(length(min = 10, max = 1024))]
+    #[validate(length(min = crate::http::limits::SHORTEST_PASSWORD, max = crate::http::limits::SECRET))]
     #[schema(min_length = 10, max_length = 1024)]
     pub new_password: String,
 }

@@ -73,18 +73,18 @@ impl From<User> for UserBody {
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"name": "Anna Vermeer", "email": "anna.vermeer@demo.example", "role": "seller"}))]
 pub struct NewUser {
-    #[validate(length(min = 1, max = 200))]
+    #[validate(length(min = 1, max = crate::http::limits::NAME))]
     #[schema(min_length = 1, max_length = 200)]
     pub name: String,
     #[validate(email)]
     pub email: Option<String>,
     #[schema(value_type = String)]
     pub role: Role,
-    #[validate(length(max = 200))]
+    #[validate(length(max = crate::http::limits::NAME))]
     #[schema(max_length = 200)]
     pub position: Option<String>,
     pub department_id: Option<Uuid>,
-    #[validate(length(min = 10, max = 1024))]
+    #[validate(length(min = crate::http::limits::SHORTEST_PASSWORD, max = crate::http::limits::SECRET))]
     #[schema(min_length = 10, max_length = 1024)]
     pub password: Option<String>,
 }
@@ -112,7 +112,7 @@ impl NewUser {
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"role": "head", "active": true}))]
 pub struct UserPatch {
-    #[validate(length(min = 1, max = 200))]
+    #[validate(length(min = 1, max = crate::http::limits::NAME))]
     #[schema(min_length = 1, max_length = 200)]
     #[serde(default, deserialize_with = "crate::http::body::present")]
     #[schema(nullable = false)]
@@ -134,7 +134,7 @@ pub struct UserPatch {
     #[schema(nullable = false)]
     pub active: Option<bool>,
     /// Sets a new password, and ends the user's tokens.
-    #[validate(length(min = 10, max = 1024))]
+    #[validate(length(min = crate::http::limits::SHORTEST_PASSWORD, max = crate::http::limits::SECRET))]
     #[schema(min_length = 10, max_length = 1024)]
     #[serde(default, deserialize_with = "crate::http::body::present")]
     #[schema(nullable = false)]

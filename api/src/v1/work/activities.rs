@@ -116,7 +116,7 @@ pub enum Direction {
 pub struct NewActivity {
     #[schema(value_type = String)]
     pub kind: ActivityKind,
-    #[validate(length(min = 1, max = 200))]
+    #[validate(length(min = 1, max = crate::http::limits::NAME))]
     #[schema(min_length = 1, max_length = 200)]
     pub title: String,
     #[schema(value_type = Option<String>)]
@@ -130,21 +130,21 @@ pub struct NewActivity {
     pub planned_at: Option<DateTime<Utc>>,
     /// Not in the future. Now, if it is not planned or its outcome is known.
     pub happened_at: Option<DateTime<Utc>>,
-    #[validate(length(max = 4_000))]
+    #[validate(length(max = crate::http::limits::NOTE))]
     #[schema(max_length = 4_000)]
     pub goal: Option<String>,
     #[schema(value_type = Option<String>)]
     pub outcome: Option<Outcome>,
-    #[validate(length(max = 4_000))]
+    #[validate(length(max = crate::http::limits::NOTE))]
     #[schema(max_length = 4_000)]
     pub result: Option<String>,
-    #[validate(length(max = 4_000))]
+    #[validate(length(max = crate::http::limits::NOTE))]
     #[schema(max_length = 4_000)]
     pub note: Option<String>,
     #[validate(range(min = 0))]
     #[schema(minimum = 0)]
     pub duration_seconds: Option<i32>,
-    #[validate(length(max = 2_000))]
+    #[validate(length(max = crate::http::limits::ADDRESS))]
     #[schema(max_length = 2_000, pattern = "^https?://.")]
     pub recording_url: Option<String>,
     pub external_id: Option<ExternalIdBody>,
@@ -186,7 +186,7 @@ impl NewActivity {
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"outcome": "reached", "result": "They want a quote by Friday"}))]
 pub struct ActivityPatch {
-    #[validate(length(min = 1, max = 200))]
+    #[validate(length(min = 1, max = crate::http::limits::NAME))]
     #[schema(min_length = 1, max_length = 200, nullable = false)]
     #[serde(default, deserialize_with = "crate::http::body::present")]
     pub title: Option<String>,

@@ -95,18 +95,18 @@ pub struct NewDocument {
     pub deal_id: Uuid,
     #[schema(value_type = String)]
     pub kind: DocumentKind,
-    #[validate(length(min = 1, max = 200))]
+    #[validate(length(min = 1, max = crate::http::limits::NAME))]
     #[schema(min_length = 1, max_length = 200)]
     pub number: String,
     /// Today by default.
     pub dated_on: Option<NaiveDate>,
     /// The deal's amount by default.
     pub amount: Option<MoneyBody>,
-    #[validate(length(min = 1, max = 200))]
+    #[validate(length(min = 1, max = crate::http::limits::NAME))]
     #[schema(min_length = 1, max_length = 200)]
     pub title: Option<String>,
     /// Where it can be read: `https://` or `http://`.
-    #[validate(length(max = 2_000))]
+    #[validate(length(max = crate::http::limits::ADDRESS))]
     #[schema(max_length = 2_000, pattern = "^https?://.")]
     pub url: Option<String>,
     pub external_id: Option<ExternalIdBody>,
@@ -138,7 +138,7 @@ impl NewDocument {
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"number": "2026-0043"}))]
 pub struct DocumentPatch {
-    #[validate(length(min = 1, max = 200))]
+    #[validate(length(min = 1, max = crate::http::limits::NAME))]
     #[schema(min_length = 1, max_length = 200, nullable = false)]
     #[serde(default, deserialize_with = "crate::http::body::present")]
     pub number: Option<String>,

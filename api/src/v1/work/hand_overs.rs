@@ -182,7 +182,7 @@ pub struct NewHandOver {
     /// `holiday`, `illness`, `dismissal` or `other`.
     #[schema(value_type = String, example = "holiday")]
     pub reason: Reason,
-    #[validate(length(max = 4_000))]
+    #[validate(length(max = crate::http::limits::NOTE))]
     #[schema(max_length = 4_000)]
     pub note: Option<String>,
     /// The day on which it comes back by itself, in the workspace's time zone: after today, and at most three

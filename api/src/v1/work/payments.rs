@@ -76,7 +76,7 @@ pub struct NewPayment {
     pub refund: bool,
     /// Now by default; not in the future.
     pub received_at: Option<DateTime<Utc>>,
-    #[validate(length(max = 4_000))]
+    #[validate(length(max = crate::http::limits::NOTE))]
     #[schema(max_length = 4_000)]
     pub note: Option<String>,
     pub external_id: Option<ExternalIdBody>,

@@ -140,16 +140,16 @@ page_of!(TaskPage, TaskBody);
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"title": "Call back about the offer", "due_at": "2026-12-01T15:00:00Z", "priority": "high"}))]
 pub struct NewTask {
-    #[validate(length(min = 1, max = 200))]
+    #[validate(length(min = 1, max = crate::http::limits::NAME))]
     #[schema(min_length = 1, max_length = 200)]
     pub title: String,
-    #[validate(length(max = 4_000))]
+    #[validate(length(max = crate::http::limits::NOTE))]
     #[schema(max_length = 4_000)]
     pub description: Option<String>,
     /// The deal that it is for. A stage's gate may wait for its `key`.
     pub deal_id: Option<Uuid>,
     pub client_id: Option<Uuid>,
-    #[validate(length(min = 1, max = 64))]
+    #[validate(length(min = 1, max = crate::http::limits::KEY))]
     #[schema(min_length = 1, max_length = 64)]
     pub key: Option<String>,
     /// `low`, `normal` (the default) or `high`.
@@ -190,7 +190,7 @@ impl From<NewTask> for tasks::NewTask {
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"due_at": "2026-12-02T15:00:00Z"}))]
 pub struct TaskPatch {
-    #[validate(length(min = 1, max = 200))]
+    #[validate(length(min = 1, max = crate::http::limits::NAME))]
     #[schema(min_length = 1, max_length = 200, nullable = false)]
     #[serde(default, deserialize_with = "crate::http::body::present")]
     pub title: Option<String>,
@@ -241,7 +241,7 @@ pub struct TaskTransition {
     #[schema(value_type = String, pattern = "^(new|in_progress|deferred|done|cancelled)$", example = "done")]
     pub to: TaskStatus,
     /// With `done`: what it has brought, in words.
-    #[validate(length(max = 4_000))]
+    #[validate(length(max = crate::http::limits::NOTE))]
     #[schema(max_length = 4_000)]
     pub result: Option<String>,
     /// With `done`: what lands on its deal, as in a change of the deal.

@@ -45,7 +45,7 @@ page_of!(CataloguePage, CatalogueEntry);
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"name": "Price too high"}))]
 pub struct NewCatalogueEntry {
-    #[validate(length(min = 1, max = 200))]
+    #[validate(length(min = 1, max = crate::http::limits::NAME))]
     #[schema(min_length = 1, max_length = 200)]
     pub name: String,
 }
@@ -54,7 +54,7 @@ pub struct NewCatalogueEntry {
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"archived": true}))]
 pub struct CatalogueEntryPatch {
-    #[validate(length(min = 1, max = 200))]
+    #[validate(length(min = 1, max = crate::http::limits::NAME))]
     #[schema(min_length = 1, max_length = 200)]
     #[serde(default, deserialize_with = "crate::http::body::present")]
     #[schema(nullable = false)]

@@ -119,7 +119,7 @@ pub struct NewCustomField {
     /// 1 to 64 characters of a-z, 0-9 and _, beginning with a letter; never changes.
     #[schema(pattern = "^[a-z][a-z0-9_]{0,63}$")]
     pub key: String,
-    #[validate(length(min = 1, max = 200))]
+    #[validate(length(min = 1, max = crate::http::limits::NAME))]
     #[schema(min_length = 1, max_length = 200)]
     pub name: String,
     #[schema(max_length = 2_000)]
@@ -176,7 +176,7 @@ impl NewCustomField {
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"name": "Delivery on", "archived": false}))]
 pub struct CustomFieldPatch {
-    #[validate(length(min = 1, max = 200))]
+    #[validate(length(min = 1, max = crate::http::limits::NAME))]
     #[schema(min_length = 1, max_length = 200)]
     #[serde(default, deserialize_with = "crate::http::body::present")]
     #[schema(nullable = false)]

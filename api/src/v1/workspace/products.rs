@@ -66,13 +66,13 @@ page_of!(ProductPage, ProductBody);
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"name": "Pump P-200", "sku": "P-200", "unit": "piece", "price": {"amount": "1999.95", "currency": "EUR"}}))]
 pub struct NewProduct {
-    #[validate(length(min = 1, max = 200))]
+    #[validate(length(min = 1, max = crate::http::limits::NAME))]
     #[schema(min_length = 1, max_length = 200)]
     pub name: String,
-    #[validate(length(min = 1, max = 200))]
+    #[validate(length(min = 1, max = crate::http::limits::NAME))]
     #[schema(min_length = 1, max_length = 200)]
     pub sku: Option<String>,
-    #[validate(length(min = 1, max = 200))]
+    #[validate(length(min = 1, max = crate::http::limits::NAME))]
     #[schema(min_length = 1, max_length = 200)]
     pub unit: Option<String>,
     pub price: Option<MoneyBody>,
@@ -82,7 +82,7 @@ pub struct NewProduct {
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"price": {"amount": "2100.00", "currency": "EUR"}, "archived": false}))]
 pub struct ProductPatch {
-    #[validate(length(min = 1, max = 200))]
+    #[validate(length(min = 1, max = crate::http::limits::NAME))]
     #[schema(min_length = 1, max_length = 200)]
     #[serde(default, deserialize_with = "crate::http::body::present")]
     #[schema(nullable = false)]

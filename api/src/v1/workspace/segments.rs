@@ -90,7 +90,7 @@ fn counted(
     {"field": "deal.amount", "op": "gte", "value": "100000"},
     {"field": "deal.last_event_at", "op": "lt", "value": {"days": -30}}]}}))]
 pub struct NewSegment {
-    #[validate(length(min = 1, max = 200))]
+    #[validate(length(min = 1, max = crate::http::limits::NAME))]
     #[schema(min_length = 1, max_length = 200)]
     pub name: String,
     /// `deal` or `client`.
@@ -104,7 +104,7 @@ pub struct NewSegment {
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"name": "Large and silent"}))]
 pub struct SegmentPatch {
-    #[validate(length(min = 1, max = 200))]
+    #[validate(length(min = 1, max = crate::http::limits::NAME))]
     #[schema(min_length = 1, max_length = 200)]
     #[serde(default, deserialize_with = "crate::http::body::present")]
     #[schema(nullable = false)]

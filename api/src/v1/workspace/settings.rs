@@ -68,7 +68,7 @@ impl From<Workspace> for WorkspaceBody {
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"name": "Lantern Systems", "deal_visibility": "everyone"}))]
 pub struct WorkspacePatch {
-    #[validate(length(min = 1, max = 200))]
+    #[validate(length(min = 1, max = crate::http::limits::NAME))]
     #[schema(min_length = 1, max_length = 200)]
     #[serde(default, deserialize_with = "crate::http::body::present")]
     #[schema(nullable = false)]

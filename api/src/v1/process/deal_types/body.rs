@@ -231,7 +231,7 @@ impl From<NewStage> for StageDraft {
     {"key": "prospecting", "name": "Prospecting", "probability": 0.1, "norm_days": 7},
     {"key": "engaging", "name": "Engaging", "probability": 0.4, "gate": [{"kind": "field", "field": "client_id"}]}]}))]
 pub struct NewDealType {
-    #[validate(length(min = 1, max = 200))]
+    #[validate(length(min = 1, max = crate::http::limits::NAME))]
     #[schema(min_length = 1, max_length = 200)]
     pub name: String,
     #[schema(value_type = String)]
@@ -255,7 +255,7 @@ pub struct NewDealType {
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"allow_skip": false}))]
 pub struct DealTypePatch {
-    #[validate(length(min = 1, max = 200))]
+    #[validate(length(min = 1, max = crate::http::limits::NAME))]
     #[schema(min_length = 1, max_length = 200)]
     #[serde(default, deserialize_with = "crate::http::body::present")]
     #[schema(nullable = false)]
@@ -297,7 +297,7 @@ pub struct Migration {
     #[schema(value_type = Object, example = json!({"proposal": "offer"}))]
     pub mapping: BTreeMap<String, String>,
     /// Why unmet gates may be passed; kept in the history of the deals that it takes.
-    #[validate(length(min = 1, max = 4_000))]
+    #[validate(length(min = 1, max = crate::http::limits::NOTE))]
     #[schema(min_length = 1, max_length = 4_000)]
     pub override_reason: Option<String>,
     /// Only says what would happen.

@@ -216,6 +216,40 @@ fn parameters(world: &World) -> Vec<Bad> {
     requests
 }
 
+/// The specification says how long texts may be in figures of its own: they are those that the server goes by.
+#[tokio::test]
+async fn texts_may_be_as_long_as_the_specification_says() {
+    let world = World::new().await;
+    let (mut compared, mut wrong) = (0, Vec::new());
+    for Operation { method, path, said } in operations(&world) {
+        let schema = resolved(&said["requestBody"]["content"]["application/json"]["schema"]);
+        for (name, field) in schema["properties"].as_object().into_iter().flatten() {
+            let Some(most) = field["maxLength"].as_u64() else { continue };
+            let (body, pointer) = (example(&world, schema), format!("/{name}"));
+            let ask = async |length: u64| {
+                let text = format!("\"{}\"", "n".repeat(usize::try_from(length).unwrap()));
+                let request = Bad::new(method.clone(), &path).raw(broken(&body, &pointer, &text));
+                let reply = request.answer(&world.api).await;
+                let faults = reply.json["errors"].as_array().cloned().unwrap_or_default();
+                let of_it = faults.iter().filter(|fault| fault["pointer"] == pointer.as_str());
+                of_it.map(|fault| fault["code"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+            };
+            let of_length = |code: &String| code == "invalid_length" || code == "too_long";
+            let (fits, too_long) = (ask(most).await, ask(most + 1).await);
+            // What has a form of its own is refused for that.
+            if fits.iter().any(|code| !of_length(code)) {
+                continue;
+            }
+            compared += 1;
+            if !fits.is_empty() || !too_long.iter().any(of_length) {
+                wrong.push(format!("{method} {path} {name} {most}: {fits:?}, {too_long:?}"));
+            }
+        }
+    }
+    assert_eq!(wrong, Vec::<String>::new());
+    assert!(compared > 40, "{compared}");
+}
+
 async fn never_fail(world: &World, requests: Vec<Bad>) {
     let ask = |bad: Bad| async move {
         let reply = bad.answer(&world.api).await;
