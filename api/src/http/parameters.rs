@@ -65,6 +65,12 @@ impl Parameters {
         parse: impl Fn(&str) -> Option<T>,
     ) -> Option<T> {
         let value = self.get(name)?;
+        // What is unknown has no value to be wrong.
+        let pointer = format!("/{name}");
+        let unknown = |fault: &Fault| fault.pointer == pointer && fault.code == "unknown_parameter";
+        if self.faults.iter().any(unknown) {
+            return None;
+        }
         let read = parse(value);
         if read.is_none() {
             self.fault(name, "invalid_parameter", &format!("Not {wanted}."));

@@ -6,7 +6,7 @@ use voronka_persistence::{
     clients,
     clients::contacts,
     core::jobs,
-    core::list::{DEFAULT_LIMIT, Field, Kind, MOST, MOST_VALUES, Spec},
+    core::list::{DEFAULT_LIMIT, Field, FieldKind, MOST, MOST_VALUES, Spec},
     deals,
     import::imports,
     people::{api_keys, departments, users},
@@ -102,8 +102,9 @@ fn sorting(spec: &Spec, sorts: &[&str]) -> String {
 fn filter(field: &Field) -> Value {
     let (kind, mut what) = (field.kind, format!("Only those with this {}.", noun(field.kind)));
     let mut schema = one(kind);
-    let text = matches!(kind, Kind::Text | Kind::Tag | Kind::Key);
-    let several = matches!(kind, Kind::Uuid | Kind::Text | Kind::Key | Kind::Choice(_));
+    let text = matches!(kind, FieldKind::Text | FieldKind::Tag | FieldKind::Key);
+    let several =
+        matches!(kind, FieldKind::Uuid | FieldKind::Text | FieldKind::Key | FieldKind::Choice(_));
     if several {
         what.push_str(" Several are separated by commas.");
     }
@@ -130,39 +131,39 @@ fn filter(field: &Field) -> Value {
     parameter
 }
 
-fn one(kind: Kind) -> Value {
+fn one(kind: FieldKind) -> Value {
     match kind {
-        Kind::Uuid | Kind::Member => {
+        FieldKind::Uuid | FieldKind::Member => {
             json!({"type": "string", "format": "uuid", "pattern": format!("^{ID}$")})
         }
-        Kind::Text | Kind::Tag | Kind::Key => json!({"type": "string"}),
-        Kind::Phone => json!({"type": "string", "pattern": r"^ *\+?[1-9][0-9 ().-]{4,30}$"}),
-        Kind::Email => json!({"type": "string", "format": "email", "maxLength": 254}),
-        Kind::Choice(words) => json!({"type": "string", "enum": words}),
-        Kind::Instant => json!({"type": "string", "format": "date-time"}),
-        Kind::Date => json!({"type": "string", "format": "date"}),
-        Kind::Decimal => {
+        FieldKind::Text | FieldKind::Tag | FieldKind::Key => json!({"type": "string"}),
+        FieldKind::Phone => json!({"type": "string", "pattern": r"^ *\+?[1-9][0-9 ().-]{4,30}$"}),
+        FieldKind::Email => json!({"type": "string", "format": "email", "maxLength": 254}),
+        FieldKind::Choice(words) => json!({"type": "string", "enum": words}),
+        FieldKind::Instant => json!({"type": "string", "format": "date-time"}),
+        FieldKind::Date => json!({"type": "string", "format": "date"}),
+        FieldKind::Decimal => {
             json!({"type": "string", "pattern": r"^-?[0-9]{1,15}(\.[0-9]{1,4})?$"})
         }
-        Kind::Integer => json!({"type": "integer"}),
-        Kind::Bool | Kind::Asked => json!({"type": "boolean"}),
+        FieldKind::Integer => json!({"type": "integer"}),
+        FieldKind::Bool | FieldKind::Asked => json!({"type": "boolean"}),
     }
 }
 
-fn noun(kind: Kind) -> &'static str {
+fn noun(kind: FieldKind) -> &'static str {
     match kind {
-        Kind::Uuid | Kind::Member => "id",
-        Kind::Text => "text",
-        Kind::Choice(_) => "word",
-        Kind::Instant => "instant (RFC 3339)",
-        Kind::Date => "day (YYYY-MM-DD)",
-        Kind::Decimal => "amount in base currency",
-        Kind::Integer => "number",
-        Kind::Bool | Kind::Asked => "value",
-        Kind::Tag => "tag",
-        Kind::Key => "key",
-        Kind::Phone => "phone number (E.164)",
-        Kind::Email => "email address",
+        FieldKind::Uuid | FieldKind::Member => "id",
+        FieldKind::Text => "text",
+        FieldKind::Choice(_) => "word",
+        FieldKind::Instant => "instant (RFC 3339)",
+        FieldKind::Date => "day (YYYY-MM-DD)",
+        FieldKind::Decimal => "amount in base currency",
+        FieldKind::Integer => "number",
+        FieldKind::Bool | FieldKind::Asked => "value",
+        FieldKind::Tag => "tag",
+        FieldKind::Key => "key",
+        FieldKind::Phone => "phone number (E.164)",
+        FieldKind::Email => "email address",
     }
 }
 
@@ -200,7 +201,7 @@ pub fn say_words(document: &mut Value) {
         let noun = page.rsplit('/').next().and_then(|page| page.strip_suffix("Page"));
         let Some((spec, noun)) = spec.zip(noun) else { continue };
         for field in spec.fields {
-            if let Kind::Choice(choice) = field.kind {
+            if let FieldKind::Choice(choice) = field.kind {
                 words.push((noun.to_owned(), field.name, choice.to_vec()));
             }
         }

@@ -12,7 +12,7 @@ use crate::{
     deals::deal::{Deal, Status},
     kernel::money::Money,
     process::condition::{
-        Check, Comparison, Field, Kind, Moment, Name, Operand, Touch, Tree, fold,
+        Check, Comparison, Field, Moment, Name, Operand, Touch, Tree, ValueKind, fold,
     },
     work::activity::Touches,
     workspace::custom_field::{self, Custom, Entity},
@@ -125,16 +125,18 @@ fn touched<'a>(touch: Touch, touches: &Touches) -> Option<Value<'a>> {
     })
 }
 
-fn custom_value<'a>(custom: &'a Custom, key: &str, kind: Kind) -> Option<Value<'a>> {
+fn custom_value<'a>(custom: &'a Custom, key: &str, kind: ValueKind) -> Option<Value<'a>> {
     let json = custom.get(key)?;
     Some(match kind {
-        Kind::Text | Kind::Word(_) => Value::Text(Cow::Borrowed(json.as_str()?)),
-        Kind::Id => Value::Id(custom_field::id(json)?),
-        Kind::Number => Value::Number(custom_field::number("", json).ok()?),
-        Kind::Money => Value::Money(custom_field::money("", json).ok()?),
-        Kind::Date | Kind::Instant => Value::Date(custom_field::day(json)?),
-        Kind::Bool => Value::Bool(json.as_bool()?),
-        Kind::Texts => Value::Texts(json.as_array()?.iter().filter_map(Json::as_str).collect()),
+        ValueKind::Text | ValueKind::Word(_) => Value::Text(Cow::Borrowed(json.as_str()?)),
+        ValueKind::Id => Value::Id(custom_field::id(json)?),
+        ValueKind::Number => Value::Number(custom_field::number("", json).ok()?),
+        ValueKind::Money => Value::Money(custom_field::money("", json).ok()?),
+        ValueKind::Date | ValueKind::Instant => Value::Date(custom_field::day(json)?),
+        ValueKind::Bool => Value::Bool(json.as_bool()?),
+        ValueKind::Texts => {
+            Value::Texts(json.as_array()?.iter().filter_map(Json::as_str).collect())
+        }
     })
 }
 

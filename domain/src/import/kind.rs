@@ -18,7 +18,7 @@ use crate::{Refusal, people::access::Permission, workspace::custom_field::Entity
 )]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
-pub enum Kind {
+pub enum ImportKind {
     /// One row a deal: what it is and where it stands.
     Deals,
     /// One row an event of a deal: the history from another system.
@@ -35,7 +35,7 @@ pub enum Kind {
     Products,
 }
 
-impl Kind {
+impl ImportKind {
     /// Rows are of deals, which are of a deal type and have stages.
     pub fn is_of_deals(self) -> bool {
         matches!(self, Self::Deals | Self::StageEvents)
@@ -153,7 +153,7 @@ mod tests {
     fn an_import_makes_what_its_starter_may_make() {
         let needed = [Permission::ImportsWrite, Permission::ClientsWrite];
         let start = |may: &[Permission]| {
-            Kind::Deals
+            ImportKind::Deals
                 .may_start(true, needed, |one| may.contains(&one))
                 .map_err(|refused| refused.to_string())
         };

@@ -20,7 +20,7 @@ pub use apply::{Defaults, Named, Outcome, apply_deal, apply_event, arrange};
 pub use clients::{ClientRow, ContactRow};
 pub use custom::CustomCells;
 pub use deals::{DealRow, EventRow, Target};
-pub use kind::Kind;
+pub use kind::ImportKind;
 pub use matching::{Identities, Identity};
 pub use people::UserRow;
 pub use products::ProductRow;

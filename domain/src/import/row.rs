@@ -7,7 +7,7 @@ use super::{
     amount::plain,
     clients::{ClientRow, ContactRow},
     deals::{DealRow, EventRow},
-    kind::Kind,
+    kind::ImportKind,
     people::UserRow,
     products::ProductRow,
     rate::RateRow,
@@ -90,13 +90,13 @@ impl Plan {
     ) -> Result<Row, Vec<Rejection>> {
         let mut reader = Reader { plan: self, record, line, faults: Vec::new() };
         let row = match self.spec.kind {
-            Kind::Deals => reader.deal(stages).map(Row::Deal),
-            Kind::StageEvents => reader.event(stages).map(Row::Event),
-            Kind::ExchangeRates => reader.rate().map(Row::Rate),
-            Kind::Clients => reader.client().map(Row::Client),
-            Kind::Contacts => reader.contact().map(Row::Contact),
-            Kind::Users => reader.user().map(Row::User),
-            Kind::Products => reader.product().map(Row::Product),
+            ImportKind::Deals => reader.deal(stages).map(Row::Deal),
+            ImportKind::StageEvents => reader.event(stages).map(Row::Event),
+            ImportKind::ExchangeRates => reader.rate().map(Row::Rate),
+            ImportKind::Clients => reader.client().map(Row::Client),
+            ImportKind::Contacts => reader.contact().map(Row::Contact),
+            ImportKind::Users => reader.user().map(Row::User),
+            ImportKind::Products => reader.product().map(Row::Product),
         };
         match row {
             Some(row) if reader.faults.is_empty() => Ok(row),

@@ -6,7 +6,7 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{custom::CUSTOM, kind::Kind, time::DateFormat};
+use super::{custom::CUSTOM, kind::ImportKind, time::DateFormat};
 use crate::{
     kernel::{
         fault::{Faults, Refusal},
@@ -61,7 +61,7 @@ pub enum Encoding {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
-    pub kind: Kind,
+    pub kind: ImportKind,
     /// Of deals and their events only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deal_type_id: Option<Uuid>,

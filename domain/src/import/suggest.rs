@@ -1,6 +1,6 @@
 //! Which column a field may be in, by the names that files give their columns.
 
-use super::{custom::CUSTOM, kind::Kind, synonyms::names};
+use super::{custom::CUSTOM, kind::ImportKind, synonyms::names};
 use crate::workspace::custom_field::CustomField;
 
 /// A column that a field may be in; confidence from 0 to 1.
@@ -33,7 +33,11 @@ fn confidence(field: &str, names: &[&str], column: &str) -> f64 {
 }
 
 /// A column for each field of the kind, custom ones too, as far as the names tell; no column for two fields.
-pub fn suggest(kind: Kind, header: &[String], custom_fields: &[CustomField]) -> Vec<Suggestion> {
+pub fn suggest(
+    kind: ImportKind,
+    header: &[String],
+    custom_fields: &[CustomField],
+) -> Vec<Suggestion> {
     let columns: Vec<String> = header.iter().map(|name| folded(name)).collect();
     let own = kind.fields().iter().map(|field| ((*field).to_owned(), names(kind, field).to_vec()));
     let custom = custom_fields.iter().filter(|field| !field.archived);
@@ -73,7 +77,7 @@ pub fn suggest(kind: Kind, header: &[String], custom_fields: &[CustomField]) -> 
 mod tests {
     use super::*;
 
-    fn suggested(kind: Kind, header: &[&str]) -> Vec<(String, String)> {
+    fn suggested(kind: ImportKind, header: &[&str]) -> Vec<(String, String)> {
         let header: Vec<_> = header.iter().map(|name| (*name).to_owned()).collect();
         let found = suggest(kind, &header, &[]).into_iter();
         found.filter_map(|one| Some((one.field, one.column?.0))).collect()
@@ -96,7 +100,7 @@ mod tests {
             "Дата закрытия",
         ];
         assert_eq!(
-            suggested(Kind::Deals, &header),
+            suggested(ImportKind::Deals, &header),
             of(&[
                 ("external_id", "Номер сделки"),
                 ("title", "Название"),
@@ -117,7 +121,7 @@ mod tests {
             "Deal Value",
         ];
         assert_eq!(
-            suggested(Kind::Deals, &header),
+            suggested(ImportKind::Deals, &header),
             of(&[
                 ("external_id", "opportunity_id"),
                 ("client", "account"),
@@ -131,7 +135,7 @@ mod tests {
         let header =
             ["case:concept:name", "concept:name", "time:timestamp", "org:resource", "colour"];
         assert_eq!(
-            suggested(Kind::StageEvents, &header),
+            suggested(ImportKind::StageEvents, &header),
             of(&[
                 ("case_id", "case:concept:name"),
                 ("activity", "concept:name"),
@@ -142,10 +146,10 @@ mod tests {
         for header in [["Date", "Currency code", "Exchange rate"], ["Дата", "Код валюты", "Курс"]]
         {
             assert_eq!(
-                suggested(Kind::ExchangeRates, &header),
+                suggested(ImportKind::ExchangeRates, &header),
                 of(&[("currency", header[1]), ("day", header[0]), ("rate", header[2])])
             );
         }
-        assert_eq!(suggested(Kind::Deals, &["a", "b"]), []);
+        assert_eq!(suggested(ImportKind::Deals, &["a", "b"]), []);
     }
 }

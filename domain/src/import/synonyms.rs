@@ -1,16 +1,16 @@
 //! Names that files give their columns, English and Russian.
 
-use super::kind::Kind;
+use super::kind::ImportKind;
 
 /// Names of a field's column, the most telling first.
-pub(super) fn names(kind: Kind, field: &str) -> &'static [&'static str] {
+pub(super) fn names(kind: ImportKind, field: &str) -> &'static [&'static str] {
     match (kind, field) {
-        (Kind::Deals | Kind::StageEvents, field) => of_deals(field),
-        (Kind::ExchangeRates, field) => of_rates(field),
-        (Kind::Clients, field) => of_clients(field),
-        (Kind::Contacts, field) => of_contacts(field),
-        (Kind::Users, field) => of_users(field),
-        (Kind::Products, field) => of_products(field),
+        (ImportKind::Deals | ImportKind::StageEvents, field) => of_deals(field),
+        (ImportKind::ExchangeRates, field) => of_rates(field),
+        (ImportKind::Clients, field) => of_clients(field),
+        (ImportKind::Contacts, field) => of_contacts(field),
+        (ImportKind::Users, field) => of_users(field),
+        (ImportKind::Products, field) => of_products(field),
     }
 }
 

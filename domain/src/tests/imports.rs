@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::world::process;
 use crate::{
-    import::{DealRow, EventRow, Kind, Mapped, Plan, Row, Spec, StageTarget, Target},
+    import::{DealRow, EventRow, ImportKind, Mapped, Plan, Row, Spec, StageTarget, Target},
     kernel::money::Currency,
     process::Process,
     workspace::settings::{DealVisibility, Settings},
@@ -53,10 +53,10 @@ const EVENT_FIELDS: [&str; 13] = [
 ];
 const ACTIVITIES: [&str; 7] = ["won", "Lost", "s1", "STAGE 2", "A_SUBMITTED", "a/b~c", "W"];
 
-fn fields(kind: Kind) -> &'static [&'static str] {
+fn fields(kind: ImportKind) -> &'static [&'static str] {
     match kind {
-        Kind::Deals => &DEAL_FIELDS,
-        Kind::StageEvents => &EVENT_FIELDS,
+        ImportKind::Deals => &DEAL_FIELDS,
+        ImportKind::StageEvents => &EVENT_FIELDS,
         kind => unreachable!("{kind:?}"),
     }
 }
@@ -117,7 +117,7 @@ fn mapped(field: &'static str) -> impl Strategy<Value = Mapped> {
 }
 
 /// A spec that fits a file with the fields of its kind for columns, or nearly.
-fn spec(kind: Kind) -> impl Strategy<Value = Spec> {
+fn spec(kind: ImportKind) -> impl Strategy<Value = Spec> {
     let mapping: Vec<_> = fields(kind)
         .iter()
         .map(|field| {
@@ -168,7 +168,7 @@ struct File {
 }
 
 /// The columns stand in any order, some of them twice in another spelling; some rows end early.
-fn file(kind: Kind) -> impl Strategy<Value = File> {
+fn file(kind: ImportKind) -> impl Strategy<Value = File> {
     let columns: Vec<_> = fields(kind).iter().chain(&["Title", "note ", "x"]).copied().collect();
     let header = Just(columns).prop_shuffle();
     header.prop_flat_map(|header| {
@@ -185,7 +185,8 @@ fn file(kind: Kind) -> impl Strategy<Value = File> {
 }
 
 fn import() -> impl Strategy<Value = (Spec, File)> {
-    select(vec![Kind::Deals, Kind::StageEvents]).prop_flat_map(|kind| (spec(kind), file(kind)))
+    select(vec![ImportKind::Deals, ImportKind::StageEvents])
+        .prop_flat_map(|kind| (spec(kind), file(kind)))
 }
 
 proptest! {

@@ -32,7 +32,7 @@ pub enum Reason {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, strum::VariantArray)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
-pub enum What {
+pub enum HandedOver {
     Deals,
     Tasks,
     Clients,
@@ -76,7 +76,7 @@ pub fn may_give(
 pub struct NewHandOver {
     pub from_id: Uuid,
     pub to_id: Uuid,
-    pub what: Vec<What>,
+    pub what: Vec<HandedOver>,
     pub reason: Reason,
     pub note: Option<String>,
     /// The day on which it comes back.
@@ -92,7 +92,8 @@ impl NewHandOver {
         if self.what.is_empty() {
             faults.add("/what", "required", "Something has to go over.");
         }
-        let twice = |(at, what): (usize, &What)| self.what.iter().take(at).any(|one| one == what);
+        let twice =
+            |(at, what): (usize, &HandedOver)| self.what.iter().take(at).any(|one| one == what);
         if self.what.iter().enumerate().any(twice) {
             faults.add("/what", "duplicate", "Something is named twice.");
         }
@@ -136,11 +137,11 @@ pub struct Tally {
 }
 
 impl Tally {
-    pub fn add(&mut self, what: What, thing: &Thing) {
+    pub fn add(&mut self, what: HandedOver, thing: &Thing) {
         let count = match what {
-            What::Deals => &mut self.deals,
-            What::Tasks => &mut self.tasks,
-            What::Clients => &mut self.clients,
+            HandedOver::Deals => &mut self.deals,
+            HandedOver::Tasks => &mut self.tasks,
+            HandedOver::Clients => &mut self.clients,
         };
         *count = count.saturating_add(1);
         self.amount = self.amount.saturating_add(thing.amount);
@@ -181,7 +182,7 @@ pub struct Outcomes {
 }
 
 impl Outcomes {
-    pub fn add(&mut self, outcome: Outcome, what: What, thing: &Thing) {
+    pub fn add(&mut self, outcome: Outcome, what: HandedOver, thing: &Thing) {
         let tally = match outcome {
             Outcome::Returned => &mut self.returned,
             Outcome::AlreadyBack => &mut self.already_back,
@@ -237,7 +238,7 @@ mod tests {
         let good = NewHandOver {
             from_id: FROM,
             to_id: TO,
-            what: What::VARIANTS.to_vec(),
+            what: HandedOver::VARIANTS.to_vec(),
             reason: Reason::Holiday,
             note: None,
             until: None,
@@ -256,7 +257,7 @@ mod tests {
         assert_eq!(faults(until("2029-12-04")), [("/until".into(), "out_of_range")]);
         let bad = NewHandOver {
             to_id: FROM,
-            what: vec![What::Deals, What::Deals],
+            what: vec![HandedOver::Deals, HandedOver::Deals],
             note: Some("n".repeat(4_001)),
             ..good.clone()
         };
@@ -266,8 +267,8 @@ mod tests {
         assert_eq!(faults(nothing), [("/what".into(), "required")]);
     }
 
-    fn things() -> impl Strategy<Value = Vec<(What, Thing)>> {
-        let what = prop::sample::select(What::VARIANTS.to_vec());
+    fn things() -> impl Strategy<Value = Vec<(HandedOver, Thing)>> {
+        let what = prop::sample::select(HandedOver::VARIANTS.to_vec());
         let holder = prop::option::of(1_u128..5);
         let thing = (what, holder, any::<bool>(), 0_i64..1_000)
             .prop_map(|(what, holder, open, amount)| (what, thing(holder, open, amount)));

@@ -13,7 +13,7 @@ use crate::{
     Caller, Raw, Result, Statement, Store, Tenant,
     analytics::{Group, Segments},
     core::{
-        list::{Field, Kind, Page, Query, Spec},
+        list::{Field, FieldKind, Page, Query, Spec},
         unit::raw,
         visibility::deals_seen_by,
     },
@@ -47,11 +47,11 @@ pub trait Figure {
 pub const LIST: Spec = Spec {
     table: "deals",
     fields: &[
-        Field::new("title", "deals.title", Kind::Text).sorted(),
-        Field::new("amount", "deals.base_amount", Kind::Decimal).sorted(),
-        Field::new("opened_at", "deals.opened_at", Kind::Instant).sorted(),
-        Field::new("closed_at", "deals.closed_at", Kind::Instant).nullable().sorted(),
-        Field::new("updated_at", "deals.updated_at", Kind::Instant).sorted(),
+        Field::new("title", "deals.title", FieldKind::Text).sorted(),
+        Field::new("amount", "deals.base_amount", FieldKind::Decimal).sorted(),
+        Field::new("opened_at", "deals.opened_at", FieldKind::Instant).sorted(),
+        Field::new("closed_at", "deals.closed_at", FieldKind::Instant).nullable().sorted(),
+        Field::new("updated_at", "deals.updated_at", FieldKind::Instant).sorted(),
     ],
     default_sort: "-opened_at",
     search: None,

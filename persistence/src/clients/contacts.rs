@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::{
     clients::pairs::contacts_changed,
     core::{
-        list::{Field, Kind, Spec},
+        list::{Field, FieldKind, Spec},
         noun::{listed, noun, overwritten},
         schema::contacts,
     },
@@ -39,14 +39,14 @@ overwritten!(
 pub const LIST: Spec = Spec {
     table: "contacts",
     fields: &[
-        Field::new("name", "contacts.name", Kind::Text).sorted(),
-        Field::new("client_id", "contacts.client_id", Kind::Uuid),
-        Field::new("phone", "contacts.phones", Kind::Phone),
-        Field::new("email", "lower_all(contacts.emails)", Kind::Email),
-        Field::new("archived", "contacts.archived", Kind::Bool),
-        Field::new("created_at", "contacts.created_at", Kind::Instant)
+        Field::new("name", "contacts.name", FieldKind::Text).sorted(),
+        Field::new("client_id", "contacts.client_id", FieldKind::Uuid),
+        Field::new("phone", "contacts.phones", FieldKind::Phone),
+        Field::new("email", "lower_all(contacts.emails)", FieldKind::Email),
+        Field::new("archived", "contacts.archived", FieldKind::Bool),
+        Field::new("created_at", "contacts.created_at", FieldKind::Instant)
             .sorted_by_making("contacts.id"),
-        Field::new("updated_at", "contacts.updated_at", Kind::Instant).sorted(),
+        Field::new("updated_at", "contacts.updated_at", FieldKind::Instant).sorted(),
     ],
     default_sort: "-updated_at",
     search: Some("contacts.name"),

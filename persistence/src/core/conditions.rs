@@ -10,7 +10,7 @@ use uuid::Uuid;
 use voronka_domain::{
     people::access::Visibility,
     process::condition::{
-        Check, Comparison, Field, Kind, Moment, Name, Operand, Test, Touch, Tree,
+        Check, Comparison, Field, Moment, Name, Operand, Test, Touch, Tree, ValueKind,
     },
     workspace::custom_field::{Entity, FieldType, day_number},
 };
@@ -250,7 +250,7 @@ impl Compiler<'_> {
 
     fn built_in(&mut self, column: &[Piece], field: &Field, check: &Check) {
         match check {
-            Check::Empty if field.kind == Kind::Texts => {
+            Check::Empty if field.kind == ValueKind::Texts => {
                 self.sql("coalesce(cardinality(");
                 self.column(column);
                 self.sql("), 0) = 0");
@@ -288,8 +288,14 @@ impl Compiler<'_> {
         }
     }
 
-    fn compare(&mut self, column: &[Piece], kind: Kind, comparison: Comparison, operand: &Operand) {
-        if kind == Kind::Instant
+    fn compare(
+        &mut self,
+        column: &[Piece],
+        kind: ValueKind,
+        comparison: Comparison,
+        operand: &Operand,
+    ) {
+        if kind == ValueKind::Instant
             && let Some(day) = operand.day(&self.look.moment)
         {
             let (start, end) = self.look.moment.settings.days(day, day);

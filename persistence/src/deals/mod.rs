@@ -73,7 +73,7 @@ pub use visits::{DealVisit, visits};
 use crate::{
     Caller, Error, Raw, Result, Statement, Store, Tenant, Unit,
     core::{
-        list::{Field, Kind, Page, Query, Spec},
+        list::{Field, FieldKind, Page, Query, Spec},
         noun::check_version,
         unit::{Extent, raw},
         visibility::deals_seen_by,
@@ -86,34 +86,37 @@ use crate::{
 pub const LIST: Spec = Spec {
     table: "deals",
     fields: &[
-        Field::new("status", "deals.status", Kind::Choice(&["open", "won", "lost"])),
-        Field::new("stage_id", "deals.stage_id", Kind::Uuid).nullable(),
-        Field::new("stage_key", "", Kind::Key),
-        Field::new("deal_type_id", "deals.deal_type_id", Kind::Uuid),
-        Field::new("owner_id", "deals.owner_id", Kind::Uuid),
-        Field::new("client_id", "deals.client_id", Kind::Uuid).nullable(),
-        Field::new("source_id", "deals.source_id", Kind::Uuid).nullable(),
-        Field::new("loss_reason_id", "deals.loss_reason_id", Kind::Uuid).nullable(),
-        Field::new("competitor_id", "deals.competitor_id", Kind::Uuid).nullable(),
+        Field::new("status", "deals.status", FieldKind::Choice(&["open", "won", "lost"])),
+        Field::new("stage_id", "deals.stage_id", FieldKind::Uuid).nullable(),
+        Field::new("stage_key", "", FieldKind::Key),
+        Field::new("deal_type_id", "deals.deal_type_id", FieldKind::Uuid),
+        Field::new("owner_id", "deals.owner_id", FieldKind::Uuid),
+        Field::new("client_id", "deals.client_id", FieldKind::Uuid).nullable(),
+        Field::new("source_id", "deals.source_id", FieldKind::Uuid).nullable(),
+        Field::new("loss_reason_id", "deals.loss_reason_id", FieldKind::Uuid).nullable(),
+        Field::new("competitor_id", "deals.competitor_id", FieldKind::Uuid).nullable(),
         Field::new(
             "lead_temperature",
             "deals.lead_temperature",
-            Kind::Choice(&["cold", "warm", "hot"]),
+            FieldKind::Choice(&["cold", "warm", "hot"]),
         )
         .nullable(),
-        Field::new("external_source", "deals.external_source", Kind::Text).nullable(),
-        Field::new("external_id", "deals.external_id", Kind::Text).nullable(),
-        Field::new("title", "deals.title", Kind::Text).sorted(),
-        Field::new("amount", "deals.base_amount", Kind::Decimal).sorted(),
-        Field::new("expected_close_on", "deals.expected_close_on", Kind::Date).nullable().sorted(),
-        Field::new("opened_at", "deals.opened_at", Kind::Instant).sorted(),
-        Field::new("closed_at", "deals.closed_at", Kind::Instant).nullable().sorted(),
-        Field::new("stage_entered_at", "deals.visit_entered_at", Kind::Instant)
+        Field::new("external_source", "deals.external_source", FieldKind::Text).nullable(),
+        Field::new("external_id", "deals.external_id", FieldKind::Text).nullable(),
+        Field::new("title", "deals.title", FieldKind::Text).sorted(),
+        Field::new("amount", "deals.base_amount", FieldKind::Decimal).sorted(),
+        Field::new("expected_close_on", "deals.expected_close_on", FieldKind::Date)
+            .nullable()
+            .sorted(),
+        Field::new("opened_at", "deals.opened_at", FieldKind::Instant).sorted(),
+        Field::new("closed_at", "deals.closed_at", FieldKind::Instant).nullable().sorted(),
+        Field::new("stage_entered_at", "deals.visit_entered_at", FieldKind::Instant)
             .sorted_with(&["overdue=true", "status=open"]),
         // Those that have been there for the longest time come first.
-        Field::new("overdue", "", Kind::Asked).then_sorted("stage_entered_at"),
-        Field::new("created_at", "deals.created_at", Kind::Instant).sorted_by_making("deals.id"),
-        Field::new("updated_at", "deals.updated_at", Kind::Instant).sorted(),
+        Field::new("overdue", "", FieldKind::Asked).then_sorted("stage_entered_at"),
+        Field::new("created_at", "deals.created_at", FieldKind::Instant)
+            .sorted_by_making("deals.id"),
+        Field::new("updated_at", "deals.updated_at", FieldKind::Instant).sorted(),
     ],
     default_sort: "-updated_at",
     search: Some("deals.title"),

@@ -39,11 +39,19 @@ pub struct DealVisit {
 }
 
 impl DealVisit {
-    /// Working time of the visit up to now, without time on hold.
+    /// The length of the visit up to now, without time on hold.
+    pub fn time(&self) -> TimeDelta {
+        self.parts().map(|(from, to)| to - from).sum()
+    }
+
+    /// The same in working time.
     pub fn working_time(&self, calendar: &Calendar) -> TimeDelta {
+        self.parts().map(|(from, to)| calendar.working_time(from, to)).sum()
+    }
+
+    fn parts(&self) -> impl Iterator<Item = (DateTime<Utc>, DateTime<Utc>)> {
         let (from, to) = &self.parts;
-        let parts = from.iter().flatten().zip(to.iter().flatten());
-        parts.map(|(from, to)| calendar.working_time(*from, *to)).sum()
+        from.iter().flatten().copied().zip(to.iter().flatten().copied())
     }
 }
 
@@ -56,12 +64,12 @@ pub fn visits(
     let selection = raw::<VisitTypes>(
         "max(stage_id::text)::uuid, max(position), visit, min(entered_at), \
          CASE WHEN bool_and(left_at IS NOT NULL) THEN max(left_at) END, max(direction), \
-         coalesce(sum(extract(epoch FROM coalesce(left_at, ",
+         floor(coalesce(sum(extract(epoch FROM coalesce(left_at, ",
     );
     let visits = Statement::select(selection)
         .bind(now)
         .sql(
-            ") - entered_at)) FILTER (WHERE held), 0)::bigint, \
+            ") - entered_at)) FILTER (WHERE held), 0))::bigint, \
              (array_agg(cause ORDER BY sequence))[1], array_agg(entered_at ORDER BY sequence) FILTER (WHERE NOT held), \
              array_agg(coalesce(left_at, ",
         )

@@ -15,7 +15,7 @@ use crate::{
     Error, Passing, Result, Statement, Store, Tenant, Unit,
     core::{
         jobs::{self, Job},
-        list::{Field, Kind, Spec},
+        list::{Field, FieldKind, Spec},
         noun::{Noun, listed, noun},
         schema::{import_chunks, import_rejections, imports},
         unit::raw,
@@ -65,10 +65,10 @@ pub const LIST: Spec = Spec {
         Field::new(
             "state",
             "imports.state",
-            Kind::Choice(&["queued", "running", "done", "failed", "cancelled"]),
+            FieldKind::Choice(&["queued", "running", "done", "failed", "cancelled"]),
         ),
-        Field::new("dry_run", "imports.dry_run", Kind::Bool),
-        Field::new("created_at", "imports.created_at", Kind::Instant).sorted(),
+        Field::new("dry_run", "imports.dry_run", FieldKind::Bool),
+        Field::new("created_at", "imports.created_at", FieldKind::Instant).sorted(),
     ],
     default_sort: "-created_at",
     search: None,

@@ -15,7 +15,7 @@ use voronka_domain::people::access::{Actor, Permission, Role};
 use crate::{
     Error, Result, Tenant, Unit,
     core::{
-        list::{Field, Kind, Spec},
+        list::{Field, FieldKind, Spec},
         noun::{Noun, listed, noun},
         schema::api_keys,
         unit::raw,
@@ -49,9 +49,9 @@ noun!(api_keys, ApiKey, "api_key");
 pub const LIST: Spec = Spec {
     table: "api_keys",
     fields: &[
-        Field::new("name", "api_keys.name", Kind::Text).sorted(),
-        Field::new("created_at", "api_keys.created_at", Kind::Instant).sorted(),
-        Field::new("updated_at", "api_keys.updated_at", Kind::Instant).sorted(),
+        Field::new("name", "api_keys.name", FieldKind::Text).sorted(),
+        Field::new("created_at", "api_keys.created_at", FieldKind::Instant).sorted(),
+        Field::new("updated_at", "api_keys.updated_at", FieldKind::Instant).sorted(),
     ],
     default_sort: "-created_at",
     search: Some("api_keys.name"),

@@ -10,7 +10,7 @@ use diesel::sql_types::{Bool, Uuid as SqlUuid};
 use crate::{
     Result, Statement, Tenant, Unit,
     core::{
-        list::{Field, Kind, Spec},
+        list::{Field, FieldKind, Spec},
         noun::{listed, noun},
         schema::departments,
         unit::raw,
@@ -36,12 +36,12 @@ noun!(departments, Department, "department");
 pub const LIST: Spec = Spec {
     table: "departments",
     fields: &[
-        Field::new("name", "departments.name", Kind::Text).sorted(),
-        Field::new("parent_id", "departments.parent_id", Kind::Uuid).nullable(),
-        Field::new("head_id", "departments.head_id", Kind::Uuid).nullable(),
-        Field::new("archived", "departments.archived", Kind::Bool),
-        Field::new("created_at", "departments.created_at", Kind::Instant).sorted(),
-        Field::new("updated_at", "departments.updated_at", Kind::Instant).sorted(),
+        Field::new("name", "departments.name", FieldKind::Text).sorted(),
+        Field::new("parent_id", "departments.parent_id", FieldKind::Uuid).nullable(),
+        Field::new("head_id", "departments.head_id", FieldKind::Uuid).nullable(),
+        Field::new("archived", "departments.archived", FieldKind::Bool),
+        Field::new("created_at", "departments.created_at", FieldKind::Instant).sorted(),
+        Field::new("updated_at", "departments.updated_at", FieldKind::Instant).sorted(),
     ],
     default_sort: "name",
     search: Some("departments.name"),

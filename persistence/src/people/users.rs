@@ -10,7 +10,7 @@ use voronka_domain::people::access::{Role, another_admin};
 use crate::{
     Result, Statement, Store, Tenant,
     core::{
-        list::{Field, Kind, Spec},
+        list::{Field, FieldKind, Spec},
         noun::{listed, noun, overwritten},
         schema::users,
         words::from_word,
@@ -45,13 +45,17 @@ overwritten!(
 pub const LIST: Spec = Spec {
     table: "users",
     fields: &[
-        Field::new("name", "users.name", Kind::Text).sorted(),
-        Field::new("email", "users.email", Kind::Text).nullable(),
-        Field::new("role", "users.role", Kind::Choice(&["admin", "head", "seller", "analyst"])),
-        Field::new("department_id", "users.department_id", Kind::Uuid).nullable(),
-        Field::new("active", "users.active", Kind::Bool),
-        Field::new("created_at", "users.created_at", Kind::Instant).sorted(),
-        Field::new("updated_at", "users.updated_at", Kind::Instant).sorted(),
+        Field::new("name", "users.name", FieldKind::Text).sorted(),
+        Field::new("email", "users.email", FieldKind::Text).nullable(),
+        Field::new(
+            "role",
+            "users.role",
+            FieldKind::Choice(&["admin", "head", "seller", "analyst"]),
+        ),
+        Field::new("department_id", "users.department_id", FieldKind::Uuid).nullable(),
+        Field::new("active", "users.active", FieldKind::Bool),
+        Field::new("created_at", "users.created_at", FieldKind::Instant).sorted(),
+        Field::new("updated_at", "users.updated_at", FieldKind::Instant).sorted(),
     ],
     default_sort: "name",
     search: Some("users.name"),

@@ -26,7 +26,7 @@ use voronka_domain::{
 use crate::{
     Error, Result, Store, Tenant, Unit,
     core::{
-        list::{Field, Kind, Spec},
+        list::{Field, FieldKind, Spec},
         noun::{Noun, listed, noun},
         schema::{deal_types, process_migrations, process_versions, stages},
         unit::{raw, to_json},
@@ -76,12 +76,16 @@ pub(crate) fn rules(
 pub const LIST: Spec = Spec {
     table: "deal_types",
     fields: &[
-        Field::new("name", "deal_types.name", Kind::Text).sorted(),
-        Field::new("mode", "deal_types.mode", Kind::Choice(&["automatic", "manual", "untracked"])),
-        Field::new("enabled", "deal_types.enabled", Kind::Bool),
-        Field::new("archived", "deal_types.archived", Kind::Bool),
-        Field::new("created_at", "deal_types.created_at", Kind::Instant).sorted(),
-        Field::new("updated_at", "deal_types.updated_at", Kind::Instant).sorted(),
+        Field::new("name", "deal_types.name", FieldKind::Text).sorted(),
+        Field::new(
+            "mode",
+            "deal_types.mode",
+            FieldKind::Choice(&["automatic", "manual", "untracked"]),
+        ),
+        Field::new("enabled", "deal_types.enabled", FieldKind::Bool),
+        Field::new("archived", "deal_types.archived", FieldKind::Bool),
+        Field::new("created_at", "deal_types.created_at", FieldKind::Instant).sorted(),
+        Field::new("updated_at", "deal_types.updated_at", FieldKind::Instant).sorted(),
     ],
     default_sort: "name",
     search: Some("deal_types.name"),

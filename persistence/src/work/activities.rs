@@ -17,7 +17,7 @@ use crate::{
     clients::{self, contacts::Contact},
     core::{
         caller::person,
-        list::{Field, Kind, Page, Query, Spec},
+        list::{Field, FieldKind, Page, Query, Spec},
         noun::{Noun, noun},
         rings,
         schema::activities,
@@ -63,23 +63,24 @@ noun!(activities, Activity, "activity");
 pub const LIST: Spec = Spec {
     table: "activities",
     fields: &[
-        Field::new("deal_id", "activities.deal_id", Kind::Uuid).nullable(),
-        Field::new("client_id", "activities.client_id", Kind::Uuid).nullable(),
-        Field::new("user_id", "activities.user_id", Kind::Uuid).nullable(),
+        Field::new("deal_id", "activities.deal_id", FieldKind::Uuid).nullable(),
+        Field::new("client_id", "activities.client_id", FieldKind::Uuid).nullable(),
+        Field::new("user_id", "activities.user_id", FieldKind::Uuid).nullable(),
         Field::new(
             "kind",
             "activities.kind",
-            Kind::Choice(&["call", "email", "meeting", "message", "note"]),
+            FieldKind::Choice(&["call", "email", "meeting", "message", "note"]),
         ),
-        Field::new("direction", "activities.direction", Kind::Choice(&["in", "out"])).nullable(),
-        Field::new("outcome", "activities.outcome", Kind::Choice(&["reached", "not_reached"]))
+        Field::new("direction", "activities.direction", FieldKind::Choice(&["in", "out"]))
             .nullable(),
-        Field::new("cancelled", "activities.cancelled", Kind::Bool),
-        Field::new("external_source", "activities.external_source", Kind::Text).nullable(),
-        Field::new("external_id", "activities.external_id", Kind::Text).nullable(),
-        Field::new("planned_at", "activities.planned_at", Kind::Instant).nullable().sorted(),
-        Field::new("happened_at", "activities.happened_at", Kind::Instant).nullable().sorted(),
-        Field::new("updated_at", "activities.updated_at", Kind::Instant).sorted(),
+        Field::new("outcome", "activities.outcome", FieldKind::Choice(&["reached", "not_reached"]))
+            .nullable(),
+        Field::new("cancelled", "activities.cancelled", FieldKind::Bool),
+        Field::new("external_source", "activities.external_source", FieldKind::Text).nullable(),
+        Field::new("external_id", "activities.external_id", FieldKind::Text).nullable(),
+        Field::new("planned_at", "activities.planned_at", FieldKind::Instant).nullable().sorted(),
+        Field::new("happened_at", "activities.happened_at", FieldKind::Instant).nullable().sorted(),
+        Field::new("updated_at", "activities.updated_at", FieldKind::Instant).sorted(),
     ],
     default_sort: "-updated_at",
     search: Some("activities.title"),

@@ -18,7 +18,7 @@ use crate::{
     Caller, Error, Result, Statement, Tenant, Unit,
     core::{
         caller::person,
-        list::{Field, Kind, Page, Query, Spec},
+        list::{Field, FieldKind, Page, Query, Spec},
         noun::{Noun, noun},
         schema::documents,
         visibility::owned_by,
@@ -56,16 +56,16 @@ noun!(documents, Document, "document");
 pub const LIST: Spec = Spec {
     table: "documents",
     fields: &[
-        Field::new("deal_id", "documents.deal_id", Kind::Uuid),
+        Field::new("deal_id", "documents.deal_id", FieldKind::Uuid),
         Field::new(
             "kind",
             "documents.kind",
-            Kind::Choice(&["quote", "contract", "invoice", "order", "shipment"]),
+            FieldKind::Choice(&["quote", "contract", "invoice", "order", "shipment"]),
         ),
         Field::new(
             "state",
             "documents.state",
-            Kind::Choice(&[
+            FieldKind::Choice(&[
                 "draft",
                 "sent",
                 "accepted",
@@ -82,11 +82,11 @@ pub const LIST: Spec = Spec {
                 "returned",
             ]),
         ),
-        Field::new("number", "documents.number", Kind::Text),
-        Field::new("external_source", "documents.external_source", Kind::Text).nullable(),
-        Field::new("external_id", "documents.external_id", Kind::Text).nullable(),
-        Field::new("dated_on", "documents.dated_on", Kind::Date).sorted(),
-        Field::new("updated_at", "documents.updated_at", Kind::Instant).sorted(),
+        Field::new("number", "documents.number", FieldKind::Text),
+        Field::new("external_source", "documents.external_source", FieldKind::Text).nullable(),
+        Field::new("external_id", "documents.external_id", FieldKind::Text).nullable(),
+        Field::new("dated_on", "documents.dated_on", FieldKind::Date).sorted(),
+        Field::new("updated_at", "documents.updated_at", FieldKind::Instant).sorted(),
     ],
     default_sort: "-updated_at",
     search: Some("documents.title"),

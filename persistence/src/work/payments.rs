@@ -20,7 +20,7 @@ use voronka_domain::{
 use crate::{
     Caller, Error, Result, Tenant, Unit,
     core::{
-        list::{Field, Kind, Page, Query, Spec},
+        list::{Field, FieldKind, Page, Query, Spec},
         noun::Noun,
         schema::payments,
         unit::raw,
@@ -51,12 +51,12 @@ pub struct Payment {
 pub const LIST: Spec = Spec {
     table: "payments",
     fields: &[
-        Field::new("deal_id", "payments.deal_id", Kind::Uuid),
-        Field::new("invoice_id", "payments.invoice_id", Kind::Uuid).nullable(),
-        Field::new("external_source", "payments.external_source", Kind::Text).nullable(),
-        Field::new("external_id", "payments.external_id", Kind::Text).nullable(),
-        Field::new("received_at", "payments.received_at", Kind::Instant).sorted(),
-        Field::new("updated_at", "payments.updated_at", Kind::Instant).sorted(),
+        Field::new("deal_id", "payments.deal_id", FieldKind::Uuid),
+        Field::new("invoice_id", "payments.invoice_id", FieldKind::Uuid).nullable(),
+        Field::new("external_source", "payments.external_source", FieldKind::Text).nullable(),
+        Field::new("external_id", "payments.external_id", FieldKind::Text).nullable(),
+        Field::new("received_at", "payments.received_at", FieldKind::Instant).sorted(),
+        Field::new("updated_at", "payments.updated_at", FieldKind::Instant).sorted(),
     ],
     default_sort: "-updated_at",
     search: None,

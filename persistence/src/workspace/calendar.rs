@@ -15,7 +15,7 @@ use voronka_domain::{
 use crate::{
     Error, Result, Statement, Store, Tenant, Unit,
     core::{
-        list::{Field, Kind, Page, Query, Spec},
+        list::{Field, FieldKind, Page, Query, Spec},
         rings,
         schema::holidays,
         unit::raw,
@@ -62,8 +62,8 @@ impl Holiday {
 pub const LIST: Spec = Spec {
     table: "holidays",
     fields: &[
-        Field::new("day", "holidays.day", Kind::Date).sorted(),
-        Field::new("updated_at", "holidays.updated_at", Kind::Instant).sorted(),
+        Field::new("day", "holidays.day", FieldKind::Date).sorted(),
+        Field::new("updated_at", "holidays.updated_at", FieldKind::Instant).sorted(),
     ],
     default_sort: "day",
     search: None,

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::{
     Error, Result, Statement, Tenant, Unit,
     core::{
-        list::{Field, Kind, Page, Query, Spec},
+        list::{Field, FieldKind, Page, Query, Spec},
         noun::check_version,
         unit::raw,
     },
@@ -29,10 +29,10 @@ const fn spec(table: &'static str, fields: &'static [Field]) -> Spec {
 }
 
 const FIELDS: &[Field] = &[
-    Field::new("name", "name", Kind::Text).sorted(),
-    Field::new("archived", "archived", Kind::Bool),
-    Field::new("created_at", "created_at", Kind::Instant).sorted(),
-    Field::new("updated_at", "updated_at", Kind::Instant).sorted(),
+    Field::new("name", "name", FieldKind::Text).sorted(),
+    Field::new("archived", "archived", FieldKind::Bool),
+    Field::new("created_at", "created_at", FieldKind::Instant).sorted(),
+    Field::new("updated_at", "updated_at", FieldKind::Instant).sorted(),
 ];
 const SOURCES: Spec = spec("sources", FIELDS);
 const COMPETITORS: Spec = spec("competitors", FIELDS);

@@ -20,7 +20,7 @@ use voronka_domain::{
 use crate::{
     Error, Result, Statement, Store, Tenant, Unit,
     core::{
-        list::{self, Kind, Spec},
+        list::{self, FieldKind, Spec},
         noun::{listed, noun},
         schema::{custom_fields, custom_values},
         unit::raw,
@@ -49,12 +49,12 @@ noun!(custom_fields, CustomField, "custom_field");
 pub const LIST: Spec = Spec {
     table: "custom_fields",
     fields: &[
-        list::Field::new("entity", "custom_fields.entity", Kind::Choice(&["deal", "client"])),
-        list::Field::new("key", "custom_fields.key", Kind::Text).sorted(),
-        list::Field::new("name", "custom_fields.name", Kind::Text).sorted(),
-        list::Field::new("archived", "custom_fields.archived", Kind::Bool),
-        list::Field::new("created_at", "custom_fields.created_at", Kind::Instant).sorted(),
-        list::Field::new("updated_at", "custom_fields.updated_at", Kind::Instant).sorted(),
+        list::Field::new("entity", "custom_fields.entity", FieldKind::Choice(&["deal", "client"])),
+        list::Field::new("key", "custom_fields.key", FieldKind::Text).sorted(),
+        list::Field::new("name", "custom_fields.name", FieldKind::Text).sorted(),
+        list::Field::new("archived", "custom_fields.archived", FieldKind::Bool),
+        list::Field::new("created_at", "custom_fields.created_at", FieldKind::Instant).sorted(),
+        list::Field::new("updated_at", "custom_fields.updated_at", FieldKind::Instant).sorted(),
     ],
     default_sort: "name",
     search: Some("custom_fields.name"),

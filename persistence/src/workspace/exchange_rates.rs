@@ -16,7 +16,7 @@ use voronka_domain::{Currency, workspace::exchange::Rates};
 use crate::{
     Error, Result, Statement, Tenant, Unit,
     core::{
-        list::{Field, Kind, Spec},
+        list::{Field, FieldKind, Spec},
         noun::{listed, noun},
         rings,
         schema::exchange_rates,
@@ -52,9 +52,9 @@ fn ring(unit: &mut Unit<'_>, codes: impl Iterator<Item = String>) -> Result<()> 
 pub const LIST: Spec = Spec {
     table: "exchange_rates",
     fields: &[
-        Field::new("currency", "exchange_rates.currency", Kind::Text).sorted(),
-        Field::new("day", "exchange_rates.day", Kind::Date).sorted(),
-        Field::new("updated_at", "exchange_rates.updated_at", Kind::Instant).sorted(),
+        Field::new("currency", "exchange_rates.currency", FieldKind::Text).sorted(),
+        Field::new("day", "exchange_rates.day", FieldKind::Date).sorted(),
+        Field::new("updated_at", "exchange_rates.updated_at", FieldKind::Instant).sorted(),
     ],
     default_sort: "-day",
     search: None,

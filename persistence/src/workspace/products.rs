@@ -10,7 +10,7 @@ use voronka_domain::{Currency, Money};
 use crate::{
     Result, Unit,
     core::{
-        list::{Field, Kind, Spec},
+        list::{Field, FieldKind, Spec},
         noun::{listed, noun, overwritten},
         schema::products,
     },
@@ -37,15 +37,15 @@ overwritten!(products, Product, [name, sku, unit, price, currency, archived, ver
 pub const LIST: Spec = Spec {
     table: "products",
     fields: &[
-        Field::new("name", "products.name", Kind::Text).sorted(),
-        Field::new("sku", "products.sku", Kind::Text).nullable().sorted(),
-        Field::new("unit", "products.unit", Kind::Text).nullable(),
-        Field::new("price", "products.price", Kind::Decimal).nullable().sorted(),
-        Field::new("currency", "products.currency", Kind::Text).nullable(),
-        Field::new("archived", "products.archived", Kind::Bool),
-        Field::new("created_at", "products.created_at", Kind::Instant)
+        Field::new("name", "products.name", FieldKind::Text).sorted(),
+        Field::new("sku", "products.sku", FieldKind::Text).nullable().sorted(),
+        Field::new("unit", "products.unit", FieldKind::Text).nullable(),
+        Field::new("price", "products.price", FieldKind::Decimal).nullable().sorted(),
+        Field::new("currency", "products.currency", FieldKind::Text).nullable(),
+        Field::new("archived", "products.archived", FieldKind::Bool),
+        Field::new("created_at", "products.created_at", FieldKind::Instant)
             .sorted_by_making("products.id"),
-        Field::new("updated_at", "products.updated_at", Kind::Instant).sorted(),
+        Field::new("updated_at", "products.updated_at", FieldKind::Instant).sorted(),
     ],
     default_sort: "name",
     search: Some("(products.name || ' ' || coalesce(products.sku, ''))"),

@@ -16,7 +16,7 @@ use crate::{
     Error, Result, Statement, Store, Tenant,
     core::{
         conditions::{self, Look, Tried},
-        list::{Field, Kind, Spec},
+        list::{Field, FieldKind, Spec},
         noun::{listed, noun},
         schema::segments,
         unit::raw,
@@ -43,11 +43,11 @@ noun!(segments, Segment, "segment");
 pub const LIST: Spec = Spec {
     table: "segments",
     fields: &[
-        Field::new("name", "segments.name", Kind::Text).sorted(),
-        Field::new("entity", "segments.entity", Kind::Choice(&["deal", "client"])),
-        Field::new("archived", "segments.archived", Kind::Bool),
-        Field::new("created_at", "segments.created_at", Kind::Instant).sorted(),
-        Field::new("updated_at", "segments.updated_at", Kind::Instant).sorted(),
+        Field::new("name", "segments.name", FieldKind::Text).sorted(),
+        Field::new("entity", "segments.entity", FieldKind::Choice(&["deal", "client"])),
+        Field::new("archived", "segments.archived", FieldKind::Bool),
+        Field::new("created_at", "segments.created_at", FieldKind::Instant).sorted(),
+        Field::new("updated_at", "segments.updated_at", FieldKind::Instant).sorted(),
     ],
     default_sort: "name",
     search: Some("segments.name"),

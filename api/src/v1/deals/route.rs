@@ -263,8 +263,7 @@ fn route_stage(
             left_at: visit.left_at,
             direction: visit.direction.clone(),
             cause: visit.cause.clone(),
-            seconds: (visit.left_at.unwrap_or(facts.now) - visit.entered_at).num_seconds()
-                - visit.held_seconds,
+            seconds: visit.time().num_seconds(),
             working_seconds: visit.working_time(calendar).num_seconds(),
             held_seconds: visit.held_seconds,
         })

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 use voronka_domain::{
-    import::{Kind, suggest},
+    import::{ImportKind, suggest},
     process::Process,
 };
 
@@ -129,7 +129,7 @@ pub async fn preview(
 fn look(app: &App, workspace_id: Uuid, upload: Upload) -> Result<ImportPreview, Problem> {
     let kind_name = upload.text("kind")?.unwrap_or_else(|| "deals".to_owned());
     let kind = kind_name.parse().map_err(|_| {
-        let known = Kind::VARIANTS;
+        let known = ImportKind::VARIANTS;
         let detail = format!("One of {}.", known.join(", "));
         Problem::validation("/kind", "invalid_value", detail)
     })?;
@@ -151,7 +151,7 @@ fn look(app: &App, workspace_id: Uuid, upload: Upload) -> Result<ImportPreview, 
     let mut text = import_file::open(upload.file, &hints, app.import_limit)?;
     let fields = app.store.tenant(workspace_id, |tenant| app.store.load_custom_fields(tenant))?;
     let suggestions = suggest(kind, &text.header, &fields);
-    let stage = if kind == Kind::Deals { "stage" } else { "activity" };
+    let stage = if kind == ImportKind::Deals { "stage" } else { "activity" };
     let stage =
         suggestions.iter().find(|one| one.field == stage).and_then(|one| one.column.as_ref());
     let stage = stage.and_then(|(column, _)| text.header.iter().position(|name| name == column));

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use validator::Validate;
 use voronka_domain::{
     Currency,
-    work::hand_over::{self, Outcomes, Reason, Tally, What},
+    work::hand_over::{self, HandedOver, Outcomes, Reason, Tally},
 };
 use voronka_persistence::{
     Error,
@@ -178,7 +178,7 @@ pub struct NewHandOver {
     /// What goes over: all of it by default.
     #[serde(default = "everything")]
     #[schema(value_type = Vec<String>, min_items = 1, example = json!(["deals", "tasks", "clients"]))]
-    pub what: Vec<What>,
+    pub what: Vec<HandedOver>,
     /// `holiday`, `illness`, `dismissal` or `other`.
     #[schema(value_type = String, example = "holiday")]
     pub reason: Reason,
@@ -193,8 +193,8 @@ pub struct NewHandOver {
     pub dry_run: bool,
 }
 
-fn everything() -> Vec<What> {
-    What::VARIANTS.to_vec()
+fn everything() -> Vec<HandedOver> {
+    HandedOver::VARIANTS.to_vec()
 }
 
 impl NewHandOver {

@@ -10,7 +10,7 @@ use csv::ByteRecord;
 use uuid::Uuid;
 use voronka_domain::{
     Fault,
-    import::{Kind, Plan, Rejection, Spec},
+    import::{ImportKind, Plan, Rejection, Spec},
     process::Process,
 };
 use voronka_persistence::{
@@ -93,7 +93,7 @@ impl<'a> Job<'a> {
         self.import = begun;
         let done = self.import.rows_done;
         let ended = match self.reading.plan.spec.kind {
-            Kind::StageEvents => {
+            ImportKind::StageEvents => {
                 let read = self.import.rows_read;
                 self.file(read, stopping)? && self.cases(stopping)?
             }
@@ -201,7 +201,7 @@ impl<'a> Job<'a> {
     /// Batches in progress at a time. Rows of other kinds than deals may be about what the batch before makes.
     fn abreast(&self) -> usize {
         let Spec { kind, dry_run, .. } = &self.reading.plan.spec;
-        let apart = matches!(kind, Kind::Deals | Kind::StageEvents) && !dry_run;
+        let apart = matches!(kind, ImportKind::Deals | ImportKind::StageEvents) && !dry_run;
         if apart && self.store.most_connections() >= AMPLE { 2 } else { 1 }
     }
 
@@ -268,7 +268,7 @@ impl Reading {
         let line = record.position().map_or(0, csv::Position::line);
         let whole = record.iter().all(|cell| std::str::from_utf8(cell).is_ok());
         let cells = record.iter().map(|cell| String::from_utf8_lossy(cell).into_owned()).collect();
-        let kept_aside = self.plan.spec.kind == Kind::StageEvents;
+        let kept_aside = self.plan.spec.kind == ImportKind::StageEvents;
         let fault = if kept_aside && record.as_slice().len() > EVENT {
             let reason = format!("An event has at most {EVENT} bytes.");
             Rejection::new(line, "", "row_too_long", reason)

@@ -11,7 +11,7 @@ use crate::{
 
 /// What the values of a field are, which decides the operators that it has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum ValueKind {
     Text,
     /// One of some words.
     Word(&'static [&'static str]),
@@ -31,88 +31,88 @@ pub enum Kind {
 pub struct BuiltIn {
     pub entity: Entity,
     pub name: &'static str,
-    pub kind: Kind,
+    pub kind: ValueKind,
 }
 
-const fn deal(name: &'static str, kind: Kind) -> BuiltIn {
+const fn deal(name: &'static str, kind: ValueKind) -> BuiltIn {
     BuiltIn { entity: Entity::Deal, name, kind }
 }
 
-const fn client(name: &'static str, kind: Kind) -> BuiltIn {
+const fn client(name: &'static str, kind: ValueKind) -> BuiltIn {
     BuiltIn { entity: Entity::Client, name, kind }
 }
 
 /// Every field that is built in.
 pub const BUILT_IN: &[BuiltIn] = &[
-    deal("id", Kind::Id),
-    deal("title", Kind::Text),
-    deal("status", Kind::Word(&["open", "won", "lost"])),
-    deal("deal_type_id", Kind::Id),
-    deal("stage_id", Kind::Id),
-    deal("stage_key", Kind::Text),
-    deal("depth", Kind::Number),
-    deal("client_id", Kind::Id),
-    deal("owner_id", Kind::Id),
-    deal("source_id", Kind::Id),
-    deal("loss_reason_id", Kind::Id),
-    deal("competitor_id", Kind::Id),
+    deal("id", ValueKind::Id),
+    deal("title", ValueKind::Text),
+    deal("status", ValueKind::Word(&["open", "won", "lost"])),
+    deal("deal_type_id", ValueKind::Id),
+    deal("stage_id", ValueKind::Id),
+    deal("stage_key", ValueKind::Text),
+    deal("depth", ValueKind::Number),
+    deal("client_id", ValueKind::Id),
+    deal("owner_id", ValueKind::Id),
+    deal("source_id", ValueKind::Id),
+    deal("loss_reason_id", ValueKind::Id),
+    deal("competitor_id", ValueKind::Id),
     // In the workspace's base currency, as in lists.
-    deal("amount", Kind::Number),
-    deal("currency", Kind::Text),
-    deal("lead_temperature", Kind::Word(&["cold", "warm", "hot"])),
-    deal("expected_close_on", Kind::Date),
-    deal("external_source", Kind::Text),
-    deal("external_id", Kind::Text),
-    deal("on_hold", Kind::Bool),
-    deal("reopened", Kind::Number),
-    deal("opened_at", Kind::Instant),
-    deal("closed_at", Kind::Instant),
-    deal("stage_entered_at", Kind::Instant),
-    deal("last_event_at", Kind::Instant),
-    client("id", Kind::Id),
-    client("name", Kind::Text),
-    client("kind", Kind::Word(&["organisation", "person"])),
-    client("type", Kind::Word(&["new", "current"])),
-    client("class", Kind::Text),
-    client("region", Kind::Text),
-    client("tags", Kind::Texts),
-    client("consent", Kind::Bool),
-    client("phones", Kind::Texts),
-    client("emails", Kind::Texts),
-    client("tax_id", Kind::Text),
-    client("external_source", Kind::Text),
-    client("external_id", Kind::Text),
-    client("archived", Kind::Bool),
-    client("created_at", Kind::Instant),
+    deal("amount", ValueKind::Number),
+    deal("currency", ValueKind::Text),
+    deal("lead_temperature", ValueKind::Word(&["cold", "warm", "hot"])),
+    deal("expected_close_on", ValueKind::Date),
+    deal("external_source", ValueKind::Text),
+    deal("external_id", ValueKind::Text),
+    deal("on_hold", ValueKind::Bool),
+    deal("reopened", ValueKind::Number),
+    deal("opened_at", ValueKind::Instant),
+    deal("closed_at", ValueKind::Instant),
+    deal("stage_entered_at", ValueKind::Instant),
+    deal("last_event_at", ValueKind::Instant),
+    client("id", ValueKind::Id),
+    client("name", ValueKind::Text),
+    client("kind", ValueKind::Word(&["organisation", "person"])),
+    client("type", ValueKind::Word(&["new", "current"])),
+    client("class", ValueKind::Text),
+    client("region", ValueKind::Text),
+    client("tags", ValueKind::Texts),
+    client("consent", ValueKind::Bool),
+    client("phones", ValueKind::Texts),
+    client("emails", ValueKind::Texts),
+    client("tax_id", ValueKind::Text),
+    client("external_source", ValueKind::Text),
+    client("external_id", ValueKind::Text),
+    client("archived", ValueKind::Bool),
+    client("created_at", ValueKind::Instant),
     // Of the activities of the deal, and of those with the client.
-    deal("activity_count", Kind::Number),
-    deal("reached_count", Kind::Number),
-    deal("call_count", Kind::Number),
-    deal("email_count", Kind::Number),
-    deal("meeting_count", Kind::Number),
-    deal("message_count", Kind::Number),
-    deal("note_count", Kind::Number),
-    deal("last_activity_at", Kind::Instant),
-    deal("next_activity_at", Kind::Instant),
-    deal("last_call_at", Kind::Instant),
-    deal("last_email_at", Kind::Instant),
-    deal("last_meeting_at", Kind::Instant),
-    deal("last_message_at", Kind::Instant),
-    deal("last_note_at", Kind::Instant),
-    client("activity_count", Kind::Number),
-    client("reached_count", Kind::Number),
-    client("call_count", Kind::Number),
-    client("email_count", Kind::Number),
-    client("meeting_count", Kind::Number),
-    client("message_count", Kind::Number),
-    client("note_count", Kind::Number),
-    client("last_activity_at", Kind::Instant),
-    client("next_activity_at", Kind::Instant),
-    client("last_call_at", Kind::Instant),
-    client("last_email_at", Kind::Instant),
-    client("last_meeting_at", Kind::Instant),
-    client("last_message_at", Kind::Instant),
-    client("last_note_at", Kind::Instant),
+    deal("activity_count", ValueKind::Number),
+    deal("reached_count", ValueKind::Number),
+    deal("call_count", ValueKind::Number),
+    deal("email_count", ValueKind::Number),
+    deal("meeting_count", ValueKind::Number),
+    deal("message_count", ValueKind::Number),
+    deal("note_count", ValueKind::Number),
+    deal("last_activity_at", ValueKind::Instant),
+    deal("next_activity_at", ValueKind::Instant),
+    deal("last_call_at", ValueKind::Instant),
+    deal("last_email_at", ValueKind::Instant),
+    deal("last_meeting_at", ValueKind::Instant),
+    deal("last_message_at", ValueKind::Instant),
+    deal("last_note_at", ValueKind::Instant),
+    client("activity_count", ValueKind::Number),
+    client("reached_count", ValueKind::Number),
+    client("call_count", ValueKind::Number),
+    client("email_count", ValueKind::Number),
+    client("meeting_count", ValueKind::Number),
+    client("message_count", ValueKind::Number),
+    client("note_count", ValueKind::Number),
+    client("last_activity_at", ValueKind::Instant),
+    client("next_activity_at", ValueKind::Instant),
+    client("last_call_at", ValueKind::Instant),
+    client("last_email_at", ValueKind::Instant),
+    client("last_meeting_at", ValueKind::Instant),
+    client("last_message_at", ValueKind::Instant),
+    client("last_note_at", ValueKind::Instant),
 ];
 
 /// What a field tells of activities.
@@ -163,7 +163,7 @@ pub enum Name {
 pub struct Field {
     pub entity: Entity,
     pub name: Name,
-    pub kind: Kind,
+    pub kind: ValueKind,
 }
 
 impl Field {
@@ -225,14 +225,14 @@ impl Schema<'_> {
     }
 }
 
-fn kind_of(field_type: FieldType) -> Kind {
+fn kind_of(field_type: FieldType) -> ValueKind {
     match field_type {
-        FieldType::Text | FieldType::Choice => Kind::Text,
-        FieldType::Number => Kind::Number,
-        FieldType::Money => Kind::Money,
-        FieldType::Date => Kind::Date,
-        FieldType::Boolean => Kind::Bool,
-        FieldType::MultiChoice => Kind::Texts,
-        FieldType::User | FieldType::Client => Kind::Id,
+        FieldType::Text | FieldType::Choice => ValueKind::Text,
+        FieldType::Number => ValueKind::Number,
+        FieldType::Money => ValueKind::Money,
+        FieldType::Date => ValueKind::Date,
+        FieldType::Boolean => ValueKind::Bool,
+        FieldType::MultiChoice => ValueKind::Texts,
+        FieldType::User | FieldType::Client => ValueKind::Id,
     }
 }

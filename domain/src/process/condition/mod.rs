@@ -15,7 +15,7 @@ use serde::{Serialize, Serializer};
 use serde_json::Value as Json;
 
 pub use check::{Check, Comparison, Operand};
-pub use field::{BUILT_IN, BuiltIn, Field, Kind, Name, Schema, Touch};
+pub use field::{BUILT_IN, BuiltIn, Field, Name, Schema, Touch, ValueKind};
 
 use crate::{
     kernel::fault::{Fault, Faults},

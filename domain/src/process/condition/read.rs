@@ -3,7 +3,7 @@
 use chrono::{DateTime, Datelike};
 use serde_json::{Map, Value as Json};
 
-use super::{Check, Comparison, Field, Kind, Operand, Schema, Test, Tree, fold};
+use super::{Check, Comparison, Field, Operand, Schema, Test, Tree, ValueKind, fold};
 use crate::{kernel::fault::Faults, workspace::custom_field};
 
 const DEEPEST: usize = 10;
@@ -98,19 +98,21 @@ impl<'a, 'f> Reader<'a, 'f> {
                 self.faults.add("/value", "invalid_value", "Not true or false.");
                 return None;
             }
-            ("eq", _) if field.kind == Kind::Texts => ("has_any", value),
-            ("eq", _) if value.contains(',') && matches!(field.kind, Kind::Text | Kind::Id) => {
+            ("eq", _) if field.kind == ValueKind::Texts => ("has_any", value),
+            ("eq", _)
+                if value.contains(',') && matches!(field.kind, ValueKind::Text | ValueKind::Id) =>
+            {
                 ("in", value)
             }
             given => given,
         };
         let parse = |text: &str| match field.kind {
-            Kind::Bool => match text {
+            ValueKind::Bool => match text {
                 "true" => Json::Bool(true),
                 "false" => Json::Bool(false),
                 _ => Json::from(text),
             },
-            Kind::Money => {
+            ValueKind::Money => {
                 let (amount, currency) = text.split_once(' ').unwrap_or((text, ""));
                 serde_json::json!({ "amount": amount, "currency": currency })
             }
@@ -196,14 +198,14 @@ impl<'a, 'f> Reader<'a, 'f> {
     }
 
     fn text(&mut self, pointer: &str, value: &Json) -> Option<String> {
-        match self.operand(pointer, Kind::Text, value)? {
+        match self.operand(pointer, ValueKind::Text, value)? {
             Operand::Text(text) => Some(text),
             _ => None,
         }
     }
 
     fn texts(&mut self, pointer: &str, value: &Json) -> Option<Vec<String>> {
-        let operands = self.operands(pointer, Kind::Text, value)?;
+        let operands = self.operands(pointer, ValueKind::Text, value)?;
         let texts = operands.into_iter().map(|operand| match operand {
             Operand::Text(text) => Some(text),
             _ => None,
@@ -211,7 +213,7 @@ impl<'a, 'f> Reader<'a, 'f> {
         texts.collect()
     }
 
-    fn operands(&mut self, pointer: &str, kind: Kind, value: &Json) -> Option<Vec<Operand>> {
+    fn operands(&mut self, pointer: &str, kind: ValueKind, value: &Json) -> Option<Vec<Operand>> {
         let values = value.as_array().filter(|values| (1..=MOST_VALUES).contains(&values.len()));
         let Some(values) = values else {
             let detail = format!("A list of 1 to {MOST_VALUES} values.");
@@ -226,36 +228,36 @@ impl<'a, 'f> Reader<'a, 'f> {
         (operands.len() == values.len()).then_some(operands)
     }
 
-    fn operand(&mut self, pointer: &str, kind: Kind, value: &Json) -> Option<Operand> {
+    fn operand(&mut self, pointer: &str, kind: ValueKind, value: &Json) -> Option<Operand> {
         let text = value.as_str();
         let (operand, wanted) = match kind {
-            Kind::Text | Kind::Texts => {
+            ValueKind::Text | ValueKind::Texts => {
                 let fits =
                     |text: &&str| text.chars().count() <= LONGEST_TEXT && !text.contains('\0');
                 let text = text.filter(fits).map(|text| Operand::Text(text.to_owned()));
                 (text, format!("a text of at most {LONGEST_TEXT} characters"))
             }
-            Kind::Word(words) => {
+            ValueKind::Word(words) => {
                 let word = text.filter(|text| words.contains(text));
                 (
                     word.map(|word| Operand::Text(word.to_owned())),
                     format!("one of {}", words.join(", ")),
                 )
             }
-            Kind::Id => (custom_field::id(value).map(Operand::Id), "an id (UUID)".into()),
-            Kind::Number => {
+            ValueKind::Id => (custom_field::id(value).map(Operand::Id), "an id (UUID)".into()),
+            ValueKind::Number => {
                 let number = custom_field::number(pointer, value).ok().map(Operand::Number);
                 (number, "a decimal number as text, such as \"12.5\"".into())
             }
-            Kind::Money => {
+            ValueKind::Money => {
                 let money = custom_field::money(pointer, value).ok().map(Operand::Money);
                 (money, "money such as {\"amount\":\"1999.95\",\"currency\":\"EUR\"}".into())
             }
-            Kind::Bool => (value.as_bool().map(Operand::Bool), "true or false".into()),
-            Kind::Date => {
+            ValueKind::Bool => (value.as_bool().map(Operand::Bool), "true or false".into()),
+            ValueKind::Date => {
                 (day(value), "a day such as 2026-11-21, or {\"days\":-30} from today".into())
             }
-            Kind::Instant => {
+            ValueKind::Instant => {
                 let detail =
                     "an instant such as 2026-11-21T10:00:00Z, a day, or {\"days\":-30} from today";
                 (day(value).or_else(|| instant(value)), detail.into())
@@ -284,14 +286,16 @@ fn instant(value: &Json) -> Option<Operand> {
     (1970..=9999).contains(&instant.year()).then_some(Operand::Instant(instant))
 }
 
-fn operators(kind: Kind) -> &'static [&'static str] {
+fn operators(kind: ValueKind) -> &'static [&'static str] {
     match kind {
-        Kind::Text => &["eq", "ne", "in", "not_in", "contains", "starts_with", "empty", "filled"],
-        Kind::Word(_) | Kind::Id => &["eq", "ne", "in", "not_in", "empty", "filled"],
-        Kind::Number | Kind::Date | Kind::Instant | Kind::Money => {
+        ValueKind::Text => {
+            &["eq", "ne", "in", "not_in", "contains", "starts_with", "empty", "filled"]
+        }
+        ValueKind::Word(_) | ValueKind::Id => &["eq", "ne", "in", "not_in", "empty", "filled"],
+        ValueKind::Number | ValueKind::Date | ValueKind::Instant | ValueKind::Money => {
             &["eq", "ne", "gt", "gte", "lt", "lte", "between", "empty", "filled"]
         }
-        Kind::Bool => &["eq", "ne", "empty", "filled"],
-        Kind::Texts => &["has", "has_any", "has_all", "empty", "filled"],
+        ValueKind::Bool => &["eq", "ne", "empty", "filled"],
+        ValueKind::Texts => &["has", "has_any", "has_all", "empty", "filled"],
     }
 }

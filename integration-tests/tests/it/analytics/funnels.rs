@@ -1,7 +1,7 @@
 //! Funnels: what they count, and that the past stays as it was.
 
 use serde_json::{Value, json};
-use voronka_integration_tests::{Api, TestServer};
+use voronka_integration_tests::{Api, TestServer, histories::count};
 
 use crate::{
     analytics::funnel_deck::{DAY, Deck, Fate, NEW_YEAR, instant},
@@ -404,6 +404,34 @@ async fn a_new_version_keeps_the_old_deals() {
     assert_eq!(moved.json["stage_key"], "lead");
     api.transition(&old[7], json!({ "to": "won" })).await.expect(200);
     assert_balanced(&closed(api, &deal_type, "basis=created").await);
+}
+
+/// Holds that begin and end between two seconds.
+#[tokio::test]
+async fn a_hold_takes_its_time_and_no_more() {
+    let server = TestServer::start().await;
+    let api = &server.admin;
+    let deal_type = api.deal_type(&["first"]).await;
+    let second = |millis: i64| {
+        let at = chrono::DateTime::from_timestamp_millis(1_736_000_000_900 + millis).unwrap();
+        at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
+    };
+    for (hold, held) in [(900, 0), (2_800, 2), (3_600_900, 3_600)] {
+        let body = json!({ "title": "A deal", "deal_type_id": deal_type, "opened_at": second(0) });
+        let deal = api.post("/v1/deals", body).await.expect(201).id();
+        for (to, at) in [("hold", 0), ("resume", hold), ("won", hold)] {
+            let mut body = json!({ "to": to, "occurred_at": second(at) });
+            if to == "hold" {
+                body["reason"] = json!("Later");
+            }
+            api.transition(&deal, body).await.expect(200);
+        }
+        let map = api.get(&format!("/v1/deals/{deal}/route-map")).await.expect(200).json;
+        let visit = &map["stages"][0]["visits"][0];
+        assert_eq!((&visit["seconds"], &visit["held_seconds"]), (&json!(0), &json!(held)));
+        let row = format!("SELECT visit_held_seconds AS number FROM deals WHERE id = '{deal}'");
+        assert_eq!(count(&mut server.connection(), &row), held);
+    }
 }
 
 #[tokio::test]

@@ -19,7 +19,7 @@ use voronka_domain::{
 
 use super::{
     error::{Error, Result},
-    list::{Field, Kind, Page, Query, Spec},
+    list::{Field, FieldKind, Page, Query, Spec},
     schema::jobs,
     unit::{Tenant, Unit, raw, to_json},
 };
@@ -53,9 +53,9 @@ pub const LIST: Spec = Spec {
         Field::new(
             "state",
             "jobs.state",
-            Kind::Choice(&["waiting", "running", "done", "failed", "dropped"]),
+            FieldKind::Choice(&["waiting", "running", "done", "failed", "dropped"]),
         ),
-        Field::new("created_at", "jobs.created_at", Kind::Instant).sorted_by_making("jobs.id"),
+        Field::new("created_at", "jobs.created_at", FieldKind::Instant).sorted_by_making("jobs.id"),
     ],
     default_sort: "-created_at",
     search: None,

@@ -20,7 +20,7 @@ use page::{Cursor, decode};
 
 /// What a field's values are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum FieldKind {
     Uuid,
     Text,
     Instant,
@@ -50,7 +50,7 @@ pub enum Kind {
 pub struct Field {
     pub name: &'static str,
     pub column: &'static str,
-    pub kind: Kind,
+    pub kind: FieldKind,
     pub sorts: bool,
     pub nullable: bool,
     /// The ids, where these are in the order of the field: no index of its own is needed.
@@ -62,7 +62,7 @@ pub struct Field {
 }
 
 impl Field {
-    pub const fn new(name: &'static str, column: &'static str, kind: Kind) -> Self {
+    pub const fn new(name: &'static str, column: &'static str, kind: FieldKind) -> Self {
         Self {
             name,
             column,
@@ -105,7 +105,7 @@ impl Field {
     /// Comparisons that the field allows beside equality.
     pub fn ranges(&self) -> &'static [(&'static str, &'static str)] {
         match self.kind {
-            Kind::Instant | Kind::Date | Kind::Decimal | Kind::Integer => {
+            FieldKind::Instant | FieldKind::Date | FieldKind::Decimal | FieldKind::Integer => {
                 &[("gte", " >= "), ("gt", " > "), ("lte", " <= "), ("lt", " < ")]
             }
             _ => &[],
@@ -162,7 +162,7 @@ impl Query {
 struct Sort {
     name: String,
     column: &'static str,
-    kind: Kind,
+    kind: FieldKind,
     nullable: bool,
     custom: Option<Uuid>,
     needs: &'static [&'static str],
@@ -171,7 +171,7 @@ struct Sort {
 impl From<Field> for Sort {
     fn from(field: Field) -> Self {
         let Field { name, column, kind, nullable, ids, needs, .. } = field;
-        let (column, kind) = ids.map_or((column, kind), |ids| (ids, Kind::Uuid));
+        let (column, kind) = ids.map_or((column, kind), |ids| (ids, FieldKind::Uuid));
         Self { name: name.to_owned(), column, kind, nullable, custom: None, needs }
     }
 }
@@ -240,10 +240,10 @@ impl Spec {
         let field = fields.find(|field| field.entity == entity && field.key == key)?;
         let (column, kind) = match field.field_type {
             FieldType::Number | FieldType::Money | FieldType::Date => {
-                ("sorted.number_value", Kind::Decimal)
+                ("sorted.number_value", FieldKind::Decimal)
             }
             FieldType::MultiChoice => return None,
-            _ => ("sorted.text_value", Kind::Text),
+            _ => ("sorted.text_value", FieldKind::Text),
         };
         let name = name.to_owned();
         Some(Sort { name, column, kind, nullable: true, custom: Some(field.id), needs: &[] })
@@ -319,13 +319,13 @@ impl Spec {
                         }
                     }
                 }
-                _ if self.field(name).is_some_and(|field| field.kind == Kind::Asked) => {
-                    match bind(Kind::Asked, value) {
+                _ if self.field(name).is_some_and(|field| field.kind == FieldKind::Asked) => {
+                    match bind(FieldKind::Asked, value) {
                         Ok(Bind::Bool(yes)) => asked.push((name.clone(), yes)),
                         _ => fault(name, "invalid_parameter", "Not true or false.".into()),
                     }
                 }
-                _ if self.field(name).is_some_and(|field| field.kind == Kind::Key) => {
+                _ if self.field(name).is_some_and(|field| field.kind == FieldKind::Key) => {
                     let wanted: Vec<_> = value.split(',').map(str::to_owned).collect();
                     if wanted.len() > MOST_VALUES {
                         let detail = format!("At most {MOST_VALUES} values.");
@@ -407,11 +407,11 @@ impl Spec {
             let (_, sql) = field.ranges().iter().find(|(name, _)| *name == op)?;
             return Some(bind(field.kind, value).map(|b| (format!("{column}{sql}"), Some(b), "")));
         }
-        if matches!(field.kind, Kind::Tag | Kind::Phone | Kind::Email) {
+        if matches!(field.kind, FieldKind::Tag | FieldKind::Phone | FieldKind::Email) {
             let holds = |bind| (format!("{column} @> ARRAY["), Some(bind), "]");
             return Some(bind(field.kind, value).map(holds));
         }
-        if field.kind == Kind::Member {
+        if field.kind == FieldKind::Member {
             return Some(bind(field.kind, value).map(|b| (column.to_owned(), Some(b), ")")));
         }
         if value.split(',').count() > MOST_VALUES {
@@ -421,7 +421,7 @@ impl Spec {
             value.split(',').partition(|value| field.nullable && *value == "null");
         let list = match field.kind {
             _ if values.is_empty() => return Some(Ok((format!("{column} IS NULL"), None, ""))),
-            Kind::Uuid | Kind::Text | Kind::Choice(_) if value.contains(',') => true,
+            FieldKind::Uuid | FieldKind::Text | FieldKind::Choice(_) if value.contains(',') => true,
             _ if value.contains(',') => return Some(Err("One value only.".into())),
             _ => false,
         };
@@ -457,38 +457,40 @@ fn array(binds: Vec<Bind>) -> Bind {
     if uuids.is_empty() { Bind::Texts(texts) } else { Bind::Uuids(uuids) }
 }
 
-fn bind(kind: Kind, text: &str) -> std::result::Result<Bind, String> {
+fn bind(kind: FieldKind, text: &str) -> std::result::Result<Bind, String> {
     let read = match kind {
-        Kind::Uuid | Kind::Member => Uuid::from_str(text).ok().map(Bind::Uuid),
-        Kind::Phone => contact_point::phone(&international(text), None).map(Bind::Text),
-        Kind::Email => contact_point::email(text).map(|email| Bind::Text(email.to_lowercase())),
-        Kind::Text | Kind::Tag | Kind::Key => Some(Bind::Text(text.to_owned())),
-        Kind::Instant => DateTime::parse_from_rfc3339(text)
+        FieldKind::Uuid | FieldKind::Member => Uuid::from_str(text).ok().map(Bind::Uuid),
+        FieldKind::Phone => contact_point::phone(&international(text), None).map(Bind::Text),
+        FieldKind::Email => {
+            contact_point::email(text).map(|email| Bind::Text(email.to_lowercase()))
+        }
+        FieldKind::Text | FieldKind::Tag | FieldKind::Key => Some(Bind::Text(text.to_owned())),
+        FieldKind::Instant => DateTime::parse_from_rfc3339(text)
             .ok()
             .map(|t| t.to_utc())
             .filter(|t| storable(*t))
             .map(Bind::Instant),
-        Kind::Date => NaiveDate::parse_from_str(text, "%Y-%m-%d")
+        FieldKind::Date => NaiveDate::parse_from_str(text, "%Y-%m-%d")
             .ok()
             .filter(|day| day.and_hms_opt(0, 0, 0).is_some_and(|t| storable(t.and_utc())))
             .map(Bind::Date),
-        Kind::Decimal => Decimal::from_str_exact(text).ok().map(Bind::Decimal),
-        Kind::Integer => text.parse().ok().map(Bind::Integer),
-        Kind::Bool | Kind::Asked => text.parse().ok().map(Bind::Bool),
-        Kind::Choice(words) if words.contains(&text) => Some(Bind::Text(text.to_owned())),
-        Kind::Choice(words) => return Err(format!("One of {}.", words.join(", "))),
+        FieldKind::Decimal => Decimal::from_str_exact(text).ok().map(Bind::Decimal),
+        FieldKind::Integer => text.parse().ok().map(Bind::Integer),
+        FieldKind::Bool | FieldKind::Asked => text.parse().ok().map(Bind::Bool),
+        FieldKind::Choice(words) if words.contains(&text) => Some(Bind::Text(text.to_owned())),
+        FieldKind::Choice(words) => return Err(format!("One of {}.", words.join(", "))),
     };
     read.ok_or_else(|| {
         let wanted = match kind {
-            Kind::Uuid | Kind::Member => "an id (UUID)",
-            Kind::Instant => "an instant such as 2026-11-21T10:00:00Z",
-            Kind::Date => "a day such as 2026-11-21",
-            Kind::Decimal => "a decimal number",
-            Kind::Integer => "a whole number",
-            Kind::Bool | Kind::Asked => "true or false",
-            Kind::Phone => "a phone number in E.164, such as %2B31201234567",
-            Kind::Email => "an email address",
-            Kind::Text | Kind::Tag | Kind::Key | Kind::Choice(_) => "a text",
+            FieldKind::Uuid | FieldKind::Member => "an id (UUID)",
+            FieldKind::Instant => "an instant such as 2026-11-21T10:00:00Z",
+            FieldKind::Date => "a day such as 2026-11-21",
+            FieldKind::Decimal => "a decimal number",
+            FieldKind::Integer => "a whole number",
+            FieldKind::Bool | FieldKind::Asked => "true or false",
+            FieldKind::Phone => "a phone number in E.164, such as %2B31201234567",
+            FieldKind::Email => "an email address",
+            FieldKind::Text | FieldKind::Tag | FieldKind::Key | FieldKind::Choice(_) => "a text",
         };
         format!("Not {wanted}.")
     })

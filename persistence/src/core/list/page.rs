@@ -10,7 +10,7 @@ use diesel::{
 use uuid::Uuid;
 use voronka_domain::workspace::custom_field::Entity;
 
-use super::{Kind, Page, Query, Sort, Spec, bind};
+use super::{FieldKind, Page, Query, Sort, Spec, bind};
 use crate::{
     Bind, Raw, Result, Statement, Tenant,
     core::conditions::{self, Tried, UNESTIMATED, few_clients, few_titled, folded, holding},
@@ -53,8 +53,10 @@ pub(super) fn decode(text: &str, sort: &str, field: &Sort) -> Option<Cursor> {
 fn key_text(field: &Sort) -> String {
     let column = field.column;
     match field.kind {
-        Kind::Instant => format!("to_char({column}, 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"),
-        Kind::Bool => format!("CASE {column} WHEN true THEN 'true' WHEN false THEN 'false' END"),
+        FieldKind::Instant => format!("to_char({column}, 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"),
+        FieldKind::Bool => {
+            format!("CASE {column} WHEN true THEN 'true' WHEN false THEN 'false' END")
+        }
         _ => format!("{column}::text"),
     }
 }
@@ -269,8 +271,9 @@ pub type Narrow<S> = Statement<(Raw<Nullable<Text>>, S)>;
 mod tests {
     use super::{super::Field, *};
 
-    const NAME: Field = Field::new("name", "things.name", Kind::Text).sorted();
-    const CLOSED: Field = Field::new("closed_at", "things.closed_at", Kind::Instant).nullable();
+    const NAME: Field = Field::new("name", "things.name", FieldKind::Text).sorted();
+    const CLOSED: Field =
+        Field::new("closed_at", "things.closed_at", FieldKind::Instant).nullable();
 
     #[test]
     fn cursors_hold_for_their_own_list_only() {

@@ -22,7 +22,7 @@ use uuid::Uuid;
 use voronka_domain::{
     Fault,
     deals::{deal::Deal, transition::Facts},
-    import::{Defaults, EventRow, Kind, Plan, Rejection, Row},
+    import::{Defaults, EventRow, ImportKind, Plan, Rejection, Row},
     people::access::{Actor, Permission},
     process::Process,
     workspace::custom_field::CustomField,
@@ -138,7 +138,7 @@ impl Store {
         if cancelled {
             return Ok(None);
         }
-        if plan.spec.kind == Kind::Users {
+        if plan.spec.kind == ImportKind::Users {
             // Callers are kept for some seconds, and this may change what one may do or see.
             self.forget_callers();
         }
@@ -180,7 +180,7 @@ fn take(
     batch: &Batch,
 ) -> Result<(Tally, Vec<Uuid>)> {
     let (mut tally, id) = (Tally::default(), turn.import.id);
-    if let (Kind::StageEvents, Batch::Rows(rows)) = (plan.spec.kind, batch) {
+    if let (ImportKind::StageEvents, Batch::Rows(rows)) = (plan.spec.kind, batch) {
         drop(names);
         put_aside(unit, id, rows, &mut tally)?;
         return Ok((tally, Vec::new()));
@@ -215,13 +215,13 @@ fn decide(
         Batch::Rows(rows) => rows,
     };
     match plan.spec.kind {
-        Kind::Deals => return Run::new(unit, turn, plan, names)?.deals(rows, tally),
-        Kind::ExchangeRates => rates::take(unit, rows, tally),
-        Kind::Clients => clients::take(unit, plan, names, rows, tally),
-        Kind::Contacts => contacts::take(unit, plan, names, rows, tally),
-        Kind::Users => users::take(unit, names, rows, tally),
-        Kind::Products => products::take(unit, rows, tally),
-        Kind::StageEvents => Err(Error::Internal("events are put aside first".to_owned())),
+        ImportKind::Deals => return Run::new(unit, turn, plan, names)?.deals(rows, tally),
+        ImportKind::ExchangeRates => rates::take(unit, rows, tally),
+        ImportKind::Clients => clients::take(unit, plan, names, rows, tally),
+        ImportKind::Contacts => contacts::take(unit, plan, names, rows, tally),
+        ImportKind::Users => users::take(unit, names, rows, tally),
+        ImportKind::Products => products::take(unit, rows, tally),
+        ImportKind::StageEvents => Err(Error::Internal("events are put aside first".to_owned())),
     }?;
     Ok(Vec::new())
 }

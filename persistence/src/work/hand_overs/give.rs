@@ -5,7 +5,7 @@ use uuid::Uuid;
 use voronka_domain::{
     kernel::fault::Faults,
     people::access::Permission,
-    work::hand_over::{NewHandOver, Tally, Thing, What},
+    work::hand_over::{HandedOver, NewHandOver, Tally, Thing},
 };
 
 use super::{
@@ -39,9 +39,9 @@ pub fn preview(unit: &mut Unit<'_>, new: &NewHandOver) -> Result<Preview> {
         Preview { handed_over: tally(&things(unit, new, false)?), ..Preview::default() };
     for place in PLACES.iter().filter(|place| new.what.contains(&place.what)) {
         let read = match place.what {
-            What::Deals => Permission::DealsRead,
-            What::Tasks => Permission::TasksRead,
-            What::Clients => Permission::ClientsRead,
+            HandedOver::Deals => Permission::DealsRead,
+            HandedOver::Tasks => Permission::TasksRead,
+            HandedOver::Clients => Permission::ClientsRead,
         };
         // How many there are is told anyway.
         if !unit.caller.may(read) {
@@ -49,9 +49,9 @@ pub fn preview(unit: &mut Unit<'_>, new: &NewHandOver) -> Result<Preview> {
         }
         let first = place.first(unit, new.from_id, MOST_SHOWN)?;
         match place.what {
-            What::Deals => preview.deals = first,
-            What::Tasks => preview.tasks = first,
-            What::Clients => preview.clients = first,
+            HandedOver::Deals => preview.deals = first,
+            HandedOver::Tasks => preview.tasks = first,
+            HandedOver::Clients => preview.clients = first,
         }
     }
     Ok(preview)

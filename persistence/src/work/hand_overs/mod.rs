@@ -20,7 +20,7 @@ pub use things::Named;
 use crate::{
     Caller, Error, Result, Statement, Tenant, Unit,
     core::{
-        list::{Field, Kind, Page, Query, Spec},
+        list::{Field, FieldKind, Page, Query, Spec},
         noun::noun,
         schema::hand_overs,
     },
@@ -56,17 +56,17 @@ noun!(hand_overs, HandOver, "hand_over");
 pub const LIST: Spec = Spec {
     table: "hand_overs",
     fields: &[
-        Field::new("from_id", "hand_overs.from_id", Kind::Uuid),
-        Field::new("to_id", "hand_overs.to_id", Kind::Uuid),
+        Field::new("from_id", "hand_overs.from_id", FieldKind::Uuid),
+        Field::new("to_id", "hand_overs.to_id", FieldKind::Uuid),
         Field::new(
             "reason",
             "hand_overs.reason",
-            Kind::Choice(&["holiday", "illness", "dismissal", "other"]),
+            FieldKind::Choice(&["holiday", "illness", "dismissal", "other"]),
         ),
-        Field::new("returned", "(hand_overs.returned_at IS NOT NULL)", Kind::Bool),
-        Field::new("until", "hand_overs.until", Kind::Date).nullable().sorted(),
-        Field::new("created_at", "hand_overs.created_at", Kind::Instant).sorted(),
-        Field::new("updated_at", "hand_overs.updated_at", Kind::Instant).sorted(),
+        Field::new("returned", "(hand_overs.returned_at IS NOT NULL)", FieldKind::Bool),
+        Field::new("until", "hand_overs.until", FieldKind::Date).nullable().sorted(),
+        Field::new("created_at", "hand_overs.created_at", FieldKind::Instant).sorted(),
+        Field::new("updated_at", "hand_overs.updated_at", FieldKind::Instant).sorted(),
     ],
     default_sort: "-created_at",
     search: None,

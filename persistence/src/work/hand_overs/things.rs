@@ -6,14 +6,14 @@ use diesel::{
 };
 use rust_decimal::Decimal;
 use uuid::Uuid;
-use voronka_domain::work::hand_over::{Outcome, Thing, What};
+use voronka_domain::work::hand_over::{HandedOver, Outcome, Thing};
 
 use crate::{Raw, Result, Statement, Unit, clients, core::words::to_word, deals, work::tasks};
 
 /// Where things of a kind are.
 #[derive(Debug)]
 pub(super) struct Place {
-    pub what: What,
+    pub what: HandedOver,
     /// As it stands with the items.
     kind: &'static str,
     table: &'static str,
@@ -30,7 +30,7 @@ pub(super) struct Place {
 /// In the order in which they are held, that of all commands: clients, deals, tasks.
 pub(super) static PLACES: [Place; 3] = [
     Place {
-        what: What::Clients,
+        what: HandedOver::Clients,
         kind: "client",
         table: "clients",
         holder: "clients.owner_id",
@@ -41,7 +41,7 @@ pub(super) static PLACES: [Place; 3] = [
         lock: " FOR NO KEY UPDATE OF clients",
     },
     Place {
-        what: What::Deals,
+        what: HandedOver::Deals,
         kind: "deal",
         table: "deals",
         holder: "deals.owner_id",
@@ -52,7 +52,7 @@ pub(super) static PLACES: [Place; 3] = [
         lock: " FOR UPDATE OF deals",
     },
     Place {
-        what: What::Tasks,
+        what: HandedOver::Tasks,
         kind: "task",
         table: "tasks",
         holder: "tasks.responsible_id",
@@ -186,12 +186,12 @@ pub(super) type Share = (&'static Place, Vec<Uuid>);
 pub(super) fn hand(unit: &mut Unit<'_>, shares: &[Share], to_id: Uuid) -> Result<()> {
     for (place, ids) in shares {
         match place.what {
-            What::Clients => clients::reassign(unit, ids, to_id)?,
-            What::Tasks => tasks::reassign(unit, ids, to_id)?,
-            What::Deals => {}
+            HandedOver::Clients => clients::reassign(unit, ids, to_id)?,
+            HandedOver::Tasks => tasks::reassign(unit, ids, to_id)?,
+            HandedOver::Deals => {}
         }
     }
-    for (_, ids) in shares.iter().filter(|(place, _)| place.what == What::Deals) {
+    for (_, ids) in shares.iter().filter(|(place, _)| place.what == HandedOver::Deals) {
         deals::reassign(unit, ids, to_id)?;
     }
     Ok(())

@@ -6,7 +6,7 @@ use voronka_integration_tests::{Api, TestServer};
 use voronka_persistence::{
     clients,
     clients::contacts,
-    core::list::{Field, Kind, Spec},
+    core::list::{Field, FieldKind, Spec},
     deals,
     import::imports,
     people::{api_keys, departments, users},
@@ -33,12 +33,12 @@ fn multiply(server: &TestServer, spec: &Spec, id: &str) {
         let column = field.column.rsplit('.').next().expect("a column");
         let value = match field.kind {
             // Names are unique in catalogues; elsewhere seven have the same.
-            Kind::Text if table == "deals" || table == "clients" || table == "contacts" => {
+            FieldKind::Text if table == "deals" || table == "clients" || table == "contacts" => {
                 "'Name ' || n / 7"
             }
-            Kind::Text => "'Name ' || n",
-            Kind::Decimal => "n / 7",
-            Kind::Date => "date '2026-01-01' + n / 7",
+            FieldKind::Text => "'Name ' || n",
+            FieldKind::Decimal => "n / 7",
+            FieldKind::Date => "date '2026-01-01' + n / 7",
             _ => "timestamptz '2026-01-01' + n / 7 * interval '1.000001 seconds'",
         };
         let value = match (field.nullable, column) {
