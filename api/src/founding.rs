@@ -8,7 +8,7 @@ use voronka_domain::{
 };
 use voronka_persistence::{
     Answer, Noun, Store,
-    core::words::to_word,
+    core::enum_names::to_name,
     now,
     people::users::User,
     workspace::workspaces::{self, Workspace},
@@ -58,7 +58,7 @@ pub fn new_user(
         id: Uuid::now_v7(),
         name: name.to_owned(),
         email: Some(email.to_owned()),
-        role: to_word(&role),
+        role: to_name(&role),
         position: None,
         department_id: None,
         active: true,

@@ -18,7 +18,7 @@ use voronka_domain::{
     people::assignment::Staff,
     process::{Mode, Process, Rules, StageDraft, condition::Schema, gate::Draft, publish},
     work::{
-        activity::{ActivityKind, Outcome, Touches},
+        activity::{ActivityKind, ActivitySummary, Outcome},
         document::{DocumentKind, DocumentState},
         facts::{ActivityFact, DocumentFact, PaymentFact, TaskFact, Work},
         task::TaskStatus,
@@ -83,7 +83,7 @@ fn work(now: DateTime<Utc>) -> Work {
         ],
         payments: vec![payment(40), payment(41)],
         demand_since: Some(now),
-        touches: Touches::default(),
+        activity_summary: ActivitySummary::default(),
     }
 }
 
@@ -122,7 +122,7 @@ fn gate(criterion: &mut Criterion) {
         archived: false,
         created_at: now,
         custom: Custom::default(),
-        touches: Touches::default(),
+        activity_summary: ActivitySummary::default(),
     };
     let (work, staff, rates) = (work(now), Staff::default(), Rates::default());
     let calendar = Calendar::new(zone, &Week::default(), &[]);

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, json};
 use uuid::Uuid;
-use voronka_domain::{Currency, work::activity::Touches, clients::ClientFacts, process::condition::{Condition, Moment, Schema, Tree, read_parameter}, deals::holds::Subject, workspace::{custom_field::{Custom, CustomField, Entity, FieldType}, settings::{Settings, DealVisibility}}};
+use voronka_domain::{Currency, work::activity::ActivitySummary, clients::ClientFacts, process::condition::{Condition, Moment, Schema, Tree, read_parameter}, deals::holds::Subject, workspace::{custom_field::{Custom, CustomField, Entity, FieldType}, settings::{Settings, DealVisibility}}};
 
 static CUSTOM: LazyLock<Vec<CustomField>> = LazyLock::new(|| {
     let types = [
@@ -62,7 +62,7 @@ static CLIENT: LazyLock<ClientFacts> = LazyLock::new(|| {
         archived: false,
         created_at: DateTime::UNIX_EPOCH,
         custom,
-        touches: Touches::default(),
+        activity_summary: ActivitySummary::default(),
     }
 });
 
@@ -76,7 +76,7 @@ fn look_at(tree: &Tree) {
     };
     let now: DateTime<Utc> = "2026-10-25T00:59:59Z".parse().expect("an instant");
     let moment = Moment { now, settings };
-    let subject = Subject { deal: None, client: Some(&CLIENT), touches: None };
+    let subject = Subject { deal: None, client: Some(&CLIENT), activity_summary: None };
     let negation = Tree::Not(Box::new(tree.clone()));
     assert_ne!(tree.holds(subject, &moment), negation.holds(subject, &moment));
     assert!(!tree.fields().is_empty());

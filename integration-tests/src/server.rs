@@ -113,7 +113,7 @@ impl TestServer {
 }
 
 fn voronka_domain_role(word: &str) -> voronka_domain::people::access::Role {
-    voronka_persistence::core::words::from_word(word).expect("a role")
+    voronka_persistence::core::enum_names::from_name(word).expect("a role")
 }
 
 impl Drop for TestServer {

@@ -82,7 +82,8 @@ pub fn user(config: &DatabaseConfig, command: UserCommand) -> Result<(), Failure
         }
     };
     let password = password_stdin.then(read_password).transpose()?;
-    let role = voronka_persistence::core::words::from_word::<Role>(&role).ok_or("unknown role")?;
+    let role =
+        voronka_persistence::core::enum_names::from_name::<Role>(&role).ok_or("unknown role")?;
     let user = new_user(&name, &email, role, password.as_deref())?;
     let id = user.id;
     let workspace = only(workspaces::all(&database.store)?, workspace)?;

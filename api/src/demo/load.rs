@@ -12,8 +12,8 @@ use voronka_persistence::{
     Answer, Caller, Error, Listed, Noun, Store, Unit,
     clients::{self, Client},
     core::{
+        enum_names::{from_name, to_name},
         jobs::Holder,
-        words::{from_word, to_word},
     },
     import::imports::{self, Import},
     now,
@@ -190,13 +190,13 @@ fn people(unit: &mut Unit<'_>, company: &Company, hash: &str) -> Result<(), Erro
     }
     for person in &company.users {
         let department_id = person.department.and_then(|key| ids.get(key).copied());
-        let role: Role = from_word(person.role)
+        let role: Role = from_name(person.role)
             .ok_or_else(|| Error::Internal("role of the demo company".into()))?;
         let row = User {
             id: Uuid::now_v7(),
             name: person.name.clone(),
             email: Some(person.email.clone()),
-            role: to_word(&role),
+            role: to_name(&role),
             position: Some(person.position.to_owned()),
             department_id,
             active: true,

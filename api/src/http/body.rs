@@ -2,7 +2,7 @@
 
 use std::{future::Future, io::ErrorKind, pin::Pin, time::Duration};
 
-use actix_web::{FromRequest, HttpRequest, dev::Payload, error::PayloadError, web};
+use actix_web::{FromRequest, HttpRequest, dev::Payload, error::PayloadError, http::header, web};
 use futures_util::{Stream, StreamExt, stream};
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
@@ -34,6 +34,7 @@ impl<T: DeserializeOwned + Validate + 'static> FromRequest for Body<T> {
             let limit = if auth { app.body_limit.min(AUTH_LIMIT) } else { app.body_limit };
             (limit, app.body_patience)
         });
+        let announced = announced(request);
         let payload = timely(payload.take(), patience);
         Box::pin(async move {
             if !json {
@@ -43,6 +44,9 @@ impl<T: DeserializeOwned + Validate + 'static> FromRequest for Body<T> {
                 )
                 .with("/content-type", "unsupported_media_type", "Send application/json.")
                 .at("header"));
+            }
+            if announced.is_some_and(|length| length > limit as u64) {
+                return Err(too_large(limit));
             }
             let bytes = read(payload, limit).await?;
             let value = parse::<T>(&bytes)?;
@@ -56,6 +60,11 @@ fn is_json(request: &HttpRequest) -> bool {
     use actix_web::HttpMessage;
     let kind = request.content_type();
     kind == "application/json" || kind == "application/merge-patch+json"
+}
+
+/// How long the body is going to be, where its sender says so.
+fn announced(request: &HttpRequest) -> Option<u64> {
+    request.headers().get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 /// A body that ends with an error when it takes too long: a while, and longer the more of it has come.

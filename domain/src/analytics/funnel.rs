@@ -7,7 +7,7 @@ use rust_decimal::Decimal;
 use serde::Serialize;
 
 use crate::{
-    deals::{deal::Status, trail::VisitCount},
+    deals::{deal::Status, stage_path::VisitCount},
     process::alignment::{Alignment, Positions, Shown},
 };
 

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::{
     kernel::fault::Faults,
-    work::activity::Touches,
+    work::activity::ActivitySummary,
     workspace::{catalogue::NAME_LENGTH, custom_field::Custom},
 };
 
@@ -59,7 +59,7 @@ pub struct ClientFacts {
     pub created_at: DateTime<Utc>,
     pub custom: Custom,
     /// The activities with it, where something looks at them.
-    pub touches: Touches,
+    pub activity_summary: ActivitySummary,
 }
 
 const MOST_TAGS: usize = 100;

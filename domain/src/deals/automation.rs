@@ -13,11 +13,11 @@ use uuid::Uuid;
 
 use crate::{
     deals::{
+        change_set::ChangeSet,
         deal::Deal,
         due::Due,
         effect::TaskPlan,
         event::{Change, Event},
-        ledger::Ledger,
         transition::{Facts, Target, Transition, carry_out},
     },
     kernel::{fault::Refusal, trigger::Trigger},
@@ -75,52 +75,52 @@ struct Chain<'a> {
     cause: Cause,
 }
 
-/// Answers what the ledger's events from `begun` on, and something beside them, have set going.
+/// Answers what the change set's events from `begun` on, and something beside them, have set going.
 pub(crate) fn follow(
-    ledger: &mut Ledger,
+    change_set: &mut ChangeSet,
     begun: usize,
     outside: Option<Happening>,
     facts: &Facts<'_>,
 ) {
     let Some(cause) = outside.as_ref().map(|one| one.cause).or_else(|| {
-        let event = ledger.events.get(begun)?;
-        Some(cause(ledger.deal.id, event, Trigger::DealUpdated))
+        let event = change_set.events.get(begun)?;
+        Some(cause(change_set.deal.id, event, Trigger::DealUpdated))
     }) else {
         return;
     };
     let (queue, done, given) = (outside.into_iter().collect(), BTreeSet::new(), Given::new());
-    Chain { facts, queue, done, given, seen: begun, cause }.run(ledger);
+    Chain { facts, queue, done, given, seen: begun, cause }.run(change_set);
 }
 
 /// Lets the rules of the clock do what is due; none twice in a visit. Answers whether anything happened.
-pub fn tick(ledger: &mut Ledger, facts: &Facts<'_>) -> bool {
-    let begun = ledger.events.len();
+pub fn tick(change_set: &mut ChangeSet, facts: &Facts<'_>) -> bool {
+    let begun = change_set.events.len();
     let (queue, done, given) = (VecDeque::new(), BTreeSet::new(), Given::new());
-    let cause = by_the_clock(&ledger.deal, Trigger::DealChecked);
+    let cause = by_the_clock(&change_set.deal, Trigger::DealChecked);
     let mut chain = Chain { facts, queue, done, given, seen: begun, cause };
-    let visit = ledger.deal.visit.number;
+    let visit = change_set.deal.visit.number;
     for rule in facts.process.rules.iter().filter(|rule| rule.on.is_of_the_clock()) {
         // A rule before this one may have moved the deal.
-        let same = ledger.deal.visit.number == visit;
-        if same && due_at(rule, ledger, facts).is_some_and(|due| due <= facts.now) {
-            chain.cause = by_the_clock(&ledger.deal, rule.on);
+        let same = change_set.deal.visit.number == visit;
+        if same && due_at(rule, change_set, facts).is_some_and(|due| due <= facts.now) {
+            chain.cause = by_the_clock(&change_set.deal, rule.on);
             let by = Actor::Rule { id: rule.id, cause: chain.cause };
             let fired = Change::RuleFired { rule_id: rule.id, rule_key: rule.key.clone() };
-            ledger.push_by(Some(by), facts.now_for(&ledger.deal), fired);
-            if holds(rule, &ledger.deal, facts) {
-                chain.fire(ledger, rule);
+            change_set.push_by(Some(by), facts.now_for(&change_set.deal), fired);
+            if holds(rule, &change_set.deal, facts) {
+                chain.fire(change_set, rule);
             }
         }
     }
-    chain.run(ledger);
-    ledger.events.len() > begun
+    chain.run(change_set);
+    change_set.events.len() > begun
 }
 
 /// When the clock has to look at the deal again, if ever.
-pub fn alarm(ledger: &Ledger, facts: &Facts<'_>) -> Option<DateTime<Utc>> {
+pub fn alarm(change_set: &ChangeSet, facts: &Facts<'_>) -> Option<DateTime<Utc>> {
     let rules = facts.process.rules.iter().filter(|rule| rule.on.is_of_the_clock());
-    let due = rules.filter_map(|rule| due_at(rule, ledger, facts));
-    due.chain(tomorrow(&ledger.deal, facts)).min()
+    let due = rules.filter_map(|rule| due_at(rule, change_set, facts));
+    due.chain(tomorrow(&change_set.deal, facts)).min()
 }
 
 /// When the next day begins, if that may meet the gate of the deal's stage.
@@ -145,8 +145,8 @@ pub fn may_advance(deal: &Deal, facts: &Facts<'_>) -> bool {
 }
 
 /// When a rule of the clock is due for a deal, if it is to be carried out in this visit at all.
-fn due_at(rule: &Rule, ledger: &Ledger, facts: &Facts<'_>) -> Option<DateTime<Utc>> {
-    let deal = &ledger.deal;
+fn due_at(rule: &Rule, change_set: &ChangeSet, facts: &Facts<'_>) -> Option<DateTime<Utc>> {
+    let deal = &change_set.deal;
     let stage = deal.stage_in(facts.process)?;
     let here = rule.stage.as_ref().is_none_or(|key| *key == stage.key);
     if !deal.is_open() || deal.hold.is_some() || !here || deal.fired.contains(&rule.id) {
@@ -156,7 +156,7 @@ fn due_at(rule: &Rule, ledger: &Ledger, facts: &Facts<'_>) -> Option<DateTime<Ut
         Trigger::StageOverdue => {
             // Overdue is what has been there for longer than the norm.
             let longer = stage.norm_seconds(facts.calendar)?.checked_add(1)?;
-            Due::of(&ledger.parts(facts.parts), longer, facts.calendar, facts.now).at
+            Due::of(&change_set.parts(facts.parts), longer, facts.calendar, facts.now).at
         }
         Trigger::DealStuck => {
             facts.due(facts.work.last_at().max(Some(deal.last_occurred_at))?, rule.after_days?)
@@ -227,34 +227,34 @@ impl Rule {
 }
 
 impl Chain<'_> {
-    fn run(mut self, ledger: &mut Ledger) {
+    fn run(mut self, change_set: &mut ChangeSet) {
         loop {
-            self.listen(ledger);
+            self.listen(change_set);
             let first = self.queue.front().map_or(self.cause, |happening| happening.cause);
             while let Some(happening) = self.queue.pop_front() {
                 self.cause = happening.cause;
-                self.answer(ledger, &happening);
-                self.listen(ledger);
+                self.answer(change_set, &happening);
+                self.listen(change_set);
             }
-            if !self.advance(ledger, first) {
+            if !self.advance(change_set, first) {
                 break;
             }
         }
-        ledger.alarm = alarm(ledger, self.facts);
+        change_set.alarm = alarm(change_set, self.facts);
     }
 
     /// Takes up what is new, and does what every stage and every end asks for.
-    fn listen(&mut self, ledger: &mut Ledger) {
-        while let Some(event) = ledger.events.get(self.seen) {
+    fn listen(&mut self, change_set: &mut ChangeSet) {
+        while let Some(event) = change_set.events.get(self.seen) {
             self.seen = self.seen.saturating_add(1);
-            let (deal_id, event) = (ledger.deal.id, event.clone());
+            let (deal_id, event) = (change_set.deal.id, event.clone());
             for on in heard(&event) {
                 let cause = cause(deal_id, &event, *on);
                 match on {
-                    Trigger::StageEntered => self.enter(ledger, cause),
-                    Trigger::DealMigrated => self.complete(ledger),
-                    Trigger::DealWon => self.cancel(ledger, ledger.deal.visit.number),
-                    Trigger::DealLost => self.lost(ledger, event.actor.is_some()),
+                    Trigger::StageEntered => self.enter(change_set, cause),
+                    Trigger::DealMigrated => self.complete(change_set),
+                    Trigger::DealWon => self.cancel(change_set, change_set.deal.visit.number),
+                    Trigger::DealLost => self.lost(change_set, event.actor.is_some()),
                     _ => {}
                 }
                 self.queue.push_back(Happening { cause, what: Happened::Plain });
@@ -262,21 +262,21 @@ impl Chain<'_> {
         }
     }
 
-    fn answer(&mut self, ledger: &mut Ledger, happening: &Happening) {
+    fn answer(&mut self, change_set: &mut ChangeSet, happening: &Happening) {
         let facts = self.facts;
         for rule in &facts.process.rules {
-            if rule.hears(happening, &ledger.deal)
+            if rule.hears(happening, &change_set.deal)
                 && !self.done.contains(&rule.id)
-                && holds(rule, &ledger.deal, facts)
+                && holds(rule, &change_set.deal, facts)
             {
-                self.fire(ledger, rule);
+                self.fire(change_set, rule);
             }
         }
     }
 
     /// Into the next stage, or to the deal's end, if the process leads it and its gate is met.
-    fn advance(&mut self, ledger: &mut Ledger, cause: Cause) -> bool {
-        let (deal, facts) = (&ledger.deal, self.facts);
+    fn advance(&mut self, change_set: &mut ChangeSet, cause: Cause) -> bool {
+        let (deal, facts) = (&change_set.deal, self.facts);
         if !may_advance(deal, facts) {
             return false;
         }
@@ -284,35 +284,35 @@ impl Chain<'_> {
         let last = here == Some(facts.process.last_position());
         let to = if last { Target::Won } else { Target::Next };
         let by = Actor::Process { cause };
-        let moved = carry_out(ledger, Transition::to(to), Some(by), facts);
+        let moved = carry_out(change_set, Transition::to(to), Some(by), facts);
         // A rate of exchange may be missing at the end: the deal waits for it.
         moved.is_ok()
     }
 
-    fn enter(&mut self, ledger: &mut Ledger, cause: Cause) {
+    fn enter(&mut self, change_set: &mut ChangeSet, cause: Cause) {
         let facts = self.facts;
-        self.cancel(ledger, ledger.deal.visit.number.saturating_sub(1));
-        let Some(stage) = ledger.deal.stage_in(facts.process) else { return };
+        self.cancel(change_set, change_set.deal.visit.number.saturating_sub(1));
+        let Some(stage) = change_set.deal.stage_in(facts.process) else { return };
         if let Some(performer) = &stage.performer {
-            self.assign(ledger, performer, Actor::Process { cause });
+            self.assign(change_set, performer, Actor::Process { cause });
         }
         if facts.rules.mode == Mode::Automatic {
             for template in &stage.tasks {
-                self.create_task(ledger, template, Some(stage));
+                self.create_task(change_set, template, Some(stage));
             }
         }
     }
 
     /// What a process has never made it need not look for: where people move deals, that saves a statement.
-    fn cancel(&self, ledger: &mut Ledger, visit: i32) {
+    fn cancel(&self, change_set: &mut ChangeSet, visit: i32) {
         if self.facts.rules.mode == Mode::Automatic || self.facts.process.makes_tasks() {
-            ledger.cancel_tasks(visit);
+            change_set.cancel_tasks(visit);
         }
     }
 
     /// Creates the tasks of the stage that the deal's visit has not had: those of a new version.
-    fn complete(&mut self, ledger: &mut Ledger) {
-        let (deal, facts) = (&ledger.deal, self.facts);
+    fn complete(&mut self, change_set: &mut ChangeSet) {
+        let (deal, facts) = (&change_set.deal, self.facts);
         let visit = deal.visit.number;
         let stage = deal.stage_in(facts.process);
         let Some(stage) = stage.filter(|_| facts.rules.mode == Mode::Automatic) else { return };
@@ -321,12 +321,12 @@ impl Chain<'_> {
             tasks.iter().any(|task| task.visit == visit && task.key.as_ref() == Some(key))
         };
         for template in stage.tasks.iter().filter(|template| !has(&template.key)) {
-            self.create_task(ledger, template, Some(stage));
+            self.create_task(change_set, template, Some(stage));
         }
     }
 
-    fn lost(&mut self, ledger: &mut Ledger, by_itself: bool) {
-        let deal = &ledger.deal;
+    fn lost(&mut self, change_set: &mut ChangeSet, by_itself: bool) {
+        let deal = &change_set.deal;
         let head_id = self.facts.head_id.filter(|_| by_itself || self.facts.reviewed);
         let review = head_id.map(|head_id| TaskPlan {
             kind: TaskKind::LossReview,
@@ -340,15 +340,15 @@ impl Chain<'_> {
             visit: deal.visit.number,
             stage_id: deal.stage.as_ref().map(|stage| stage.stage_id),
         });
-        self.cancel(ledger, ledger.deal.visit.number);
-        review.into_iter().for_each(|plan| ledger.create_task(plan));
+        self.cancel(change_set, change_set.deal.visit.number);
+        review.into_iter().for_each(|plan| change_set.create_task(plan));
     }
 
-    fn fire(&mut self, ledger: &mut Ledger, rule: &Rule) {
+    fn fire(&mut self, change_set: &mut ChangeSet, rule: &Rule) {
         self.done.insert(rule.id);
         let by = Actor::Rule { id: rule.id, cause: self.cause };
         for action in &rule.then {
-            if let Err(refusal) = self.act(ledger, action, by) {
+            if let Err(refusal) = self.act(change_set, action, by) {
                 let faults = refusal.faults().into_iter();
                 let refused = Change::RuleRefused {
                     rule_id: rule.id,
@@ -357,18 +357,23 @@ impl Chain<'_> {
                     detail: refusal.to_string(),
                     unmet: faults.map(|fault| fault.detail).collect(),
                 };
-                ledger.push_by(Some(by), self.facts.now_for(&ledger.deal), refused);
+                change_set.push_by(Some(by), self.facts.now_for(&change_set.deal), refused);
             }
             // What the action has set going is answered after all that happened before it.
-            self.listen(ledger);
+            self.listen(change_set);
         }
     }
 
-    fn act(&mut self, ledger: &mut Ledger, action: &Action, by: Actor) -> Result<(), Refusal> {
+    fn act(
+        &mut self,
+        change_set: &mut ChangeSet,
+        action: &Action,
+        by: Actor,
+    ) -> Result<(), Refusal> {
         let facts = self.facts;
         let target = match action {
             Action::Advance {} => {
-                let here = ledger.deal.stage.as_ref().map(|stage| stage.position);
+                let here = change_set.deal.stage.as_ref().map(|stage| stage.position);
                 let last = here == Some(facts.process.last_position());
                 if last { Target::Won } else { Target::Next }
             }
@@ -380,29 +385,29 @@ impl Chain<'_> {
                 competitor_id: None,
             },
             Action::CreateTask { task } => {
-                let stage = ledger.deal.stage_in(facts.process);
-                self.create_task(ledger, task, stage);
+                let stage = change_set.deal.stage_in(facts.process);
+                self.create_task(change_set, task, stage);
                 return Ok(());
             }
             Action::Assign { performer } => {
-                self.assign(ledger, performer, by);
+                self.assign(change_set, performer, by);
                 return Ok(());
             }
             Action::Set { field, value } => {
-                set(ledger, field, value, by, facts);
+                set(change_set, field, value, by, facts);
                 return Ok(());
             }
         };
-        carry_out(ledger, Transition::to(target), Some(by), facts)
+        carry_out(change_set, Transition::to(target), Some(by), facts)
     }
 
     /// Gives the deal to whom the performer says, if it is open.
-    fn assign(&mut self, ledger: &mut Ledger, performer: &Performer, by: Actor) {
-        let (deal, facts) = (&ledger.deal, self.facts);
+    fn assign(&mut self, change_set: &mut ChangeSet, performer: &Performer, by: Actor) {
+        let (deal, facts) = (&change_set.deal, self.facts);
         let previous = deal.owner_id;
         let current = performer.choose(previous, facts.head_id, facts.staff, &self.given);
         if current != previous && deal.is_open() {
-            ledger.push_by(
+            change_set.push_by(
                 Some(by),
                 facts.now_for(deal),
                 Change::OwnerChanged { previous, current },
@@ -410,8 +415,13 @@ impl Chain<'_> {
         }
     }
 
-    fn create_task(&mut self, ledger: &mut Ledger, template: &TaskTemplate, stage: Option<&Stage>) {
-        let (deal, facts) = (&ledger.deal, self.facts);
+    fn create_task(
+        &mut self,
+        change_set: &mut ChangeSet,
+        template: &TaskTemplate,
+        stage: Option<&Stage>,
+    ) {
+        let (deal, facts) = (&change_set.deal, self.facts);
         let responsible_id =
             template.performer.choose(deal.owner_id, facts.head_id, facts.staff, &self.given);
         let given = self.given.entry(responsible_id).or_default();
@@ -432,18 +442,18 @@ impl Chain<'_> {
             visit: deal.visit.number,
             stage_id: stage.map(|stage| stage.id),
         };
-        ledger.create_task(plan);
+        change_set.create_task(plan);
     }
 }
 
 fn set(
-    ledger: &mut Ledger,
+    change_set: &mut ChangeSet,
     field: &SetField,
     value: &serde_json::Value,
     by: Actor,
     facts: &Facts<'_>,
 ) {
-    let previous = ledger.deal.details.clone();
+    let previous = change_set.deal.details.clone();
     let mut current = previous.clone();
     match field {
         SetField::LeadTemperature => {
@@ -453,6 +463,6 @@ fn set(
     }
     if current != previous {
         let change = Change::Updated { previous, current };
-        ledger.push_by(Some(by), facts.now_for(&ledger.deal), change);
+        change_set.push_by(Some(by), facts.now_for(&change_set.deal), change);
     }
 }

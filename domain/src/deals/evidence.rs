@@ -28,8 +28,8 @@ pub struct Evidence<'a> {
 
 impl<'a> Evidence<'a> {
     pub fn subject(&self) -> Subject<'a> {
-        let touches = Some(&self.work.touches);
-        Subject { deal: Some(self.deal), client: self.client, touches }
+        let activity_summary = Some(&self.work.activity_summary);
+        Subject { deal: Some(self.deal), client: self.client, activity_summary }
     }
 
     /// The tasks of a key in the deal's present visit.

@@ -12,9 +12,9 @@ use crate::{
     deals::deal::{Deal, Status},
     kernel::money::Money,
     process::condition::{
-        Check, Comparison, Field, Moment, Name, Operand, Touch, Tree, ValueKind, fold,
+        ActivityField, Check, Comparison, Field, Moment, Name, Operand, Tree, ValueKind, fold,
     },
-    work::activity::Touches,
+    work::activity::ActivitySummary,
     workspace::custom_field::{self, Custom, Entity},
 };
 
@@ -24,7 +24,7 @@ pub struct Subject<'a> {
     pub deal: Option<&'a Deal>,
     pub client: Option<&'a ClientFacts>,
     /// The activities of the deal.
-    pub touches: Option<&'a Touches>,
+    pub activity_summary: Option<&'a ActivitySummary>,
 }
 
 enum Value<'a> {
@@ -102,12 +102,12 @@ fn value<'a>(field: &'a Field, subject: Subject<'a>) -> Option<Value<'a>> {
         Entity::Deal => &subject.deal?.custom,
         Entity::Client => &subject.client?.custom,
     };
-    if let Some(touch) = field.touch() {
-        let touches = match field.entity {
-            Entity::Deal => subject.touches?,
-            Entity::Client => &subject.client?.touches,
+    if let Some(name) = field.activity() {
+        let activity_summary = match field.entity {
+            Entity::Deal => subject.activity_summary?,
+            Entity::Client => &subject.client?.activity_summary,
         };
-        return touched(touch, touches);
+        return of_activities(name, activity_summary);
     }
     match (&field.name, field.entity) {
         (Name::Custom { key, .. }, _) => custom_value(custom, key, field.kind),
@@ -116,12 +116,15 @@ fn value<'a>(field: &'a Field, subject: Subject<'a>) -> Option<Value<'a>> {
     }
 }
 
-fn touched<'a>(touch: Touch, touches: &Touches) -> Option<Value<'a>> {
-    Some(match touch {
-        Touch::Count(kind) => Value::Number(Decimal::from(touches.count(kind))),
-        Touch::Reached => Value::Number(Decimal::from(touches.reached)),
-        Touch::Last(kind) => Value::Instant(touches.last_at(kind)?),
-        Touch::Next => Value::Instant(touches.next_at?),
+fn of_activities<'a>(
+    field: ActivityField,
+    activity_summary: &ActivitySummary,
+) -> Option<Value<'a>> {
+    Some(match field {
+        ActivityField::Count(kind) => Value::Number(Decimal::from(activity_summary.count(kind))),
+        ActivityField::Reached => Value::Number(Decimal::from(activity_summary.reached)),
+        ActivityField::Last(kind) => Value::Instant(activity_summary.last_at(kind)?),
+        ActivityField::Next => Value::Instant(activity_summary.next_at?),
     })
 }
 

@@ -3,8 +3,8 @@
 use crate::{
     deals::{
         automation,
+        change_set::ChangeSet,
         event::Change,
-        ledger::Ledger,
         transition::{Facts, direction, gates},
     },
     kernel::fault::Refusal,
@@ -32,12 +32,12 @@ pub struct Ways<'a> {
 /// Takes a deal from the version it is on to that of the facts. A stage further on than its own is
 /// reached through the gates of the new version, like by any other way.
 pub fn migrate(
-    ledger: &mut Ledger,
+    change_set: &mut ChangeSet,
     ways: Ways<'_>,
     override_reason: Option<&str>,
     facts: &Facts<'_>,
 ) -> Result<(), Refusal> {
-    let (deal, new) = (&ledger.deal, facts.process);
+    let (deal, new) = (&change_set.deal, facts.process);
     if !deal.is_open() {
         return Err(Refusal::DealClosed);
     }
@@ -65,8 +65,8 @@ pub fn migrate(
         r#override,
         depth: reached.max(to.map_or(0, |stage| stage.position)),
     };
-    let (begun, at) = (ledger.events.len(), facts.now_for(deal));
-    ledger.push(at, change);
-    automation::follow(ledger, begun, None, facts);
+    let (begun, at) = (change_set.events.len(), facts.now_for(deal));
+    change_set.push(at, change);
+    automation::follow(change_set, begun, None, facts);
     Ok(())
 }

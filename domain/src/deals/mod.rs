@@ -1,6 +1,7 @@
 //! Deals: what happens to them, by whom and why, and what their history says.
 
 pub mod automation;
+pub mod change_set;
 pub mod deal;
 pub mod demand;
 pub mod due;
@@ -8,9 +9,8 @@ pub mod effect;
 pub mod event;
 pub mod evidence;
 pub mod holds;
-pub mod ledger;
 pub mod migration;
+pub mod stage_path;
 pub mod track;
-pub mod trail;
 pub mod transition;
 pub mod visit;

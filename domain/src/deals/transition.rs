@@ -14,11 +14,11 @@ use crate::{
     clients::ClientFacts,
     deals::{
         automation::{self, Happening},
+        change_set::ChangeSet,
         deal::{Deal, Loss, Status},
         due::Part,
         event::{Change, Direction, Override},
         evidence::Evidence,
-        ledger::Ledger,
     },
     kernel::{
         fault::{Fault, Faults, Refusal},
@@ -143,31 +143,31 @@ impl<'a> Facts<'a> {
 
 /// Moves a deal, or refuses and says every reason.
 pub fn transition(
-    ledger: &mut Ledger,
+    change_set: &mut ChangeSet,
     command: Transition,
     facts: &Facts<'_>,
 ) -> Result<(), Refusal> {
-    let begun = ledger.events.len();
-    carry_out(ledger, command, None, facts)?;
-    automation::follow(ledger, begun, None, facts);
+    let begun = change_set.events.len();
+    carry_out(change_set, command, None, facts)?;
+    automation::follow(change_set, begun, None, facts);
     Ok(())
 }
 
 /// Something has happened to what belongs to the deal: its gate is looked at, and its rules.
-pub fn react(ledger: &mut Ledger, happening: Happening, facts: &Facts<'_>) {
-    let begun = ledger.events.len();
-    automation::follow(ledger, begun, Some(happening), facts);
+pub fn react(change_set: &mut ChangeSet, happening: Happening, facts: &Facts<'_>) {
+    let begun = change_set.events.len();
+    automation::follow(change_set, begun, Some(happening), facts);
 }
 
 /// The move by itself. The process and its rules may lead a deal where people may not, but through the
 /// same gates.
 pub(crate) fn carry_out(
-    ledger: &mut Ledger,
+    change_set: &mut ChangeSet,
     command: Transition,
     by: Option<Actor>,
     facts: &Facts<'_>,
 ) -> Result<(), Refusal> {
-    let deal = &ledger.deal;
+    let deal = &change_set.deal;
     let at = instant(deal, command.occurred_at, facts)?;
     let leads = matches!(command.to, Target::Stage { .. } | Target::Next | Target::Won)
         || matches!(command.to, Target::Open { stage_key: Some(_) });
@@ -199,7 +199,7 @@ pub(crate) fn carry_out(
             Change::Resumed { held_seconds: (at - hold.since).num_seconds().max(0) }
         }
     };
-    ledger.push_by(by, at, change);
+    change_set.push_by(by, at, change);
     Ok(())
 }
 

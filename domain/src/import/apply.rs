@@ -6,8 +6,8 @@ use uuid::Uuid;
 use super::deals::{DealRow, EventRow, Target};
 use crate::{
     deals::{
+        change_set::ChangeSet,
         deal::{Deal, DealPatch, ExternalId, NewDeal, Status},
-        ledger::Ledger,
         transition::{self, Facts, Target as Goal, Transition},
     },
     kernel::{fault::Refusal, money::Money},
@@ -48,21 +48,23 @@ fn fallback_owner(owner: Option<Uuid>, defaults: &Defaults) -> Result<Uuid, Refu
     })
 }
 
-/// Makes the deal what the row says it is. `ledger` is the deal with this external id, if there is one.
+/// Makes the deal what the row says it is. `change_set` has the deal with this external id, if there is one.
 pub fn apply_deal(
     row: &DealRow,
     named: &Named,
-    ledger: Option<Ledger>,
+    change_set: Option<ChangeSet>,
     defaults: Defaults,
     facts: &Facts<'_>,
-) -> Result<(Ledger, Outcome), Refusal> {
-    match ledger {
-        None => create(row, named, defaults, facts).map(|ledger| (ledger, Outcome::Created)),
-        Some(mut ledger) => {
-            let before = ledger.events.len();
-            change(&mut ledger, row, named, facts)?;
-            let same = ledger.events.len() == before;
-            Ok((ledger, if same { Outcome::Unchanged } else { Outcome::Updated }))
+) -> Result<(ChangeSet, Outcome), Refusal> {
+    match change_set {
+        None => {
+            create(row, named, defaults, facts).map(|change_set| (change_set, Outcome::Created))
+        }
+        Some(mut change_set) => {
+            let before = change_set.events.len();
+            change(&mut change_set, row, named, facts)?;
+            let same = change_set.events.len() == before;
+            Ok((change_set, if same { Outcome::Unchanged } else { Outcome::Updated }))
         }
     }
 }
@@ -72,7 +74,7 @@ fn create(
     named: &Named,
     defaults: Defaults,
     facts: &Facts<'_>,
-) -> Result<Ledger, Refusal> {
+) -> Result<ChangeSet, Refusal> {
     let owner_id = fallback_owner(named.owner_id, &defaults)?;
     let moved_later = row.stage_entered_at.is_some() && row.stage_entered_at != row.opened_at;
     let opened_at = row.opened_at.or(row.stage_entered_at).or(row.closed_at);
@@ -99,13 +101,13 @@ fn create(
         stage_key: stage.cloned(),
         demand_id: None,
     };
-    let mut ledger = transition::open(new, facts)?;
-    reach(&mut ledger, row, named, facts)?;
-    Ok(ledger)
+    let mut change_set = transition::open(new, facts)?;
+    reach(&mut change_set, row, named, facts)?;
+    Ok(change_set)
 }
 
 fn change(
-    ledger: &mut Ledger,
+    change_set: &mut ChangeSet,
     row: &DealRow,
     named: &Named,
     facts: &Facts<'_>,
@@ -123,12 +125,12 @@ fn change(
     };
     // A closed deal does not change, and a gate looks at what the row says. So what the row changes comes
     // after a reopening and before every other move, at the time of that move.
-    if !ledger.deal.is_open() {
-        approach(ledger, row, facts)?;
+    if !change_set.deal.is_open() {
+        approach(change_set, row, facts)?;
     }
-    let at = next_move(&ledger.deal, row);
-    transition::update(ledger, patch, at, facts)?;
-    reach(ledger, row, named, facts)
+    let at = next_move(&change_set.deal, row);
+    transition::update(change_set, patch, at, facts)?;
+    reach(change_set, row, named, facts)
 }
 
 /// When the row moves the deal on, if it does.
@@ -146,33 +148,35 @@ fn next_move(deal: &Deal, row: &DealRow) -> Option<DateTime<Utc>> {
 
 /// Takes the deal to where the row says it stands.
 fn reach(
-    ledger: &mut Ledger,
+    change_set: &mut ChangeSet,
     row: &DealRow,
     named: &Named,
     facts: &Facts<'_>,
 ) -> Result<(), Refusal> {
-    if is_settled(ledger, row) {
+    if is_settled(change_set, row) {
         return Ok(());
     }
-    approach(ledger, row, facts)?;
+    approach(change_set, row, facts)?;
     match &row.target {
-        Some(Target::Won { .. }) => order(ledger, Goal::Won, row.closed_at, facts),
+        Some(Target::Won { .. }) => order(change_set, Goal::Won, row.closed_at, facts),
         Some(Target::Lost { .. }) => {
-            order(ledger, loss(named, row.note.clone()), row.closed_at, facts)
+            order(change_set, loss(named, row.note.clone()), row.closed_at, facts)
         }
         _ => Ok(()),
     }
 }
 
 /// Takes the deal to the stage that the row says it is in, or was closed in; open.
-fn approach(ledger: &mut Ledger, row: &DealRow, facts: &Facts<'_>) -> Result<(), Refusal> {
+fn approach(change_set: &mut ChangeSet, row: &DealRow, facts: &Facts<'_>) -> Result<(), Refusal> {
     match &row.target {
-        Some(Target::Stage(stage)) => go(ledger, stage, row.stage_entered_at, facts),
-        Some(Target::Won { stage } | Target::Lost { stage, .. }) if !is_settled(ledger, row) => {
+        Some(Target::Stage(stage)) => go(change_set, stage, row.stage_entered_at, facts),
+        Some(Target::Won { stage } | Target::Lost { stage, .. })
+            if !is_settled(change_set, row) =>
+        {
             match stage {
-                Some(stage) => go(ledger, stage, row.stage_entered_at.or(row.closed_at), facts),
-                None if ledger.deal.is_open() => Ok(()),
-                None => order(ledger, Goal::Open { stage_key: None }, row.closed_at, facts),
+                Some(stage) => go(change_set, stage, row.stage_entered_at.or(row.closed_at), facts),
+                None if change_set.deal.is_open() => Ok(()),
+                None => order(change_set, Goal::Open { stage_key: None }, row.closed_at, facts),
             }
         }
         _ => Ok(()),
@@ -180,9 +184,9 @@ fn approach(ledger: &mut Ledger, row: &DealRow, facts: &Facts<'_>) -> Result<(),
 }
 
 /// The deal has the outcome that the row says.
-fn is_settled(ledger: &Ledger, row: &DealRow) -> bool {
+fn is_settled(change_set: &ChangeSet, row: &DealRow) -> bool {
     matches!(
-        (&row.target, ledger.deal.status),
+        (&row.target, change_set.deal.status),
         (Some(Target::Won { .. }), Status::Won) | (Some(Target::Lost { .. }), Status::Lost)
     )
 }
@@ -193,28 +197,28 @@ fn loss(named: &Named, note: Option<String>) -> Goal {
 
 /// Into a stage: from another, or from being closed; staying there is no move.
 fn go(
-    ledger: &mut Ledger,
+    change_set: &mut ChangeSet,
     stage: &str,
     at: Option<DateTime<Utc>>,
     facts: &Facts<'_>,
 ) -> Result<(), Refusal> {
-    let here = ledger.deal.stage.as_ref().is_some_and(|here| here.stage_key == stage);
+    let here = change_set.deal.stage.as_ref().is_some_and(|here| here.stage_key == stage);
     let stage_key = stage.to_owned();
-    match (ledger.deal.is_open(), here) {
+    match (change_set.deal.is_open(), here) {
         (true, true) => Ok(()),
-        (true, false) => order(ledger, Goal::Stage { stage_key }, at, facts),
-        (false, _) => order(ledger, Goal::Open { stage_key: Some(stage_key) }, at, facts),
+        (true, false) => order(change_set, Goal::Stage { stage_key }, at, facts),
+        (false, _) => order(change_set, Goal::Open { stage_key: Some(stage_key) }, at, facts),
     }
 }
 
 fn order(
-    ledger: &mut Ledger,
+    change_set: &mut ChangeSet,
     to: Goal,
     occurred_at: Option<DateTime<Utc>>,
     facts: &Facts<'_>,
 ) -> Result<(), Refusal> {
     let command = Transition { to, occurred_at, override_reason: None };
-    transition::transition(ledger, command, facts)
+    transition::transition(change_set, command, facts)
 }
 
 /// The events of a case in order of time, then of the file; with the rows that a later outcome
@@ -247,73 +251,73 @@ fn settle(run: &mut Vec<(u64, &Target)>, overruled: &mut Vec<u64>) {
 pub fn apply_event(
     row: &EventRow,
     named: &Named,
-    ledger: Option<Ledger>,
+    change_set: Option<ChangeSet>,
     defaults: Defaults,
     facts: &Facts<'_>,
-) -> Result<(Option<Ledger>, Outcome), Refusal> {
+) -> Result<(Option<ChangeSet>, Outcome), Refusal> {
     if row.target == Target::Ignore {
-        return Ok((ledger, Outcome::Unchanged));
+        return Ok((change_set, Outcome::Unchanged));
     }
     let at = Some(row.occurred_at);
-    let (mut ledger, before) = match ledger {
-        Some(ledger) => {
-            let before = ledger.events.len();
-            (ledger, Some(before))
+    let (mut change_set, before) = match change_set {
+        Some(change_set) => {
+            let before = change_set.events.len();
+            (change_set, Some(before))
         }
         None => {
-            let ledger = begin(row, named, defaults, facts)?;
+            let change_set = begin(row, named, defaults, facts)?;
             // It was opened in its stage: what the process has made of that is not taken back.
             if matches!(row.target, Target::Stage(_)) {
-                return Ok((Some(ledger), Outcome::Created));
+                return Ok((Some(change_set), Outcome::Created));
             }
-            (ledger, None)
+            (change_set, None)
         }
     };
     // A closed deal does not change: it is reopened first.
     if let Target::Stage(stage) = &row.target
-        && !ledger.deal.is_open()
+        && !change_set.deal.is_open()
     {
-        go(&mut ledger, stage, at, facts)?;
+        go(&mut change_set, stage, at, facts)?;
     }
-    if let Some(owner_id) = named.owner_id.filter(|_| ledger.deal.is_open()) {
+    if let Some(owner_id) = named.owner_id.filter(|_| change_set.deal.is_open()) {
         let patch = DealPatch { owner_id: Some(owner_id), ..DealPatch::default() };
-        transition::update(&mut ledger, patch, at, facts)?;
+        transition::update(&mut change_set, patch, at, facts)?;
     }
-    if let Some(amount) = changed_amount(&ledger, row.amount) {
+    if let Some(amount) = changed_amount(&change_set, row.amount) {
         let patch = DealPatch { amount: Some(amount), ..DealPatch::default() };
-        transition::update(&mut ledger, patch, at, facts)?;
+        transition::update(&mut change_set, patch, at, facts)?;
     }
     match &row.target {
         Target::Ignore => {}
-        Target::Stage(stage) => go(&mut ledger, stage, at, facts)?,
-        Target::Won { .. } if ledger.deal.status == Status::Won => {}
-        Target::Lost { .. } if ledger.deal.status == Status::Lost => {}
-        Target::Won { .. } => conclude(&mut ledger, Goal::Won, at, facts)?,
-        Target::Lost { .. } => conclude(&mut ledger, loss(named, row.note.clone()), at, facts)?,
+        Target::Stage(stage) => go(&mut change_set, stage, at, facts)?,
+        Target::Won { .. } if change_set.deal.status == Status::Won => {}
+        Target::Lost { .. } if change_set.deal.status == Status::Lost => {}
+        Target::Won { .. } => conclude(&mut change_set, Goal::Won, at, facts)?,
+        Target::Lost { .. } => conclude(&mut change_set, loss(named, row.note.clone()), at, facts)?,
     }
     let outcome = match before {
         None => Outcome::Created,
-        Some(before) if ledger.events.len() == before => Outcome::Unchanged,
+        Some(before) if change_set.events.len() == before => Outcome::Unchanged,
         Some(_) => Outcome::Updated,
     };
-    Ok((Some(ledger), outcome))
+    Ok((Some(change_set), outcome))
 }
 
 /// The last outcome stands: for another than it has, a closed deal is reopened.
 fn conclude(
-    ledger: &mut Ledger,
+    change_set: &mut ChangeSet,
     to: Goal,
     at: Option<DateTime<Utc>>,
     facts: &Facts<'_>,
 ) -> Result<(), Refusal> {
-    if !ledger.deal.is_open() {
-        order(ledger, Goal::Open { stage_key: None }, at, facts)?;
+    if !change_set.deal.is_open() {
+        order(change_set, Goal::Open { stage_key: None }, at, facts)?;
     }
-    order(ledger, to, at, facts)
+    order(change_set, to, at, facts)
 }
 
-fn changed_amount(ledger: &Ledger, amount: Option<Money>) -> Option<Money> {
-    amount.filter(|amount| ledger.deal.is_open() && *amount != ledger.deal.amount)
+fn changed_amount(change_set: &ChangeSet, amount: Option<Money>) -> Option<Money> {
+    amount.filter(|amount| change_set.deal.is_open() && *amount != change_set.deal.amount)
 }
 
 /// The first event of a case opens its deal: in its stage, or in the first one where it closes it.
@@ -322,7 +326,7 @@ fn begin(
     named: &Named,
     defaults: Defaults,
     facts: &Facts<'_>,
-) -> Result<Ledger, Refusal> {
+) -> Result<ChangeSet, Refusal> {
     let owner_id = fallback_owner(named.owner_id, &defaults)?;
     let stage = match &row.target {
         Target::Stage(stage) => Some(stage.clone()),

@@ -14,10 +14,10 @@ use super::world::{ALWAYS, DEAL, NO_CLIENTS, NO_FIELDS, NO_RATES, TOLERANCE};
 use crate::{
     deals::{
         automation::{Happened, Happening, tick},
+        change_set::ChangeSet,
         deal::{Deal, DealPatch, NewDeal, Status},
         effect::{Effect, TaskPlan},
         event::Change,
-        ledger::Ledger,
         migration::{Ways, migrate},
         transition::{Facts, Target, Transition, open, react, transition, update},
     },
@@ -242,18 +242,18 @@ fn met(requirement: &Requirement, deal: &Deal, work: &Work) -> bool {
 }
 
 /// What holds after every command.
-fn sound(shop: &Shop, ledger: &Ledger) {
-    let deal = &ledger.deal;
-    assert!(ledger.events.len() <= 100, "Chains end: {}", ledger.events.len());
+fn sound(shop: &Shop, change_set: &ChangeSet) {
+    let deal = &change_set.deal;
+    assert!(change_set.events.len() <= 100, "Chains end: {}", change_set.events.len());
     assert!(deal.last_occurred_at - shop.now <= TOLERANCE);
     if deal.is_open() && deal.hold.is_none() {
         let stage = shop.process.at(deal.stage.as_ref().unwrap().position).unwrap();
         let rests = stage.gate.iter().any(|requirement| !met(requirement, deal, &shop.work));
         assert!(rests, "The deal rests where its gate is met: {stage:?}");
     }
-    let mut here = ledger.before.clone();
+    let mut here = change_set.before.clone();
     let mut acted: BTreeMap<Uuid, usize> = BTreeMap::new();
-    for (event, after) in ledger.steps() {
+    for (event, after) in change_set.steps() {
         if let Some(Actor::Rule { id, .. }) = event.actor {
             *acted.entry(id).or_default() += 1;
         }
@@ -292,7 +292,7 @@ fn tasks_fit(shop: &Shop, deal: &Deal) {
     }
 }
 
-fn play(process: Process, next: Process, acts: &[Act], see: impl Fn(&Shop, &Ledger)) {
+fn play(process: Process, next: Process, acts: &[Act], see: impl Fn(&Shop, &ChangeSet)) {
     let mut shop = Shop::new(process, next);
     let new = NewDeal {
         id: DEAL,
@@ -310,16 +310,16 @@ fn play(process: Process, next: Process, acts: &[Act], see: impl Fn(&Shop, &Ledg
         demand_id: None,
     };
     let work = Work::default();
-    let ledger = open(new, &shop.facts(&work, false)).unwrap();
-    see(&shop, &ledger);
-    let mut history = ledger.events.clone();
-    let mut deal = shop.record(ledger);
+    let change_set = open(new, &shop.facts(&work, false)).unwrap();
+    see(&shop, &change_set);
+    let mut history = change_set.events.clone();
+    let mut deal = shop.record(change_set);
     for act in acts {
         shop.now += TimeDelta::minutes(7);
-        let Some(ledger) = shop.act(&deal, act) else { continue };
-        see(&shop, &ledger);
-        history.extend(ledger.events.iter().cloned());
-        deal = shop.record(ledger);
+        let Some(change_set) = shop.act(&deal, act) else { continue };
+        see(&shop, &change_set);
+        history.extend(change_set.events.iter().cloned());
+        deal = shop.record(change_set);
         tasks_fit(&shop, &deal);
         assert_eq!(Deal::replay(DEAL, &history).as_ref(), Some(&deal));
     }
@@ -350,10 +350,10 @@ fn a_deal_goes_through_several_stages_at_once() {
     let process = Process::of(DEAL, DEAL, 1, published);
     let acts = [Act::Fill(Some(5), 0), Act::Fill(Some(5), 1)];
     let seen = std::cell::RefCell::new(Vec::new());
-    play(process.clone(), process, &acts, |shop, ledger| {
-        sound(shop, ledger);
-        let stage = ledger.deal.stage.as_ref().map(|stage| stage.position);
-        seen.borrow_mut().push((stage.unwrap(), ledger.events.len(), ledger.deal.status));
+    play(process.clone(), process, &acts, |shop, change_set| {
+        sound(shop, change_set);
+        let stage = change_set.deal.stage.as_ref().map(|stage| stage.position);
+        seen.borrow_mut().push((stage.unwrap(), change_set.events.len(), change_set.deal.status));
     });
     let expected = [(1, 1, Status::Open), (3, 3, Status::Open), (3, 2, Status::Won)];
     assert_eq!(seen.into_inner(), expected);

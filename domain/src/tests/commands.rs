@@ -9,9 +9,9 @@ use super::{
 };
 use crate::{
     deals::{
+        change_set::ChangeSet,
         deal::{Deal, DealPatch, Hold, Loss, Status},
         event::{Change, Details, Direction},
-        ledger::Ledger,
         transition::{Available, Target, Transition, available},
     },
     kernel::fault::Refusal,
@@ -23,8 +23,8 @@ proptest! {
 
     #[test]
     fn no_command_leads_to_an_illegal_state((world, script) in case()) {
-        if let Ok(ledger) = script.open(&world) {
-            legal(&world, &ledger, script.opening().1);
+        if let Ok(change_set) = script.open(&world) {
+            legal(&world, &change_set, script.opening().1);
         }
         script.play(&world, |turn| {
             legal(&world, turn.after, turn.facts.now);
@@ -79,8 +79,8 @@ proptest! {
 }
 
 /// What holds of every deal after whatever was done to it.
-fn legal(world: &World, ledger: &Ledger, now: DateTime<Utc>) {
-    let deal = &ledger.deal;
+fn legal(world: &World, change_set: &ChangeSet, now: DateTime<Utc>) {
+    let deal = &change_set.deal;
     let last = i16::try_from(world.process.stages.len()).unwrap();
     assert_eq!(deal.id, DEAL);
     assert_eq!(deal.closed_at.is_some(), deal.status != Status::Open);
@@ -97,10 +97,13 @@ fn legal(world: &World, ledger: &Ledger, now: DateTime<Utc>) {
     }
     assert!(deal.title.trim() == deal.title && !deal.title.is_empty());
     assert_eq!(deal.base_amount, deal.amount.amount);
-    let numbers: Vec<_> = ledger.events.iter().map(|event| event.sequence).collect();
+    let numbers: Vec<_> = change_set.events.iter().map(|event| event.sequence).collect();
     assert_eq!(numbers, (1..=deal.sequence).collect::<Vec<_>>());
-    assert!(ledger.events.is_sorted_by_key(|event| event.occurred_at));
-    assert_eq!(ledger.events.last().map(|event| event.occurred_at), Some(deal.last_occurred_at));
+    assert!(change_set.events.is_sorted_by_key(|event| event.occurred_at));
+    assert_eq!(
+        change_set.events.last().map(|event| event.occurred_at),
+        Some(deal.last_occurred_at)
+    );
     assert!(deal.last_occurred_at - now <= TOLERANCE);
     let times = [Some(deal.opened_at), deal.closed_at, deal.hold.as_ref().map(|h| h.since)];
     assert!(times.iter().flatten().all(|at| *at >= deal.opened_at && *at <= deal.last_occurred_at));
@@ -115,9 +118,9 @@ fn grows(turn: &Turn<'_>) {
     assert_eq!(old, turn.before.events);
     let at = turn.action.occurred_at().unwrap_or(turn.facts.now.max(before.last_occurred_at));
     assert!(new.iter().all(|event| event.occurred_at == at));
-    let closings = |ledger: &Ledger| {
+    let closings = |change_set: &ChangeSet| {
         let closes = |c: &Change| matches!(c, Change::Won { .. } | Change::Lost { .. });
-        ledger.events.iter().filter(|event| closes(&event.change)).count()
+        change_set.events.iter().filter(|event| closes(&event.change)).count()
     };
     let closed = usize::from(after.status != Status::Open);
     let reopened = usize::try_from(after.reopened).unwrap();
@@ -143,7 +146,7 @@ fn opening_is_judged(world: &World, script: &Script) {
     let reasons = oracle::against_opening(&new, &world.facts(now, true));
     let opened = script.open(world);
     judged(&reasons, opened.as_ref().err());
-    if let Ok(Ledger { deal, events, .. }) = opened {
+    if let Ok(ChangeSet { deal, events, .. }) = opened {
         let first = (!world.process.stages.is_empty()).then(|| "s1".to_owned());
         assert_eq!(deal.stage.as_ref().map(|s| s.stage_key.clone()), new.stage_key.or(first));
         assert_eq!(deal.depth, deal.stage.as_ref().map_or(0, |stage| stage.position));
@@ -340,6 +343,6 @@ fn offered(turn: &Turn<'_>, offer: Available) {
     assert_eq!(offer.direction, expected);
     let action = Action::Go(Transition::to(target));
     judged(&oracle::against(deal, &action, &turn.facts), offer.refusal.as_ref());
-    let mut ledger = Ledger::stored(deal.clone());
-    assert_eq!(action.perform(&mut ledger, &turn.facts).err(), offer.refusal, "{}", offer.to);
+    let mut change_set = ChangeSet::stored(deal.clone());
+    assert_eq!(action.perform(&mut change_set, &turn.facts).err(), offer.refusal, "{}", offer.to);
 }

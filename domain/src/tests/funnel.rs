@@ -8,7 +8,7 @@ use rust_decimal::{Decimal, prelude::ToPrimitive};
 use super::world::{Script, World, process, script, world};
 use crate::{
     analytics::funnel::{ClosedFunnel, OpenCount, Progress, ProgressCount, closed, open},
-    deals::{deal::Status, event::Change, trail::VisitCount},
+    deals::{deal::Status, event::Change, stage_path::VisitCount},
     process::{
         Process,
         alignment::{Alignment, Positions},
@@ -222,32 +222,33 @@ fn visits_stay_with_their_stage(process: &Process, missing: i16) {
 
 /// The rows keep a deal's depth; the definition looks through its whole history.
 fn funnel_of_histories(world: &World, scripts: &[Script]) {
-    let ledgers: Vec<_> = scripts.iter().filter_map(|script| script.play(world, |_| {})).collect();
-    let rows: Vec<_> = ledgers
+    let change_sets: Vec<_> =
+        scripts.iter().filter_map(|script| script.play(world, |_| {})).collect();
+    let rows: Vec<_> = change_sets
         .iter()
-        .map(|ledger| ProgressCount {
+        .map(|change_set| ProgressCount {
             progress: Progress {
-                depth: ledger.deal.depth,
-                position: ledger.deal.stage.as_ref().map_or(0, |stage| stage.position),
+                depth: change_set.deal.depth,
+                position: change_set.deal.stage.as_ref().map_or(0, |stage| stage.position),
                 lacks: Positions::default(),
-                status: ledger.deal.status,
+                status: change_set.deal.status,
             },
             deals: 1,
-            amount: ledger.deal.base(),
+            amount: change_set.deal.base(),
             cycle_seconds: Decimal::ZERO,
         })
         .collect();
     let funnel = closed(&alone(&world.process), &rows, &[]);
     drops_are_losses_and_open_deals(&funnel);
     for stage in &funnel.stages {
-        let reached = ledgers.iter().filter(|ledger| {
-            let was_there = ledger.events.iter().any(|event| match &event.change {
+        let reached = change_sets.iter().filter(|change_set| {
+            let was_there = change_set.events.iter().any(|event| match &event.change {
                 Change::Opened { stage: Some(to), .. }
                 | Change::StageChanged { to, .. }
                 | Change::Reopened { stage: Some(to), .. } => to.position >= stage.position,
                 _ => false,
             });
-            was_there || ledger.deal.status == Status::Won
+            was_there || change_set.deal.status == Status::Won
         });
         assert_eq!(stage.reached, i64::try_from(reached.count()).unwrap());
     }

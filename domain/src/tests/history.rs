@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::world::{Action, DEAL, Script, World, case, script, world};
 use crate::deals::{
-    deal::Deal, event::Event, ledger::Ledger, transition::Facts, visit::VisitSegment,
+    change_set::ChangeSet, deal::Deal, event::Event, transition::Facts, visit::VisitSegment,
 };
 
 proptest! {
@@ -12,8 +12,8 @@ proptest! {
 
     #[test]
     fn history_rebuilds_the_deal((world, script) in case()) {
-        if let Some(ledger) = script.play(&world, |_| {}) {
-            rebuilds(&ledger);
+        if let Some(change_set) = script.play(&world, |_| {}) {
+            rebuilds(&change_set);
         }
     }
 
@@ -27,9 +27,9 @@ proptest! {
     }
 }
 
-fn rebuilds(ledger: &Ledger) {
-    assert_eq!(Deal::replay(DEAL, &ledger.events).as_ref(), Some(&ledger.deal));
-    let json = serde_json::to_string(&ledger.events).unwrap();
+fn rebuilds(change_set: &ChangeSet) {
+    assert_eq!(Deal::replay(DEAL, &change_set.events).as_ref(), Some(&change_set.deal));
+    let json = serde_json::to_string(&change_set.events).unwrap();
     let events: Vec<Event> = serde_json::from_str(&json).unwrap();
     assert_eq!(serde_json::to_string(&events).unwrap(), json);
     // Numbers of stages are no part of it.
@@ -38,9 +38,9 @@ fn rebuilds(ledger: &Ledger) {
         deal.stage.iter_mut().for_each(|stage| stage.number = 0);
         deal
     };
-    assert_eq!(Deal::replay(DEAL, &events).map(plain), Some(plain(ledger.deal.clone())));
+    assert_eq!(Deal::replay(DEAL, &events).map(plain), Some(plain(change_set.deal.clone())));
     assert_eq!(
-        Deal::replay(DEAL, ledger.events.iter().skip(1)),
+        Deal::replay(DEAL, change_set.events.iter().skip(1)),
         None,
         "It begins with an opening."
     );
@@ -54,19 +54,26 @@ struct Stored {
 }
 
 impl Stored {
-    fn record(&mut self, ledger: Ledger) {
-        assert!(ledger.before.is_some() && ledger.is_unchanged() == ledger.events.is_empty());
-        if ledger.is_unchanged() {
-            assert!(ledger.entered.is_empty() && ledger.left.is_none() && ledger.deal == self.deal);
+    fn record(&mut self, change_set: ChangeSet) {
+        assert!(
+            change_set.before.is_some()
+                && change_set.is_unchanged() == change_set.events.is_empty()
+        );
+        if change_set.is_unchanged() {
+            assert!(
+                change_set.entered.is_empty()
+                    && change_set.left.is_none()
+                    && change_set.deal == self.deal
+            );
         }
-        if let Some((sequence, left)) = ledger.left {
+        if let Some((sequence, left)) = change_set.left {
             let open = self.segments.iter_mut().find(|segment| segment.sequence == sequence);
             let earlier = open.unwrap().left.replace(left);
             assert_eq!(earlier, None, "A segment ends once.");
         }
-        self.deal = ledger.deal;
-        self.events.extend(ledger.events);
-        self.segments.extend(ledger.entered);
+        self.deal = change_set.deal;
+        self.events.extend(change_set.events);
+        self.segments.extend(change_set.entered);
     }
 }
 
@@ -75,13 +82,13 @@ fn goes_on(world: &World, script: &Script, put_away: &[bool]) {
     assert!(opened.before.is_none() && !opened.is_unchanged() && opened.left.is_none());
     let (deal, events, segments) = (opened.deal.clone(), opened.events, opened.entered);
     let mut stored = Stored { deal, events, segments };
-    let mut ledger = Ledger::stored(opened.deal);
+    let mut change_set = ChangeSet::stored(opened.deal);
     let mut cuts = put_away.iter();
     let mut again = |action: Action, facts: &Facts<'_>| {
-        let outcome = action.perform(&mut ledger, facts);
+        let outcome = action.perform(&mut change_set, facts);
         if *cuts.next().unwrap() {
-            let deal = ledger.deal.clone();
-            stored.record(std::mem::replace(&mut ledger, Ledger::stored(deal)));
+            let deal = change_set.deal.clone();
+            stored.record(std::mem::replace(&mut change_set, ChangeSet::stored(deal)));
         }
         outcome
     };
@@ -89,7 +96,7 @@ fn goes_on(world: &World, script: &Script, put_away: &[bool]) {
         assert_eq!(again(turn.action.clone(), &turn.facts), turn.outcome);
     });
     let whole = whole.unwrap();
-    stored.record(ledger);
+    stored.record(change_set);
     assert_eq!(stored.deal, whole.deal);
     assert_eq!(stored.events, whole.events);
     assert_eq!(stored.segments, whole.entered);

@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use super::{oracle, world::case};
 use crate::deals::{
+    change_set::ChangeSet,
     event::{Change, Direction, Event},
-    ledger::Ledger,
     visit::{End, VisitSegment},
 };
 
@@ -17,25 +17,25 @@ proptest! {
 
     #[test]
     fn every_instant_of_an_open_deal_has_one_segment((world, script) in case()) {
-        if let Some(ledger) = script.play(&world, |_| {}) {
-            for at in instants(&ledger) {
-                one_segment_or_none(&ledger, at);
+        if let Some(change_set) = script.play(&world, |_| {}) {
+            for at in instants(&change_set) {
+                one_segment_or_none(&change_set, at);
             }
         }
     }
 
     #[test]
     fn segments_follow_each_other_through_an_open_spell((world, script) in case()) {
-        if let Some(ledger) = script.play(&world, |_| {}) {
-            contiguous(&ledger);
-            visits_begin_with_a_direction(&ledger);
+        if let Some(change_set) = script.play(&world, |_| {}) {
+            contiguous(&change_set);
+            visits_begin_with_a_direction(&change_set);
         }
     }
 
     #[test]
     fn held_time_is_the_sum_of_the_held_segments((world, script) in case()) {
-        if let Some(ledger) = script.play(&world, |_| {}) {
-            held_time_adds_up(&ledger);
+        if let Some(change_set) = script.play(&world, |_| {}) {
+            held_time_adds_up(&change_set);
         }
     }
 }
@@ -83,20 +83,20 @@ fn tell<'a>(events: impl IntoIterator<Item = &'a Event>) -> Option<Told> {
 }
 
 /// Around every event, between them, before the first and long after the last.
-fn instants(ledger: &Ledger) -> Vec<DateTime<Utc>> {
+fn instants(change_set: &ChangeSet) -> Vec<DateTime<Utc>> {
     let hair = TimeDelta::nanoseconds(1);
-    let times: Vec<_> = ledger.events.iter().map(|event| event.occurred_at).collect();
+    let times: Vec<_> = change_set.events.iter().map(|event| event.occurred_at).collect();
     let middles = times.windows(2).map(|pair| pair[0] + (pair[1] - pair[0]) / 2);
-    let last = ledger.deal.last_occurred_at + TimeDelta::days(100);
+    let last = change_set.deal.last_occurred_at + TimeDelta::days(100);
     times.iter().flat_map(|at| [*at - hair, *at, *at + hair]).chain(middles).chain([last]).collect()
 }
 
-fn one_segment_or_none(ledger: &Ledger, at: DateTime<Utc>) {
+fn one_segment_or_none(change_set: &ChangeSet, at: DateTime<Utc>) {
     let holds = |segment: &&VisitSegment| {
         segment.entered_at <= at && segment.left.is_none_or(|left| at < left.at)
     };
-    let holding: Vec<_> = ledger.entered.iter().filter(holds).collect();
-    match tell(ledger.events.iter().take_while(|event| event.occurred_at <= at)) {
+    let holding: Vec<_> = change_set.entered.iter().filter(holds).collect();
+    match tell(change_set.events.iter().take_while(|event| event.occurred_at <= at)) {
         Some(told) if told.open => {
             assert_eq!(holding.len(), 1, "at {at}");
             assert_eq!(as_told(holding[0]), told, "at {at}");
@@ -115,10 +115,10 @@ fn as_told(segment: &VisitSegment) -> Told {
     }
 }
 
-fn contiguous(ledger: &Ledger) {
-    let mut segments = ledger.entered.iter().peekable();
+fn contiguous(change_set: &ChangeSet) {
+    let mut segments = change_set.entered.iter().peekable();
     let mut present: Option<&VisitSegment> = None;
-    for (index, event) in ledger.events.iter().enumerate() {
+    for (index, event) in change_set.events.iter().enumerate() {
         let (ends, begins) = match &event.change {
             Change::Opened { .. } | Change::Reopened { .. } => (None, true),
             Change::StageChanged { .. } => (Some(End::Moved), true),
@@ -136,26 +136,26 @@ fn contiguous(ledger: &Ledger) {
             let segment = segments.next().unwrap();
             assert_eq!(segment.sequence, event.sequence);
             assert_eq!(segment.entered_at, event.occurred_at);
-            assert_eq!(Some(as_told(segment)), tell(&ledger.events[..=index]));
+            assert_eq!(Some(as_told(segment)), tell(&change_set.events[..=index]));
             present = Some(segment);
         }
     }
     assert_eq!(segments.next(), None);
-    assert_eq!(present.is_some(), ledger.deal.is_open());
+    assert_eq!(present.is_some(), change_set.deal.is_open());
     if let Some(segment) = present {
-        let visit = ledger.deal.visit;
+        let visit = change_set.deal.visit;
         assert_eq!(segment.left, None);
         assert_eq!((segment.sequence, segment.visit), (visit.segment, visit.number));
         assert_eq!(segment.entered_at, visit.segment_entered_at);
     }
 }
 
-fn visits_begin_with_a_direction(ledger: &Ledger) {
+fn visits_begin_with_a_direction(change_set: &ChangeSet) {
     let mut entered = None;
     let mut visit = 0;
     let mut here = 0;
-    for segment in &ledger.entered {
-        let event = &ledger.events[usize::try_from(segment.sequence).unwrap() - 1];
+    for segment in &change_set.entered {
+        let event = &change_set.events[usize::try_from(segment.sequence).unwrap() - 1];
         let position = segment.stage.as_ref().map_or(0, |stage| stage.position);
         let begins = matches!(
             event.change,
@@ -186,11 +186,11 @@ fn visits_begin_with_a_direction(ledger: &Ledger) {
     }
 }
 
-fn held_time_adds_up(ledger: &Ledger) {
-    let end = ledger.deal.last_occurred_at + TimeDelta::seconds(1_000);
+fn held_time_adds_up(change_set: &ChangeSet) {
+    let end = change_set.deal.last_occurred_at + TimeDelta::seconds(1_000);
     // Whole seconds of each hold in a visit, which may have been split since it began.
     let (mut held, mut hold) = (0, None);
-    for segment in &ledger.entered {
+    for segment in &change_set.entered {
         if segment.direction.is_some() {
             (held, hold) = (0, None);
         }
@@ -201,6 +201,6 @@ fn held_time_adds_up(ledger: &Ledger) {
             held = before + (until - since).num_seconds();
         }
     }
-    assert_eq!(ledger.deal.held_seconds(end), held);
-    assert!(held <= (end - ledger.deal.visit.entered_at).num_seconds());
+    assert_eq!(change_set.deal.held_seconds(end), held);
+    assert!(held <= (end - change_set.deal.visit.entered_at).num_seconds());
 }

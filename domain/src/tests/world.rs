@@ -10,8 +10,8 @@ use uuid::Uuid;
 use crate::{
     clients::{ClientFacts, LeadTemperature},
     deals::{
+        change_set::ChangeSet,
         deal::{DealPatch, ExternalId, NewDeal},
-        ledger::Ledger,
         transition::{Facts, Target, Transition, open, transition, update},
     },
     kernel::{
@@ -199,10 +199,10 @@ impl Action {
         }
     }
 
-    pub fn perform(self, ledger: &mut Ledger, facts: &Facts<'_>) -> Result<(), Refusal> {
+    pub fn perform(self, change_set: &mut ChangeSet, facts: &Facts<'_>) -> Result<(), Refusal> {
         match self {
-            Self::Go(command) => transition(ledger, command, facts),
-            Self::Patch(patch, occurred_at) => update(ledger, patch, occurred_at, facts),
+            Self::Go(command) => transition(change_set, command, facts),
+            Self::Patch(patch, occurred_at) => update(change_set, patch, occurred_at, facts),
         }
     }
 }
@@ -363,11 +363,11 @@ pub fn case() -> impl Strategy<Value = (World, Script)> {
 
 /// One command and what came of it.
 pub struct Turn<'a> {
-    pub before: &'a Ledger,
+    pub before: &'a ChangeSet,
     pub action: &'a Action,
     pub facts: Facts<'a>,
     pub outcome: Result<(), Refusal>,
-    pub after: &'a Ledger,
+    pub after: &'a ChangeSet,
 }
 
 impl Script {
@@ -382,14 +382,14 @@ impl Script {
         (NewDeal { opened_at, ..self.new.clone() }, now)
     }
 
-    pub fn open(&self, world: &World) -> Result<Ledger, Refusal> {
+    pub fn open(&self, world: &World) -> Result<ChangeSet, Refusal> {
         let (new, now) = self.opening();
         open(new, &world.facts(now, true))
     }
 
     /// Gives every command to the deal. None if the deal could not even be opened.
-    pub fn play(&self, world: &World, mut see: impl FnMut(Turn<'_>)) -> Option<Ledger> {
-        let mut ledger = self.open(world).ok()?;
+    pub fn play(&self, world: &World, mut see: impl FnMut(Turn<'_>)) -> Option<ChangeSet> {
+        let mut change_set = self.open(world).ok()?;
         let mut now = Self::start();
         for step in &self.steps {
             now = match step.wait {
@@ -401,7 +401,7 @@ impl Script {
                 }
             };
             let facts = world.facts(now, step.may_override);
-            let said = step.when.resolve(ledger.deal.last_occurred_at, now);
+            let said = step.when.resolve(change_set.deal.last_occurred_at, now);
             let action = match step.action.clone() {
                 Action::Go(mut command) => {
                     command.occurred_at = said;
@@ -413,10 +413,10 @@ impl Script {
                 }
                 Action::Patch(patch, _) => Action::Patch(patch, said),
             };
-            let before = ledger.clone();
-            let outcome = action.clone().perform(&mut ledger, &facts);
-            see(Turn { before: &before, action: &action, facts, outcome, after: &ledger });
+            let before = change_set.clone();
+            let outcome = action.clone().perform(&mut change_set, &facts);
+            see(Turn { before: &before, action: &action, facts, outcome, after: &change_set });
         }
-        Some(ledger)
+        Some(change_set)
     }
 }

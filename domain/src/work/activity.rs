@@ -22,7 +22,7 @@ pub enum ActivityKind {
 
 /// The activities of a deal, or those of a client, in short: as conditions look at them.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Touches {
+pub struct ActivitySummary {
     /// How many of a kind have happened, and when the last of them did.
     pub happened: BTreeMap<ActivityKind, (i64, DateTime<Utc>)>,
     /// How many have reached their goal.
@@ -31,7 +31,7 @@ pub struct Touches {
     pub next_at: Option<DateTime<Utc>>,
 }
 
-impl Touches {
+impl ActivitySummary {
     /// How many have happened, of a kind or of all.
     pub fn count(&self, kind: Option<ActivityKind>) -> i64 {
         self.of(kind).map(|(count, _)| *count).sum()

@@ -6,7 +6,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::{
-    activity::{ActivityKind, Outcome, Touches},
+    activity::{ActivityKind, ActivitySummary, Outcome},
     document::{DocumentKind, DocumentState},
     task::TaskStatus,
 };
@@ -63,7 +63,7 @@ pub struct Work {
     /// Since when there are lines of primary demand, if there are any.
     pub demand_since: Option<DateTime<Utc>>,
     /// All activities of the deal in short, where something looks at them.
-    pub touches: Touches,
+    pub activity_summary: ActivitySummary,
 }
 
 /// What a requirement was met by.

@@ -19,7 +19,7 @@ use voronka_domain::{
 
 use crate::{
     Error, Result, Statement, Store, Tenant,
-    core::{noun::Noun, words::to_word},
+    core::{enum_names::to_name, noun::Noun},
     deals::tracks,
     process::deal_types::{self, DealType, Version},
 };
@@ -165,7 +165,7 @@ impl Alignment {
     /// Adds to a statement over `deals` that they are among those that the count counts.
     pub(super) fn counted<S>(&self, statement: Statement<S>, count: Count) -> Statement<S> {
         let of = |statement: Statement<S>, status: Status| {
-            statement.sql(" AND deals.status = ").bind(to_word(&status))
+            statement.sql(" AND deals.status = ").bind(to_name(&status))
         };
         match count {
             Count::Deals => statement,

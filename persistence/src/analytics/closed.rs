@@ -1,4 +1,4 @@
-//! Closed funnels: deals counted by the tracks on their rows, and by the visits of their trails.
+//! Closed funnels: deals counted by the tracks on their rows, and by the visits of their paths.
 
 use std::collections::BTreeMap;
 
@@ -12,13 +12,16 @@ use voronka_domain::{
     analytics::funnel::{Count, ProgressCount},
     deals::{
         deal::Status,
-        trail::{Tally, VisitCount},
+        stage_path::{Tally, VisitCount},
     },
     people::access::Visibility,
 };
 
 use super::{Alignment, Basis, Group, GroupBy, Period, Segments, behind, segmented::keys};
-use crate::{Raw, Result, Statement, Tenant, core::words::from_word, deals::trail::trail_of_any};
+use crate::{
+    Raw, Result, Statement, Tenant, core::enum_names::from_name,
+    deals::stage_path::stage_path_of_any,
+};
 
 /// Counts of one group, or of all.
 #[derive(Debug, Clone, Default)]
@@ -55,12 +58,12 @@ pub fn counts(
         "{}, coalesce(deals.touched, '{{}}'), deals.visit_stage, deals.status, \
          count(*), sum(deals.base_amount), \
          sum(extract(epoch FROM deals.closed_at - deals.opened_at))::numeric(30, 6), \
-         string_agg({trail}, ',')",
+         string_agg({stage_path}, ',')",
         key.text,
         // Of closed deals it is kept.
-        trail = match period.basis {
-            Basis::Closed => "coalesce(deals.trail, '')".to_owned(),
-            Basis::Created => trail_of_any(),
+        stage_path = match period.basis {
+            Basis::Closed => "coalesce(deals.stage_path, '')".to_owned(),
+            Basis::Created => stage_path_of_any(),
         },
     );
     let deals = Statement::select(Raw::<Types>::new(selection)).sql(" FROM deals");
@@ -76,10 +79,10 @@ pub fn counts(
     let stages = &alignment.stages;
     let mut all = Counting::default();
     let mut groups: BTreeMap<(bool, Option<String>), Counting> = BTreeMap::new();
-    for ((key, touched, visit_stage, status), (deals, amount, cycle), trails) in rows {
-        let Some(status) = from_word::<Status>(&status) else { continue };
+    for ((key, touched, visit_stage, status), (deals, amount, cycle), stage_paths) in rows {
+        let Some(status) = from_name::<Status>(&status) else { continue };
         let mut visits = Tally::default();
-        visits.add(&trails.unwrap_or_default(), |number| stages.place(number));
+        visits.add(&stage_paths.unwrap_or_default(), |number| stages.place(number));
         let progress = ProgressCount {
             progress: stages.progress(&touched, visit_stage, status),
             deals,

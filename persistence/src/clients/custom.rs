@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 use uuid::Uuid;
 use voronka_domain::{
     clients::ClientFacts,
-    work::activity::Touches,
+    work::activity::ActivitySummary,
     workspace::custom_field::{Custom, Entity},
 };
 
@@ -15,8 +15,8 @@ use super::Client;
 use crate::{
     Error, Result, Tenant, Unit,
     core::{
+        activity_summary,
         rings::{Ring, ring},
-        touches,
         unit::to_json,
     },
     workspace::custom_fields,
@@ -91,7 +91,7 @@ impl Client {
             archived: self.archived,
             created_at: self.created_at,
             custom: read(self.custom)?,
-            touches: Touches::default(),
+            activity_summary: ActivitySummary::default(),
         })
     }
 }
@@ -108,13 +108,13 @@ pub fn facts(
         .bind(ids.clone())
         .sql(")")
         .load(tenant.conn)?;
-    let mut touches = match with_activities {
-        true => touches::load(tenant, Entity::Client, ids)?,
+    let mut activity_summary = match with_activities {
+        true => activity_summary::load(tenant, Entity::Client, ids)?,
         false => HashMap::new(),
     };
     let facts = rows.into_iter().map(|row| {
-        let touches = touches.remove(&row.id).unwrap_or_default();
-        Ok((row.id, ClientFacts { touches, ..row.facts()? }))
+        let activity_summary = activity_summary.remove(&row.id).unwrap_or_default();
+        Ok((row.id, ClientFacts { activity_summary, ..row.facts()? }))
     });
     facts.collect()
 }

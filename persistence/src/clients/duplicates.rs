@@ -16,7 +16,7 @@ use voronka_domain::clients::{
 use super::Client;
 use crate::{
     Error, Result, Statement, Tenant,
-    core::{noun::Noun, unit::raw, words::from_word},
+    core::{enum_names::from_name, noun::Noun, unit::raw},
 };
 
 /// Most clients that are compared with one.
@@ -130,7 +130,7 @@ type IdentityTypes = (Text, Text, Array<Text>, Array<Text>, Nullable<Text>);
 type IdentityRow = (String, String, Vec<String>, Vec<String>, Option<String>);
 
 fn identity((kind, name, phones, emails, tax_id): IdentityRow) -> Result<Identity> {
-    let kind: Option<ClientKind> = from_word(&kind);
+    let kind: Option<ClientKind> = from_name(&kind);
     let kind = kind.ok_or_else(|| Error::Internal("client has a bad kind".into()))?;
     Ok(Identity { kind, key: Name::new(&name), name, phones, emails, tax_id })
 }

@@ -10,14 +10,14 @@ use uuid::Uuid;
 use voronka_domain::{
     people::access::Visibility,
     process::condition::{
-        Check, Comparison, Field, Moment, Name, Operand, Test, Touch, Tree, ValueKind,
+        ActivityField, Check, Comparison, Field, Moment, Name, Operand, Test, Tree, ValueKind,
     },
     workspace::custom_field::{Entity, FieldType, day_number},
 };
 
 use crate::{
     Bind, Caller, Result, Statement, Tenant,
-    core::{statement::Piece, touches, unit::raw},
+    core::{activity_summary, statement::Piece, unit::raw},
 };
 
 /// When a condition is looked at, and by whom: of activities those count that they see.
@@ -140,8 +140,9 @@ fn necessary(tree: &Tree) -> Vec<&Test> {
 
 /// Looks at a deal's client, and at no activities.
 fn of_client(test: &Test) -> bool {
-    let touches = matches!(&test.field.name, Name::BuiltIn(name) if Touch::of(name).is_some());
-    test.field.entity == Entity::Client && test.check != Check::Empty && !touches
+    let activity_summary =
+        matches!(&test.field.name, Name::BuiltIn(name) if ActivityField::of(name).is_some());
+    test.field.entity == Entity::Client && test.check != Check::Empty && !activity_summary
 }
 
 struct Compiler<'m> {
@@ -459,8 +460,8 @@ fn array(operands: &[Operand]) -> Bind {
 
 /// A field that is built in, as SQL over the table of what it is of.
 fn built_in(entity: Entity, name: &str, visibility: &Visibility) -> Vec<Piece> {
-    match Touch::of(name) {
-        Some(touch) => touches::sql(entity, touch, visibility),
+    match ActivityField::of(name) {
+        Some(field) => activity_summary::sql(entity, field, visibility),
         None => vec![Piece::Sql(match entity {
             Entity::Client => client_column(name),
             Entity::Deal => deal_column(name),

@@ -1,10 +1,12 @@
 //! What everything is recorded and asked by: connections, units of work, statements, lists, events, who calls and
 //! what they see. No nouns.
 
+pub mod activity_summary;
 pub mod caller;
 pub(crate) mod columns;
 pub(crate) mod conditions;
 pub(crate) mod database;
+pub mod enum_names;
 pub(crate) mod error;
 pub mod events;
 pub mod idempotency;
@@ -16,8 +18,6 @@ pub(crate) mod passing;
 pub(crate) mod rings;
 pub mod schema;
 pub(crate) mod statement;
-pub mod touches;
 pub(crate) mod unit;
 pub(crate) mod visibility;
 pub(crate) mod waiting;
-pub mod words;

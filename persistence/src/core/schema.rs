@@ -321,7 +321,7 @@ diesel::table! {
         last_occurred_at -> Timestamptz,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
-        trail -> Nullable<Text>,
+        stage_path -> Nullable<Text>,
         custom -> Jsonb,
         overrides -> Int4,
         fired -> Array<Uuid>,

@@ -77,8 +77,8 @@ pub(crate) fn sees(unit: &mut Unit<'_>, id: Uuid) -> Result<bool> {
 
 /// Lets the process answer.
 pub(crate) fn react(unit: &mut Unit<'_>, held: LockedDeal, happening: Happening) -> Result<Stored> {
-    command(unit, held.0, About::default(), |ledger, facts| {
-        transition::react(ledger, happening, facts);
+    command(unit, held.0, About::default(), |change_set, facts| {
+        transition::react(change_set, happening, facts);
         Ok(())
     })
 }
@@ -118,7 +118,7 @@ fn land(
         let current = &held.0.stored.deal.custom;
         patch.custom = Some(custom_fields::change(unit, Entity::Deal, current, custom)?);
     }
-    command(unit, held.0, About::patch(&patch), |ledger, facts| {
-        transition::finish(ledger, patch, &required, review, happening, facts)
+    command(unit, held.0, About::patch(&patch), |change_set, facts| {
+        transition::finish(change_set, patch, &required, review, happening, facts)
     })
 }

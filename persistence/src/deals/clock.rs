@@ -98,7 +98,7 @@ fn look(unit: &mut Unit<'_>, id: Uuid) -> Result<bool> {
         locked => locked?,
     };
     let Locked { stored, rules, .. } = locked;
-    let mut ledger = stored.ledger();
+    let mut change_set = stored.change_set();
     let (deal, process) = (&stored.deal, &stored.process);
     let now = unit.now.max(deal.last_occurred_at);
     let scope = Scope {
@@ -109,11 +109,11 @@ fn look(unit: &mut Unit<'_>, id: Uuid) -> Result<bool> {
     let subject = Subject { process, deal: Some(deal) };
     let around = FactLoader::load(&mut unit.tenant, unit.caller.settings, &[subject], scope)?;
     let facts = around.facts_of(unit.caller, unit.now, deal, process)?;
-    if automation::tick(&mut ledger, &facts) {
+    if automation::tick(&mut change_set, &facts) {
         let actor = unit.actor;
-        record(unit, vec![Recordable::by(actor, ledger, process.clone())])?;
+        record(unit, vec![Recordable::by(actor, change_set, process.clone())])?;
     } else {
-        let alarm = automation::alarm(&ledger, &facts);
+        let alarm = automation::alarm(&change_set, &facts);
         set_alarm(unit, id, alarm)?;
     }
     Ok(true)

@@ -15,12 +15,12 @@ use crate::{
     Error, JsonText, Result, Statement, Tenant, Unit,
     clients::{Client, contacts::Contact, custom, not_merged},
     core::{
+        enum_names::{from_name, to_name},
         events::{self, Event, NewEvent},
         noun::{Noun, check_version},
         schema::{clients, contacts},
         unit::{raw, to_json},
         visibility::deals_seen_by,
-        words::{from_word, to_word},
     },
 };
 
@@ -193,8 +193,8 @@ fn profile(row: &Client) -> Result<Profile> {
     let broken = |what: &str| Error::Internal(format!("client has a bad {what}"));
     Ok(Profile {
         name: row.name.clone(),
-        kind: from_word(&row.kind).ok_or_else(|| broken("kind"))?,
-        client_type: from_word(&row.client_type).ok_or_else(|| broken("type"))?,
+        kind: from_name(&row.kind).ok_or_else(|| broken("kind"))?,
+        client_type: from_name(&row.client_type).ok_or_else(|| broken("type"))?,
         class: row.class.clone(),
         region: row.region.clone(),
         consent: row.consent,
@@ -209,8 +209,8 @@ fn profile(row: &Client) -> Result<Profile> {
 fn with(mut row: Client, profile: Profile) -> Client {
     row.rename(profile.name);
     Client {
-        kind: to_word(&profile.kind),
-        client_type: to_word(&profile.client_type),
+        kind: to_name(&profile.kind),
+        client_type: to_name(&profile.client_type),
         class: profile.class,
         region: profile.region,
         consent: profile.consent,

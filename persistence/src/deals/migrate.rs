@@ -97,13 +97,13 @@ pub fn migrate(
             let deal = &one.deal;
             let facts = around.facts_of(unit.caller, unit.now, deal, &process)?;
             let (id, stage) = (deal.id, deal.stage.as_ref().map(|stage| stage.stage_key.clone()));
-            let mut ledger = one.ledger();
-            match migration::migrate(&mut ledger, ways, override_reason, &facts) {
+            let mut change_set = one.change_set();
+            match migration::migrate(&mut change_set, ways, override_reason, &facts) {
                 Ok(()) => {
                     told.migrated += 1;
-                    let now = ledger.deal.stage.as_ref().map(|stage| stage.stage_key.clone());
+                    let now = change_set.deal.stage.as_ref().map(|stage| stage.stage_key.clone());
                     told.moved += usize::from(now != stage);
-                    done.push(Recordable::by(unit.actor, ledger, process.clone()));
+                    done.push(Recordable::by(unit.actor, change_set, process.clone()));
                 }
                 Err(refusal) => {
                     told.refused += 1;

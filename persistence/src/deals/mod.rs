@@ -19,10 +19,10 @@ mod references;
 mod resting;
 mod rings;
 mod row;
+pub(crate) mod stage_path;
 pub mod task;
 mod titles;
 pub(crate) mod tracks;
-pub(crate) mod trail;
 mod visits;
 pub(crate) mod work;
 
@@ -40,8 +40,8 @@ use uuid::Uuid;
 use voronka_domain::{
     Money,
     deals::{
+        change_set::ChangeSet,
         deal::{Deal, DealPatch},
-        ledger::Ledger,
         transition::{self, Facts, Target, Transition},
     },
     people::access::Visibility,
@@ -139,8 +139,8 @@ impl Stored {
     }
 
     /// To be decided on.
-    pub(crate) fn ledger(&self) -> Ledger {
-        Ledger::found(self.deal.clone(), self.alarm_at)
+    pub(crate) fn change_set(&self) -> ChangeSet {
+        ChangeSet::found(self.deal.clone(), self.alarm_at)
     }
 }
 
@@ -349,9 +349,9 @@ fn command(
     unit: &mut Unit<'_>,
     locked: Locked,
     about: About,
-    decide: impl FnOnce(&mut Ledger, &Facts<'_>) -> Result<(), voronka_domain::Refusal>,
+    decide: impl FnOnce(&mut ChangeSet, &Facts<'_>) -> Result<(), voronka_domain::Refusal>,
 ) -> Result<Stored> {
-    let mut ledger = locked.stored.ledger();
+    let mut change_set = locked.stored.change_set();
     let Stored { deal, created_at, updated_at, process, .. } = locked.stored;
     // What follows happens now, whenever the command itself did.
     let now = unit.now.max(deal.last_occurred_at);
@@ -366,12 +366,12 @@ fn command(
     let subject = Subject { process: &process, deal: Some(&deal) };
     let around = FactLoader::load(&mut unit.tenant, unit.caller.settings, &[subject], scope)?;
     let facts = around.facts_of(unit.caller, unit.now, &deal, &process)?;
-    decide(&mut ledger, &facts)?;
-    let (deal, alarm_at) = (ledger.deal.clone(), ledger.alarm);
-    let changed = !ledger.is_unchanged();
+    decide(&mut change_set, &facts)?;
+    let (deal, alarm_at) = (change_set.deal.clone(), change_set.alarm);
+    let changed = !change_set.is_unchanged();
     if changed && !about.validate_only {
         let actor = unit.actor;
-        record(unit, vec![Recordable::by(actor, ledger, process.clone())])?;
+        record(unit, vec![Recordable::by(actor, change_set, process.clone())])?;
     }
     let updated_at = if changed { unit.now } else { updated_at };
     Ok(Stored { deal, created_at, updated_at, alarm_at, process })
@@ -397,7 +397,9 @@ pub fn transition(
             ..About::default()
         };
         let to = to.clone();
-        command(unit, locked, about, |ledger, facts| transition::transition(ledger, to, facts))
+        command(unit, locked, about, |change_set, facts| {
+            transition::transition(change_set, to, facts)
+        })
     };
     if validate_only && unit.extent == Extent::Statement {
         // What records nothing holds nobody up.
@@ -430,8 +432,8 @@ pub fn update(
                 let custom = custom.clone();
                 patch.custom = Some(custom_fields::change(unit, Entity::Deal, current, custom)?);
             }
-            command(unit, locked, About::patch(&patch), |ledger, facts| {
-                transition::update(ledger, patch, None, facts)
+            command(unit, locked, About::patch(&patch), |change_set, facts| {
+                transition::update(change_set, patch, None, facts)
             })
         })
     };

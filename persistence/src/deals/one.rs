@@ -48,7 +48,7 @@ parts! { DealRow, deals {
     }
     Stop { hold_reason, hold_resume_on, hold_since, loss_reason_id, loss_note, competitor_id, closed_at }
     Alarm { alarm_at }
-} but workspace_id, created_at, trail }
+} but workspace_id, created_at, stage_path }
 
 /// What a decision has changed of a deal. What it has not changed is not written: somebody else may have, the
 /// clock's alarm above all. Of a new deal it is what is not empty.

@@ -120,10 +120,10 @@ pub fn open(unit: &mut Unit<'_>, opening: Opening) -> Result<Stored> {
         stage_key: opening.stage_key,
         demand_id: demand.as_ref().map(|demand| demand.head.id),
     };
-    let ledger = transition::open(new, &facts)?;
-    let (deal, alarm_at) = (ledger.deal.clone(), ledger.alarm);
+    let change_set = transition::open(new, &facts)?;
+    let (deal, alarm_at) = (change_set.deal.clone(), change_set.alarm);
     let actor = unit.actor;
-    record(unit, vec![Recordable::by(actor, ledger, process.clone())])?;
+    record(unit, vec![Recordable::by(actor, change_set, process.clone())])?;
     if let Some(demand) = demand {
         demands::write(unit, &demand)?;
     }

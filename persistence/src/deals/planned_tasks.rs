@@ -17,10 +17,10 @@ use super::task::Task;
 use crate::{
     Result, Statement, Unit,
     core::{
+        enum_names::to_name,
         noun::Noun,
         schema::tasks,
         unit::{raw, to_json},
-        words::to_word,
     },
 };
 
@@ -37,7 +37,7 @@ impl Task {
     ) -> Result<Self> {
         Ok(Self {
             id: Uuid::now_v7(),
-            kind: to_word(&plan.kind),
+            kind: to_name(&plan.kind),
             deal_id: Some(deal_id),
             client_id: None,
             key: plan.key,
@@ -45,8 +45,8 @@ impl Task {
             visit: Some(plan.visit),
             title: plan.title,
             description: plan.description,
-            status: to_word(&TaskStatus::New),
-            priority: to_word(&plan.priority),
+            status: to_name(&TaskStatus::New),
+            priority: to_name(&plan.priority),
             responsible_id: plan.responsible_id,
             creator_id: None,
             by_process: true,
@@ -135,7 +135,7 @@ fn cancel(unit: &mut Unit<'_>, (deals, visits): (Vec<Uuid>, Vec<i32>)) -> Result
     if open.is_empty() {
         return Ok(());
     }
-    let status = to_word(&TaskStatus::Cancelled);
+    let status = to_name(&TaskStatus::Cancelled);
     let cancelled: Vec<Task> = diesel::update(
         tasks::table
             .filter(tasks::workspace_id.eq(unit.tenant.workspace_id))

@@ -35,9 +35,9 @@ pub(super) fn for_all(unit: &mut Unit<'_>, ids: &[Uuid], patch: &DealPatch) -> R
         let mut changed = Vec::with_capacity(deals.len());
         for stored in &deals {
             let facts = around.facts_of(unit.caller, unit.now, &stored.deal, &stored.process)?;
-            let mut ledger = stored.ledger();
-            transition::update(&mut ledger, patch.clone(), None, &facts)?;
-            changed.push(Recordable::by(unit.actor, ledger, stored.process.clone()));
+            let mut change_set = stored.change_set();
+            transition::update(&mut change_set, patch.clone(), None, &facts)?;
+            changed.push(Recordable::by(unit.actor, change_set, stored.process.clone()));
         }
         record(unit, changed)?;
         unit.flush()?;

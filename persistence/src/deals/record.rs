@@ -8,10 +8,10 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 use voronka_domain::{
     deals::{
+        change_set::ChangeSet,
         deal::Deal,
         effect::Effect,
-        ledger::Ledger,
-        trail as domain_trail,
+        stage_path as domain_stage_path,
         visit::{Left, VisitSegment},
     },
     people::access::Actor,
@@ -23,16 +23,16 @@ use super::{
     one::{Changed, One},
     planned_tasks,
     row::{DealRow, object},
+    stage_path,
     titles::{self, TitleRow},
-    trail,
 };
 use crate::{
     Error, JsonText, Result, Statement, Unit,
     core::{
+        enum_names::to_name,
         events::NewEvent,
         noun::excluded_columns,
         schema::{deals, stage_visits},
-        words::to_word,
     },
     workspace::custom_fields,
 };
@@ -70,7 +70,7 @@ pub(super) struct VisitRow {
 /// A deal with what has happened to it, and by whom.
 #[derive(Debug, Clone)]
 pub(crate) struct Recordable {
-    pub ledger: Ledger,
+    pub change_set: ChangeSet,
     pub process: Arc<Process>,
     /// Who did it, event by event.
     actors: Vec<Actor>,
@@ -78,46 +78,51 @@ pub(crate) struct Recordable {
 
 impl Recordable {
     /// A deal to which one actor did everything.
-    pub fn by(actor: Actor, ledger: Ledger, process: Arc<Process>) -> Self {
-        Self::then(None, actor, ledger, process)
+    pub fn by(actor: Actor, change_set: ChangeSet, process: Arc<Process>) -> Self {
+        Self::then(None, actor, change_set, process)
     }
 
     /// The deal after more has happened to it: what is new was done by the actor.
-    pub fn then(before: Option<Self>, actor: Actor, ledger: Ledger, process: Arc<Process>) -> Self {
+    pub fn then(
+        before: Option<Self>,
+        actor: Actor,
+        change_set: ChangeSet,
+        process: Arc<Process>,
+    ) -> Self {
         let mut actors = before.map(|before| before.actors).unwrap_or_default();
-        let new = ledger.events.iter().skip(actors.len());
+        let new = change_set.events.iter().skip(actors.len());
         let new: Vec<_> = new.map(|event| event.actor.unwrap_or(actor)).collect();
         actors.extend(new);
-        Self { ledger, process, actors }
+        Self { change_set, process, actors }
     }
 
     /// What follows for the deal's tasks.
     fn effects(&self) -> Vec<(Uuid, Effect)> {
-        let deal_id = self.ledger.deal.id;
-        self.ledger.effects.iter().map(|effect| (deal_id, effect.clone())).collect()
+        let deal_id = self.change_set.deal.id;
+        self.change_set.effects.iter().map(|effect| (deal_id, effect.clone())).collect()
     }
 
     /// The deal's id, if it has been closed.
     fn closes(&self) -> Option<Uuid> {
-        let Ledger { deal, left, entered, .. } = &self.ledger;
+        let ChangeSet { deal, left, entered, .. } = &self.change_set;
         (!deal.is_open() && (left.is_some() || !entered.is_empty())).then_some(deal.id)
     }
 
     /// Values of custom fields are other ones now.
     fn changes_custom(&self) -> bool {
-        let Ledger { deal, before, .. } = &self.ledger;
+        let ChangeSet { deal, before, .. } = &self.change_set;
         before.as_ref().map_or(!deal.custom.is_empty(), |before| before.custom != deal.custom)
     }
 
     /// It has got a title, or another one.
     fn is_titled(&self) -> bool {
-        let Ledger { deal, before, .. } = &self.ledger;
+        let ChangeSet { deal, before, .. } = &self.change_set;
         before.as_ref().is_none_or(|before| before.details.title != deal.details.title)
     }
 
     /// The visits that have begun.
     fn visits(&self, workspace_id: Uuid) -> Result<Vec<VisitRow>> {
-        let Ledger { deal, events, entered, .. } = &self.ledger;
+        let ChangeSet { deal, events, entered, .. } = &self.change_set;
         let row = |segment: &VisitSegment| {
             let mut began = events.iter().zip(&self.actors);
             let by = began.find(|(event, _)| event.sequence == segment.sequence);
@@ -131,13 +136,13 @@ impl Recordable {
 /// Records what has happened to some deals. Where a deal was not locked, somebody else may have been faster:
 /// then nothing happens but [`Error::Overtaken`].
 pub(crate) fn record(unit: &mut Unit<'_>, mut deals: Vec<Recordable>) -> Result<()> {
-    deals.retain(|deal| !deal.ledger.is_unchanged());
+    deals.retain(|deal| !deal.change_set.is_unchanged());
     if deals.len() == 1
         && unit.events.len() < MANY
         && let Some(deal) = deals.pop()
     {
         let closed: Vec<_> = deal.closes().into_iter().collect();
-        if closed.is_empty() && !deal.changes_custom() && deal.ledger.effects.is_empty() {
+        if closed.is_empty() && !deal.changes_custom() && deal.change_set.effects.is_empty() {
             return one(unit, deal);
         }
         return unit.transaction(|unit| {
@@ -146,7 +151,7 @@ pub(crate) fn record(unit: &mut Unit<'_>, mut deals: Vec<Recordable>) -> Result<
             one(unit, deal.clone())?;
             index_custom_fields(unit, &[deal])?;
             planned_tasks::plan_and_cancel(unit, effects)?;
-            trail::keep(unit, closed)
+            stage_path::keep(unit, closed)
         });
     }
     unit.transaction(|unit| {
@@ -162,13 +167,13 @@ pub(crate) fn record(unit: &mut Unit<'_>, mut deals: Vec<Recordable>) -> Result<
 }
 
 fn one(unit: &mut Unit<'_>, deal: Recordable) -> Result<()> {
-    note(unit, &deal.ledger, &deal.actors)?;
+    note(unit, &deal.change_set, &deal.actors)?;
     let (workspace_id, now) = (unit.tenant.workspace_id, unit.now);
     let events = std::mem::take(&mut unit.events).into_iter();
     let events = events.map(|event| event.row(workspace_id, now)).collect::<Result<Vec<_>>>()?;
     let visits = deal.visits(workspace_id)?;
     let titled = deal.is_titled();
-    let Ledger { deal, before, left, alarm, rung, .. } = deal.ledger;
+    let ChangeSet { deal, before, left, alarm, rung, .. } = deal.change_set;
     let changed = match &before {
         Some(before) => Changed {
             details: before.details != deal.details,
@@ -185,7 +190,7 @@ fn one(unit: &mut Unit<'_>, deal: Recordable) -> Result<()> {
         seen: before.map(|before| before.sequence),
         changed,
         titled,
-        left: left.map(|(sequence, left)| (sequence, left.at, to_word(&left.end))),
+        left: left.map(|(sequence, left)| (sequence, left.at, to_name(&left.end))),
         visits,
         events,
     };
@@ -197,22 +202,23 @@ fn many(unit: &mut Unit<'_>, deals: Vec<Recordable>) -> Result<()> {
     let (mut fresh, mut changed) = (Vec::new(), Vec::new());
     let (mut visits, mut ended, mut effects) = (Vec::new(), Vec::new(), Vec::new());
     let (mut titles, mut renamed) = (Vec::new(), Vec::new());
-    let there = deals.iter().filter(|deal| deal.ledger.before.is_some());
+    let there = deals.iter().filter(|deal| deal.change_set.before.is_some());
     let closed = there.filter_map(Recordable::closes).collect();
     index_custom_fields(unit, &deals)?;
     for deal in deals {
-        note(unit, &deal.ledger, &deal.actors)?;
+        note(unit, &deal.change_set, &deal.actors)?;
         visits.extend(deal.visits(workspace_id)?);
         effects.extend(deal.effects());
         if deal.is_titled() {
-            let Deal { id, details, .. } = &deal.ledger.deal;
+            let Deal { id, details, .. } = &deal.change_set.deal;
             let row = TitleRow { workspace_id, deal_id: *id, title: details.title.clone() };
-            if deal.ledger.before.is_some() { renamed.push(row) } else { titles.push(row) }
+            if deal.change_set.before.is_some() { renamed.push(row) } else { titles.push(row) }
         }
-        let Ledger { deal, before, left, alarm, entered, .. } = deal.ledger;
-        let trail = (before.is_none() && !deal.is_open()).then(|| domain_trail::of(&entered));
+        let ChangeSet { deal, before, left, alarm, entered, .. } = deal.change_set;
+        let stage_path =
+            (before.is_none() && !deal.is_open()).then(|| domain_stage_path::of(&entered));
         ended.extend(left.map(|(sequence, left)| (deal.id, sequence, left)));
-        let row = DealRow { trail, ..DealRow::of(workspace_id, deal, alarm, now) };
+        let row = DealRow { stage_path, ..DealRow::of(workspace_id, deal, alarm, now) };
         if before.is_some() { changed.push(row) } else { fresh.push(row) }
     }
     leave(unit, ended)?;
@@ -220,13 +226,13 @@ fn many(unit: &mut Unit<'_>, deals: Vec<Recordable>) -> Result<()> {
     insert(unit, fresh, visits)?;
     titles::keep(unit, titles, &renamed)?;
     planned_tasks::plan_and_cancel(unit, effects)?;
-    trail::keep(unit, closed)
+    stage_path::keep(unit, closed)
 }
 
 /// Notes the events of a deal, each with the deal as it was right after it.
-pub(super) fn note(unit: &mut Unit<'_>, ledger: &Ledger, actors: &[Actor]) -> Result<()> {
+pub(super) fn note(unit: &mut Unit<'_>, change_set: &ChangeSet, actors: &[Actor]) -> Result<()> {
     let base = unit.caller.settings.currency;
-    for ((event, deal), actor) in ledger.steps().zip(actors) {
+    for ((event, deal), actor) in change_set.steps().zip(actors) {
         unit.events.push(NewEvent {
             event_type: event.change.event_type(),
             object_id: deal.id,
@@ -244,7 +250,7 @@ pub(super) fn note(unit: &mut Unit<'_>, ledger: &Ledger, actors: &[Actor]) -> Re
 fn index_custom_fields(unit: &mut Unit<'_>, deals: &[Recordable]) -> Result<()> {
     let (mut fresh, mut changed) = (Vec::new(), Vec::new());
     for deal in deals.iter().filter(|deal| deal.changes_custom()) {
-        let Ledger { deal, before, .. } = &deal.ledger;
+        let ChangeSet { deal, before, .. } = &deal.change_set;
         let values = (deal.id, &deal.custom);
         if before.is_some() { changed.push(values) } else { fresh.push(values) }
     }
@@ -291,8 +297,8 @@ fn visit_row(
         position,
         entered_at: segment.entered_at,
         left_at: segment.left.map(|left| left.at),
-        ended_by: segment.left.map(|left| to_word(&left.end)),
-        direction: segment.direction.as_ref().map(to_word),
+        ended_by: segment.left.map(|left| to_name(&left.end)),
+        direction: segment.direction.as_ref().map(to_name),
         visit_entered_at: segment.visit_entered_at,
         visit_held_seconds: segment.visit_held_seconds,
         held: segment.held,
@@ -309,7 +315,7 @@ fn leave(unit: &mut Unit<'_>, ended: Vec<(Uuid, i32, Left)>) -> Result<()> {
     if ended.is_empty() {
         return Ok(());
     }
-    let of = |left: &Left| (left.at, to_word(&left.end));
+    let of = |left: &Left| (left.at, to_name(&left.end));
     let (ids, sequences): (Vec<Uuid>, Vec<i32>) =
         ended.iter().map(|(id, sequence, _)| (*id, *sequence)).unzip();
     let (times, ends): (Vec<DateTime<Utc>>, Vec<String>) =
@@ -345,7 +351,7 @@ fn update(unit: &mut Unit<'_>, rows: Vec<DealRow>) -> Result<()> {
         .set(excluded_columns!(
             deals,
             DealRow,
-            [workspace_id, id, created_at, trail],
+            [workspace_id, id, created_at, stage_path],
             [
                 deal_type_id,
                 version_id,

@@ -80,7 +80,7 @@ fn rests(
     let mut resting = Vec::new();
     for stored in deals.iter().filter(|stored| stored.alarm_at.is_none_or(|at| at > now)) {
         let facts = around.facts_of(caller, now, &stored.deal, &stored.process)?;
-        let mut trial = stored.ledger();
+        let mut trial = stored.change_set();
         let why = if automation::tick(&mut trial, &facts) {
             let by = trial.events.first().and_then(|event| event.actor);
             Some(if matches!(by, Some(Actor::Rule { .. })) { Why::Clock } else { Why::Gate })

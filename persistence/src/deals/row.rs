@@ -26,8 +26,8 @@ use voronka_domain::{
 use crate::{
     Error, JsonText, Raw, Result,
     core::{
+        enum_names::{from_name, to_name},
         schema::deals,
-        words::{from_word, to_word},
     },
 };
 
@@ -82,10 +82,10 @@ pub struct DealRow {
     pub visit_stage: Option<i32>,
     /// Of a deal that was closed when its row was made. Later it is kept from the visits.
     #[diesel(skip_update)]
-    pub trail: Option<String>,
+    pub stage_path: Option<String>,
 }
 
-/// The columns of [`DealRow`] in its order. Tracks and trails are for decisions and reports; reading them would take
+/// The columns of [`DealRow`] in its order. Tracks and paths are for decisions and reports; reading them would take
 /// a tenth of what a list takes.
 const SHOWN: &str = "deals.workspace_id, deals.id, deals.deal_type_id, deals.version_id, deals.title, deals.client_id, \
     deals.owner_id, deals.amount, deals.currency, deals.base_amount, deals.source_id, \
@@ -150,11 +150,11 @@ impl DealRow {
             currency: amount.currency.code().to_owned(),
             base_amount,
             source_id,
-            lead_temperature: lead_temperature.as_ref().map(to_word),
+            lead_temperature: lead_temperature.as_ref().map(to_name),
             expected_close_on,
             external_source,
             external_id,
-            status: to_word(&deal.status),
+            status: to_name(&deal.status),
             stage_id: deal.stage.as_ref().map(|stage| stage.stage_id),
             position: deal.stage.as_ref().map(|stage| stage.position),
             depth: deal.depth,
@@ -182,7 +182,7 @@ impl DealRow {
             alarm_at,
             touched,
             visit_stage,
-            trail: None,
+            stage_path: None,
         }
     }
 
@@ -207,7 +207,7 @@ impl DealRow {
                 amount: Money { amount: self.amount.normalize(), currency },
                 base_amount: self.base_amount.normalize(),
                 source_id: self.source_id,
-                lead_temperature: temperature.and_then(from_word),
+                lead_temperature: temperature.and_then(from_name),
                 expected_close_on: self.expected_close_on,
                 external_id: self
                     .external_source
@@ -215,7 +215,7 @@ impl DealRow {
                     .map(|(source, id)| ExternalId { source, id }),
                 custom: serde_json::from_value(self.custom).map_err(|_| broken("custom"))?,
             },
-            status: from_word::<Status>(&self.status).ok_or_else(|| broken("status"))?,
+            status: from_name::<Status>(&self.status).ok_or_else(|| broken("status"))?,
             stage,
             depth: self.depth,
             track: self.touched.map(|touched| Track { touched, visit_stage: self.visit_stage }),
@@ -329,7 +329,7 @@ mod tests {
         let whole = diesel::debug_query::<Pg, _>(&whole).to_string().replace('"', "");
         let names = |list: &str| list.split(", ").map(str::to_owned).collect::<Vec<_>>();
         let whole = whole.trim_start_matches("SELECT ").split(" FROM").next().map(names).unwrap();
-        let unread = ["deals.touched", "deals.visit_stage", "deals.trail"];
+        let unread = ["deals.touched", "deals.visit_stage", "deals.stage_path"];
         let shown = whole
             .into_iter()
             .map(|name| if unread.contains(&name.as_str()) { "NULL".to_owned() } else { name });

@@ -7,7 +7,7 @@ use diesel::{
 use uuid::Uuid;
 use voronka_domain::process::NUMBERS_A_VERSION;
 
-use super::trail::trail;
+use super::stage_path::stage_path;
 use crate::{Error, Raw, Result, Statement, Store, Tenant, core::unit::raw};
 
 /// Deals that are worked out at a time, and held meanwhile.
@@ -98,9 +98,9 @@ pub(super) fn work_out(conn: &mut PgConnection, workspace_id: Uuid, ids: Vec<Uui
         "UPDATE deals SET touched = coalesce(been.touched, '{}'), \
          visit_stage = (SELECT v.stage_number FROM stage_visits v WHERE v.workspace_id = deals.workspace_id \
          AND v.deal_id = deals.id AND v.visit = deals.visit LIMIT 1), \
-         trail = CASE WHEN deals.status <> 'open' THEN ",
+         stage_path = CASE WHEN deals.status <> 'open' THEN ",
     );
-    let deals = deals.sql(trail()).sql(" END FROM unnest(").bind(ids.clone()).sql(
+    let deals = deals.sql(stage_path()).sql(" END FROM unnest(").bind(ids.clone()).sql(
         ") AS wanted(id) LEFT JOIN (SELECT v.deal_id, \
          (SELECT array_agg(DISTINCT number ORDER BY number) FROM unnest(array_agg(v.stage_number) \
          || array_agg(p.number * ",

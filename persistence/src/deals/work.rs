@@ -20,7 +20,7 @@ use voronka_domain::{
 
 use crate::{
     Error, Result, Statement, Tenant,
-    core::{touches, unit::raw, words::from_word},
+    core::{activity_summary, enum_names::from_name, unit::raw},
 };
 
 type Types = (
@@ -88,8 +88,8 @@ pub(crate) fn load(
         note(work, row).ok_or_else(|| Error::Internal(format!("deal has a bad {what}")))?;
     }
     if with_activities {
-        for (deal_id, touches) in touches::load(tenant, Entity::Deal, ids)? {
-            all.entry(deal_id).or_default().touches = touches;
+        for (deal_id, activity_summary) in activity_summary::load(tenant, Entity::Deal, ids)? {
+            all.entry(deal_id).or_default().activity_summary = activity_summary;
         }
     }
     Ok(all)
@@ -102,22 +102,22 @@ fn note(work: &mut Work, row: Row) -> Option<()> {
             id,
             key: one,
             visit: visit?,
-            status: from_word(&two?)?,
+            status: from_name(&two?)?,
             responsible_id: person?,
             done_at: at,
         }),
         "activity" => work.activities.push(ActivityFact {
             id,
-            kind: from_word(&one?)?,
+            kind: from_name(&one?)?,
             outcome: match two {
-                Some(outcome) => Some(from_word(&outcome)?),
+                Some(outcome) => Some(from_name(&outcome)?),
                 None => None,
             },
             visit: visit?,
             happened_at: at?,
         }),
         "document" => {
-            let (kind, state) = (from_word(&one?)?, from_word(&two?)?);
+            let (kind, state) = (from_name(&one?)?, from_name(&two?)?);
             work.documents.push(DocumentFact { id, kind, state, since: at? });
         }
         "payment" => {
@@ -142,7 +142,7 @@ const MEMBER: &str = "u.id, u.role, u.position, (SELECT count(*) FROM tasks t \
 pub(crate) fn staff(tenant: &mut Tenant<'_>, process: &Process) -> Result<Staff> {
     let (mut roles, mut positions, mut anybody) = (Vec::new(), Vec::new(), false);
     for performer in process.performers().filter(|performer| performer.is_somebody_else()) {
-        roles.extend(performer.role.as_ref().map(crate::core::words::to_word));
+        roles.extend(performer.role.as_ref().map(crate::core::enum_names::to_name));
         positions.extend(performer.position.as_ref().map(|one| one.trim().to_lowercase()));
         anybody |= performer.role.is_none() && performer.position.is_none();
     }
@@ -157,7 +157,7 @@ pub(crate) fn staff(tenant: &mut Tenant<'_>, process: &Process) -> Result<Staff>
         .sql(")) ORDER BY u.id")
         .load(tenant.conn)?;
     let member = |(id, role, position, open_tasks, last_assigned_at): MemberRow| {
-        let role = from_word(&role)?;
+        let role = from_name(&role)?;
         Some(Member { id, role, position, open_tasks, last_assigned_at })
     };
     Ok(Staff { members: rows.into_iter().filter_map(member).collect() })

@@ -15,11 +15,11 @@ use voronka_domain::people::access::{Actor, Permission, Role};
 use crate::{
     Error, Result, Tenant, Unit,
     core::{
+        enum_names::from_name,
         list::{Field, FieldKind, Spec},
         noun::{Noun, listed, noun},
         schema::api_keys,
         unit::raw,
-        words::from_word,
     },
 };
 
@@ -75,7 +75,7 @@ impl Makers {
             .bind(ids)
             .sql(")")
             .load(tenant.conn)?;
-        let known = |(id, role): (Uuid, String)| Some((id, from_word(&role)?));
+        let known = |(id, role): (Uuid, String)| Some((id, from_name(&role)?));
         Ok(Self(rows.into_iter().filter_map(known).collect()))
     }
 

@@ -10,10 +10,10 @@ use voronka_domain::people::access::{Role, another_admin};
 use crate::{
     Result, Statement, Store, Tenant,
     core::{
+        enum_names::from_name,
         list::{Field, FieldKind, Spec},
         noun::{listed, noun, overwritten},
         schema::users,
-        words::from_word,
     },
     people::password_resets,
 };
@@ -65,7 +65,7 @@ listed!(User);
 
 impl User {
     pub fn role(&self) -> Option<Role> {
-        from_word(&self.role)
+        from_name(&self.role)
     }
 }
 

@@ -26,11 +26,11 @@ use voronka_domain::{
 use crate::{
     Error, Result, Store, Tenant, Unit,
     core::{
+        enum_names::from_name,
         list::{Field, FieldKind, Spec},
         noun::{Noun, listed, noun},
         schema::{deal_types, process_migrations, process_versions, stages},
         unit::{raw, to_json},
-        words::from_word,
     },
 };
 
@@ -68,7 +68,7 @@ pub(crate) fn rules(
     require_primary_demand: bool,
     enabled: bool,
 ) -> Result<Rules> {
-    let mode = from_word::<Mode>(mode)
+    let mode = from_name::<Mode>(mode)
         .ok_or_else(|| Error::Internal("deal type has a bad mode".into()))?;
     Ok(Rules { mode, allow_skip, allow_back, require_primary_demand, enabled })
 }

@@ -17,13 +17,13 @@ use crate::{
     clients::{self, contacts::Contact},
     core::{
         caller::person,
+        enum_names::{from_name, to_name},
         list::{Field, FieldKind, Page, Query, Spec},
         noun::{Noun, noun},
         rings,
         schema::activities,
         unit::raw,
         visibility::activities_seen_by,
-        words::{from_word, to_word},
     },
     deals,
 };
@@ -149,7 +149,7 @@ pub fn create(unit: &mut Unit<'_>, new: NewActivity) -> Result<Activity> {
     let (external_source, external_id) = new.external.unzip();
     let blank = Activity {
         id: Uuid::now_v7(),
-        kind: to_word(&new.kind),
+        kind: to_name(&new.kind),
         direction: new.direction,
         title: String::new(),
         note: None,
@@ -235,7 +235,7 @@ fn said(
     row.planned_at = course.planned_at;
     row.happened_at = course.happened_at;
     row.cancelled = course.cancelled;
-    row.outcome = course.outcome.map(|outcome| to_word(&outcome));
+    row.outcome = course.outcome.map(|outcome| to_name(&outcome));
     if course.is_news(before.course()?) {
         row.visit = visit;
     }
@@ -251,7 +251,7 @@ impl ActivityPatch {
 
 impl Activity {
     fn course(&self) -> Result<Course> {
-        let outcome = self.outcome.as_deref().map(|word| from_word(word).ok_or_else(bad));
+        let outcome = self.outcome.as_deref().map(|word| from_name(word).ok_or_else(bad));
         let Self { planned_at, happened_at, cancelled, .. } = *self;
         Ok(Course { planned_at, happened_at, cancelled, outcome: outcome.transpose()? })
     }
@@ -278,7 +278,7 @@ fn react(
     if !course.is_news(before.course()?) {
         return held.look_again(unit);
     }
-    let kind = from_word(&row.kind).ok_or_else(bad)?;
+    let kind = from_name(&row.kind).ok_or_else(bad)?;
     let outcome = course.outcome;
     let cause = Cause { on: Trigger::ActivityRecorded, object_id: row.id, sequence: row.version };
     deals::react(unit, held, Happening { cause, what: Happened::Activity { kind, outcome } })?;

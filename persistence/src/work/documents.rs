@@ -18,11 +18,11 @@ use crate::{
     Caller, Error, Result, Statement, Tenant, Unit,
     core::{
         caller::person,
+        enum_names::{from_name, to_name},
         list::{Field, FieldKind, Page, Query, Spec},
         noun::{Noun, noun},
         schema::documents,
         visibility::owned_by,
-        words::{from_word, to_word},
     },
     deals,
     workspace::exchange_rates,
@@ -154,13 +154,13 @@ pub fn create(unit: &mut Unit<'_>, new: NewDocument) -> Result<Document> {
     let row = Document {
         id: Uuid::now_v7(),
         deal_id: new.deal_id,
-        kind: to_word(&new.kind),
+        kind: to_name(&new.kind),
         number: new.number.trim().to_owned(),
         dated_on,
         amount: amount.amount,
         currency: amount.currency.code().to_owned(),
         base_amount: base_amount(unit, amount, dated_on)?,
-        state: to_word(&DocumentState::Draft),
+        state: to_name(&DocumentState::Draft),
         state_since: unit.now,
         title: new.title,
         url: new.url,
@@ -221,7 +221,7 @@ pub fn transition(
 
 /// Saves the document in a state.
 pub(crate) fn enter(unit: &mut Unit<'_>, before: &Document, to: DocumentState) -> Result<Document> {
-    let row = Document { state: to_word(&to), state_since: unit.now, ..before.clone() };
+    let row = Document { state: to_name(&to), state_since: unit.now, ..before.clone() };
     Document::save(unit, before, row)
 }
 
@@ -255,7 +255,7 @@ pub(crate) fn base_amount(unit: &mut Unit<'_>, amount: Money, day: NaiveDate) ->
 impl Document {
     /// Its kind, and the state that it is in.
     pub(crate) fn place(&self) -> Result<(DocumentKind, DocumentState)> {
-        let place = from_word(&self.kind).zip(from_word(&self.state));
+        let place = from_name(&self.kind).zip(from_name(&self.state));
         place.ok_or_else(|| Error::Internal("document has a bad state".into()))
     }
 

@@ -20,11 +20,11 @@ use voronka_domain::{
 use crate::{
     Error, Result, Statement, Store, Tenant, Unit,
     core::{
+        enum_names::from_name,
         list::{self, FieldKind, Spec},
         noun::{listed, noun},
         schema::{custom_fields, custom_values},
         unit::raw,
-        words::from_word,
     },
 };
 
@@ -81,10 +81,10 @@ impl CustomField {
         let broken = |what: &str| Error::Internal(format!("custom field has a bad {what}"));
         Ok(Field {
             id: self.id,
-            entity: from_word(&self.entity).ok_or_else(|| broken("entity"))?,
+            entity: from_name(&self.entity).ok_or_else(|| broken("entity"))?,
             key: self.key.clone(),
             name: self.name.clone(),
-            field_type: from_word(&self.field_type).ok_or_else(|| broken("type"))?,
+            field_type: from_name(&self.field_type).ok_or_else(|| broken("type"))?,
             choices: self.choices(),
             archived: self.archived,
         })

@@ -16,12 +16,12 @@ use crate::{
     Error, Result, Statement, Store, Tenant,
     core::{
         conditions::{self, Look, Tried},
+        enum_names::from_name,
         list::{Field, FieldKind, Spec},
         noun::{listed, noun},
         schema::segments,
         unit::raw,
         visibility::deals_seen_by,
-        words::from_word,
     },
 };
 
@@ -57,7 +57,7 @@ listed!(Segment);
 
 impl Segment {
     pub fn over(&self) -> Result<Entity> {
-        from_word(&self.entity).ok_or_else(|| Error::Internal("segment has a bad entity".into()))
+        from_name(&self.entity).ok_or_else(|| Error::Internal("segment has a bad entity".into()))
     }
 }
 

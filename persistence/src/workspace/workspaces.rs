@@ -13,7 +13,7 @@ use voronka_domain::{
 
 use crate::{
     Error, Result, Statement, Store, Tenant, Unit,
-    core::{noun::check_version, rings, schema::workspaces, words::from_word},
+    core::{enum_names::from_name, noun::check_version, rings, schema::workspaces},
 };
 
 #[derive(Debug, Clone, PartialEq, Serialize, Queryable, Selectable, Insertable, AsChangeset)]
@@ -42,7 +42,7 @@ impl Workspace {
         Ok(Settings {
             currency: Currency::parse(&self.currency).map_err(|_| broken("currency"))?,
             time_zone: self.time_zone.parse().map_err(|_| broken("time zone"))?,
-            deal_visibility: from_word::<DealVisibility>(&self.deal_visibility)
+            deal_visibility: from_name::<DealVisibility>(&self.deal_visibility)
                 .ok_or_else(|| broken("deal visibility"))?,
             country: self.country.as_deref().and_then(Country::parse),
             require_primary_demand: self.require_primary_demand,

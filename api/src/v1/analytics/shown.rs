@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 use voronka_domain::{analytics::funnel::ClosedStage, process::alignment::Fold};
-use voronka_persistence::{analytics::Alignment, core::words::to_word, now};
+use voronka_persistence::{analytics::Alignment, core::enum_names::to_name, now};
 
 /// The version of the process whose stages a report shows, in its order.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -27,7 +27,7 @@ impl From<&Alignment> for ReportVersion {
             id: version.id,
             number: version.number,
             published_at: version.created_at,
-            why: to_word(&alignment.why),
+            why: to_name(&alignment.why),
         }
     }
 }

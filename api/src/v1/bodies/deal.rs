@@ -122,7 +122,7 @@ impl DealBody {
 
     fn new(stored: Stored, due: Due, base: Currency) -> Self {
         let Stored { deal, created_at, updated_at, .. } = stored;
-        let word = |value: &LeadTemperature| voronka_persistence::core::words::to_word(value);
+        let word = |value: &LeadTemperature| voronka_persistence::core::enum_names::to_name(value);
         let details = deal.details;
         Self {
             id: deal.id,
@@ -140,7 +140,7 @@ impl DealBody {
                 .external_id
                 .map(|external| ExternalIdBody { source: external.source, id: external.id }),
             custom: details.custom,
-            status: voronka_persistence::core::words::to_word(&deal.status),
+            status: voronka_persistence::core::enum_names::to_name(&deal.status),
             stage_id: deal.stage.as_ref().map(|stage| stage.stage_id),
             stage_key: deal.stage.map(|stage| stage.stage_key),
             depth: deal.depth,

@@ -14,7 +14,7 @@ use voronka_domain::{
     kernel::{contact_point, contact_point::Country, fault::Faults},
     workspace::catalogue,
 };
-use voronka_persistence::{clients::Client, core::words::to_word};
+use voronka_persistence::{clients::Client, core::enum_names::to_name};
 
 use crate::{found_of, http::Patch, page_of, v1::bodies::external_id::ExternalIdBody};
 
@@ -238,8 +238,8 @@ impl ClientPatch {
                 external.map(|external| external.checked(&mut faults)).unzip();
         }
         faults.into_result()?;
-        row.kind = self.kind.map_or(row.kind, |kind| to_word(&kind));
-        row.client_type = self.client_type.map_or(row.client_type, |kind| to_word(&kind));
+        row.kind = self.kind.map_or(row.kind, |kind| to_name(&kind));
+        row.client_type = self.client_type.map_or(row.client_type, |kind| to_name(&kind));
         self.class.apply(&mut row.class);
         self.region.apply(&mut row.region);
         self.consent.apply(&mut row.consent);

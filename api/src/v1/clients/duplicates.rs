@@ -15,7 +15,7 @@ use voronka_persistence::{
         duplicates::{self, Duplicate, Pair},
         pairs::{self, Place},
     },
-    core::words::to_word,
+    core::enum_names::to_name,
     now,
 };
 
@@ -50,7 +50,7 @@ pub struct ReasonBody {
 impl From<Reason> for ReasonBody {
     fn from(reason: Reason) -> Self {
         let Reason { kind, value, other, similarity, weight } = reason;
-        Self { kind: to_word(&kind), value, other, similarity, weight }
+        Self { kind: to_name(&kind), value, other, similarity, weight }
     }
 }
 

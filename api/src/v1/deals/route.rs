@@ -16,7 +16,7 @@ use voronka_domain::{
 };
 use voronka_persistence::{
     JsonText,
-    core::{events, words::to_word},
+    core::{enum_names::to_name, events},
     deals::{self, DealVisit, Stored},
     now,
 };
@@ -55,7 +55,7 @@ impl From<Available> for AvailableTransition {
         Self {
             to: to.to_owned(),
             stage_key: stage.map(|stage| stage.stage_key),
-            direction: direction.as_ref().map(to_word),
+            direction: direction.as_ref().map(to_name),
             allowed: refusal.is_none(),
             code: refusal.as_ref().map(|refusal| refusal.code().to_owned()),
             detail: refusal.as_ref().map(ToString::to_string),
@@ -236,7 +236,7 @@ pub async fn route_map(call: Call<DealsRead>, id: Id) -> Responded {
         let stages = stored.process.stages.iter();
         Ok(Reply::ok(RouteMap {
             deal_id: stored.deal.id,
-            status: to_word(&stored.deal.status),
+            status: to_name(&stored.deal.status),
             stages: stages
                 .map(|stage| route_stage(&stored, stage, &visits, &facts, &caller.calendar))
                 .collect(),

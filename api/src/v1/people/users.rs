@@ -13,7 +13,7 @@ use voronka_domain::{
 };
 use voronka_persistence::{
     Error, Noun, Unit,
-    core::words::to_word,
+    core::enum_names::to_name,
     people::{
         departments::Department,
         users::{self, User},
@@ -96,7 +96,7 @@ impl NewUser {
             id: Uuid::now_v7(),
             name: catalogue::name("/name", &self.name)?,
             email: self.email,
-            role: to_word(&self.role),
+            role: to_name(&self.role),
             position: self.position,
             department_id: self.department_id,
             active: true,
@@ -166,7 +166,7 @@ impl UserPatch {
         self.position.apply(&mut row.position);
         self.department_id.apply(&mut row.department_id);
         let was_admin = row.active && row.role() == Some(Role::Admin);
-        row.role = self.role.map_or(row.role, |role| to_word(&role));
+        row.role = self.role.map_or(row.role, |role| to_name(&role));
         row.active = self.active.unwrap_or(row.active);
         if was_admin && !(row.active && row.role() == Some(Role::Admin)) {
             users::require_another_admin(unit, row.id)?;

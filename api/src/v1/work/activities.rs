@@ -159,7 +159,7 @@ impl NewActivity {
         faults.into_result()?;
         Ok(activities::NewActivity {
             kind: self.kind,
-            direction: self.direction.as_ref().map(voronka_persistence::core::words::to_word),
+            direction: self.direction.as_ref().map(voronka_persistence::core::enum_names::to_name),
             deal_id: self.deal_id,
             client_id: self.client_id,
             contact_id: self.contact_id,

@@ -16,7 +16,7 @@ use voronka_domain::{
 };
 use voronka_persistence::{
     Error,
-    core::words::from_word,
+    core::enum_names::from_name,
     deals::answer::Done,
     now,
     work::tasks::{self, TaskWithPeople},
@@ -94,7 +94,7 @@ pub struct TaskLink {
 impl TaskBody {
     fn new(one: TaskWithPeople, now: DateTime<Utc>) -> Self {
         let TaskWithPeople { task, helper_ids, watcher_ids } = one;
-        let open = from_word::<TaskStatus>(&task.status).is_some_and(TaskStatus::is_open);
+        let open = from_name::<TaskStatus>(&task.status).is_some_and(TaskStatus::is_open);
         Self {
             id: task.id,
             kind: task.kind,

@@ -15,7 +15,7 @@ use voronka_domain::{
 };
 use voronka_persistence::{
     Error, Unit,
-    core::words::to_word,
+    core::enum_names::to_name,
     workspace::custom_fields::{self, CustomField},
 };
 
@@ -137,7 +137,7 @@ pub struct NewCustomField {
 
 impl NewCustomField {
     fn into_row(self, unit: &mut Unit<'_>) -> Result<CustomField, Error> {
-        let entity = to_word(&self.entity);
+        let entity = to_name(&self.entity);
         let mut faults = Faults::default();
         custom_field::check_description(self.description.as_ref(), &mut faults);
         let field = custom_field::CustomField {
@@ -162,7 +162,7 @@ impl NewCustomField {
             key: field.key,
             name: field.name,
             description: self.description,
-            field_type: to_word(&field.field_type),
+            field_type: to_name(&field.field_type),
             choices: serde_json::to_value(field.choices).unwrap_or_default(),
             archived: false,
             version: 1,

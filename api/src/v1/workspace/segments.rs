@@ -13,7 +13,7 @@ use voronka_domain::{
 };
 use voronka_persistence::{
     Caller, Error, Listed, Look, Noun, Tenant, Unit,
-    core::words::to_word,
+    core::enum_names::to_name,
     now,
     workspace::segments::{self, Segment},
 };
@@ -147,7 +147,7 @@ pub async fn create(call: Call<CataloguesWrite>, body: Body<NewSegment>) -> Resp
         let row = Segment {
             id: Uuid::now_v7(),
             name,
-            entity: to_word(&new.entity),
+            entity: to_name(&new.entity),
             condition: new.condition,
             archived: false,
             version: 1,

@@ -12,7 +12,7 @@ use voronka_domain::{
 };
 use voronka_persistence::{
     Error,
-    core::words::to_word,
+    core::enum_names::to_name,
     workspace::workspaces::{self, Workspace},
 };
 
@@ -135,7 +135,7 @@ pub async fn update(call: Call<WorkspaceWrite>, body: Body<WorkspacePatch>) -> R
         }
         row.time_zone = patch.time_zone.map_or(row.time_zone, |zone| zone.name().to_owned());
         row.deal_visibility =
-            patch.deal_visibility.map_or(row.deal_visibility, |setting| to_word(&setting));
+            patch.deal_visibility.map_or(row.deal_visibility, |setting| to_name(&setting));
         check_country(patch.country.as_set())?;
         patch.country.apply(&mut row.country);
         row.require_primary_demand =

@@ -5,9 +5,9 @@ use uuid::Uuid;
 use super::{Facts, Target, Transition, direction, transition};
 use crate::{
     deals::{
+        change_set::ChangeSet,
         deal::{Deal, StageRef},
         event::Direction,
-        ledger::Ledger,
     },
     kernel::fault::Refusal,
     process::Stage,
@@ -26,8 +26,8 @@ pub struct Available {
 pub fn available(deal: &Deal, facts: &Facts<'_>) -> Vec<Available> {
     let here = deal.stage.as_ref().map_or(0, |stage| stage.position);
     let attempt = |to: &'static str, stage: Option<&Stage>, target: Target| {
-        let mut ledger = Ledger::stored(deal.clone());
-        let refusal = transition(&mut ledger, Transition::to(target), facts).err();
+        let mut change_set = ChangeSet::stored(deal.clone());
+        let refusal = transition(&mut change_set, Transition::to(target), facts).err();
         let direction = stage.map(|stage| direction(here, stage.position));
         Available { to, stage: stage.map(StageRef::from), direction, refusal }
     };

@@ -4,9 +4,9 @@ use super::{Facts, check_not_future, check_text, direction, gates, kept, not_in_
 use crate::{
     deals::{
         automation::{self, Happened, Happening},
+        change_set::ChangeSet,
         deal::{NewDeal, StageRef},
         event::{Change, Details, Direction, Event},
-        ledger::Ledger,
     },
     kernel::{
         fault::{Faults, Refusal},
@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Opens a deal in the first stage of its process.
-pub fn open(new: NewDeal, facts: &Facts<'_>) -> Result<Ledger, Refusal> {
+pub fn open(new: NewDeal, facts: &Facts<'_>) -> Result<ChangeSet, Refusal> {
     if !facts.rules.enabled {
         return Err(Refusal::DealTypeDisabled);
     }
@@ -60,7 +60,7 @@ pub fn open(new: NewDeal, facts: &Facts<'_>) -> Result<Ledger, Refusal> {
     };
     let event = Event { sequence: 1, occurred_at: opened_at, change, actor: None };
     let direction = stage.map_or(Direction::Forward, |stage| direction(0, stage.position));
-    let mut ledger = Ledger::opened(new.id, event, direction)
+    let mut change_set = ChangeSet::opened(new.id, event, direction)
         .ok_or_else(|| Refusal::invalid("", "invalid", "Not an opening."))?;
     // Opening a deal further on skips the stages before.
     if let (Some(first), Some(stage)) = (first, stage)
@@ -72,12 +72,12 @@ pub fn open(new: NewDeal, facts: &Facts<'_>) -> Result<Ledger, Refusal> {
         if facts.rules.mode == Mode::Automatic {
             return Err(Refusal::TransitionIsAutomatic);
         }
-        gates(&ledger.deal, first.position, stage.position, None, facts)?;
+        gates(&change_set.deal, first.position, stage.position, None, facts)?;
     }
     let demand = new.demand_id.map(|id| Happening {
         cause: Cause { on: Trigger::DemandChanged, object_id: id, sequence: 1 },
         what: Happened::Plain,
     });
-    automation::follow(&mut ledger, 0, demand, facts);
-    Ok(ledger)
+    automation::follow(&mut change_set, 0, demand, facts);
+    Ok(change_set)
 }

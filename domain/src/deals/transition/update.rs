@@ -7,10 +7,10 @@ use super::{Facts, check_text, instant, reopened};
 use crate::{
     deals::{
         automation::{self, Happening},
+        change_set::ChangeSet,
         deal::{DealPatch, Status},
         effect::check_result,
         event::Change,
-        ledger::Ledger,
     },
     kernel::fault::{Faults, Refusal},
     process::gate::DealField,
@@ -18,14 +18,14 @@ use crate::{
 
 /// Changes a deal's fields. A field that has the value already is no change.
 pub fn update(
-    ledger: &mut Ledger,
+    change_set: &mut ChangeSet,
     patch: DealPatch,
     occurred_at: Option<DateTime<Utc>>,
     facts: &Facts<'_>,
 ) -> Result<(), Refusal> {
-    let begun = ledger.events.len();
-    change(ledger, patch, occurred_at, facts)?;
-    automation::follow(ledger, begun, None, facts);
+    let begun = change_set.events.len();
+    change(change_set, patch, occurred_at, facts)?;
+    automation::follow(change_set, begun, None, facts);
     Ok(())
 }
 
@@ -40,35 +40,35 @@ pub struct Review {
 /// A task of the deal is done: what it brought lands on the deal, and the process goes on. The facts know
 /// of the task already. A review may reopen the deal before.
 pub fn finish(
-    ledger: &mut Ledger,
+    change_set: &mut ChangeSet,
     patch: DealPatch,
     required: &[DealField],
     review: Option<Review>,
     happening: Happening,
     facts: &Facts<'_>,
 ) -> Result<(), Refusal> {
-    let begun = ledger.events.len();
+    let begun = change_set.events.len();
     if let Some(review) = review {
-        let deal = &ledger.deal;
+        let deal = &change_set.deal;
         if deal.status != Status::Lost || review.visit != Some(deal.visit.number) {
             return Err(Refusal::ReviewOutdated);
         }
         let at = instant(deal, None, facts)?;
-        ledger.push(at, reopened(deal, Some(review.task_id)));
+        change_set.push(at, reopened(deal, Some(review.task_id)));
     }
-    change(ledger, patch, None, facts)?;
-    check_result(required, &ledger.deal)?;
-    automation::follow(ledger, begun, Some(happening), facts);
+    change(change_set, patch, None, facts)?;
+    check_result(required, &change_set.deal)?;
+    automation::follow(change_set, begun, Some(happening), facts);
     Ok(())
 }
 
 fn change(
-    ledger: &mut Ledger,
+    change_set: &mut ChangeSet,
     patch: DealPatch,
     occurred_at: Option<DateTime<Utc>>,
     facts: &Facts<'_>,
 ) -> Result<(), Refusal> {
-    let deal = &ledger.deal;
+    let deal = &change_set.deal;
     let mut faults = Faults::default();
     let external = patch.external_id.as_ref().and_then(Option::as_ref);
     check_text(&mut faults, patch.title.as_deref(), external);
@@ -92,14 +92,14 @@ fn change(
     set(&mut current.external_id, patch.external_id);
     set(&mut current.custom, patch.custom);
     if current != previous {
-        ledger.push(at, Change::Updated { previous: previous.clone(), current });
+        change_set.push(at, Change::Updated { previous: previous.clone(), current });
     }
     if let Some((current, base_amount)) = amount.zip(base_amount) {
         let previous = previous.amount;
-        ledger.push(at, Change::AmountChanged { previous, current, base_amount });
+        change_set.push(at, Change::AmountChanged { previous, current, base_amount });
     }
     if let Some(current) = owner {
-        ledger.push(at, Change::OwnerChanged { previous: previous.owner_id, current });
+        change_set.push(at, Change::OwnerChanged { previous: previous.owner_id, current });
     }
     Ok(())
 }

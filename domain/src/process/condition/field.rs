@@ -117,7 +117,7 @@ pub const BUILT_IN: &[BuiltIn] = &[
 
 /// What a field tells of activities.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Touch {
+pub enum ActivityField {
     /// How many have happened: of a kind, or of all.
     Count(Option<ActivityKind>),
     /// When the last one happened.
@@ -128,7 +128,7 @@ pub enum Touch {
     Next,
 }
 
-impl Touch {
+impl ActivityField {
     /// What a field that is built in tells of activities; none if it is about something else.
     pub fn of(name: &str) -> Option<Self> {
         let kind = |word: &str| match word {
@@ -168,9 +168,9 @@ pub struct Field {
 
 impl Field {
     /// What it tells of activities, if it does.
-    pub fn touch(&self) -> Option<Touch> {
+    pub fn activity(&self) -> Option<ActivityField> {
         match &self.name {
-            Name::BuiltIn(name) => Touch::of(name),
+            Name::BuiltIn(name) => ActivityField::of(name),
             Name::Custom { .. } => None,
         }
     }

@@ -15,7 +15,7 @@ use serde::{Serialize, Serializer};
 use serde_json::Value as Json;
 
 pub use check::{Check, Comparison, Operand};
-pub use field::{BUILT_IN, BuiltIn, Field, Name, Schema, Touch, ValueKind};
+pub use field::{ActivityField, BUILT_IN, BuiltIn, Field, Name, Schema, ValueKind};
 
 use crate::{
     kernel::fault::{Fault, Faults},
@@ -77,7 +77,7 @@ impl Tree {
                 parts.iter().any(|part| part.looks_at_activities(entity))
             }
             Self::Not(part) => part.looks_at_activities(entity),
-            Self::Test(test) => test.field.entity == entity && test.field.touch().is_some(),
+            Self::Test(test) => test.field.entity == entity && test.field.activity().is_some(),
         }
     }
 

@@ -66,8 +66,8 @@ impl Shop {
     }
 
     /// Keeps what the command did to the tasks, and puts the deal away.
-    pub fn record(&mut self, ledger: Ledger) -> Deal {
-        for effect in &ledger.effects {
+    pub fn record(&mut self, change_set: ChangeSet) -> Deal {
+        for effect in &change_set.effects {
             match effect {
                 Effect::Create(plan) => self.create(plan),
                 Effect::Cancel { visit } => {
@@ -77,7 +77,7 @@ impl Shop {
                 }
             }
         }
-        ledger.deal
+        change_set.deal
     }
 
     pub fn create(&mut self, plan: &TaskPlan) {
@@ -94,8 +94,8 @@ impl Shop {
     }
 
     /// Does something to the deal, or to what belongs to it. None where it cannot be done.
-    pub fn act(&mut self, deal: &Deal, act: &Act) -> Option<Ledger> {
-        let mut ledger = Ledger::stored(deal.clone());
+    pub fn act(&mut self, deal: &Deal, act: &Act) -> Option<ChangeSet> {
+        let mut change_set = ChangeSet::stored(deal.clone());
         let (on, what) = match act {
             Act::Fill(..)
             | Act::Warm(_)
@@ -104,12 +104,12 @@ impl Shop {
             | Act::Resume
             | Act::Lose
             | Act::Reopen => {
-                return self.command(ledger, act);
+                return self.command(change_set, act);
             }
             Act::Wait(days) => {
                 self.now += TimeDelta::days(*days);
                 let work = self.work.clone();
-                return tick(&mut ledger, &self.facts(&work, false)).then_some(ledger);
+                return tick(&mut change_set, &self.facts(&work, false)).then_some(change_set);
             }
             Act::Migrate => {
                 std::mem::swap(&mut self.process, &mut self.next);
@@ -124,12 +124,12 @@ impl Shop {
                 let keys = Alignment::of(&self.process, &both, &[]);
                 let mapped = Alignment::of(&self.process, &both, std::slice::from_ref(&all));
                 let ways = Ways { mapping: &all, keys: &keys, mapped: &mapped };
-                let moved = migrate(&mut ledger, ways, None, &self.facts(&work, false));
+                let moved = migrate(&mut change_set, ways, None, &self.facts(&work, false));
                 if moved.is_err() {
                     std::mem::swap(&mut self.process, &mut self.next);
                     return None;
                 }
-                return Some(ledger);
+                return Some(change_set);
             }
             Act::Finish(index) => {
                 let open: Vec<_> =
@@ -178,11 +178,11 @@ impl Shop {
         };
         let cause = Cause { on, object_id: self.id(), sequence: 1 };
         let work = self.work.clone();
-        react(&mut ledger, Happening { cause, what }, &self.facts(&work, false));
-        Some(ledger)
+        react(&mut change_set, Happening { cause, what }, &self.facts(&work, false));
+        Some(change_set)
     }
 
-    pub fn command(&mut self, mut ledger: Ledger, act: &Act) -> Option<Ledger> {
+    pub fn command(&mut self, mut change_set: ChangeSet, act: &Act) -> Option<ChangeSet> {
         let work = self.work.clone();
         let go = |to| Transition::to(to);
         let done = match act {
@@ -190,22 +190,22 @@ impl Shop {
                 let client_id = Some(client.map(Uuid::from_u128));
                 let patch =
                     DealPatch { client_id, amount: Some(money(*amount)), ..DealPatch::default() };
-                update(&mut ledger, patch, None, &self.facts(&work, false))
+                update(&mut change_set, patch, None, &self.facts(&work, false))
             }
             Act::Warm(hot) => {
                 let temperature = hot.then_some(crate::clients::LeadTemperature::Hot);
                 let patch =
                     DealPatch { lead_temperature: Some(temperature), ..DealPatch::default() };
-                update(&mut ledger, patch, None, &self.facts(&work, false))
+                update(&mut change_set, patch, None, &self.facts(&work, false))
             }
             Act::Lead(to, may) => {
                 let facts = self.facts(&work, *may);
                 let to = Target::Stage { stage_key: format!("s{to}") };
-                let bare = transition(&mut ledger, go(to.clone()), &facts);
+                let bare = transition(&mut change_set, go(to.clone()), &facts);
                 assert_eq!(bare.unwrap_err().code(), "transition_is_automatic");
                 let reason = Some("The client insists".to_owned());
                 let done = transition(
-                    &mut ledger,
+                    &mut change_set,
                     Transition { override_reason: reason, ..go(to) },
                     &facts,
                 );
@@ -216,20 +216,22 @@ impl Shop {
             }
             Act::Hold => {
                 let to = Target::Hold { reason: "Holidays".into(), resume_on: None };
-                transition(&mut ledger, go(to), &self.facts(&work, false))
+                transition(&mut change_set, go(to), &self.facts(&work, false))
             }
-            Act::Resume => transition(&mut ledger, go(Target::Resume), &self.facts(&work, false)),
+            Act::Resume => {
+                transition(&mut change_set, go(Target::Resume), &self.facts(&work, false))
+            }
             Act::Lose => {
                 let loss_reason_id = Some(Uuid::from_u128(7));
                 let to = Target::Lost { loss_reason_id, note: None, competitor_id: None };
-                transition(&mut ledger, go(to), &self.facts(&work, false))
+                transition(&mut change_set, go(to), &self.facts(&work, false))
             }
             _ => transition(
-                &mut ledger,
+                &mut change_set,
                 go(Target::Open { stage_key: None }),
                 &self.facts(&work, false),
             ),
         };
-        done.ok().map(|()| ledger)
+        done.ok().map(|()| change_set)
     }
 }

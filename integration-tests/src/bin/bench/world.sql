@@ -77,13 +77,13 @@ FROM bench_workspaces, generate_series(1, {spare}) i WHERE measured;
 INSERT INTO deals (workspace_id, id, deal_type_id, version_id, title, client_id, owner_id, amount, currency,
     base_amount, source_id, lead_temperature, expected_close_on, external_source, external_id, status, stage_id,
     position, depth, loss_reason_id, opened_at, closed_at, visit, visit_entered_at, visit_held_seconds, segment,
-    segment_entered_at, sequence, last_occurred_at, created_at, updated_at, trail, touched, visit_stage)
+    segment_entered_at, sequence, last_occurred_at, created_at, updated_at, stage_path, touched, visit_stage)
 SELECT workspace_id, id, deal_type_id, version_id, 'Servers for plant ' || i, client_id,
     users[1 + i % 20], amount, 'EUR', amount, sources[1 + i % 8], (ARRAY['cold', 'warm', 'hot'])[1 + i % 3],
     (opened_at + interval '60 days')::date, crm, crm_id, d.status, stages[depth], depth, depth,
     CASE status WHEN 'lost' THEN reasons[1 + i % 10] END, opened_at, closed_at, visit, entered_at, 0, visit,
     entered_at, visit + (status <> 'open')::int, coalesce(closed_at, entered_at), opened_at,
-    coalesce(closed_at, entered_at), trail,
+    coalesce(closed_at, entered_at), stage_path,
     (SELECT array_agg(100 + k ORDER BY k) FROM generate_series(0, depth) k), 100 + depth
 FROM bench_workspaces JOIN bench_deals d USING (workspace_id, measured)
     JOIN bench_clients USING (workspace_id),
@@ -92,7 +92,7 @@ FROM bench_workspaces JOIN bench_deals d USING (workspace_id, measured)
         CASE WHEN d.status <> 'open' THEN until END AS closed_at,
         CASE WHEN d.status <> 'open' THEN (
             SELECT string_agg(100 + k || '+' || round(1000 * extract(epoch FROM cycle / depth)), ' ' ORDER BY k)
-            FROM generate_series(1, depth) k) END AS trail,
+            FROM generate_series(1, depth) k) END AS stage_path,
         opened_at + cycle * (depth - 1) / depth AS entered_at) AS facts
 WHERE n = 1 + i % clients
 ORDER BY workspace_id, opened_at;

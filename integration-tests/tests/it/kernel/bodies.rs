@@ -80,6 +80,15 @@ async fn a_body_that_does_not_end_is_cut_off() {
 }
 
 #[tokio::test]
+async fn a_body_that_will_be_too_long_is_not_waited_for() {
+    let server = TestServer::start().await;
+    let head = "POST /v1/auth/token HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n\
+                content-length: 1000000\r\n\r\n";
+    let (answer, _) = answered(&server, head).await;
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+}
+
+#[tokio::test]
 async fn who_logs_in_has_little_to_say() {
     let server = TestServer::start().await;
     let api = server.admin.without_token();

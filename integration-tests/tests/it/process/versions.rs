@@ -396,7 +396,7 @@ async fn an_old_database_is_worked_out_while_it_is_served() {
     let mut connection = server.connection();
     connection
         .batch_execute(
-            "BEGIN; UPDATE deals SET touched = NULL, visit_stage = NULL, trail = '1+5'; \
+            "BEGIN; UPDATE deals SET touched = NULL, visit_stage = NULL, stage_path = '1+5'; \
              UPDATE stage_visits SET stage_number = NULL; DELETE FROM process_migrations; COMMIT",
         )
         .unwrap();

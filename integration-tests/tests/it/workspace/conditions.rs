@@ -17,7 +17,7 @@ use voronka_domain::{
     workspace::custom_field::Entity,
 };
 use voronka_integration_tests::{Api, TestServer};
-use voronka_persistence::{Look, clients, core::touches, deals};
+use voronka_persistence::{Look, clients, core::activity_summary, deals};
 
 const TEXTS: &[&str] = &[
     "Servers",
@@ -340,7 +340,7 @@ async fn in_memory_and_as_sql_a_condition_holds_for_the_same_deals() {
             let fields = server.store.load_custom_fields(tenant)?;
             let now: DateTime<Utc> = "2026-03-30T10:00:00Z".parse().unwrap();
             let ids = api_ids(&server);
-            let mut touches = touches::load(tenant, Entity::Deal, ids.clone())?;
+            let mut activity_summary = activity_summary::load(tenant, Entity::Deal, ids.clone())?;
             let mut loaded = Vec::new();
             for row in ids {
                 let stored = server.store.deal(tenant, &Visibility::All, row)?;
@@ -348,7 +348,11 @@ async fn in_memory_and_as_sql_a_condition_holds_for_the_same_deals() {
                     Some(id) => clients::facts(tenant, vec![id], true)?.remove(&id),
                     None => None,
                 };
-                loaded.push((stored.deal, client, touches.remove(&row).unwrap_or_default()));
+                loaded.push((
+                    stored.deal,
+                    client,
+                    activity_summary.remove(&row).unwrap_or_default(),
+                ));
             }
             Ok((settings, Moment { now, settings }, loaded, fields))
         })
@@ -364,9 +368,9 @@ async fn in_memory_and_as_sql_a_condition_holds_for_the_same_deals() {
             Condition::read("", &json, &schema).unwrap_or_else(|f| panic!("{json}: {f:?}"));
         let in_memory: BTreeSet<Uuid> = loaded
             .iter()
-            .filter(|(deal, client, touches)| {
-                let (client, touches) = (client.as_ref(), Some(touches));
-                let subject = Subject { deal: Some(deal), client, touches };
+            .filter(|(deal, client, activity_summary)| {
+                let (client, activity_summary) = (client.as_ref(), Some(activity_summary));
+                let subject = Subject { deal: Some(deal), client, activity_summary };
                 condition.tree().holds(subject, &moment)
             })
             .map(|(deal, ..)| deal.id)

@@ -35,7 +35,7 @@ impl Run<'_, '_> {
         mut deal: Option<Recordable>,
         tally: &mut Tally,
     ) -> Result<Option<Recordable>> {
-        let history = deal.as_ref().map(|deal| deal.ledger.deal.last_occurred_at);
+        let history = deal.as_ref().map(|deal| deal.change_set.deal.last_occurred_at);
         let (mut rows, mut cells_of) = (Vec::new(), HashMap::new());
         for (row, cells) in tally.sift(case, event) {
             cells_of.insert(row.line, cells);
@@ -78,21 +78,21 @@ impl Run<'_, '_> {
             }
         };
         let process = deal.as_ref().map_or(&self.process, |deal| &deal.process).clone();
-        let ledger = deal.as_ref().map(|deal| deal.ledger.clone());
-        let of = ledger.as_ref().map(|ledger| &ledger.deal);
+        let change_set = deal.as_ref().map(|deal| deal.change_set.clone());
+        let of = change_set.as_ref().map(|change_set| &change_set.deal);
         let facts = self.facts(&process, of, named.owner_id)?;
-        match apply_event(row, &named, ledger, self.defaults(), &facts) {
+        match apply_event(row, &named, change_set, self.defaults(), &facts) {
             Err(refusal) => {
                 tally.refuse(cells, &refusal, |fault| row.rejection(fault));
                 Ok(deal)
             }
-            Ok((ledger, outcome)) => {
+            Ok((change_set, outcome)) => {
                 tally.count(outcome);
                 if outcome != Outcome::Unchanged {
                     self.names.took(&named, user_id);
                 }
                 let actor = self.actor(user_id, row.line);
-                Ok(ledger.map(|ledger| Recordable::then(deal, actor, ledger, process)))
+                Ok(change_set.map(|change_set| Recordable::then(deal, actor, change_set, process)))
             }
         }
     }

@@ -17,9 +17,9 @@ use crate::{
     Error, Result, Statement, Unit,
     clients::{self, Client},
     core::{
+        enum_names::to_name,
         noun::Noun,
         unit::{raw, to_json},
-        words::to_word,
     },
     import::names::{CustomValues, Names, Wanted},
 };
@@ -203,8 +203,8 @@ fn describe(client: &mut Client, row: &ClientRow) {
     if let Some(name) = &row.name {
         client.rename(name.clone());
     }
-    set(&mut client.kind, row.kind.as_ref().map(to_word).as_ref());
-    set(&mut client.client_type, row.client_type.as_ref().map(to_word).as_ref());
+    set(&mut client.kind, row.kind.as_ref().map(to_name).as_ref());
+    set(&mut client.client_type, row.client_type.as_ref().map(to_name).as_ref());
     set(&mut client.tags, row.tags.as_ref());
     set(&mut client.phones, row.phones.as_ref());
     set(&mut client.emails, row.emails.as_ref());

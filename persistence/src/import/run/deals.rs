@@ -52,19 +52,22 @@ impl Run<'_, '_> {
             }
         };
         let process = deal.as_ref().map_or(&self.process, |deal| &deal.process).clone();
-        let ledger = deal.as_ref().map(|deal| deal.ledger.clone());
-        let of = ledger.as_ref().map(|ledger| &ledger.deal);
+        let change_set = deal.as_ref().map(|deal| deal.change_set.clone());
+        let of = change_set.as_ref().map(|change_set| &change_set.deal);
         let facts = self.facts(&process, of, named.owner_id)?;
-        let custom = ledger.as_ref().map(|ledger| ledger.deal.custom.clone()).unwrap_or_default();
+        let custom = change_set
+            .as_ref()
+            .map(|change_set| change_set.deal.custom.clone())
+            .unwrap_or_default();
         let custom =
             custom_field::change(&self.fields, &custom, std::mem::take(&mut of_fields.values));
         let applied = custom.map_err(Refusal::Invalid).and_then(|(custom, _)| {
             named.custom = self.plan.maps_custom().then_some(custom);
-            apply_deal(row, &named, ledger, self.defaults(), &facts)
+            apply_deal(row, &named, change_set, self.defaults(), &facts)
         });
         match applied {
             Err(refusal) => tally.refuse(cells, &refusal, |fault| row.rejection(fault)),
-            Ok((ledger, outcome)) => {
+            Ok((change_set, outcome)) => {
                 tally.count(outcome);
                 if outcome == Outcome::Created {
                     note_gaps(row, tally);
@@ -74,7 +77,7 @@ impl Run<'_, '_> {
                     self.names.took_custom(&of_fields);
                 }
                 let actor = self.actor(None, row.line);
-                *deal = Some(Recordable::then(deal.take(), actor, ledger, process));
+                *deal = Some(Recordable::then(deal.take(), actor, change_set, process));
             }
         }
         Ok(())

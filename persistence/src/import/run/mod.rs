@@ -388,7 +388,7 @@ impl<'r, 'c> Run<'r, 'c> {
         let actor = self.actor(None, 0);
         let known = stored.into_iter().filter_map(|stored| {
             let id = stored.deal.external_id.as_ref()?.id.clone();
-            Some((id, Recordable::by(actor, stored.ledger(), stored.process)))
+            Some((id, Recordable::by(actor, stored.change_set(), stored.process)))
         });
         Ok(known.collect())
     }

@@ -12,7 +12,7 @@ use voronka_domain::{
 use super::{Read, Tally, parted};
 use crate::{
     Result, Unit,
-    core::{noun::Noun, words::to_word},
+    core::{enum_names::to_name, noun::Noun},
     import::names::{Names, Wanted},
     people::users::{self, User},
 };
@@ -97,7 +97,7 @@ impl Known {
         if let Some(name) = &row.name {
             user.name.clone_from(name);
         }
-        user.role = row.role.as_ref().map_or(user.role, to_word);
+        user.role = row.role.as_ref().map_or(user.role, to_name);
         user.position = row.position.clone().or(user.position);
         user.department_id = department.or(user.department_id);
         if user == *before {
@@ -131,7 +131,7 @@ fn new(
         id: Uuid::now_v7(),
         name: name.clone(),
         email: Some(row.email.clone()),
-        role: to_word(role),
+        role: to_name(role),
         position: row.position.clone(),
         department_id,
         active: true,

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     Result, Unit,
-    core::{noun::Noun, unit::to_json, words::to_word},
+    core::{enum_names::to_name, noun::Noun, unit::to_json},
     people::users::User,
 };
 
@@ -65,8 +65,8 @@ pub fn create(unit: &mut Unit<'_>, new: NewHandOver) -> Result<HandOver> {
         id: Uuid::now_v7(),
         from_id: new.from_id,
         to_id: new.to_id,
-        what: new.what.iter().map(to_word).collect(),
-        reason: to_word(&new.reason),
+        what: new.what.iter().map(to_name).collect(),
+        reason: to_name(&new.reason),
         note: new.note,
         until: new.until,
         handed_over: to_json(&tally(&things))?,

@@ -8,7 +8,7 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 use voronka_domain::work::hand_over::{HandedOver, Outcome, Thing};
 
-use crate::{Raw, Result, Statement, Unit, clients, core::words::to_word, deals, work::tasks};
+use crate::{Raw, Result, Statement, Unit, clients, core::enum_names::to_name, deals, work::tasks};
 
 /// Where things of a kind are.
 #[derive(Debug)]
@@ -163,7 +163,7 @@ impl Place {
             return Ok(());
         }
         let (ids, outcomes): (Vec<Uuid>, Vec<String>) =
-            became.iter().map(|(id, outcome)| (*id, to_word(outcome))).unzip();
+            became.iter().map(|(id, outcome)| (*id, to_name(outcome))).unzip();
         Statement::command("UPDATE hand_over_items SET outcome = became.outcome FROM unnest(")
             .bind(ids)
             .sql(", ")

@@ -24,9 +24,9 @@ use crate::{
     Error, Result, Unit, clients,
     core::{
         caller::person,
+        enum_names::{from_name, to_name},
         noun::Noun,
         unit::raw,
-        words::{from_word, to_word},
     },
     deals::{self, answer::Done, task::Task},
 };
@@ -82,7 +82,7 @@ pub fn create(unit: &mut Unit<'_>, new: NewTask) -> Result<TaskWithPeople> {
     let deal = deal.as_ref().map(|held| held.deal());
     let task = Task {
         id: Uuid::now_v7(),
-        kind: to_word(&TaskKind::Work),
+        kind: to_name(&TaskKind::Work),
         deal_id: new.deal_id,
         client_id,
         key: new.key,
@@ -90,8 +90,8 @@ pub fn create(unit: &mut Unit<'_>, new: NewTask) -> Result<TaskWithPeople> {
         visit: deal.map(|deal| deal.visit.number),
         title: new.title.trim().to_owned(),
         description: new.description,
-        status: to_word(&TaskStatus::New),
-        priority: to_word(&new.priority),
+        status: to_name(&TaskStatus::New),
+        priority: to_name(&new.priority),
         responsible_id,
         creator_id,
         by_process: false,
@@ -137,7 +137,7 @@ pub fn change(
         helpers.as_ref().unwrap_or(&none),
         watchers.as_ref().unwrap_or(&none),
     )?;
-    row.priority = patch.priority.as_ref().map(to_word).unwrap_or(row.priority);
+    row.priority = patch.priority.as_ref().map(to_name).unwrap_or(row.priority);
     row.responsible_id = patch.responsible_id.unwrap_or(row.responsible_id);
     row.starts_at = patch.starts_at.unwrap_or(row.starts_at);
     row.due_at = patch.due_at.unwrap_or(row.due_at);
@@ -180,9 +180,9 @@ pub fn transition(
         require_deal(unit, deal_id, &done, &asked)?;
     }
     let status: TaskStatus =
-        from_word(&before.status).ok_or_else(|| Error::Internal("task has a bad status".into()))?;
+        from_name(&before.status).ok_or_else(|| Error::Internal("task has a bad status".into()))?;
     let mut row = before.clone();
-    row.status = to_word(&status.become_next(to)?);
+    row.status = to_name(&status.become_next(to)?);
     row.started_at = row.started_at.or((to == TaskStatus::InProgress).then_some(unit.now));
     let is_done = to == TaskStatus::Done;
     row.done_at = is_done.then_some(unit.now);
@@ -190,7 +190,7 @@ pub fn transition(
     row.result = if is_done { done.result.clone() } else { row.result };
     if done.reopen {
         let kind: TaskKind =
-            from_word(&row.kind).ok_or_else(|| Error::Internal("task has a bad kind".into()))?;
+            from_name(&row.kind).ok_or_else(|| Error::Internal("task has a bad kind".into()))?;
         kind.may_reopen()?;
         row.reopened_at = Some(unit.now);
     }

@@ -13,7 +13,7 @@ use voronka_domain::{
 };
 use voronka_persistence::{
     Error, Noun, Store, Tenant,
-    core::words::from_word,
+    core::enum_names::from_name,
     process::{
         deal_types::{self, DealType},
         drafts as process_drafts,
@@ -91,7 +91,7 @@ fn checked(
     let read = parse_item::<NewProcessVersion>(&draft.process);
     let NewProcessVersion { stages, rules } =
         read.map_err(|problem| Refusal::Invalid(problem.faults().to_vec()))?;
-    let mode = from_word(&deal_type.mode).unwrap_or(Mode::Manual);
+    let mode = from_name(&deal_type.mode).unwrap_or(Mode::Manual);
     let stages = stages.into_iter().map(StageDraft::from).collect();
     deal_types::draft(store, tenant, mode, stages, rules)
 }

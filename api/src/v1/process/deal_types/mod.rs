@@ -14,7 +14,7 @@ use voronka_domain::{
 };
 use voronka_persistence::{
     Error, Listed, Noun, Unit,
-    core::words::{from_word, to_word},
+    core::enum_names::{from_name, to_name},
     deals,
     process::deal_types::{self, DealType},
 };
@@ -67,7 +67,7 @@ pub(crate) fn create_type(unit: &mut Unit<'_>, new: NewDealType) -> Result<DealT
     let row = DealType {
         id: Uuid::now_v7(),
         name: catalogue::name("/name", &new.name)?,
-        mode: to_word(&new.mode),
+        mode: to_name(&new.mode),
         enabled: new.enabled.unwrap_or(true),
         allow_skip: new.allow_skip.unwrap_or(true),
         allow_back: new.allow_back.unwrap_or(true),
@@ -178,7 +178,7 @@ pub async fn publish_version(
     let drafts = stages.into_iter().map(StageDraft::from).collect();
     call.write(body.digest, move |unit, if_match| {
         let before = DealType::lock(unit, id.0, if_match)?;
-        let mode = from_word(&before.mode).unwrap_or(Mode::Manual);
+        let mode = from_name(&before.mode).unwrap_or(Mode::Manual);
         let version = deal_types::draft(unit.store, &mut unit.tenant, mode, drafts, rules)?;
         published(unit, before, version)
     })

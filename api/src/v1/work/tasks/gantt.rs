@@ -8,7 +8,7 @@ use uuid::Uuid;
 use voronka_domain::work::task::TaskStatus;
 use voronka_persistence::{
     Caller, Error, Tenant,
-    core::{list, words::from_word},
+    core::{enum_names::from_name, list},
     now,
     work::tasks::{self, Bar, Bars, GroupBy},
 };
@@ -202,7 +202,7 @@ impl Request {
 }
 
 fn with_overdue(bar: TaskBar, as_of: DateTime<Utc>) -> TaskBar {
-    let open = from_word::<TaskStatus>(&bar.status).is_some_and(TaskStatus::is_open);
+    let open = from_name::<TaskStatus>(&bar.status).is_some_and(TaskStatus::is_open);
     TaskBar { overdue: open && bar.due_at.is_some_and(|due| due < as_of), ..bar }
 }
 

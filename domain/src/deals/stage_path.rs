@@ -1,4 +1,4 @@
-//! Trails: the visits of a deal in short, as they are kept on the row of a closed deal, so that a
+//! Stage paths: the visits of a deal in short, as they are kept on the row of a closed deal, so that a
 //! funnel need not read them one by one. `101+86400000 102+3600000 101-50000 102+` is a deal that was for a
 //! day in the stage numbered 101, for an hour in 102, went back to 101 for 50 seconds (`-`), and is in 102.
 //! Lengths are milliseconds without time on hold.
@@ -21,9 +21,9 @@ pub struct Stay {
     pub milliseconds: Option<i64>,
 }
 
-/// The visits of a trail. What is no visit is left out.
-pub fn stays(trail: &str) -> impl Iterator<Item = Stay> {
-    trail.split_ascii_whitespace().filter_map(|stay| {
+/// The visits of a path. What is no visit is left out.
+pub fn stays(stage_path: &str) -> impl Iterator<Item = Stay> {
+    stage_path.split_ascii_whitespace().filter_map(|stay| {
         let (number, rest) =
             stay.split_at_checked(stay.bytes().position(|b| b == b'+' || b == b'-')?)?;
         let (sign, length) = rest.split_at_checked(1)?;
@@ -33,7 +33,7 @@ pub fn stays(trail: &str) -> impl Iterator<Item = Stay> {
     })
 }
 
-/// The trail of a deal all of whose segments are at hand.
+/// The path of a deal all of whose segments are at hand.
 pub fn of(segments: &[VisitSegment]) -> String {
     let mut stays: BTreeMap<i32, Stay> = BTreeMap::new();
     for segment in segments {
@@ -86,13 +86,13 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Adds the trails of some deals, separated by commas. `place` says where a stage of theirs is in
+    /// Adds the paths of some deals, separated by commas. `place` says where a stage of theirs is in
     /// the process of the report.
-    pub fn add(&mut self, trails: &str, place: impl Fn(i32) -> i16) {
+    pub fn add(&mut self, stage_paths: &str, place: impl Fn(i32) -> i16) {
         let mut touched = Vec::new();
-        for trail in trails.split(',') {
+        for stage_path in stage_paths.split(',') {
             touched.clear();
-            for stay in stays(trail) {
+            for stay in stays(stage_path) {
                 let position = place(stay.number);
                 let (count, lengths) = self.stages.entry(position).or_default();
                 count.visits = count.visits.saturating_add(1);
@@ -151,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_trail_is_counted_by_stage() {
+    fn a_stage_path_is_counted_by_stage() {
         let mut tally = Tally::default();
         // The second stage of these deals is the third of the report.
         let place = |number| if number == 102 { 3 } else { 1 };
@@ -172,18 +172,18 @@ mod tests {
     proptest! {
         #[test]
         fn parts_add_up_to_the_whole(
-            trails in prop::collection::vec("(10[1-3][+-][0-9]{0,6} ?){0,4}", 0..9),
+            stage_paths in prop::collection::vec("(10[1-3][+-][0-9]{0,6} ?){0,4}", 0..9),
             at in 0_usize..9,
         ) {
-            let tally = |trails: &[String]| {
+            let tally = |stage_paths: &[String]| {
                 let mut tally = Tally::default();
-                tally.add(&trails.join(","), |number| i16::try_from(number - 100).unwrap());
+                tally.add(&stage_paths.join(","), |number| i16::try_from(number - 100).unwrap());
                 tally
             };
-            let (some, others) = trails.split_at(at.min(trails.len()));
+            let (some, others) = stage_paths.split_at(at.min(stage_paths.len()));
             let mut joined = tally(some);
             joined.join(&tally(others));
-            prop_assert_eq!(joined.counts(), tally(&trails).counts());
+            prop_assert_eq!(joined.counts(), tally(&stage_paths).counts());
         }
 
         #[test]

@@ -9,17 +9,17 @@ use diesel::{
 };
 use uuid::Uuid;
 use voronka_domain::{
-    people::access::Visibility, process::condition::Touch, work::activity::Touches,
+    people::access::Visibility, process::condition::ActivityField, work::activity::ActivitySummary,
     workspace::custom_field::Entity,
 };
 
 use crate::{
     Error, Result, Statement, Tenant,
     core::{
+        enum_names::{from_name, to_name},
         statement::Piece,
         unit::raw,
         visibility::activities_seen_by,
-        words::{from_word, to_word},
     },
 };
 
@@ -35,16 +35,18 @@ fn column(entity: Entity) -> &'static str {
 }
 
 /// A field that tells of the activities that somebody sees, as SQL over `deals` or `clients`.
-pub(crate) fn sql(entity: Entity, touch: Touch, visibility: &Visibility) -> Vec<Piece> {
+pub(crate) fn sql(entity: Entity, field: ActivityField, visibility: &Visibility) -> Vec<Piece> {
     let of = |kind| match kind {
-        Some(kind) => format!(" AND a.kind = '{}'", to_word(&kind)),
+        Some(kind) => format!(" AND a.kind = '{}'", to_name(&kind)),
         None => String::new(),
     };
-    let (what, which) = match touch {
-        Touch::Count(kind) => ("count(*)::numeric", format!("{HAPPENED}{}", of(kind))),
-        Touch::Last(kind) => ("max(a.happened_at)", format!("{HAPPENED}{}", of(kind))),
-        Touch::Reached => ("count(*)::numeric", format!("{HAPPENED} AND a.outcome = 'reached'")),
-        Touch::Next => ("min(a.planned_at)", PLANNED.to_owned()),
+    let (what, which) = match field {
+        ActivityField::Count(kind) => ("count(*)::numeric", format!("{HAPPENED}{}", of(kind))),
+        ActivityField::Last(kind) => ("max(a.happened_at)", format!("{HAPPENED}{}", of(kind))),
+        ActivityField::Reached => {
+            ("count(*)::numeric", format!("{HAPPENED} AND a.outcome = 'reached'"))
+        }
+        ActivityField::Next => ("min(a.planned_at)", PLANNED.to_owned()),
     };
     let (table, column) = match entity {
         Entity::Deal => ("deals", column(entity)),
@@ -65,7 +67,7 @@ pub fn load(
     tenant: &mut Tenant<'_>,
     entity: Entity,
     ids: Vec<Uuid>,
-) -> Result<HashMap<Uuid, Touches>> {
+) -> Result<HashMap<Uuid, ActivitySummary>> {
     let column = column(entity);
     let selection = format!(
         "a.{column}, a.kind, count(a.happened_at), max(a.happened_at), \
@@ -79,14 +81,14 @@ pub fn load(
         .bind(ids)
         .sql(") GROUP BY 1, 2")
         .load(tenant.conn)?;
-    let mut all: HashMap<Uuid, Touches> = HashMap::new();
+    let mut all: HashMap<Uuid, ActivitySummary> = HashMap::new();
     for (id, kind, count, last_at, reached, next_at) in rows {
-        let kind = from_word(&kind)
+        let kind = from_name(&kind)
             .ok_or_else(|| Error::Internal("activity has a bad kind".to_owned()))?;
-        let touches = all.entry(id).or_default();
-        touches.happened.extend(last_at.map(|at| (kind, (count, at))));
-        touches.reached = touches.reached.saturating_add(reached);
-        touches.next_at = touches.next_at.into_iter().chain(next_at).min();
+        let activity_summary = all.entry(id).or_default();
+        activity_summary.happened.extend(last_at.map(|at| (kind, (count, at))));
+        activity_summary.reached = activity_summary.reached.saturating_add(reached);
+        activity_summary.next_at = activity_summary.next_at.into_iter().chain(next_at).min();
     }
     Ok(all)
 }

@@ -16,7 +16,7 @@ use crate::{
 
 /// A deal with what has happened to it since it was loaded.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Ledger {
+pub struct ChangeSet {
     pub deal: Deal,
     /// The deal as it came from the database; none for a new one.
     pub before: Option<Deal>,
@@ -32,7 +32,7 @@ pub struct Ledger {
     pub rung: Option<DateTime<Utc>>,
 }
 
-impl Ledger {
+impl ChangeSet {
     /// A deal from the database.
     pub fn stored(deal: Deal) -> Self {
         Self {

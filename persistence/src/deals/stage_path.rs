@@ -10,8 +10,8 @@ pub(crate) const LENGTH: &str = "extract(epoch FROM v.left_at - v.visit_entered_
     - v.visit_held_seconds \
     - CASE WHEN v.held THEN extract(epoch FROM v.left_at - v.entered_at)::float8 ELSE 0 END";
 
-/// The visits of a row of `deals`, as `voronka_domain::deals::trail` reads them.
-pub(crate) fn trail() -> String {
+/// The visits of a row of `deals`, as `voronka_domain::deals::stage_path` reads them.
+pub(crate) fn stage_path() -> String {
     format!(
         "(SELECT coalesce(string_agg(stay.word, ' ' ORDER BY stay.visit), '') FROM \
          (SELECT v.visit, max(v.stage_number)::text \
@@ -22,19 +22,22 @@ pub(crate) fn trail() -> String {
     )
 }
 
-/// The trail of a row of `deals`, whether it is closed or not: that of an open deal is not kept, and one
+/// The path of a row of `deals`, whether it is closed or not: that of an open deal is not kept, and one
 /// that is kept from before a reopening is out of date.
-pub(crate) fn trail_of_any() -> String {
-    format!("coalesce(CASE WHEN deals.status <> 'open' THEN deals.trail END, {})", trail())
+pub(crate) fn stage_path_of_any() -> String {
+    format!(
+        "coalesce(CASE WHEN deals.status <> 'open' THEN deals.stage_path END, {})",
+        stage_path()
+    )
 }
 
-/// Keeps the trails of deals that have just been closed, their visits being recorded.
+/// Keeps the paths of deals that have just been closed, their visits being recorded.
 pub(crate) fn keep(unit: &mut Unit<'_>, closed: Vec<Uuid>) -> Result<()> {
     if closed.is_empty() {
         return Ok(());
     }
-    Statement::command("UPDATE deals SET trail = ")
-        .sql(trail())
+    Statement::command("UPDATE deals SET stage_path = ")
+        .sql(stage_path())
         .sql(" WHERE workspace_id = ")
         .bind(unit.tenant.workspace_id)
         .sql(" AND id = ANY(")

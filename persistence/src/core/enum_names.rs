@@ -7,13 +7,13 @@ use serde::{
 use serde_json::Value;
 
 /// `Role::Head` becomes `head`.
-pub fn to_word(value: &impl Serialize) -> String {
+pub fn to_name(value: &impl Serialize) -> String {
     match serde_json::to_value(value) {
         Ok(Value::String(word)) => word,
         _ => String::new(),
     }
 }
 
-pub fn from_word<T: DeserializeOwned>(word: &str) -> Option<T> {
+pub fn from_name<T: DeserializeOwned>(word: &str) -> Option<T> {
     T::deserialize(IntoDeserializer::<Error>::into_deserializer(word)).ok()
 }

@@ -1,0 +1,1 @@
+ALTER TABLE deals RENAME COLUMN stage_path TO trail;

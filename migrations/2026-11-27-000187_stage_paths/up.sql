@@ -1,0 +1,1 @@
+ALTER TABLE deals RENAME COLUMN trail TO stage_path;
