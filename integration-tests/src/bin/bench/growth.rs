@@ -6,11 +6,26 @@ use serde_json::{Value, json};
 
 use crate::{Options, http, machine, server::Server, world::World};
 
-/// A request, and how it is called in the table.
+/// A request, how it is called in the table, and how long it may take in the largest company.
 struct Asked {
     name: &'static str,
     request: Vec<u8>,
+    most: Option<Most>,
 }
+
+/// What is wanted at 300,000 deals.
+#[derive(Clone, Copy)]
+enum Most {
+    /// So many times the page by `-updated_at`.
+    Pages(f64),
+    Milliseconds(f64),
+}
+
+const PAGE: Option<Most> = Some(Most::Pages(4.0));
+const QUARTER: Option<Most> = Some(Most::Milliseconds(100.0));
+const QUARTER_OF_VISITS: Option<Most> = Some(Most::Milliseconds(250.0));
+const ALL_TIME: Option<Most> = Some(Most::Milliseconds(1_000.0));
+const ALL_TIME_OF_VISITS: Option<Most> = Some(Most::Milliseconds(3_000.0));
 
 /// One after the other until so many, or so long.
 const TIMES: usize = 15;
@@ -20,7 +35,7 @@ const LONGEST: Duration = Duration::from_secs(4);
 const YARDSTICK: &str = "deals";
 
 pub fn run(options: &Options) {
-    let mut table: Vec<(&'static str, Vec<f64>)> = Vec::new();
+    let mut table: Vec<(&'static str, Option<Most>, Vec<f64>)> = Vec::new();
     println!("{}; load {} before", machine::describe(), machine::load());
     for deals in &options.growth {
         let sizes =
@@ -33,9 +48,9 @@ pub fn run(options: &Options) {
                 continue;
             }
             let times = measured(&server, &asked);
-            match table.iter_mut().find(|(name, _)| *name == asked.name) {
-                Some((_, medians)) => medians.push(times),
-                None => table.push((asked.name, vec![times])),
+            match table.iter_mut().find(|(name, ..)| *name == asked.name) {
+                Some((.., medians)) => medians.push(times),
+                None => table.push((asked.name, asked.most, vec![times])),
             }
             eprintln!("{deals} {index} {} {times:.1} ms", asked.name);
         }
@@ -46,13 +61,24 @@ pub fn run(options: &Options) {
         heads(&options.growth)
     );
     println!("|---|{}---|", "---|".repeat(options.growth.len()));
-    let yardstick = table.iter().find(|(name, _)| *name == YARDSTICK);
-    let yardstick = yardstick.and_then(|(_, medians)| medians.last()).copied().unwrap_or(1.0);
-    for (name, medians) in &table {
+    let yardstick = table.iter().find(|(name, ..)| *name == YARDSTICK);
+    let yardstick = yardstick.and_then(|(.., medians)| medians.last()).copied().unwrap_or(1.0);
+    let mut beyond = Vec::new();
+    for (name, most, medians) in &table {
         let cells: Vec<_> = medians.iter().map(|median| format!("{median:.1}")).collect();
-        let ratio = medians.last().copied().unwrap_or_default() / yardstick;
-        println!("| {name} | {} | {ratio:.1} |", cells.join(" | "));
+        let last = medians.last().copied().unwrap_or_default();
+        println!("| {name} | {} | {:.1} |", cells.join(" | "), last / yardstick);
+        match most {
+            Some(Most::Pages(pages)) if last > pages * yardstick => {
+                beyond.push(format!("{name}: {:.1} times the page for {pages}", last / yardstick));
+            }
+            Some(Most::Milliseconds(most)) if last > *most => {
+                beyond.push(format!("{name}: {last:.0} ms for {most}"));
+            }
+            _ => {}
+        }
     }
+    println!("\nBeyond what is wanted: {}", beyond.join("; "));
     println!("\nload {} after", machine::load());
 }
 
@@ -82,9 +108,10 @@ fn requests(world: &World, server: &Server, token: &str) -> Vec<Asked> {
     let quarter = format!("deal_type_id={deal_type}&from={}&to={}", day(100), day(9));
     let always = format!("deal_type_id={deal_type}&from={}&to={}", day(4_000), day(0));
     let mut all = Vec::new();
-    let mut get = |name: &'static str, path: String| {
-        all.push(Asked { name, request: http::request("GET", &path, token, "") });
+    let mut ask = |name: &'static str, path: String, most: Option<Most>| {
+        all.push(Asked { name, request: http::request("GET", &path, token, ""), most });
     };
+    let mut get = |name: &'static str, path: String| ask(name, path, PAGE);
     get(YARDSTICK, "/v1/deals".into());
     for (name, sort) in [
         ("deals by title", "title"),
@@ -141,10 +168,24 @@ fn requests(world: &World, server: &Server, token: &str) -> Vec<Asked> {
         ("segments", "segments"),
         ("feed", "events?limit=100"),
         ("feed of a rare type", "events?type=deal.held&limit=100"),
-        ("Gantt chart of tasks", "tasks/gantt"),
     ] {
         get(name, format!("/v1/{list}"));
     }
+    let mut get = |name: &'static str, path: String| ask(name, path, None);
+    get("Gantt chart of tasks", "/v1/tasks/gantt".into());
+    get("an owner's deals as CSV", format!("/v1/deals?owner_id={owner}&format=csv"));
+    get(
+        "an owner's deals as CSV by title",
+        format!("/v1/deals?owner_id={owner}&format=csv&sort=title"),
+    );
+    let deal = first(server, token, "/v1/deals?status=won&limit=1");
+    get("a deal", format!("/v1/deals/{deal}"));
+    get("history of a deal", format!("/v1/deals/{deal}/history"));
+    get("moves that a deal may make", format!("/v1/deals/{deal}/transitions/available"));
+    get("route map of a deal", format!("/v1/deals/{deal}/route-map"));
+    let client = first(server, token, "/v1/clients?limit=1");
+    get("a client", format!("/v1/clients/{client}"));
+    get("duplicates of a client", format!("/v1/clients/{client}/duplicates"));
     for segment in segments(server, token) {
         let name = match segment["name"].as_str() {
             Some("Large") => "a segment of deals, counted",
@@ -164,31 +205,47 @@ fn requests(world: &World, server: &Server, token: &str) -> Vec<Asked> {
         "open funnel by region",
         format!("/v1/reports/funnel/open?deal_type_id={deal_type}&group_by=region"),
     );
-    for (name, report) in [
-        ("closed funnel of a quarter", format!("funnel/closed?{quarter}")),
+    for (name, report, most) in [
+        ("closed funnel of a quarter", format!("funnel/closed?{quarter}"), QUARTER),
         (
             "closed funnel of a quarter by region",
             format!("funnel/closed?{quarter}&group_by=region"),
+            QUARTER,
         ),
         (
             "closed funnel of a quarter by segment",
             format!("funnel/closed?{quarter}&group_by=segment"),
+            QUARTER,
         ),
-        ("losses of a quarter", format!("losses?{quarter}")),
-        ("stage durations of a quarter", format!("stage-durations?{quarter}")),
+        ("losses of a quarter", format!("losses?{quarter}"), QUARTER),
+        ("stage durations of a quarter", format!("stage-durations?{quarter}"), QUARTER_OF_VISITS),
         (
             "stage durations of a quarter by owner",
             format!("stage-durations?{quarter}&group_by=owner"),
+            QUARTER_OF_VISITS,
         ),
-        ("primary demand of a quarter", format!("primary-demand?{quarter}")),
-        ("closed funnel of all time", format!("funnel/closed?{always}")),
-        ("closed funnel of all time by region", format!("funnel/closed?{always}&group_by=region")),
-        ("closed funnel of all time by month", format!("funnel/closed?{always}&group_by=month")),
-        ("losses of all time", format!("losses?{always}")),
-        ("stage durations of all time", format!("stage-durations?{always}")),
-        ("primary demand of all time", format!("primary-demand?{always}")),
+        ("primary demand of a quarter", format!("primary-demand?{quarter}"), QUARTER),
+        ("closed funnel of all time", format!("funnel/closed?{always}"), ALL_TIME),
+        (
+            "closed funnel of all time by region",
+            format!("funnel/closed?{always}&group_by=region"),
+            ALL_TIME,
+        ),
+        (
+            "closed funnel of all time by month",
+            format!("funnel/closed?{always}&group_by=month"),
+            ALL_TIME,
+        ),
+        ("losses of all time", format!("losses?{always}"), ALL_TIME),
+        (
+            "stage durations of a quarter by segment",
+            format!("stage-durations?{quarter}&group_by=segment"),
+            QUARTER_OF_VISITS,
+        ),
+        ("stage durations of all time", format!("stage-durations?{always}"), ALL_TIME_OF_VISITS),
+        ("primary demand of all time", format!("primary-demand?{always}"), ALL_TIME),
     ] {
-        get(name, format!("/v1/reports/{report}"));
+        ask(name, format!("/v1/reports/{report}"), most);
     }
     for (name, body) in [
         ("search by client.name, few", contains("client.name", "ortwe")),
@@ -202,7 +259,7 @@ fn requests(world: &World, server: &Server, token: &str) -> Vec<Asked> {
         ("search by deal.title, none", contains("deal.title", "nothing of the kind")),
     ] {
         let request = http::request("POST", "/v1/deals/search", token, &body.to_string());
-        all.push(Asked { name, request });
+        all.push(Asked { name, request, most: None });
     }
     all
 }
@@ -220,6 +277,11 @@ fn items(server: &Server, token: &str, path: &str) -> Vec<Value> {
     let (status, text) = http::once(server.address, &http::request("GET", path, token, ""));
     assert_eq!(status, 200, "{text}");
     serde_json::from_str::<Value>(&text).unwrap()["items"].as_array().unwrap().clone()
+}
+
+fn first(server: &Server, token: &str, path: &str) -> String {
+    let found = items(server, token, path);
+    found[0]["id"].as_str().unwrap().to_owned()
 }
 
 fn owner(server: &Server, token: &str) -> String {
