@@ -129,9 +129,14 @@ pub fn cut(error: csv::Error) -> Error {
 }
 
 fn unwritten(error: XlsxError) -> Error {
-    match error {
-        XlsxError::IoError(error) => failed(&error),
-        error => internal(error),
+    use std::error::Error as _;
+    if let XlsxError::IoError(error) = &error {
+        return failed(error);
+    }
+    // What packs the sheet says itself what the disk refused.
+    match error.source().and_then(|source| source.downcast_ref::<std::io::Error>()) {
+        Some(source) => failed(source),
+        None => internal(error),
     }
 }
 

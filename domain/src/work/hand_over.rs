@@ -53,11 +53,11 @@ pub fn may_return(returned: bool, active: bool) -> Result<(), Refusal> {
 
 /// What somebody has is given away by those who look after them: their heads and administrators.
 pub fn may_give(
-    visibility: &Visibility,
+    looks_after: &Visibility,
     user_id: Uuid,
     department_id: Option<Uuid>,
 ) -> Result<(), Refusal> {
-    let theirs = match visibility {
+    let theirs = match looks_after {
         Visibility::All => true,
         Visibility::Own { user_id: own } => user_id == *own,
         Visibility::Departments { user_id: own, departments } => {

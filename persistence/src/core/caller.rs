@@ -18,7 +18,10 @@ pub struct Caller {
     pub id: Uuid,
     pub actor: Actor,
     pub grant: Grant,
+    /// Whose deals the caller sees.
     pub visibility: Visibility,
+    /// Whose people the caller looks after: by role, whoever may see their deals.
+    pub looks_after: Visibility,
     pub settings: Settings,
     pub calendar: Arc<Calendar>,
     /// Of a user: access tokens of an earlier one have ended.

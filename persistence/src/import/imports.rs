@@ -360,6 +360,7 @@ impl Store {
             actor: Actor::Import { id: import.id, user_id, line },
             grant: crate::core::caller::Grant::Scopes(vec![Permission::ImportsWrite]),
             visibility: Visibility::All,
+            looks_after: Visibility::All,
             settings,
             calendar,
             token_version: 0,

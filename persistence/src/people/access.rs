@@ -5,7 +5,10 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use diesel::{RunQueryDsl, sql_types::Bytea};
 use uuid::Uuid;
-use voronka_domain::people::access::{Actor, Permission, Role, Visibility};
+use voronka_domain::{
+    people::access::{Actor, Permission, Role, Visibility},
+    workspace::settings::DealVisibility,
+};
 
 use crate::{
     Error, Result, Statement, Store, Tenant,
@@ -86,13 +89,16 @@ impl Store {
                 Role::Head => departments::led_by(tenant, user_id)?,
                 _ => Vec::new(),
             };
-            let visibility = Visibility::of(role, user_id, departments, settings.deal_visibility);
+            let of = |setting| Visibility::of(role, user_id, departments.clone(), setting);
+            let looks_after = of(DealVisibility::ByRole);
+            let visibility = of(settings.deal_visibility);
             Ok(Some(Arc::new(Caller {
                 workspace_id,
                 id: user_id,
                 actor: Actor::User { id: user_id },
                 grant: Grant::Role(role),
                 visibility,
+                looks_after,
                 settings,
                 calendar: self.calendar(tenant, &workspace)?,
                 token_version,
@@ -132,6 +138,7 @@ impl Store {
                 actor: Actor::ApiKey { id: key_id },
                 grant: Grant::Scopes(scopes),
                 visibility: Visibility::All,
+                looks_after: Visibility::All,
                 settings: workspace.settings()?,
                 calendar: self.calendar(tenant, &workspace)?,
                 token_version: 0,
@@ -153,6 +160,7 @@ impl Store {
             actor: Actor::Operator,
             grant: Grant::Role(Role::Admin),
             visibility: Visibility::All,
+            looks_after: Visibility::All,
             settings: workspace.settings()?,
             calendar: self.tenant(workspace_id, |tenant| self.calendar(tenant, workspace))?,
             token_version: 0,

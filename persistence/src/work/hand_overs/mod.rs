@@ -73,9 +73,9 @@ pub const LIST: Spec = Spec {
 };
 
 /// Those from or to the caller, or the people that the caller looks after.
-fn seen_by<S>(statement: Statement<S>, visibility: &Visibility) -> Statement<S> {
+fn seen_by<S>(statement: Statement<S>, looks_after: &Visibility) -> Statement<S> {
     const PARTS: &str = " IN (hand_overs.from_id, hand_overs.to_id)";
-    match visibility {
+    match looks_after {
         Visibility::All => statement,
         Visibility::Own { user_id } => statement.sql(" AND ").bind(*user_id).sql(PARTS),
         Visibility::Departments { user_id, departments } => statement
@@ -92,18 +92,18 @@ fn seen_by<S>(statement: Statement<S>, visibility: &Visibility) -> Statement<S> 
 }
 
 pub fn list(tenant: &mut Tenant<'_>, caller: &Caller, query: Query) -> Result<Page<HandOver>> {
-    let narrow = |list| seen_by(list, &caller.visibility);
+    let narrow = |list| seen_by(list, &caller.looks_after);
     tenant.page(&LIST, query, HandOver::as_select(), narrow, |row: &HandOver| row.id)
 }
 
 pub fn read(tenant: &mut Tenant<'_>, caller: &Caller, id: Uuid) -> Result<HandOver> {
     let rows =
         tenant.rows(HandOver::as_select(), "hand_overs").sql(" AND hand_overs.id = ").bind(id);
-    let row = seen_by(rows, &caller.visibility).get_result(tenant.conn).optional()?;
+    let row = seen_by(rows, &caller.looks_after).get_result(tenant.conn).optional()?;
     row.ok_or(Error::NotFound("hand_over"))
 }
 
 /// What somebody has is given away by those who look after them.
 fn require_theirs(unit: &Unit<'_>, user: &User) -> Result<()> {
-    Ok(may_give(&unit.caller.visibility, user.id, user.department_id)?)
+    Ok(may_give(&unit.caller.looks_after, user.id, user.department_id)?)
 }

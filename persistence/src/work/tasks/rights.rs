@@ -28,12 +28,12 @@ pub(super) fn require_part(unit: &mut Unit<'_>, seen: &TaskWithPeople) -> Result
 
 /// Whether somebody who has no part in a task looks after its deal or its people.
 fn looks_after(unit: &mut Unit<'_>, id: Uuid) -> Result<bool> {
-    if unit.caller.visibility == Visibility::All {
-        return Ok(unit.caller.may_override());
+    if unit.caller.looks_after == Visibility::All {
+        return Ok(true);
     }
     let rows =
         unit.tenant.rows(raw::<SqlUuid>("tasks.id"), "tasks").sql(" AND tasks.id = ").bind(id);
-    let found: Option<Uuid> = tasks_of_others(rows.sql(" AND ("), &unit.caller.visibility)
+    let found: Option<Uuid> = tasks_of_others(rows.sql(" AND ("), &unit.caller.looks_after)
         .sql(")")
         .get_result(unit.tenant.conn)
         .optional()?;
