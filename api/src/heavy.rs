@@ -157,6 +157,19 @@ mod tests {
         assert!(heavy.place(workspace(9)).now_or_never().is_some());
     }
 
+    /// Workspaces come and go as long as a server lives: of those that had a place long ago it knows nothing.
+    #[actix_web::test]
+    async fn of_many_workspaces_only_the_latest_are_remembered() {
+        let heavy = Heavy::new(1);
+        for number in 0..1_000 {
+            drop(heavy.place(workspace(number)).await);
+        }
+        let state = heavy.0.state();
+        assert_eq!((state.busy.len(), state.waiting.len()), (0, 0));
+        let latest: Vec<_> = (1_000 - 256..1_000).map(workspace).collect();
+        assert_eq!(Vec::from(state.recent.clone()), latest);
+    }
+
     #[actix_web::test]
     async fn not_everybody_waits() {
         let heavy = Heavy::new(1);

@@ -146,3 +146,57 @@ impl Seek for Bounded {
         self.file.seek(to)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What takes nothing any more.
+    fn on_a_full_disk() -> Bounded {
+        let file = File::options().read(true).write(true).open("/dev/full").unwrap();
+        Bounded { file: BufWriter::new(file), left: u64::MAX }
+    }
+
+    /// Rows of which none is like another, so that packing makes little of them.
+    fn rows(many: u64) -> impl Iterator<Item = Vec<Cell>> {
+        let text = |n: u64| Cell::Text(format!("{:x}", n.wrapping_mul(0x9e37_79b9_7f4a_7c15)));
+        (0..many).map(move |n| vec![text(2 * n), text(2 * n + 1)])
+    }
+
+    /// As [`written`] does it.
+    fn csv(many: u64) -> Result<File, Error> {
+        let mut file = on_a_full_disk();
+        let mut sheet = Csv::new(&mut file, &["one", "other"])?;
+        rows(many).try_for_each(|row| sheet.row(row))?;
+        sheet.finish()?;
+        file.whole()
+    }
+
+    fn xlsx(many: u64) -> Result<File, Error> {
+        let mut file = on_a_full_disk();
+        let mut sheet = Xlsx::new(&["one", "other"], Tz::UTC)?.of_at_most(u64::MAX);
+        rows(many).try_for_each(|row| sheet.row(row))?;
+        sheet.save(&mut file)?;
+        file.whole()
+    }
+
+    /// It passes, and is no fault of ours. Few rows are written at the end, many before; a part of a workbook is
+    /// begun by one call and filled by another.
+    fn assert_passes(sheet: fn(u64) -> Result<File, Error>) {
+        for many in [0, 1, 100, 20_000] {
+            let error = sheet(many).expect_err("it cannot be written");
+            assert!(matches!(error, Error::Disk(_)), "{many} rows: {error:?}");
+            assert_eq!(Problem::from(error).response("id").status(), 503, "{many} rows");
+        }
+    }
+
+    #[test]
+    fn csv_that_finds_the_disk_full_is_unavailable() {
+        assert_passes(csv);
+    }
+
+    #[test]
+    fn a_workbook_that_finds_the_disk_full_is_unavailable() {
+        assert_passes(xlsx);
+    }
+}

@@ -1,5 +1,6 @@
 //! Clients: organisations and persons, new and current.
 
+pub mod change;
 pub mod duplicate;
 pub mod merge;
 pub mod name;

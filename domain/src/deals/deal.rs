@@ -12,7 +12,7 @@ use crate::{
         event::{Change, Details, Event},
         track::Track,
     },
-    kernel::money::Money,
+    kernel::{external_id::ExternalId, money::Money},
     process::{Process, Stage},
     workspace::custom_field::Custom,
 };
@@ -23,13 +23,6 @@ pub enum Status {
     Open,
     Won,
     Lost,
-}
-
-/// The id of the same deal in another system.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ExternalId {
-    pub source: String,
-    pub id: String,
 }
 
 /// A pause: the deal is neither lost nor worked on, and does not age.

@@ -7,7 +7,8 @@ use uuid::Uuid;
 
 use crate::{
     clients::LeadTemperature,
-    deals::deal::{ExternalId, Loss, StageRef},
+    deals::deal::{Loss, StageRef},
+    kernel::external_id::ExternalId,
     kernel::money::Money,
     people::access::Actor,
     workspace::custom_field::Custom,

@@ -21,6 +21,7 @@ use crate::{
         evidence::Evidence,
     },
     kernel::{
+        external_id::ExternalId,
         fault::{Fault, Faults, Refusal},
         limits,
         money::Money,
@@ -441,17 +442,12 @@ fn check_not_future(faults: &mut Faults, pointer: &str, at: DateTime<Utc>, now: 
     }
 }
 
-pub(super) fn check_text(
-    faults: &mut Faults,
-    title: Option<&str>,
-    external: Option<&crate::deals::deal::ExternalId>,
-) {
+pub(super) fn check_text(faults: &mut Faults, title: Option<&str>, external: Option<&ExternalId>) {
     if let Some(title) = title {
         faults.text("/title", title, NAME_LENGTH);
     }
     if let Some(external) = external {
-        faults.text("/external_id/source", &external.source, NAME_LENGTH);
-        faults.text("/external_id/id", &external.id, NAME_LENGTH);
+        external.check(faults);
     }
 }
 

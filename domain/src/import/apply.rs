@@ -1,5 +1,6 @@
 //! From a row to commands: the same that people and programs give, so the same gates hold.
 
+use crate::kernel::external_id::ExternalId;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
@@ -7,7 +8,7 @@ use super::deals::{DealRow, EventRow, Target};
 use crate::{
     deals::{
         change_set::ChangeSet,
-        deal::{Deal, DealPatch, ExternalId, NewDeal, Status},
+        deal::{Deal, DealPatch, NewDeal, Status},
         transition::{self, Facts, Target as Goal, Transition},
     },
     kernel::{fault::Refusal, money::Money},

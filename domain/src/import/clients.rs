@@ -8,9 +8,9 @@ use super::{
 use crate::{
     clients as client,
     clients::{ClientKind, ClientType},
-    deals::deal::ExternalId,
     kernel::{
         contact_point,
+        external_id::ExternalId,
         fault::{Fault, Faults},
     },
 };

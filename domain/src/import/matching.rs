@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{Rejection, clients::ClientRow};
-use crate::deals::deal::ExternalId;
+use crate::kernel::external_id::ExternalId;
 
 /// What clients are told apart by.
 #[derive(Debug, Clone, PartialEq, Eq)]

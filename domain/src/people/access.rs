@@ -245,6 +245,20 @@ mod tests {
         assert!(!is_last_admin([one, other], one) && !is_last_admin([one, other], other));
     }
 
+    /// As docs/access.md lists them: what a key has no longer once nobody answers for it who may do it.
+    #[test]
+    fn people_keys_the_workspace_and_its_work_are_administered() {
+        let administered =
+            Permission::ALL.iter().filter(|permission| permission.administers()).copied();
+        let scopes: Vec<_> = administered.clone().map(Permission::scope).collect();
+        assert_eq!(scopes, ["workspace:write", "users:write", "api_keys:manage", "jobs:write"]);
+        for permission in administered {
+            for role in [Role::Head, Role::Seller, Role::Analyst] {
+                assert!(!role.grants(permission), "{role:?} {permission:?}");
+            }
+        }
+    }
+
     #[test]
     fn roles_grant_what_they_say() {
         for permission in Permission::ALL {

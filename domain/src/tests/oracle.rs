@@ -1,5 +1,6 @@
 //! What may happen to a deal, said a second time: as a set of reasons against it, in no order.
 
+use crate::kernel::external_id::ExternalId;
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
@@ -7,7 +8,7 @@ use chrono::{DateTime, Utc};
 use super::world::{Action, TOLERANCE};
 use crate::{
     deals::{
-        deal::{Deal, ExternalId, NewDeal, Status},
+        deal::{Deal, NewDeal, Status},
         event::{Details, Direction},
         transition::{Facts, Target},
     },

@@ -1,5 +1,6 @@
 //! Random processes, and random histories of commands given to a deal of one of them.
 
+use crate::kernel::external_id::ExternalId;
 use std::{collections::HashMap, sync::LazyLock};
 
 use chrono::{DateTime, Days, NaiveDate, SubsecRound, TimeDelta, Utc};
@@ -11,7 +12,7 @@ use crate::{
     clients::{ClientFacts, LeadTemperature},
     deals::{
         change_set::ChangeSet,
-        deal::{DealPatch, ExternalId, NewDeal},
+        deal::{DealPatch, NewDeal},
         transition::{Facts, Target, Transition, open, transition, update},
     },
     kernel::{

@@ -5,4 +5,5 @@ pub mod catalogue;
 pub mod custom_field;
 pub mod exchange;
 pub mod job;
+pub mod product;
 pub mod settings;

@@ -4,12 +4,13 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use serde::Serialize;
 use uuid::Uuid;
+use voronka_domain::clients::change::ContactChange;
 
 use crate::{
     clients::pairs::contacts_changed,
     core::{
         list::{Field, FieldKind, Spec},
-        noun::{listed, noun, overwritten},
+        noun::{listed, noun, overwritten, set},
         schema::contacts,
     },
 };
@@ -53,3 +54,31 @@ pub const LIST: Spec = Spec {
 };
 
 listed!(Contact);
+
+impl Contact {
+    /// Somebody at a client, of whom no more is known.
+    pub fn new(client_id: Uuid, now: DateTime<Utc>) -> Self {
+        Self {
+            id: Uuid::now_v7(),
+            client_id,
+            name: String::new(),
+            position: None,
+            phones: Vec::new(),
+            emails: Vec::new(),
+            archived: false,
+            version: 1,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+
+    /// Takes what has been checked.
+    pub fn change(&mut self, change: ContactChange) {
+        let ContactChange { name, position, phones, emails, archived } = change;
+        set(&mut self.name, name);
+        set(&mut self.position, position);
+        set(&mut self.phones, phones);
+        set(&mut self.emails, emails);
+        set(&mut self.archived, archived);
+    }
+}

@@ -15,8 +15,7 @@ use diesel::{
 };
 use serde::Serialize;
 use uuid::Uuid;
-use voronka_domain::clients::merge;
-use voronka_domain::clients::name;
+use voronka_domain::clients::{change::ClientChange, merge, name};
 
 pub(crate) use custom::custom_of;
 pub use custom::{change_custom, facts};
@@ -25,8 +24,9 @@ pub use facets::{Facet, facets};
 use crate::{
     Error, Result, Statement, Store, Tenant, Unit,
     core::{
+        enum_names::to_name,
         list::{Field, FieldKind, Page, Query, Spec},
-        noun::{Noun, ROWS_A_STATEMENT, check_version, noun, overwritten},
+        noun::{Noun, ROWS_A_STATEMENT, check_version, noun, overwritten, set},
         schema::clients,
         unit::raw,
     },
@@ -94,6 +94,30 @@ impl Client {
     pub fn rename(&mut self, name: String) {
         self.name_key = Some(name::key(&name));
         self.name = name;
+    }
+
+    /// Takes what has been checked.
+    pub fn change(&mut self, change: ClientChange) {
+        let ClientChange { name, kind, client_type, class, region, tags, consent, .. } = change;
+        let ClientChange { phones, emails, tax_id, external_id, owner_id, archived, .. } = change;
+        if let Some(name) = name {
+            self.rename(name);
+        }
+        set(&mut self.kind, kind.as_ref().map(to_name));
+        set(&mut self.client_type, client_type.as_ref().map(to_name));
+        set(&mut self.class, class);
+        set(&mut self.region, region);
+        set(&mut self.tags, tags);
+        set(&mut self.consent, consent);
+        set(&mut self.phones, phones);
+        set(&mut self.emails, emails);
+        set(&mut self.tax_id, tax_id);
+        if let Some(external_id) = external_id {
+            (self.external_source, self.external_id) =
+                external_id.map(|external| (external.source, external.id)).unzip();
+        }
+        set(&mut self.owner_id, owner_id);
+        set(&mut self.archived, archived);
     }
 }
 

@@ -44,6 +44,13 @@ pub fn check_version(if_match: Option<Seen>, version: i32) -> Result<()> {
     Ok(())
 }
 
+/// What is given takes the place of what is there.
+pub(crate) fn set<T>(field: &mut T, given: Option<T>) {
+    if let Some(given) = given {
+        *field = given;
+    }
+}
+
 /// Rows that were written, each with the one before it.
 pub type Changes<'r, N> = &'r [(Option<&'r N>, &'r N)];
 

@@ -1,6 +1,7 @@
 //! Openings of deals.
 
 use std::collections::{BTreeMap, HashMap};
+use voronka_domain::kernel::external_id::ExternalId;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::{
@@ -12,10 +13,7 @@ use voronka_domain::deals::deal;
 use voronka_domain::{
     Money,
     clients::LeadTemperature,
-    deals::{
-        deal::{ExternalId, NewDeal},
-        demand, transition,
-    },
+    deals::{deal::NewDeal, demand, transition},
     kernel::fault::Faults,
     workspace::custom_field::{Custom, Entity},
 };

@@ -10,11 +10,12 @@ use rust_decimal::Decimal;
 use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
+use voronka_domain::kernel::external_id::ExternalId;
 use voronka_domain::{
     Currency, Money,
     clients::LeadTemperature,
     deals::{
-        deal::{Deal, ExternalId, Hold, Loss, StageRef, Status, Visit},
+        deal::{Deal, Hold, Loss, StageRef, Status, Visit},
         event::Details,
         track::Track,
     },

@@ -9,7 +9,9 @@ use serde_json::Value as Json;
 use uuid::Uuid;
 use voronka_domain::{
     kernel::fault::Faults,
-    workspace::calendar::{self, Calendar, Hours, Span, WEEKDAYS, Week},
+    workspace::calendar::{
+        self, Calendar, Hours, Span, WEEKDAYS, Week, holidays as domain_holidays,
+    },
 };
 
 use crate::{
@@ -73,14 +75,6 @@ pub fn holidays(tenant: &mut Tenant<'_>, query: Query) -> Result<Page<Holiday>> 
     tenant.page(&LIST, query, Holiday::as_select(), |list| list, |row: &Holiday| row.id)
 }
 
-/// A day as somebody gives it.
-#[derive(Debug, Clone)]
-pub struct Given {
-    pub day: NaiveDate,
-    pub name: Option<String>,
-    pub hours: Hours,
-}
-
 /// What became of the days of a stretch.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Put {
@@ -94,7 +88,7 @@ pub struct Put {
 pub fn put_holidays(
     unit: &mut Unit<'_>,
     (from, to): (NaiveDate, NaiveDate),
-    given: Vec<Given>,
+    given: Vec<domain_holidays::Holiday>,
 ) -> Result<Put> {
     workspaces::one_at_a_time(&mut unit.tenant)?;
     let there: Vec<Holiday> = unit
@@ -107,7 +101,7 @@ pub fn put_holidays(
         .load(unit.tenant.conn)?;
     let mut there: BTreeMap<_, _> = there.into_iter().map(|row| (row.day, row)).collect();
     let (mut put, mut rows) = (Put::default(), Vec::new());
-    for Given { day, name, hours } in given {
+    for domain_holidays::Holiday { day, name, hours } in given {
         let hours = serde_json::json!(hours);
         let row = match there.remove(&day) {
             Some(old) if old.name == name && old.hours == hours => {

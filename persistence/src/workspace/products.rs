@@ -5,13 +5,13 @@ use diesel::prelude::*;
 use rust_decimal::Decimal;
 use serde::Serialize;
 use uuid::Uuid;
-use voronka_domain::{Currency, Money};
+use voronka_domain::{Currency, Money, workspace::product::ProductChange};
 
 use crate::{
     Result, Unit,
     core::{
         list::{Field, FieldKind, Spec},
-        noun::{listed, noun, overwritten},
+        noun::{listed, noun, overwritten, set},
         schema::products,
     },
 };
@@ -76,8 +76,14 @@ impl Product {
         Some(Money { amount: amount.normalize(), currency })
     }
 
-    pub fn set_price(&mut self, price: Option<Money>) {
-        if price != self.price() {
+    /// Takes what has been checked.
+    pub fn change(&mut self, change: ProductChange) {
+        let ProductChange { name, sku, unit, price, archived } = change;
+        set(&mut self.name, name);
+        set(&mut self.sku, sku);
+        set(&mut self.unit, unit);
+        set(&mut self.archived, archived);
+        if let Some(price) = price.filter(|price| *price != self.price()) {
             self.price = price.map(|price| price.amount);
             self.currency = price.map(|price| price.currency.code().to_owned());
         }

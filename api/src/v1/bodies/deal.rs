@@ -10,8 +10,8 @@ use validator::Validate;
 use voronka_domain::{
     Currency,
     clients::LeadTemperature,
-    deals::deal::{DealPatch, ExternalId},
-    kernel::fault::Faults,
+    deals::deal::DealPatch,
+    kernel::{external_id::ExternalId, fault::Faults},
     workspace::custom_field::Custom,
 };
 use voronka_persistence::{
@@ -175,10 +175,6 @@ pub fn source(faults: &mut Faults, name: Option<String>, id: Option<Uuid>) -> Op
     id.map(SourceName::Id).or(name.map(SourceName::Name))
 }
 
-pub fn external(body: ExternalIdBody) -> ExternalId {
-    ExternalId { source: body.source, id: body.id }
-}
-
 pub fn check_day(faults: &mut Faults, pointer: &str, day: Option<NaiveDate>) {
     use chrono::Datelike;
     if day.is_some_and(|day| !(1970..=9999).contains(&day.year())) {
@@ -248,7 +244,7 @@ impl DealPatchBody {
             source_id: cleared.then_some(None),
             lead_temperature: self.lead_temperature.into_option(),
             expected_close_on: self.expected_close_on.into_option(),
-            external_id: self.external_id.into_option().map(|id| id.map(external)),
+            external_id: self.external_id.into_option().map(|id| id.map(ExternalId::from)),
             custom: None,
         };
         Ok((patch, references, self.custom))

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use voronka_domain::{kernel::fault::Faults, workspace::catalogue::NAME_LENGTH};
+use voronka_domain::kernel::{external_id::ExternalId, fault::Faults};
 
 /// The id of the same thing in another system.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -21,8 +21,14 @@ impl ExternalIdBody {
 
     /// The source and the id.
     pub fn checked(self, faults: &mut Faults) -> (String, String) {
-        faults.text("/external_id/source", &self.source, NAME_LENGTH);
-        faults.text("/external_id/id", &self.id, NAME_LENGTH);
-        (self.source, self.id)
+        let external_id = ExternalId::from(self);
+        external_id.check(faults);
+        (external_id.source, external_id.id)
+    }
+}
+
+impl From<ExternalIdBody> for ExternalId {
+    fn from(body: ExternalIdBody) -> Self {
+        Self { source: body.source, id: body.id }
     }
 }

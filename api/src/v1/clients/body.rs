@@ -9,12 +9,11 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use validator::Validate;
 use voronka_domain::{
-    Refusal, clients as client,
-    clients::{ClientKind, ClientType},
-    kernel::{contact_point, contact_point::Country, fault::Faults},
-    workspace::catalogue,
+    Refusal,
+    clients::{ClientKind, ClientType, change::ClientChange},
+    kernel::{contact_point::Country, external_id::ExternalId},
 };
-use voronka_persistence::{clients::Client, core::enum_names::to_name};
+use voronka_persistence::clients::Client;
 
 use crate::{found_of, http::Patch, page_of, v1::bodies::external_id::ExternalIdBody};
 
@@ -210,51 +209,24 @@ pub struct ClientPatch {
 impl ClientPatch {
     /// The row after the change. National phone numbers are those of the country.
     pub fn apply(self, mut row: Client, country: Option<Country>) -> Result<Client, Refusal> {
-        let mut faults = Faults::default();
-        if let Some(name) = self.name {
-            faults.text("/name", &name, catalogue::NAME_LENGTH);
-            row.rename(name.trim().to_owned());
-        }
-        for (pointer, text) in [("/class", &self.class), ("/region", &self.region)] {
-            if let Patch::Set(text) = text {
-                faults.text(pointer, text, catalogue::NAME_LENGTH);
-            }
-        }
-        if let Some(tags) = self.tags {
-            client::check_tags(&mut faults, "/tags", &tags);
-            row.tags = tags;
-        }
-        if let Some(phones) = self.phones {
-            row.phones = contact_point::phones(&mut faults, "/phones", &phones, country);
-        }
-        if let Some(emails) = self.emails {
-            row.emails = contact_point::emails(&mut faults, "/emails", &emails);
-        }
-        if let Some(tax_id) = self.tax_id.into_option() {
-            row.tax_id = tax_id.and_then(|text| read_tax_id(&mut faults, &text));
-        }
-        if let Some(external) = self.external_id.into_option() {
-            (row.external_source, row.external_id) =
-                external.map(|external| external.checked(&mut faults)).unzip();
-        }
-        faults.into_result()?;
-        row.kind = self.kind.map_or(row.kind, |kind| to_name(&kind));
-        row.client_type = self.client_type.map_or(row.client_type, |kind| to_name(&kind));
-        self.class.apply(&mut row.class);
-        self.region.apply(&mut row.region);
-        self.consent.apply(&mut row.consent);
-        self.owner_id.apply(&mut row.owner_id);
-        row.archived = self.archived.unwrap_or(row.archived);
+        let change = ClientChange {
+            name: self.name,
+            kind: self.kind,
+            client_type: self.client_type,
+            class: self.class.into_option(),
+            region: self.region.into_option(),
+            tags: self.tags,
+            consent: self.consent.into_option(),
+            phones: self.phones,
+            emails: self.emails,
+            tax_id: self.tax_id.into_option(),
+            external_id: self.external_id.into_option().map(|id| id.map(ExternalId::from)),
+            owner_id: self.owner_id.into_option(),
+            archived: self.archived,
+        };
+        row.change(change.checked(country)?);
         Ok(row)
     }
-}
-
-fn read_tax_id(faults: &mut Faults, text: &str) -> Option<String> {
-    let tax_id = client::tax_id(text);
-    if tax_id.is_none() {
-        faults.add("/tax_id", "invalid_tax_id", "1 to 32 letters and digits.");
-    }
-    tax_id
 }
 
 page_of!(ClientPage, ClientBody);

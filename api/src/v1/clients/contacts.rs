@@ -6,10 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 use validator::Validate;
-use voronka_domain::{
-    kernel::{contact_point, fault::Faults},
-    workspace::catalogue,
-};
+use voronka_domain::clients::change::ContactChange;
 use voronka_persistence::{Error, Unit, clients, clients::contacts::Contact};
 
 use crate::{
@@ -78,24 +75,18 @@ pub struct NewContact {
 
 impl NewContact {
     fn into_row(self, unit: &mut Unit<'_>) -> Result<Contact, Error> {
-        let mut faults = Faults::default();
-        faults.text("/name", &self.name, catalogue::NAME_LENGTH);
-        let country = unit.caller.settings.country;
-        let phones = contact_point::phones(&mut faults, "/phones", &self.phones, country);
-        let emails = contact_point::emails(&mut faults, "/emails", &self.emails);
-        faults.into_result()?;
-        Ok(Contact {
-            id: Uuid::now_v7(),
-            client_id: clients::meant(unit, "/client_id", self.client_id)?,
-            name: self.name.trim().to_owned(),
-            position: self.position,
-            phones,
-            emails,
-            archived: false,
-            version: 1,
-            created_at: unit.now,
-            updated_at: unit.now,
-        })
+        let change = ContactChange {
+            name: Some(self.name),
+            position: self.position.map(Some),
+            phones: Some(self.phones),
+            emails: Some(self.emails),
+            archived: None,
+        };
+        let change = change.checked(unit.caller.settings.country)?;
+        let client_id = clients::meant(unit, "/client_id", self.client_id)?;
+        let mut row = Contact::new(client_id, unit.now);
+        row.change(change);
+        Ok(row)
     }
 }
 
@@ -124,24 +115,14 @@ pub struct ContactPatch {
 
 impl ContactPatch {
     fn apply(self, unit: &mut Unit<'_>, mut row: Contact) -> Result<Contact, Error> {
-        let mut faults = Faults::default();
-        if let Patch::Set(position) = &self.position {
-            faults.text("/position", position, catalogue::NAME_LENGTH);
-        }
-        if let Some(name) = self.name {
-            faults.text("/name", &name, catalogue::NAME_LENGTH);
-            row.name = name.trim().to_owned();
-        }
-        if let Some(phones) = self.phones {
-            let country = unit.caller.settings.country;
-            row.phones = contact_point::phones(&mut faults, "/phones", &phones, country);
-        }
-        if let Some(emails) = self.emails {
-            row.emails = contact_point::emails(&mut faults, "/emails", &emails);
-        }
-        faults.into_result()?;
-        self.position.apply(&mut row.position);
-        row.archived = self.archived.unwrap_or(row.archived);
+        let change = ContactChange {
+            name: self.name,
+            position: self.position.into_option(),
+            phones: self.phones,
+            emails: self.emails,
+            archived: self.archived,
+        };
+        row.change(change.checked(unit.caller.settings.country)?);
         Ok(row)
     }
 }

@@ -10,7 +10,10 @@ use validator::Validate;
 use voronka_domain::{
     clients::LeadTemperature,
     deals::transition::{Target, Transition},
-    kernel::fault::{Faults, Refusal},
+    kernel::{
+        external_id::ExternalId,
+        fault::{Faults, Refusal},
+    },
 };
 use voronka_persistence::{
     Error,
@@ -19,7 +22,7 @@ use voronka_persistence::{
 
 use super::demand::{NewDemandLine, read_lines};
 use crate::v1::bodies::{
-    deal::{check_day, external, source},
+    deal::{check_day, source},
     external_id::ExternalIdBody,
     money::MoneyBody,
 };
@@ -75,7 +78,7 @@ impl NewDealBody {
             amount,
             lead_temperature: self.lead_temperature,
             expected_close_on: self.expected_close_on,
-            external_id: self.external_id.map(external),
+            external_id: self.external_id.map(ExternalId::from),
             custom: self.custom,
             opened_at: self.opened_at,
             stage_key: self.stage_key,

@@ -1,12 +1,12 @@
 //! API keys: of PBX, BI and other programs.
 
 use actix_web::{delete, get, post};
-use chrono::{DateTime, Datelike, Utc};
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 use validator::Validate;
-use voronka_domain::{kernel::fault::Faults, people::access::Permission, workspace::catalogue};
+use voronka_domain::{people::api_key, workspace::catalogue};
 use voronka_persistence::{
     Error, Listed, Noun, Seen, Tenant, Unit,
     people::api_keys::{self, ApiKey, Makers},
@@ -96,38 +96,11 @@ pub struct NewApiKey {
 
 impl NewApiKey {
     fn into_row(self, unit: &mut Unit<'_>, secret: &Secret) -> Result<ApiKey, Error> {
-        let mut faults = Faults::default();
-        if self.scopes.is_empty() {
-            faults.add("/scopes", "required", "A key needs at least one scope.");
-        }
-        let known: Vec<_> = Permission::ALL.iter().map(|permission| permission.scope()).collect();
-        if self.scopes.len() > known.len() {
-            faults.add("/scopes", "too_many", format!("There are {} scopes.", known.len()));
-        }
-        for (index, scope) in self.scopes.iter().enumerate().take(known.len()) {
-            let permission = Permission::parse(scope);
-            if permission.is_some_and(|permission| !unit.caller.may(permission)) {
-                let detail = "A key cannot do what its maker cannot do.";
-                faults.add(format!("/scopes/{index}"), "scope_not_held", detail);
-            }
-            if permission.is_none() {
-                let detail = format!("One of {}.", known.join(", "));
-                faults.add(format!("/scopes/{index}"), "unknown_scope", detail);
-            }
-        }
-        if self.expires_at.is_some_and(|at| at <= unit.now) {
-            faults.add("/expires_at", "in_the_past", "Must be in the future.");
-        }
         let parent = api_keys::parent(unit)?;
         let until = parent.as_ref().and_then(|parent| parent.expires_at);
-        if self.expires_at.zip(until).is_some_and(|(at, until)| at > until) {
-            let detail = "At most when the key ends that makes it.";
-            faults.add("/expires_at", "out_of_range", detail);
-        }
-        if self.expires_at.is_some_and(|at| at.year() > 9999) {
-            faults.add("/expires_at", "out_of_range", "At most the year 9999; null for never.");
-        }
-        faults.into_result()?;
+        let caller = unit.caller;
+        let maker_may = |permission| caller.may(permission);
+        api_key::may_make(&self.scopes, maker_may, self.expires_at, (unit.now, until))?;
         Ok(ApiKey {
             id: secret.id,
             name: catalogue::name("/name", &self.name)?,

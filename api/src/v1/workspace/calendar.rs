@@ -1,7 +1,5 @@
 //! The working calendar: working hours by weekday, and the days that have other ones.
 
-use std::collections::HashSet;
-
 use actix_web::{FromRequest, HttpRequest, delete, dev::Payload, get, put};
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
@@ -9,17 +7,14 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use validator::Validate;
 use voronka_domain::{
-    Fault,
+    Fault, Refusal,
     kernel::fault::Faults,
-    workspace::{
-        calendar::{Calendar, Hours, Span, Week},
-        catalogue::NAME_LENGTH,
-    },
+    workspace::calendar::{Calendar, Span, Week, holidays as domain_holidays},
 };
 use voronka_persistence::{
     Error,
     workspace::{
-        calendar::{self, Given, Holiday, Put},
+        calendar::{self, Holiday, Put},
         workspaces::{self, Workspace},
     },
 };
@@ -31,9 +26,6 @@ use crate::{
     },
     page_of,
 };
-
-/// More than ten years of any country have.
-const MOST: usize = 1_000;
 
 /// Working hours from one time of the clock to another, in the workspace's zone.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -201,43 +193,11 @@ pub struct Holidays {
     pub holidays: Vec<NewHoliday>,
 }
 
-fn check_year(pointer: &str, day: NaiveDate, faults: &mut Faults) {
-    if !(1970..=9999).contains(&day.year()) {
-        faults.add(pointer, "out_of_range", "Between 1970 and 9999.");
-    }
-}
-
 impl Holidays {
-    fn read(self) -> Result<Vec<Given>, Error> {
-        let Self { from, to, holidays } = self;
-        let mut faults = Faults::default();
-        check_year("/from", from, &mut faults);
-        check_year("/to", to, &mut faults);
-        if from > to {
-            faults.add("/to", "out_of_order", "Not before `from`.");
-        }
-        if holidays.len() > MOST {
-            let detail = format!("At most {MOST} days.");
-            return Err(Error::invalid("/holidays", "too_many", detail));
-        }
-        let mut seen = HashSet::new();
-        let mut given = Vec::new();
-        for (index, NewHoliday { day, name, hours }) in holidays.into_iter().enumerate() {
-            let at = format!("/holidays/{index}");
-            if !(from..=to).contains(&day) {
-                faults.add(format!("{at}/day"), "out_of_range", "Within `from` and `to`.");
-            }
-            if !seen.insert(day) {
-                faults.add(format!("{at}/day"), "duplicate", "The day is here twice.");
-            }
-            if let Some(name) = &name {
-                faults.text(&format!("{at}/name"), name, NAME_LENGTH);
-            }
-            let hours = Hours::read(&format!("{at}/hours"), &spans(&hours), &mut faults);
-            given.push(Given { day, name, hours });
-        }
-        faults.into_result()?;
-        Ok(given)
+    fn read(self) -> Result<Vec<domain_holidays::Holiday>, Refusal> {
+        let given = self.holidays.into_iter();
+        let given = given.map(|NewHoliday { day, name, hours }| (day, name, spans(&hours)));
+        domain_holidays::read((self.from, self.to), given.collect())
     }
 }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 use validator::Validate;
-use voronka_domain::{Refusal, kernel::fault::Faults, workspace::catalogue};
+use voronka_domain::{Refusal, kernel::fault::Faults, workspace::product::ProductChange};
 use voronka_persistence::{Unit, workspace::products::Product};
 
 use crate::{
@@ -117,26 +117,17 @@ impl ProductPatch {
     /// The row after the change.
     fn apply(self, mut row: Product) -> Result<Product, Refusal> {
         let mut faults = Faults::default();
-        if let Some(name) = self.name {
-            faults.text("/name", &name, catalogue::NAME_LENGTH);
-            row.name = name.trim().to_owned();
-        }
-        for (pointer, patch, field) in
-            [("/sku", self.sku, &mut row.sku), ("/unit", self.unit, &mut row.unit)]
-        {
-            if let Some(text) = patch.into_option() {
-                if let Some(text) = &text {
-                    faults.text(pointer, text, catalogue::NAME_LENGTH);
-                }
-                *field = text.map(|text| text.trim().to_owned());
-            }
-        }
-        if let Some(price) = self.price.into_option() {
-            let price = price.map(|price| price.parse_at("/price", &mut faults));
-            row.set_price(price.flatten());
-        }
+        let mut price = |price: MoneyBody| price.parse_at("/price", &mut faults);
+        let change = ProductChange {
+            price: self.price.into_option().map(|given| given.and_then(&mut price)),
+            name: self.name,
+            sku: self.sku.into_option(),
+            unit: self.unit.into_option(),
+            archived: self.archived,
+        };
+        let change = change.read(&mut faults);
         faults.into_result()?;
-        row.archived = self.archived.unwrap_or(row.archived);
+        row.change(change);
         Ok(row)
     }
 }

@@ -5,6 +5,7 @@
 //! hours; one that the clock shows twice in autumn is worked twice, if it is among them. From 1970 on;
 //! earlier times are read with the zone's clock of 1970.
 
+pub mod holidays;
 mod hours;
 #[cfg(test)]
 mod tests;

@@ -7,8 +7,9 @@ use diesel::{
 use uuid::Uuid;
 use voronka_domain::{
     Refusal,
-    deals::deal::ExternalId,
+    clients::change::ClientChange,
     import::{ClientRow, Identities, Identity, Outcome, Plan, Rejection, Row},
+    kernel::external_id::ExternalId,
     workspace::custom_field::{self, CustomField},
 };
 
@@ -17,7 +18,6 @@ use crate::{
     Error, Result, Statement, Unit,
     clients::{self, Client},
     core::{
-        enum_names::to_name,
         noun::Noun,
         unit::{raw, to_json},
     },
@@ -118,7 +118,7 @@ impl Known {
         }
         let before = before.unwrap_or_else(|| Client::new(String::new(), unit.now));
         let mut client = before.clone();
-        describe(&mut client, row);
+        client.change(said(row));
         // An id that means a client already is its own, or that of one that has become part of it; and of
         // several systems, a client keeps the id of the first.
         let new_id = row.external_id.as_ref().filter(|id| !self.identities.knows(id));
@@ -193,23 +193,19 @@ fn identity(client: &Client) -> Identity {
     }
 }
 
-/// Writes down what the row says.
-fn describe(client: &mut Client, row: &ClientRow) {
-    fn set<T: Clone>(field: &mut T, value: Option<&T>) {
-        if let Some(value) = value {
-            field.clone_from(value);
-        }
+/// What the row says; its id is looked at apart.
+fn said(row: &ClientRow) -> ClientChange {
+    ClientChange {
+        name: row.name.clone(),
+        kind: row.kind,
+        client_type: row.client_type,
+        class: row.class.clone().map(Some),
+        region: row.region.clone().map(Some),
+        tags: row.tags.clone(),
+        consent: row.consent.map(Some),
+        phones: row.phones.clone(),
+        emails: row.emails.clone(),
+        tax_id: row.tax_id.clone().map(Some),
+        ..ClientChange::default()
     }
-    if let Some(name) = &row.name {
-        client.rename(name.clone());
-    }
-    set(&mut client.kind, row.kind.as_ref().map(to_name).as_ref());
-    set(&mut client.client_type, row.client_type.as_ref().map(to_name).as_ref());
-    set(&mut client.tags, row.tags.as_ref());
-    set(&mut client.phones, row.phones.as_ref());
-    set(&mut client.emails, row.emails.as_ref());
-    client.class = row.class.clone().or(client.class.take());
-    client.region = row.region.clone().or(client.region.take());
-    client.consent = row.consent.or(client.consent);
-    client.tax_id = row.tax_id.clone().or(client.tax_id.take());
 }

@@ -7,7 +7,10 @@ use diesel::{
     sql_types::{Text, Uuid as SqlUuid},
 };
 use uuid::Uuid;
-use voronka_domain::import::{ContactRow, Outcome, Plan, Rejection, Row};
+use voronka_domain::{
+    clients::change::ContactChange,
+    import::{ContactRow, Outcome, Plan, Rejection, Row},
+};
 
 use super::{Read, Tally, parted};
 use crate::{
@@ -123,18 +126,8 @@ impl Known {
         row: &ContactRow,
     ) -> Result<Outcome, Rejection> {
         let Some(place) = self.find(client_id, row)? else {
-            let contact = Contact {
-                id: Uuid::now_v7(),
-                client_id,
-                name: row.name.clone(),
-                position: row.position.clone(),
-                phones: row.phones.clone().unwrap_or_default(),
-                emails: row.emails.clone().unwrap_or_default(),
-                archived: false,
-                version: 1,
-                created_at: unit.now,
-                updated_at: unit.now,
-            };
+            let mut contact = Contact::new(client_id, unit.now);
+            contact.change(said(row));
             self.add(None, contact);
             return Ok(Outcome::Created);
         };
@@ -142,10 +135,7 @@ impl Known {
             return Ok(Outcome::Unchanged);
         };
         let before = contact.clone();
-        contact.name.clone_from(&row.name);
-        contact.position = row.position.clone().or(contact.position.take());
-        contact.phones = row.phones.clone().unwrap_or_else(|| before.phones.clone());
-        contact.emails = row.emails.clone().unwrap_or_else(|| before.emails.clone());
+        contact.change(said(row));
         Ok(if *contact == before { Outcome::Unchanged } else { Outcome::Updated })
     }
 
@@ -178,5 +168,15 @@ impl Known {
         let (fresh, changed) = parted(self.contacts);
         Contact::insert_all(unit, fresh)?;
         Contact::save_all(unit, changed)
+    }
+}
+
+fn said(row: &ContactRow) -> ContactChange {
+    ContactChange {
+        name: Some(row.name.clone()),
+        position: row.position.clone().map(Some),
+        phones: row.phones.clone(),
+        emails: row.emails.clone(),
+        archived: None,
     }
 }

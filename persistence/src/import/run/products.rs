@@ -2,7 +2,10 @@
 
 use std::collections::HashMap;
 
-use voronka_domain::import::{Outcome, ProductRow, Rejection, Row};
+use voronka_domain::{
+    import::{Outcome, ProductRow, Rejection, Row},
+    workspace::product::ProductChange,
+};
 
 use super::{Read, Tally, parted};
 use crate::{
@@ -50,25 +53,28 @@ impl Known {
     fn take(&mut self, unit: &Unit<'_>, row: &ProductRow) -> Result<Outcome, Rejection> {
         let place = self.places.get(&row.sku.to_lowercase()).copied();
         let Some((_, product)) = place.and_then(|place| self.products.get_mut(place)) else {
-            let Some(name) = row.name.clone() else {
+            if row.name.is_none() {
                 let reason = "A new product needs a name.";
                 return Err(Rejection::new(row.line, "name", "required", reason));
-            };
-            let mut product = Product::new(name, unit.now);
-            product.sku = Some(row.sku.clone());
-            product.unit.clone_from(&row.unit);
-            product.set_price(row.price);
+            }
+            let mut product = Product::new(String::new(), unit.now);
+            let sku = Some(Some(row.sku.clone()));
+            product.change(ProductChange { sku, ..said(row) });
             self.add(None, product);
             return Ok(Outcome::Created);
         };
         let before = product.clone();
-        if let Some(name) = &row.name {
-            product.name.clone_from(name);
-        }
-        product.unit = row.unit.clone().or(product.unit.take());
-        if row.price.is_some() {
-            product.set_price(row.price);
-        }
+        product.change(said(row));
         Ok(if *product == before { Outcome::Unchanged } else { Outcome::Updated })
+    }
+}
+
+/// What the row says of the product that it names.
+fn said(row: &ProductRow) -> ProductChange {
+    ProductChange {
+        name: row.name.clone(),
+        unit: row.unit.clone().map(Some),
+        price: row.price.map(Some),
+        ..ProductChange::default()
     }
 }
