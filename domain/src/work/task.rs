@@ -54,16 +54,13 @@ pub struct Part<'t> {
     pub responsible_id: Uuid,
     pub creator_id: Option<Uuid>,
     pub helper_ids: &'t [Uuid],
-    pub watcher_ids: &'t [Uuid],
 }
 
 impl Part<'_> {
-    /// Whether somebody who sees the task has a part in it. Watchers look on, whoever they are else.
     pub fn has(&self, person: Uuid) -> bool {
         self.responsible_id == person
             || self.creator_id == Some(person)
             || self.helper_ids.contains(&person)
-            || !self.watcher_ids.contains(&person)
     }
 }
 
@@ -72,7 +69,7 @@ pub fn may_change(has_part: bool, looks_after: bool) -> Result<(), Refusal> {
     if has_part || looks_after {
         return Ok(());
     }
-    let detail = "Watchers of a task do not change it.";
+    let detail = "Whoever only sees a task does not change it.";
     Err(Refusal::conflict("not_a_participant", "", detail))
 }
 
@@ -185,18 +182,16 @@ mod tests {
     }
 
     #[test]
-    fn watchers_look_on() {
-        let [responsible_id, creator, helper, watcher, other] =
-            [1, 2, 3, 4, 5].map(Uuid::from_u128);
-        let (helper_ids, watcher_ids) = ([helper], [watcher, helper]);
+    fn whoever_has_no_part_looks_on() {
+        let [responsible_id, creator, helper, other] = [1, 2, 3, 4].map(Uuid::from_u128);
+        let helper_ids = [helper];
         let part = Part {
             responsible_id,
             creator_id: Some(creator),
             helper_ids: &helper_ids,
-            watcher_ids: &watcher_ids,
         };
-        assert!([responsible_id, creator, helper, other].iter().all(|person| part.has(*person)));
-        assert!(!part.has(watcher));
+        assert!([responsible_id, creator, helper].iter().all(|person| part.has(*person)));
+        assert!(!part.has(other));
         assert!(may_change(false, true).is_ok() && may_change(true, false).is_ok());
         let refused = may_change(false, false).unwrap_err();
         assert_eq!(refused.code(), "not_a_participant");

@@ -15,13 +15,12 @@ use crate::{
     deals::{self, answer::Done, task::Task},
 };
 
-/// Those who have a part in a task may change it, and those who look after its deal or its people. Watchers look
-/// on, whoever they are.
+/// Those who have a part in a task may change it, and those who look after its deal or its people. Others look on,
+/// though they may see it.
 pub(super) fn require_part(unit: &mut Unit<'_>, seen: &TaskWithPeople) -> Result<()> {
     let Some(me) = person(unit.actor) else { return Ok(()) };
     let Task { id, responsible_id, creator_id, .. } = seen.task;
-    let TaskWithPeople { helper_ids, watcher_ids, .. } = seen;
-    let has_part = Part { responsible_id, creator_id, helper_ids, watcher_ids }.has(me);
+    let has_part = Part { responsible_id, creator_id, helper_ids: &seen.helper_ids }.has(me);
     let looks_after = !has_part && looks_after(unit, id)?;
     Ok(may_change(has_part, looks_after)?)
 }

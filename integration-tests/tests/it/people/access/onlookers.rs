@@ -8,6 +8,9 @@ use voronka_integration_tests::{Api, TestServer, sql};
 
 use super::world::{World, call, cases};
 
+mod searches;
+mod sharp;
+
 /// Words that stand in what only those may see who see the deal.
 const SECRETS: [&str; 4] = ["Secret servers", "SQ-4711", "secretly received", "A secret talk"];
 

@@ -59,7 +59,15 @@ async fn a_role_does_what_is_its_own_and_nothing_else() {
                 let merged = reply.code() == "client_merged" && id == "mergeClients";
                 // And to tasks that the seller has put off.
                 let deferred = reply.code() == "task_status_refused" && id == "transitionTask";
-                assert!(fine || held || merged || deferred, "{role}, {id}: {}", reply.text);
+                // Nobody here looks after the people whose task and hand-over it is.
+                let elsewhere = reply.code() == "not_a_participant" && id.ends_with("Task")
+                    || reply.code() == "not_found" && id.ends_with("HandOver")
+                    || id == "createHandOver" && reply.json["errors"][0]["pointer"] == "/from_id";
+                assert!(
+                    fine || held || merged || deferred || elsewhere,
+                    "{role}, {id}: {}",
+                    reply.text
+                );
             } else {
                 assert_eq!(reply.status, 403, "{role}, {id}: {}", reply.text);
                 reply.problem(403, "forbidden");

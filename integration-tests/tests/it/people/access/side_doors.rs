@@ -3,9 +3,15 @@
 use serde_json::{Value, json};
 use voronka_integration_tests::{Api, TestServer, histories::count, process::until_so, sql};
 
+mod heads;
+mod merging;
+mod taken_ids;
+
 struct Company {
     server: TestServer,
     deal_type: String,
+    /// Of Anna and Ben.
+    north: String,
     anna: Api,
     ben: Api,
     /// Leads another department than that of Anna and Ben.
@@ -23,7 +29,7 @@ async fn company() -> Company {
     let ben = admin.colleague("seller", Some(&north)).await;
     let head = admin.colleague("head", Some(&south)).await;
     let deal_type = admin.deal_type(&["first", "second"]).await;
-    Company { deal_type, anna, ben, head, server }
+    Company { deal_type, north, anna, ben, head, server }
 }
 
 impl Company {
@@ -189,143 +195,6 @@ async fn conditions_look_at_the_activities_that_one_sees() {
 }
 
 #[tokio::test]
-async fn clients_are_merged_by_who_sees_all_their_deals() {
-    let company = company().await;
-    let Company { anna, ben, server, .. } = &company;
-    let merge = |[one, two]: [String; 2]| {
-        (format!("/v1/clients/{one}/merge"), json!({ "duplicate_id": two }))
-    };
-    let (path, body) = merge(company.clients(&[anna, ben], &[anna, ben]).await);
-    let before = company.deals();
-    let told = anna.post(&path, body.clone()).await.problem(403, "forbidden");
-    let detail = told.json["detail"].as_str().unwrap();
-    assert!(!detail.contains(char::is_numeric), "{detail}");
-    assert_eq!(company.deals(), before);
-    server.admin.post(&path, body).await.expect(200);
-    let (path, body) = merge(company.clients(&[anna], &[anna]).await);
-    anna.post(&path, body).await.expect(200);
-}
-
-/// The deals of a merged client change, on whichever side they are: a key for clients is none for that.
-#[tokio::test]
-async fn a_key_for_clients_merges_none_that_have_deals() {
-    let company = company().await;
-    let anna = &company.anna;
-    let clients = company.key(&["clients:write"]).await;
-    let both = company.key(&["clients:write", "deals:write"]).await;
-    let all = "SELECT jsonb_agg(to_jsonb(c) ORDER BY id)::text FROM clients c";
-    let mut connection = company.server.connection();
-    for (of_one, of_other) in [(&[anna][..], &[][..]), (&[], &[anna]), (&[anna], &[anna])] {
-        let [one, other] = company.clients(of_one, of_other).await;
-        let (path, body) = (format!("/v1/clients/{one}/merge"), json!({ "duplicate_id": other }));
-        let before = (company.deals(), sql::json(&mut connection, all));
-        clients.post(&path, body.clone()).await.problem(403, "forbidden");
-        assert_eq!((company.deals(), sql::json(&mut connection, all)), before);
-        both.post(&path, body).await.expect(200);
-    }
-    // Where there are none, nothing but clients changes.
-    let [one, other] = company.clients(&[], &[]).await;
-    let body = json!({ "duplicate_id": other });
-    clients.post(&format!("/v1/clients/{one}/merge"), body).await.expect(200);
-}
-
-/// How many deals moved with a client is told to those who see all deals.
-#[tokio::test]
-async fn the_history_of_a_client_counts_no_deals_that_one_does_not_see() {
-    let company = company().await;
-    let Company { anna, ben, head, server, .. } = &company;
-    let admin = &server.admin;
-    let [one, other] = company.clients(&[anna], &[anna, ben]).await;
-    let contact = json!({ "client_id": other, "name": "Joris" });
-    anna.post("/v1/contacts", contact).await.expect(201);
-    let merge = json!({ "duplicate_id": other });
-    admin.post(&format!("/v1/clients/{one}/merge"), merge).await.expect(200);
-    // A hand-over changes the client, and is no reason to count either.
-    let owner = json!({ "owner_id": ben.user_id });
-    admin.patch(&format!("/v1/clients/{one}"), owner).await.expect(200);
-    let over = json!({ "from_id": ben.user_id, "to_id": anna.user_id, "reason": "holiday" });
-    let over = admin.post("/v1/hand-overs", over).await.expect(201).json;
-    assert_eq!([&over["handed_over"]["deals"], &over["handed_over"]["clients"]], [1, 1]);
-    let analyst = admin.colleague("analyst", None).await;
-    let reader = company.key(&["clients:read"]).await;
-    let reader_of_both = company.key(&["clients:read", "deals:read"]).await;
-    let history = async |who: &Api, id: &str| {
-        let history = who.get(&format!("/v1/clients/{id}/history")).await.expect(200).json;
-        history["items"].as_array().unwrap().clone()
-    };
-    let whole = history(admin, &one).await;
-    let types: Vec<_> = whole.iter().map(|event| event["type"].as_str().unwrap()).collect();
-    let expected = [
-        "client.created",
-        "client.created",
-        "client.merged",
-        "client.updated",
-        "client.updated",
-        "client.updated",
-    ];
-    assert_eq!(types, expected);
-    let mut without = whole.clone();
-    assert_eq!(without[2]["change"].as_object_mut().unwrap().remove("deals"), Some(json!(2)));
-    assert_eq!(without[2]["change"]["contacts"], 1);
-    for id in [&one, &other] {
-        for (who, sees_all) in [
-            (admin, true),
-            (&analyst, true),
-            (&reader_of_both, true),
-            (head, false),
-            (anna, false),
-            (ben, false),
-            (&reader, false),
-        ] {
-            let expected = if sees_all { &whole } else { &without };
-            assert_eq!(&history(who, id).await, expected, "{}", who.email);
-        }
-    }
-}
-
-#[tokio::test]
-async fn an_external_id_that_is_taken_tells_nothing_more() {
-    let company = company().await;
-    let Company { anna, ben, .. } = &company;
-    let external = json!({ "source": "erp", "id": "7" });
-    let of = |deal: &str| {
-        let amount = json!({ "amount": "1", "currency": "EUR" });
-        [
-            ("/v1/documents", json!({ "deal_id": deal, "kind": "quote", "number": "1" })),
-            ("/v1/payments", json!({ "deal_id": deal, "amount": amount })),
-            ("/v1/activities", json!({ "deal_id": deal, "kind": "call", "title": "Call" })),
-        ]
-    };
-    let with_id = |mut body: Value| {
-        body["external_id"] = external.clone();
-        body
-    };
-    let deal = with_id(json!({ "title": "Deal", "deal_type_id": company.deal_type }));
-    let hers = anna.post("/v1/deals", deal.clone()).await.expect(201).id();
-    let mut ids = vec![hers.clone()];
-    for (path, body) in of(&hers) {
-        ids.push(anna.post(path, with_id(body)).await.expect(201).id());
-    }
-    let his = ben.deal(&company.deal_type, "1").await;
-    let mut replies = vec![ben.post("/v1/deals", deal.clone()).await];
-    for (path, body) in of(&his) {
-        replies.push(ben.post(path, with_id(body)).await);
-    }
-    let change = json!({ "external_id": external });
-    replies.push(ben.patch(&format!("/v1/deals/{his}"), change).await);
-    let path = "/v1/deals/by-external-id/erp/7";
-    let body = json!({ "title": "Mine", "deal_type_id": company.deal_type }).to_string();
-    replies.push(ben.send(reqwest::Method::PUT, path, &[], Some(body.into_bytes())).await);
-    for reply in replies {
-        let reply = reply.problem(409, "external_id_taken");
-        assert!(!ids.iter().any(|id| reply.text.contains(id)), "{}", reply.text);
-        assert!(!reply.text.contains(&anna.user_id.to_string()), "{}", reply.text);
-    }
-    let mine = anna.get(&format!("/v1/deals/{hers}")).await.expect(200).json;
-    assert_eq!((&mine["title"], &mine["version"]), (&json!("Deal"), &json!(1)));
-}
-
-#[tokio::test]
 async fn who_may_not_read_what_a_condition_asks_of_does_not_search_by_it() {
     let company = company().await;
     let asked = [
@@ -351,7 +220,6 @@ async fn who_may_not_read_what_a_condition_asks_of_does_not_search_by_it() {
     }
 }
 
-/// Batches that were decided are written; the next one is not begun.
 #[tokio::test]
 async fn segments_tell_nothing_of_what_one_may_not_read() {
     let company = company().await;
@@ -458,6 +326,7 @@ async fn gates_and_rules_tell_nothing_of_what_one_may_not_read() {
     }
 }
 
+/// Batches that were decided are written; the next one is not begun.
 #[tokio::test]
 async fn an_import_of_users_ends_with_the_right_of_who_started_it() {
     let company = company().await;

@@ -64,6 +64,42 @@ async fn a_key_administers_as_long_as_its_maker_does() {
     }
 }
 
+/// Background work is switched on and off by who administers; looking at it concerns data.
+#[tokio::test]
+async fn a_key_of_nobody_looks_at_background_work_and_sets_none() {
+    let server = TestServer::start().await;
+    let admin = &server.admin;
+    let job = async || {
+        let job = admin.get("/v1/jobs/sweep").await.expect(200).json;
+        [job["enabled"].clone(), job["schedule"].clone()]
+    };
+    let schedules = ["0 3 * * *", "0 4 * * *"];
+    for (gone, schedule) in
+        [json!({ "active": false }), json!({ "role": "head" })].into_iter().zip(schedules)
+    {
+        let maker = admin.colleague("admin", None).await;
+        let (id, key) = key(&maker, &["jobs:write", "jobs:read"], json!({})).await;
+        let set = json!({ "schedule": schedule });
+        key.patch("/v1/jobs/sweep", set).await.expect(200);
+        let before = job().await;
+        assert_eq!(before, [json!(true), json!(schedule)]);
+        put(admin, &maker, gone.clone()).await;
+        let off = json!({ "enabled": false, "schedule": "0 5 * * *" });
+        key.patch("/v1/jobs/sweep", off.clone()).await.problem(403, "forbidden");
+        key.post("/v1/jobs/sweep/runs", json!({})).await.problem(403, "forbidden");
+        let run = format!("/v1/jobs/sweep/runs/{id}");
+        key.delete(&run).await.problem(403, "forbidden");
+        assert_eq!(job().await, before, "{gone}");
+        for path in ["/v1/jobs", "/v1/jobs/sweep", "/v1/jobs/sweep/runs"] {
+            key.get(path).await.expect(200);
+        }
+        assert_eq!(read(admin, &id).await["suspended_scopes"], json!(["jobs:write"]));
+        admin.post(&format!("/v1/api-keys/{id}/take-over"), json!({})).await.expect(200);
+        key.patch("/v1/jobs/sweep", off).await.expect(200);
+        key.patch("/v1/jobs/sweep", json!({ "enabled": true })).await.expect(200);
+    }
+}
+
 #[tokio::test]
 async fn a_key_that_a_key_made_ends_with_it() {
     let server = TestServer::start().await;
