@@ -157,7 +157,7 @@ pub struct ServeConfig {
     /// Largest sheet (CSV or XLSX), in bytes: it is written to a temporary file before it is sent.
     #[arg(long, env = "VORONKA_SHEET_LIMIT", default_value_t = 1 << 30)]
     pub sheet_limit: u64,
-    /// Places for heavy work: sheets, reports, duplicates and previews; half of the processors by default, and at most a
+    /// Places for heavy work: sheets, reports and previews; half of the processors by default, and at most a
     /// quarter of the connections.
     #[arg(long, env = "VORONKA_HEAVY_PLACES")]
     pub heavy_places: Option<usize>,

@@ -1,4 +1,4 @@
-//! Places for heavy work (sheets, reports, duplicates, previews): few, so that requests of the ordinary kind always
+//! Places for heavy work (sheets, reports, previews): few, so that requests of the ordinary kind always
 //! have connections and processors. Of those who wait, a workspace that has just had a place comes last.
 
 use std::{

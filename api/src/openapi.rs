@@ -241,13 +241,12 @@ fn complete_operation(path: &str, method: &str, operation: &mut Map<String, Valu
         codes.push("query_too_expensive");
     }
     let is_sheet = searches
-        || matches!(&*id, "listDeals" | "listClients")
+        || matches!(&*id, "listDeals" | "listClients" | "getImportRejections")
         || path.contains("/reports/") && path.ends_with("/deals");
     if is_sheet {
         codes.push("sheet_too_long");
     }
-    let waits = matches!(&*id, "listDuplicateClients" | "previewImport");
-    if is_sheet || waits || path.contains("/reports/") {
+    if is_sheet || id == "previewImport" || path.contains("/reports/") {
         codes.push("too_many_heavy_requests");
     }
     codes.extend(own_codes(&id));

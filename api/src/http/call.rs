@@ -29,7 +29,7 @@ use super::{
     request_headers::{IDEMPOTENCY_KEY, check_key, header_text, is_known, versions},
     work::{block, reading},
 };
-use crate::{heavy::Place, openapi, state::App};
+use crate::{openapi, state::App};
 
 /// What an operation needs.
 pub trait Needs: 'static {
@@ -175,27 +175,9 @@ impl<P: Needs> Call<P> {
         self,
         query: impl FnOnce(&mut Tenant<'_>, &App, &Caller) -> Result<Reply<T>, Error> + Send + 'static,
     ) -> Responded {
-        self.read_in(None, query).await
-    }
-
-    /// Reads what takes long, and answers.
-    pub async fn read_heavily<T: Serialize + 'static>(
-        self,
-        query: impl FnOnce(&mut Tenant<'_>, &App, &Caller) -> Result<Reply<T>, Error> + Send + 'static,
-    ) -> Responded {
-        let place = self.app.heavy.place(self.caller.workspace_id).await?;
-        self.read_in(Some(place), query).await
-    }
-
-    async fn read_in<T: Serialize + 'static>(
-        self,
-        place: Option<Place>,
-        query: impl FnOnce(&mut Tenant<'_>, &App, &Caller) -> Result<Reply<T>, Error> + Send + 'static,
-    ) -> Responded {
         let Self { app, caller, if_none_match, .. } = self;
         let (shares, workspace_id) = (app.shares.clone(), caller.workspace_id);
         let answer = reading(&shares, workspace_id, move || {
-            let _place = place;
             let reply = app.store.read(&caller, |tenant| query(tenant, &app, &caller))?;
             reply.into_answer()
         })

@@ -67,7 +67,7 @@ codes! {
     version_mismatch 412 "Version mismatch" "If-Match names another version than the present one."
     sheet_too_long 422 "Sheet too long" "The sheet is longer than the server writes, or than a workbook may be: narrow it by filters."
     query_too_expensive 422 "Query too expensive" "The query looks at too much to be answered in time, and would again: narrow it, by a shorter period, by filters or by fewer conditions."
-    too_many_heavy_requests 429 "Too many heavy requests" "Sheets, reports, duplicates and previews have few places, and too many wait for one. Send it again after Retry-After."
+    too_many_heavy_requests 429 "Too many heavy requests" "Sheets, reports and previews have few places, and too many wait for one. Send it again after Retry-After."
     body_too_large 413 "Body too large" "The body is larger than the server takes."
     unsupported_media_type 415 "Unsupported media type" "The body's Content-Type is not the operation's."
     idempotency_key_reused 422 "Idempotency key reused" "The Idempotency-Key was used for another request."

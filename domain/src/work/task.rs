@@ -185,11 +185,7 @@ mod tests {
     fn whoever_has_no_part_looks_on() {
         let [responsible_id, creator, helper, other] = [1, 2, 3, 4].map(Uuid::from_u128);
         let helper_ids = [helper];
-        let part = Part {
-            responsible_id,
-            creator_id: Some(creator),
-            helper_ids: &helper_ids,
-        };
+        let part = Part { responsible_id, creator_id: Some(creator), helper_ids: &helper_ids };
         assert!([responsible_id, creator, helper].iter().all(|person| part.has(*person)));
         assert!(!part.has(other));
         assert!(may_change(false, true).is_ok() && may_change(true, false).is_ok());

@@ -9,6 +9,7 @@ mod docs_page;
 mod exports;
 mod feed;
 mod hanging_up;
+mod heavy_work;
 mod locks;
 pub mod node;
 mod openapi;

@@ -101,7 +101,7 @@ pub async fn answer<F: Figure + Send + 'static>(
     let (base, zone) = (caller.settings.currency, caller.settings.time_zone);
     let store = app.store.clone();
     spool::answer(&app, workspace_id, (format, zone), header, move |row| {
-        store.read(&caller, |tenant| {
+        store.snapshot(&caller, |tenant| {
             behind::each(tenant, &caller.visibility, &figure, &query, |counted| {
                 let custom = customs.cells(&counted.line.custom);
                 let own = [counted.times.into(), Cell::Money(counted.amount, base)];

@@ -24,6 +24,11 @@ fn packed(header: &str, what: &str, mib: usize) -> Vec<u8> {
     [gzip(header.as_bytes()), stretch.repeat(mib)].concat()
 }
 
+/// Followed by what is no gzip.
+fn then_none(packed: Vec<u8>) -> Vec<u8> {
+    [packed, b"not packed".repeat(10)].concat()
+}
+
 struct Book {
     sheet: String,
     strings: String,
@@ -103,6 +108,9 @@ fn bombs() -> Vec<(&'static str, Vec<u8>, &'static str)> {
     vec![
         ("250 million cells", packed("id\n", ",", 250), "body_too_large"),
         ("1 GiB", packed("id\n", "x\n", 1_024), "body_too_large"),
+        // Who unpacked it to its end would come upon what follows it.
+        ("1 GiB, and no gzip", then_none(packed("id\n", "x\n", 1_024)), "body_too_large"),
+        ("little, and no gzip", then_none(gzip(b"id\n1\n")), "invalid_file"),
         ("cells", packed("id\n", ",", 12), "too_many_cells"),
         ("cells of the header", packed("id,", ",", 12), "too_many_cells"),
         ("a cell", packed("id\n", "x", 12), "row_too_long"),

@@ -242,6 +242,130 @@ async fn what_is_exported_does_no_harm_and_is_imported_as_it_was() {
     );
 }
 
+/// The file itself, as it is saved.
+async fn workbook(api: &Api, path: &str) -> Vec<u8> {
+    let token = api.token.as_deref().unwrap();
+    let request = api.http.get(format!("{}{path}", api.base)).bearer_auth(token);
+    let answer = request.send().await.unwrap();
+    assert_eq!(answer.status(), 200);
+    answer.bytes().await.unwrap().to_vec()
+}
+
+/// In a workbook texts are texts, whatever they look like: nothing is put before them, and nothing taken off.
+#[tokio::test]
+async fn a_workbook_is_imported_as_it_was() {
+    let server = TestServer::start().await;
+    let api = &server.admin;
+    fields(api, "client").await;
+    let names = ["=1+1", "@SUM(A1)", "'=quoted", "''=twice", "'s-Hertogenbosch", "0012", "1e5"];
+    for (number, name) in names.iter().enumerate() {
+        let id = json!({ "source": "old", "id": format!("00{number}") });
+        let client = json!({ "name": name, "external_id": id, "region": name, "class": "A",
+            "kind": "person", "type": "current", "tags": ["key", "old"], "tax_id": "0012345678",
+            "consent": number % 2 == 0, "phones": ["+31201234567", "+31201234568"],
+            "emails": ["a@example.com"], "custom": custom() });
+        api.post("/v1/clients", client).await.expect(201);
+    }
+    let all =
+        async || api.get("/v1/clients?sort=created_at").await.expect(200).json["items"].clone();
+    let before = all().await;
+    let mut mapping = json!({});
+    for field in [
+        "external_id",
+        "name",
+        "region",
+        "class",
+        "kind",
+        "type",
+        "tags",
+        "tax_id",
+        "consent",
+        "phones",
+        "emails",
+    ] {
+        mapping[field] = json!({ "column": field });
+    }
+    for (key, _) in AS_TEXT {
+        let field = format!("custom.{key}");
+        mapping[&field] = json!({ "column": field });
+    }
+    let book = workbook(api, "/v1/clients?format=xlsx").await;
+    let spec = json!({ "kind": "clients", "external_source": "old", "mapping": mapping });
+    let import = api.import(book, spec).await.expect(202).id();
+    let done = server.finished(api, &import).await;
+    let rejected = api.get(&format!("/v1/imports/{import}/rejected.csv")).await.text;
+    let unchanged = (&done["rejected"], &done["unchanged"]);
+    assert_eq!(unchanged, (&json!(0), &json!(names.len())), "{done} {rejected}");
+    assert_eq!(all().await, before);
+}
+
+/// Names of whatever a report is about, as of sources, stages and reasons.
+#[tokio::test]
+async fn reports_do_no_harm_either() {
+    let server = TestServer::start().await;
+    let api = &server.admin;
+    let stages = json!([{ "name": "=x", "key": "first" }, { "name": "+y", "key": "second" }]);
+    let body = json!({ "name": "=Sale", "mode": "manual", "stages": stages });
+    let deal_type = api.post("/v1/deal-types", body).await.expect(201).id();
+    let source = api.post("/v1/sources", json!({ "name": "=1+1" })).await.expect(201).id();
+    let reason = api.loss_reason("@SUM(A1)").await;
+    for lost in [false, true] {
+        let body = json!({ "title": "A deal", "deal_type_id": deal_type, "source_id": source });
+        let deal = api.post("/v1/deals", body).await.expect(201).id();
+        if lost {
+            let body = json!({ "to": "lost", "loss_reason_id": reason });
+            api.transition(&deal, body).await.expect(200);
+        }
+    }
+    let of = format!("deal_type_id={deal_type}");
+    for (report, names) in [
+        ("funnel/open", [("group_name", "=1+1"), ("name", "=x")]),
+        ("funnel/closed", [("group_name", "=1+1"), ("name", "=x")]),
+        ("stage-durations", [("group_name", "=1+1"), ("name", "=x")]),
+        ("losses", [("group_name", "=1+1"), ("name", "@SUM(A1)")]),
+    ] {
+        let path = format!("/v1/reports/{report}?{of}&group_by=source");
+        let (header, lines) = csv(api, &format!("{path}&format=csv")).await;
+        let (columns, rows) = sheet(api, &format!("{path}&format=xlsx")).await;
+        assert_eq!((&columns, rows.len()), (&header, lines.len()), "{report}");
+        for (column_name, name) in names {
+            let quoted = format!("'{name}");
+            let cell = column(&header, &lines[0], column_name);
+            assert_eq!(cell, quoted, "{report} {column_name}");
+            let at = columns.iter().position(|column| column == column_name).unwrap();
+            assert_eq!(rows[0][at].get_string(), Some(name), "{report} {column_name}");
+        }
+        let cells = lines.iter().flatten().chain(&header);
+        for cell in cells {
+            assert!(!cell.starts_with(['=', '@', '+', '-']), "{report}: {cell}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn sheets_have_the_names_of_what_they_are() {
+    let server = TestServer::start().await;
+    let api = &server.admin;
+    let deal_type = api.deal_type(&["first"]).await;
+    let of = format!("deal_type_id={deal_type}");
+    for (path, format, name) in [
+        ("/v1/deals?".to_owned(), "xlsx", "deals.xlsx"),
+        (format!("/v1/reports/funnel/closed?{of}&"), "csv", "funnel-closed.csv"),
+        (
+            format!("/v1/reports/funnel/closed/deals?{of}&figure=deals&"),
+            "csv",
+            "funnel-closed-deals.csv",
+        ),
+    ] {
+        let sheet = api.get(&format!("{path}format={format}")).await.expect(200);
+        let named = format!("attachment; filename=\"{name}\"");
+        assert_eq!(sheet.header("content-disposition"), named, "{path}");
+        let page = api.get(&format!("{path}format=json")).await.expect(200);
+        assert_eq!(page.header("content-type"), "application/json", "{path}");
+        assert!(!page.headers.contains_key("content-disposition"), "{path}");
+    }
+}
+
 #[tokio::test]
 async fn a_sheet_that_is_too_long_is_refused_whole() {
     let server = TestServer::with(&["--sheet-limit", "20000"]).await;

@@ -7,7 +7,7 @@ use voronka_integration_tests::{
     Api, TestServer,
     histories::count,
     postgres,
-    process::{Process, until_so},
+    process::{Process, until, until_so},
     sql,
 };
 use voronka_persistence::Store;
@@ -71,6 +71,49 @@ async fn who_hangs_up_ends_what_is_read_for_him() {
         holder.batch_execute("COMMIT").unwrap();
         api.get("/v1/deals").await.expect(200);
     }
+}
+
+/// More of them than their workspace has connections: nothing of them is left, in the database or before it.
+#[tokio::test]
+async fn many_who_hang_up_hold_nothing() {
+    const BINARY: &str = env!("CARGO_BIN_EXE_voronka-under-test");
+    let options = "options=-c%20statement_timeout%3D1h%20-c%20lock_timeout%3D1h";
+    let server = TestServer::on(format!("{}&{options}", postgres::database()), &[]).await;
+    // One whose metrics are its own.
+    let mut process = Process::on(BINARY, &server.url);
+    let api = &Api { base: process.serve().base, ..server.admin.clone() };
+    let other = server.workspace("Other", "EUR", "Europe/Amsterdam").await;
+    let other = Api { base: api.base.clone(), ..other };
+    let others = async || {
+        api.get("/readyz").await.expect(200);
+        other.get("/v1/deals").await.expect(200);
+    };
+    let (mut holder, mut looker) = (server.connection(), server.connection());
+    holder.batch_execute("BEGIN; LOCK TABLE client_pairs").unwrap();
+    let mut streams = Vec::new();
+    for _ in 0..16 {
+        streams.push(send(api, "GET", "/v1/clients/duplicates", "").await);
+    }
+    until_so("they wait", || waiting(&mut looker) > 0).await;
+    others().await;
+    drop(streams);
+    // Whoever has waited in vain for a connection meanwhile was answered.
+    let ended = async || {
+        let metrics = api.get("/metrics").await.expect(200).text;
+        let counted = metrics.lines().filter(|line| {
+            line.starts_with("voronka_http_requests_total")
+                && (line.contains("status=\"499\"")
+                    || line.contains("duplicates\"") && line.contains("status=\"429\""))
+        });
+        counted.filter_map(|line| line.rsplit(' ').next()?.parse::<u32>().ok()).sum::<u32>()
+    };
+    until("all have gone", async || ended().await == 16).await;
+    // The lock is still held.
+    until_so("none waits", || waiting(&mut looker) == 0).await;
+    others().await;
+    assert_eq!(waiting(&mut looker), 0);
+    holder.batch_execute("COMMIT").unwrap();
+    api.get("/v1/clients/duplicates").await.expect(200);
 }
 
 #[tokio::test]

@@ -6,8 +6,18 @@ use diesel::{
     sql_query,
     sql_types::{Bool, Text},
 };
-use voronka_integration_tests::{histories::count, postgres};
-use voronka_persistence::Store;
+use voronka_integration_tests::{histories::count, postgres, sql};
+use voronka_persistence::{
+    Store, clients,
+    clients::contacts,
+    core::{
+        jobs,
+        list::{Field, Spec},
+    },
+    deals,
+    work::{activities, documents, payments, tasks},
+    workspace::products,
+};
 
 fn connect(url: &str) -> PgConnection {
     diesel::Connection::establish(url).unwrap()
@@ -208,4 +218,111 @@ fn every_migration_can_be_undone_and_done_again() {
     assert_eq!(Store::migrate(&url).unwrap().len(), 0);
     let fresh = catalogue(&mut connect(&postgres::database()));
     assert_eq!(catalogue(&mut connection), fresh);
+}
+
+#[derive(QueryableByName)]
+struct Plan {
+    #[diesel(sql_type = Text, column_name = "QUERY PLAN")]
+    line: String,
+}
+
+fn plan(connection: &mut PgConnection, query: &str) -> String {
+    let lines: Vec<Plan> =
+        sql_query(format!("EXPLAIN (COSTS off) {query}")).load(connection).unwrap();
+    lines.into_iter().map(|plan| plan.line).collect::<Vec<_>>().join("\n")
+}
+
+/// The column of a filter, without its table.
+fn filtered(spec: &Spec, name: &str) -> &'static str {
+    let field = spec.fields.iter().find(|field| field.name == name).unwrap();
+    field.column.rsplit('.').next().unwrap()
+}
+
+/// Pages of a list by a sort, as `core::list` asks for them: rows with a value first, and then those without one. Under the
+/// filters with a value that the sort needs, of which there is one that an index is made for.
+fn pages(spec: &Spec, field: &Field, order: &str) -> Vec<String> {
+    let table = spec.table;
+    let column = field.ids.unwrap_or(field.column);
+    // What is overdue is open, and more than that.
+    let needs = field.needs.iter().filter_map(|need| need.split_once('='));
+    let filters: String = needs
+        .filter(|(name, _)| *name != "overdue")
+        .map(|(name, value)| format!(" AND {table}.{} = '{value}'", filtered(spec, name)))
+        .collect();
+    let from = format!(
+        "SELECT {table}.id FROM {table} \
+         WHERE {table}.workspace_id = '01900000-0000-7000-8000-000000000001'{filters}"
+    );
+    let by_column = format!("ORDER BY {column} {order}, {table}.id {order} LIMIT 51");
+    if !field.nullable {
+        return vec![format!("{from} {by_column}")];
+    }
+    vec![
+        format!("{from} AND {column} IS NOT NULL {by_column}"),
+        format!("{from} AND {column} IS NULL ORDER BY {table}.id {order} LIMIT 51"),
+    ]
+}
+
+/// Whether rows that have one value in the column are found by an index.
+fn found_by_index(connection: &mut PgConnection, table: &str, column: &str) -> bool {
+    let indexes = format!(
+        "SELECT count(*) AS number FROM pg_index i \
+         JOIN pg_attribute w ON w.attrelid = i.indrelid AND w.attnum = i.indkey[0] \
+         JOIN pg_attribute c ON c.attrelid = i.indrelid AND c.attnum = i.indkey[1] \
+         WHERE i.indrelid = '{table}'::regclass AND w.attname = 'workspace_id' AND c.attname = '{column}' \
+         AND coalesce(pg_get_expr(i.indpred, i.indrelid), '({column} IS NOT NULL)') = '({column} IS NOT NULL)'"
+    );
+    count(connection, &indexes) > 0
+}
+
+/// A page of a list that grows with its workspace is read in the order of an index, or from the few rows of a filter that has
+/// one; it is never sorted whole.
+#[test]
+fn every_sort_of_a_list_that_grows_has_its_index() {
+    let mut connection = connect(&postgres::database());
+    sql::run(&mut connection, "SET enable_seqscan = off; SET enable_sort = off");
+    let mut without = Vec::new();
+    for spec in [
+        &deals::LIST,
+        &clients::LIST,
+        &contacts::LIST,
+        &products::LIST,
+        &tasks::LIST,
+        &activities::LIST,
+        &documents::LIST,
+        &payments::LIST,
+        &jobs::LIST,
+    ] {
+        for field in spec.fields.iter().filter(|field| field.sorts) {
+            let filters: Vec<_> = field.needs.iter().filter(|need| !need.contains('=')).collect();
+            for name in &filters {
+                let column = filtered(spec, name);
+                if !found_by_index(&mut connection, spec.table, column) {
+                    without.push(format!("{} {} by {name}", spec.table, field.name));
+                }
+            }
+            if !filters.is_empty() {
+                continue;
+            }
+            for page in ["ASC", "DESC"].into_iter().flat_map(|order| pages(spec, field, order)) {
+                let plan = plan(&mut connection, &page);
+                let sorts = |line: &str| line.trim_start_matches([' ', '-', '>']) == "Sort";
+                if !plan.contains("Index") || plan.lines().any(sorts) {
+                    without.push(format!("{page}\n{plan}"));
+                }
+            }
+        }
+    }
+    assert!(without.is_empty(), "{}", without.join("\n"));
+}
+
+/// The one above would tell.
+#[test]
+fn a_sort_without_an_index_is_seen() {
+    let mut connection = connect(&postgres::database());
+    sql::run(&mut connection, "SET enable_seqscan = off; SET enable_sort = off");
+    let page = "SELECT id FROM deals WHERE workspace_id = '01900000-0000-7000-8000-000000000001' \
+                ORDER BY currency, id LIMIT 51";
+    assert!(plan(&mut connection, page).contains("Sort\n"));
+    assert!(!found_by_index(&mut connection, "deals", "loss_reason_id"));
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{
     Bad,
     battery::{Operation, operations},
-    conditions, parameters, work,
+    conditions, invisible, parameters, work,
     world::World,
 };
 
@@ -15,6 +15,7 @@ pub const NOBODY: &str = "0199c2f0-7a35-7d0e-9d5a-3f0a5f1c2b11";
 pub async fn all(world: &World) -> Vec<Bad> {
     let mut table = form(world);
     table.extend(texts(world));
+    table.extend(invisible::all(world));
     table.extend(deals(world));
     table.extend(processes(world));
     table.extend(tasks(world));

@@ -11,7 +11,8 @@ use voronka_persistence::{
     import::imports,
     people::{api_keys, departments, users},
     process::deal_types,
-    workspace::catalogues::Catalogue,
+    work::{activities, documents, hand_overs, payments, tasks},
+    workspace::{catalogues::Catalogue, products, segments},
 };
 
 #[derive(QueryableByName)]
@@ -33,7 +34,7 @@ fn multiply(server: &TestServer, spec: &Spec, id: &str) {
         let column = field.column.rsplit('.').next().expect("a column");
         let value = match field.kind {
             // Names are unique in catalogues; elsewhere seven have the same.
-            FieldKind::Text if table == "deals" || table == "clients" || table == "contacts" => {
+            FieldKind::Text if ["deals", "clients", "contacts", "tasks"].contains(&table) => {
                 "'Name ' || n / 7"
             }
             FieldKind::Text => "'Name ' || n",
@@ -51,6 +52,7 @@ fn multiply(server: &TestServer, spec: &Spec, id: &str) {
     match table {
         "deals" => fields.push("'status', CASE WHEN n % 3 = 0 THEN 'won' ELSE 'open' END".into()),
         "users" => fields.push("'email', NULL".into()),
+        "products" => fields.push("'currency', CASE WHEN n % 5 > 0 THEN 'EUR' END".into()),
         _ => {}
     }
     let sql = format!(
@@ -61,18 +63,24 @@ fn multiply(server: &TestServer, spec: &Spec, id: &str) {
     diesel::sql_query(sql).execute(&mut server.connection()).expect("rows");
 }
 
-/// The filter that a sort by the field needs, as a parameter and as SQL.
-fn needed(server: &TestServer, table: &str, field: &Field, id: &str) -> (String, String) {
-    let Some(need) = field.needs.last() else { return (String::new(), "true".to_owned()) };
-    let (name, value) = match need.split_once('=') {
-        Some((name, value)) => (name, value.to_owned()),
-        None => {
-            let sql = format!("SELECT {need}::text AS id FROM {table} WHERE id = '{id}'");
-            let row: Row = diesel::sql_query(sql).get_result(&mut server.connection()).unwrap();
-            (*need, row.id)
-        }
+/// The filters of which a sort by the field needs one, each as a parameter and as SQL. Without any, it needs none.
+fn needed(server: &TestServer, table: &str, field: &Field, id: &str) -> Vec<(String, String)> {
+    let filter = |need: &&str| {
+        let (name, value) = match need.split_once('=') {
+            // There is no column of it.
+            Some(("overdue", _)) => return None,
+            Some((name, value)) => (name, value.to_owned()),
+            None => {
+                let sql = format!("SELECT {need}::text AS id FROM {table} WHERE id = '{id}'");
+                let row: Row = diesel::sql_query(sql).get_result(&mut server.connection()).unwrap();
+                (*need, row.id)
+            }
+        };
+        Some((format!("&{name}={value}"), format!("{name}::text = '{value}'")))
     };
-    (format!("&{name}={value}"), format!("{name}::text = '{value}'"))
+    let filters: Vec<_> = field.needs.iter().filter_map(filter).collect();
+    assert_eq!(filters.is_empty(), field.needs.is_empty(), "{}", field.name);
+    if filters.is_empty() { vec![(String::new(), "true".to_owned())] } else { filters }
 }
 
 /// The ids as SQL orders them.
@@ -112,18 +120,19 @@ async fn every_sort(server: &TestServer, path: &str, spec: &Spec, id: &str) {
     let api = &server.admin;
     multiply(server, spec, id);
     for field in spec.fields.iter().filter(|field| field.sorts) {
-        let (parameter, filter) = needed(server, spec.table, field, id);
         let column = field.ids.unwrap_or(field.column);
-        if !parameter.is_empty() {
+        if !field.needs.is_empty() {
             let bare = api.get(&format!("{path}?sort={}", field.name)).await;
             let bare = bare.problem(400, "invalid_parameters");
             assert_eq!(bare.faults(), [("/sort".to_owned(), "filter_required".to_owned())]);
         }
-        for (sign, order) in [("", "ASC"), ("-", "DESC")] {
-            let first = format!("{path}?limit=60&sort={sign}{}{parameter}", field.name);
-            let all = expected(server, api, spec.table, (column, &filter), order);
-            assert!(all.len() > 150, "{}", all.len());
-            assert_eq!(walk(api, &first).await, all, "{first}");
+        for (parameter, filter) in needed(server, spec.table, field, id) {
+            for (sign, order) in [("", "ASC"), ("-", "DESC")] {
+                let first = format!("{path}?limit=60&sort={sign}{}{parameter}", field.name);
+                let all = expected(server, api, spec.table, (column, &filter), order);
+                assert!(all.len() > 150, "{}", all.len());
+                assert_eq!(walk(api, &first).await, all, "{first}");
+            }
         }
     }
     let default = api.get(path).await.expect(200).json;
@@ -148,6 +157,21 @@ async fn every_list_gives_each_row_once_in_every_sort() {
         "mapping": { "external_id": { "column": "id" } } });
     let import = api.import("id\n", spec).await.expect(202).id();
     server.finished(api, &import).await;
+    let task = json!({ "title": "A", "deal_id": deal, "client_id": client });
+    let task = make("/v1/tasks", task).await;
+    let activity = json!({ "kind": "call", "title": "A", "deal_id": deal });
+    let activity = make("/v1/activities", activity).await;
+    let document = json!({ "deal_id": deal, "kind": "invoice", "number": "1" });
+    let document = make("/v1/documents", document).await;
+    let money = json!({ "amount": "1", "currency": "EUR" });
+    let payment = make("/v1/payments", json!({ "deal_id": deal, "amount": money })).await;
+    let product = make("/v1/products", json!({ "name": "A", "price": money })).await;
+    let condition = json!({ "field": "deal.title", "op": "filled" });
+    let segment = json!({ "name": "A", "entity": "deal", "condition": condition });
+    let segment = make("/v1/segments", segment).await;
+    let colleague = api.colleague("seller", None).await.user_id;
+    let hand_over = json!({ "from_id": colleague, "to_id": api.user_id, "reason": "holiday" });
+    let hand_over = make("/v1/hand-overs", hand_over).await;
     for (path, which) in [
         ("/v1/sources", Catalogue::Sources),
         ("/v1/competitors", Catalogue::Competitors),
@@ -166,6 +190,13 @@ async fn every_list_gives_each_row_once_in_every_sort() {
         ("/v1/deal-types", &deal_types::LIST, deal_type),
         ("/v1/deals", &deals::LIST, deal),
         ("/v1/imports", &imports::LIST, import),
+        ("/v1/tasks", &tasks::LIST, task),
+        ("/v1/activities", &activities::LIST, activity),
+        ("/v1/documents", &documents::LIST, document),
+        ("/v1/payments", &payments::LIST, payment),
+        ("/v1/products", &products::LIST, product),
+        ("/v1/segments", &segments::LIST, segment),
+        ("/v1/hand-overs", &hand_overs::LIST, hand_over),
     ] {
         every_sort(&server, path, spec, &id).await;
     }
