@@ -62,7 +62,7 @@ impl Connection {
     pub async fn send(&mut self, request: &[u8]) -> (u16, &[u8]) {
         self.stream.write_all(request).await.expect("sent");
         let (mut read, mut whole) = (0, None);
-        while whole.is_none_or(|(_, end)| read < end) {
+        while whole.is_none_or(|(start, end)| !is_there(&self.buffer[start..read], end)) {
             if read == self.buffer.len() {
                 self.buffer.resize(read * 2, 0);
             }
@@ -73,22 +73,29 @@ impl Connection {
                 whole = head(&self.buffer[..read]);
             }
         }
-        let (start, end) = whole.expect("a head");
+        let (start, length) = whole.expect("a head");
         let status = std::str::from_utf8(&self.buffer[9..12]).ok().and_then(|s| s.parse().ok());
-        (status.expect("a status"), &self.buffer[start..end])
+        (
+            status.expect("a status"),
+            &self.buffer[start..length.map_or(read, |length| start + length)],
+        )
     }
 }
 
-/// Where the body begins and ends, once the head is there.
-fn head(bytes: &[u8]) -> Option<(usize, usize)> {
+/// Where the body begins and how long it is, once the head is there; none of one that comes in chunks.
+fn head(bytes: &[u8]) -> Option<(usize, Option<usize>)> {
     let end = bytes.windows(4).position(|four| four == b"\r\n\r\n")?;
     let text = std::str::from_utf8(&bytes[..end]).expect("a head in ASCII");
     let length = text.split("\r\n").find_map(|line| {
         let (name, value) = line.split_once(':')?;
         name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>())
     });
-    let length = length.expect("a length").expect("a number");
-    Some((end + 4, end + 4 + length))
+    Some((end + 4, length.map(|length| length.expect("a number"))))
+}
+
+/// Whether a body of this length is there to its end, or its last chunk.
+fn is_there(body: &[u8], length: Option<usize>) -> bool {
+    length.map_or_else(|| body.ends_with(b"0\r\n\r\n"), |length| body.len() >= length)
 }
 
 /// Requests one after the other on each of some connections, all on this thread, until time is up. A
