@@ -3,6 +3,8 @@
 use diesel::{PgConnection, RunQueryDsl, connection::SimpleConnection, dsl::sql, sql_types::Text};
 use serde_json::Value;
 
+use crate::histories::count;
+
 /// What a query of one text answers, read as JSON.
 pub fn json(connection: &mut PgConnection, query: &str) -> Value {
     let text: String = sql::<Text>(query).get_result(connection).expect(query);
@@ -11,6 +13,22 @@ pub fn json(connection: &mut PgConnection, query: &str) -> Value {
 
 pub fn run(connection: &mut PgConnection, statements: &str) {
     connection.batch_execute(statements).expect(statements);
+}
+
+/// Locks that nobody was given yet, of this database alone: the tests share one server, whose list names all of them,
+/// and databases cloned from one template share the numbers of their tables.
+pub const WAITING_LOCKS: &str = "pg_locks WHERE NOT granted \
+     AND pid IN (SELECT pid FROM pg_stat_activity WHERE datname = current_database())";
+
+/// How many sessions of this database wait for a lock.
+pub fn waiting(connection: &mut PgConnection) -> i64 {
+    count(connection, &format!("SELECT count(DISTINCT pid) AS number FROM {WAITING_LOCKS}"))
+}
+
+/// How many of them wait for a table.
+pub fn waiting_for(connection: &mut PgConnection, table: &str) -> i64 {
+    let of_table = format!("{WAITING_LOCKS} AND relation = '{table}'::regclass");
+    count(connection, &format!("SELECT count(DISTINCT pid) AS number FROM {of_table}"))
 }
 
 /// Table to a hash of all its rows, for every table but those of the imports themselves: two that are

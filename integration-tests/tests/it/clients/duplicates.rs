@@ -325,10 +325,11 @@ async fn the_clients_are_counted_before_the_first_look_at_an_imported_base() {
     // It is looked at when nothing has changed for a while.
     let quiet = "UPDATE client_changes SET changed_at = changed_at - interval '1 minute'";
     sql::run(&mut server.connection(), quiet);
-    let waits = "SELECT count(*) AS number FROM pg_locks WHERE NOT granted \
-                 AND relation = 'contacts'::regclass AND mode = 'ShareUpdateExclusiveLock' \
-                 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
-    until_so("counting waits", || count(&mut looker, waits) == 1).await;
+    let waits = format!(
+        "SELECT count(*) AS number FROM {} AND relation = 'contacts'::regclass AND mode = 'ShareUpdateExclusiveLock'",
+        sql::WAITING_LOCKS
+    );
+    until_so("counting waits", || count(&mut looker, &waits) == 1).await;
     // Whoever has read a table in a transaction holds it until the end.
     let read = "SELECT count(*) AS number FROM pg_locks l JOIN pg_locks w USING (pid) \
                 WHERE NOT w.granted AND w.relation = 'contacts'::regclass AND l.granted \

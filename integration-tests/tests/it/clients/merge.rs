@@ -8,6 +8,7 @@ use voronka_integration_tests::{
     Api, Reply, TestServer,
     histories::{self, count},
     process::until_so,
+    sql,
 };
 
 async fn client(api: &Api, body: Value) -> String {
@@ -219,16 +220,8 @@ async fn what_cannot_be_merged_is_refused_and_somebody_may_choose() {
 
 // At the same moment.
 
-fn waiting(connection: &mut PgConnection) -> i64 {
-    count(
-        connection,
-        "SELECT count(DISTINCT pid) AS number FROM pg_locks WHERE NOT granted \
-         AND pid IN (SELECT pid FROM pg_stat_activity WHERE datname = current_database())",
-    )
-}
-
 async fn wait_for(connection: &mut PgConnection, number: i64) {
-    until_so("they wait", || waiting(connection) == number).await;
+    until_so("they wait", || sql::waiting(connection) == number).await;
 }
 
 /// A deal and a contact that are being made for the duplicate, and not committed, when the merge begins.

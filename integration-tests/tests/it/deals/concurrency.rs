@@ -9,6 +9,7 @@ use voronka_integration_tests::{
     Api, Reply, TestServer,
     histories::{self, count},
     process::{import_until, until_so},
+    sql,
 };
 
 const STAGES: &[&str] = &["one", "two", "three", "four", "five"];
@@ -34,11 +35,6 @@ async fn overlapping(
     let lock = "SELECT FROM deals WHERE id = $1 FOR UPDATE";
     let id: uuid::Uuid = deal.parse().unwrap();
     sql_query(lock).bind::<diesel::sql_types::Uuid, _>(id).execute(&mut holder).unwrap();
-    let waiting = format!(
-        "SELECT (count(DISTINCT pid) = {})::int::bigint AS number FROM pg_locks \
-         WHERE NOT granted AND pid IN (SELECT pid FROM pg_stat_activity WHERE datname = current_database())",
-        requests.len()
-    );
     let path = format!("/v1/deals/{deal}/transition");
     let sent = requests.iter().zip(apis.iter().cycle()).map(|((tag, body), api)| {
         let headers: Vec<_> = tag.iter().map(|tag| ("if-match", *tag)).collect();
@@ -46,7 +42,7 @@ async fn overlapping(
         async move { api.post_with(path, &headers, body).await }
     });
     let release = async {
-        while count(&mut watcher, &waiting) == 0 {
+        while sql::waiting(&mut watcher) != requests.len() as i64 {
             tokio::task::yield_now().await;
         }
         sql_query("COMMIT").execute(&mut holder).unwrap();

@@ -7,6 +7,7 @@ use voronka_integration_tests::{
     Api, TestServer,
     histories::count,
     process::{until, until_so},
+    sql,
 };
 
 use crate::import::imports::{counts, import};
@@ -275,8 +276,7 @@ async fn a_change_is_heard_again_by_who_could_not_see_it() {
         async move { open(&api, &led, body).await }
     });
     let mut watcher = server.connection();
-    let waits = "SELECT count(*) AS number FROM pg_locks WHERE NOT granted AND relation = 'stage_visits'::regclass";
-    until_so("the opening waits", || count(&mut watcher, waits) == 1).await;
+    until_so("the opening waits", || sql::waiting_for(&mut watcher, "stage_visits") == 1).await;
     let current = json!({ "type": "current" });
     api.patch(&format!("/v1/clients/{firm}"), current).await.expect(200);
     tick_now(&server);

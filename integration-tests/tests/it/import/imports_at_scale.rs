@@ -106,7 +106,7 @@ async fn a_cancelled_import_stops_and_keeps_what_it_has_taken() {
     let queued = api.import(file, spec).await.expect(202).id();
     import_until(api, &running, |import| import["rows_done"] == 2_000).await;
     let mut watcher = server.connection();
-    until_so("a batch waits", || count(&mut watcher, "pg_locks WHERE NOT granted") == 1).await;
+    until_so("a batch waits", || sql::waiting(&mut watcher) == 1).await;
     let ended = cancel(api, &queued).await.expect(200).json;
     assert_eq!((&ended["state"], &ended["rows_done"]), (&json!("cancelled"), &json!(0)));
     let ended = cancel(api, &running).await.expect(200).json;

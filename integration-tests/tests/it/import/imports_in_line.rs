@@ -7,13 +7,13 @@ use voronka_integration_tests::{
     histories::{self, count},
     import_load::{self, STAGES, totals, write},
     process::{import_until, until_so},
+    sql,
 };
 
 use crate::import::imports::{counts, done, import};
 
 /// Of a file that is imported at once.
 const BATCH: usize = 2_000;
-const WAITING: &str = "SELECT count(DISTINCT pid) AS number FROM pg_locks WHERE NOT granted";
 
 /// Holds what a batch writes last: it waits, and the next one decides meanwhile.
 fn hold_visits(connection: &mut PgConnection) {
@@ -22,7 +22,7 @@ fn hold_visits(connection: &mut PgConnection) {
 }
 
 async fn waiting(connection: &mut PgConnection, number: i64) {
-    until_so("batches wait", || count(connection, WAITING) == number).await;
+    until_so("batches wait", || sql::waiting(connection) == number).await;
 }
 
 #[tokio::test]
@@ -63,9 +63,12 @@ async fn a_batch_that_fails_takes_the_next_one_with_it() {
     let import = api.import(file, import_load::spec(&deal_type)).await.expect(202).id();
     waiting(&mut watcher, 2).await;
     // The one that has waited longest is the first.
-    let end = "SELECT count(pg_terminate_backend(pid)) AS number FROM \
-               (SELECT pid FROM pg_locks WHERE NOT granted ORDER BY waitstart LIMIT 1) AS first";
-    assert_eq!(count(&mut watcher, end), 1);
+    let end = format!(
+        "SELECT count(pg_terminate_backend(pid)) AS number FROM \
+         (SELECT pid FROM {} ORDER BY waitstart LIMIT 1) AS first",
+        sql::WAITING_LOCKS
+    );
+    assert_eq!(count(&mut watcher, &end), 1);
     sql_query("COMMIT").execute(&mut holder).unwrap();
     let done = done(&server, api, &import).await;
     assert_eq!(counts(&done), [7_000, 0, 0, 0]);

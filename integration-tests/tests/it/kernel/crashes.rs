@@ -13,6 +13,7 @@ use voronka_integration_tests::{
     Api, Reply,
     histories::{self, count},
     process::{Process, import_until, until, until_ready},
+    sql,
 };
 
 const BINARY: &str = env!("CARGO_BIN_EXE_voronka-under-test");
@@ -375,8 +376,7 @@ async fn a_server_that_is_asked_to_stop_finishes_what_it_does() {
         let (api, deal) = (api.clone(), deal.clone());
         async move { api.transition(&deal, json!({ "to": "next" })).await }
     });
-    let waiting = "SELECT count(*) AS number FROM pg_locks WHERE NOT granted";
-    while count(&mut watcher, waiting) == 0 {
+    while sql::waiting(&mut watcher) == 0 {
         tokio::task::yield_now().await;
     }
     process.terminate();

@@ -11,7 +11,7 @@ use std::{
 use diesel::{PgConnection, QueryableByName, RunQueryDsl, sql_query};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
-use voronka_integration_tests::{Api, TestServer, histories};
+use voronka_integration_tests::{Api, TestServer, histories, sql};
 
 /// How the product takes positions, for transactions that a test keeps open.
 const TAKE: &str = "WITH floor AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared( \
@@ -160,9 +160,7 @@ async fn a_request_that_is_slow_to_commit_is_waited_for() {
         let (api, body) = (api.clone(), json!({ "title": "Slow", "deal_type_id": deal_type }));
         async move { api.post_with("/v1/deals", &[("idempotency-key", "slow")], &body).await }
     });
-    let waiting = "SELECT count(*) AS number FROM pg_locks \
-                   WHERE NOT granted AND locktype = 'transactionid'";
-    while histories::count(&mut watcher, waiting) == 0 {
+    while sql::waiting(&mut watcher) == 0 {
         tokio::task::yield_now().await;
     }
     let fast = api.deal(&deal_type, "1.00").await;

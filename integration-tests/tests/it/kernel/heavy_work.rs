@@ -8,22 +8,11 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 use voronka_api::openapi;
 use voronka_integration_tests::{
-    Api, Reply, TestServer,
-    histories::count,
-    postgres,
+    Api, Reply, TestServer, postgres,
     process::{PATIENCE, until_so},
     sql,
 };
 use voronka_persistence::{Error, Raw, Store, Tenant, people::users};
-
-/// Requests that wait for a table.
-fn waiting(connection: &mut PgConnection, table: &str) -> i64 {
-    let waits = format!(
-        "SELECT count(*) AS number FROM pg_locks WHERE NOT granted AND relation = '{table}'::regclass \
-         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-    );
-    count(connection, &waits)
-}
 
 /// What is looked at by nothing else that is asked here, and once the sheet has its place.
 const TABLE: &str = "custom_values";
@@ -58,7 +47,7 @@ impl Full {
             sheets.spawn(async move { api.get(SHEET).await });
         };
         send();
-        until_so("it has the place", || waiting(&mut looker, TABLE) == 1).await;
+        until_so("it has the place", || sql::waiting_for(&mut looker, TABLE) == 1).await;
         for _ in 0..WAIT + 8 {
             send();
         }
@@ -221,7 +210,7 @@ async fn outlasts(table: &str, paths: impl Fn(&str) -> Vec<String>) {
             let (api, path) = (api.clone(), path.clone());
             async move { api.get(&path).await }
         });
-        until_so("it waits", || waiting(&mut looker, table) == 1).await;
+        until_so("it waits", || sql::waiting_for(&mut looker, table) == 1).await;
         for _ in 0..2 {
             let told = api.get(&format!("/v1/{table}")).await.problem(422, "query_too_expensive");
             let detail = told.json["detail"].as_str().unwrap();

@@ -3,9 +3,7 @@
 
 use diesel::{PgConnection, connection::SimpleConnection};
 use serde_json::{Value, json};
-use voronka_integration_tests::{Api, Reply, TestServer, histories::count, process::until_so};
-
-const WAITING: &str = "SELECT count(*) AS number FROM pg_locks WHERE NOT granted";
+use voronka_integration_tests::{Api, Reply, TestServer, histories::count, process::until_so, sql};
 
 /// Whether nobody holds the row.
 fn is_free(connection: &mut PgConnection, table: &str, id: &str) -> bool {
@@ -25,7 +23,7 @@ async fn while_it_waits(
         .batch_execute(&format!("BEGIN; SELECT FROM {table} WHERE id = '{id}' FOR UPDATE"))
         .unwrap();
     let request = tokio::spawn(request);
-    until_so("the request waits", || count(&mut beside, WAITING) == 1).await;
+    until_so("the request waits", || sql::waiting(&mut beside) == 1).await;
     look(&mut beside);
     holder.batch_execute("COMMIT").unwrap();
     request.await.unwrap()
@@ -169,7 +167,7 @@ async fn an_alarm_that_is_set_meanwhile_stays() {
         let set = format!("BEGIN; UPDATE deals SET alarm_at = '{alarm}' WHERE id = '{deal}'");
         holder.batch_execute(&set).unwrap();
         let request = tokio::spawn(change(body, path));
-        until_so("the request waits", || count(&mut beside, WAITING) == 1).await;
+        until_so("the request waits", || sql::waiting(&mut beside) == 1).await;
         holder.batch_execute("COMMIT").unwrap();
         request.await.unwrap().expect(200);
         let stays = format!("SELECT count(*) AS number FROM deals WHERE alarm_at = '{alarm}'");

@@ -189,9 +189,7 @@ async fn a_batch_in_a_deadlock_goes_on_when_it_is_over() {
         async move { api.post_with("/v1/deals/batch", &key, &batch).await }
     });
     let mut watcher = server.connection();
-    let waits = "SELECT count(*) AS number FROM pg_locks WHERE NOT granted \
-                 AND pid IN (SELECT pid FROM pg_stat_activity WHERE datname = current_database())";
-    until_so("the batch waits", || count(&mut watcher, waits) == 1).await;
+    until_so("the batch waits", || sql::waiting(&mut watcher) == 1).await;
     let other = std::thread::spawn(move || {
         let lock = format!("SELECT FROM deals WHERE id = '{one}' FOR UPDATE");
         sql_query(lock).execute(&mut other).unwrap();

@@ -1,6 +1,5 @@
 //! Of what all workspaces share, none takes so much that there is nothing left for another one.
 
-use diesel::PgConnection;
 use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -10,9 +9,7 @@ use tokio::{
     task::JoinHandle,
 };
 use voronka_integration_tests::{
-    Api, Reply, TestServer,
-    histories::count,
-    postgres,
+    Api, Reply, TestServer, postgres,
     process::{PATIENCE, until, until_so},
     sql,
 };
@@ -23,15 +20,6 @@ async fn with_eight_connections() -> TestServer {
     let options = "options=-c%20statement_timeout%3D1h%20-c%20lock_timeout%3D1h";
     let url = format!("{}&{options}", postgres::database());
     TestServer::on(url, &["--database-pool", "8"]).await
-}
-
-/// Requests that wait for a table.
-fn waiting(connection: &mut PgConnection, table: &str) -> i64 {
-    let waits = format!(
-        "SELECT count(*) AS number FROM pg_locks WHERE NOT granted AND relation = '{table}'::regclass \
-         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-    );
-    count(connection, &waits)
 }
 
 type Request = (Method, &'static str, Value);
@@ -70,13 +58,13 @@ async fn a_workspace_whose_requests_all_wait_leaves_the_others_their_connections
     sql::run(&mut holder, "BEGIN; LOCK TABLE products");
     let read = || (Method::GET, "/v1/products", Value::Null);
     let held: Vec<_> = (0..6).map(|_| send(api, read())).collect();
-    until_so("they wait", || waiting(&mut looker, "products") == 6).await;
+    until_so("they wait", || sql::waiting_for(&mut looker, "products") == 6).await;
     others().await;
     // More of it than there are connections, of whatever kind: it waits for one of the workspace's, and in vain.
     let deals = (Method::GET, "/v1/deals", Value::Null);
     let write = (Method::POST, "/v1/sources", json!({ "name": "Fair" }));
     refused(api, [read(), read(), read(), deals, write]).await;
-    assert_eq!(waiting(&mut looker, "products"), 6);
+    assert_eq!(sql::waiting_for(&mut looker, "products"), 6);
     others().await;
     sql::run(&mut holder, "COMMIT");
     for reply in held {
@@ -95,9 +83,9 @@ async fn searches_leave_the_rest_of_their_workspace_its_connections() {
     sql::run(&mut holder, "BEGIN; LOCK TABLE clients");
     let search = || (Method::POST, "/v1/clients/search", json!({}));
     let held = [send(api, search()), send(api, search())];
-    until_so("they wait", || waiting(&mut looker, "clients") == 2).await;
+    until_so("they wait", || sql::waiting_for(&mut looker, "clients") == 2).await;
     refused(api, [search(), search()]).await;
-    assert_eq!(waiting(&mut looker, "clients"), 2);
+    assert_eq!(sql::waiting_for(&mut looker, "clients"), 2);
     api.get("/v1/products").await.expect(200);
     api.post("/v1/sources", json!({ "name": "Fair" })).await.expect(201);
     sql::run(&mut holder, "COMMIT");

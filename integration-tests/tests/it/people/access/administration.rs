@@ -5,9 +5,9 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use diesel::{PgConnection, RunQueryDsl, connection::SimpleConnection, sql_types::BigInt};
+use diesel::connection::SimpleConnection;
 use serde_json::{Value, json};
-use voronka_integration_tests::{Api, Reply, TestServer, server::PASSWORD};
+use voronka_integration_tests::{Api, Reply, TestServer, server::PASSWORD, sql};
 
 async fn change(by: &Api, who: &Api, body: Value) -> Reply {
     by.patch(&format!("/v1/users/{}", who.user_id), body).await
@@ -53,7 +53,7 @@ async fn at_once(
     let answered = Arc::new(AtomicBool::new(false));
     let over = answered.clone();
     let open = tokio::task::spawn_blocking(move || {
-        while waiters(&mut watch) < 2 && !over.load(Ordering::SeqCst) {
+        while sql::waiting(&mut watch) < 2 && !over.load(Ordering::SeqCst) {
             std::thread::yield_now();
         }
         gate.batch_execute("COMMIT").unwrap();
@@ -62,19 +62,6 @@ async fn at_once(
     answered.store(true, Ordering::SeqCst);
     open.await.unwrap();
     replies
-}
-
-#[derive(diesel::QueryableByName)]
-struct Waiters {
-    #[diesel(sql_type = BigInt)]
-    count: i64,
-}
-
-/// Sessions of this database that wait for a lock.
-fn waiters(connection: &mut PgConnection) -> i64 {
-    let query = "SELECT count(*) AS count FROM pg_stat_activity \
-                 WHERE datname = current_database() AND wait_event_type = 'Lock'";
-    diesel::sql_query(query).get_result::<Waiters>(connection).unwrap().count
 }
 
 #[tokio::test]
