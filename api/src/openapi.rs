@@ -319,7 +319,7 @@ fn own_codes(id: &str) -> &'static [&'static str] {
             "stage_not_in_process",
             "stage_gate_unmet",
         ],
-        "updateTask" => &["not_a_participant"],
+        "updateTask" | "updateActivity" => &["not_a_participant"],
         "transitionTask" => &[
             "not_a_participant",
             "task_status_refused",

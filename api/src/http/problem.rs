@@ -26,7 +26,7 @@ codes! {
     refresh_token_reused 401 "Refresh token reused" "The refresh token was used before: somebody may have stolen it. The login has ended; log in again."
     forbidden 403 "Forbidden" "The caller's role or scopes do not allow the operation."
     override_not_allowed 403 "Override not allowed" "Only a head or an administrator may pass an unmet gate, and says why."
-    not_a_participant 403 "Not a participant" "Whoever has no part in a task and looks after nobody who has sees it and does not change it."
+    not_a_participant 403 "Not a participant" "Whoever has no part in a task or an activity and looks after nobody who has sees it and does not change it."
     not_found 404 "Not found" "There is no such thing in the caller's workspace, or the caller may not see it; or no such path."
     method_not_allowed 405 "Method not allowed" "The path has other methods; the Allow header lists them."
     not_acceptable 406 "Not acceptable" "The report is not available in the media type that was asked for."

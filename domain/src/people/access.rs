@@ -164,6 +164,15 @@ impl Role {
     }
 }
 
+/// Work is changed by those who have a part in it, and by those who look after its deal or its people.
+pub fn may_change(has_part: bool, looks_after: bool) -> Result<(), Refusal> {
+    if has_part || looks_after {
+        return Ok(());
+    }
+    let detail = "Whoever only sees this does not change it.";
+    Err(Refusal::conflict("not_a_participant", "", detail))
+}
+
 /// Whose deals a caller sees.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Visibility {
@@ -236,6 +245,12 @@ pub struct Cause {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whoever_only_sees_looks_on() {
+        assert!(may_change(false, true).is_ok() && may_change(true, false).is_ok());
+        assert_eq!(may_change(false, false).unwrap_err().code(), "not_a_participant");
+    }
 
     #[test]
     fn one_administrator_stays() {

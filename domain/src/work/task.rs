@@ -64,15 +64,6 @@ impl Part<'_> {
     }
 }
 
-/// Those who have a part in a task change it, and those who look after its deal or its people.
-pub fn may_change(has_part: bool, looks_after: bool) -> Result<(), Refusal> {
-    if has_part || looks_after {
-        return Ok(());
-    }
-    let detail = "Whoever only sees a task does not change it.";
-    Err(Refusal::conflict("not_a_participant", "", detail))
-}
-
 /// What a task does to its deal takes the right to write deals.
 pub fn may_write_deal(may: bool) -> Result<(), Refusal> {
     if may {
@@ -188,9 +179,6 @@ mod tests {
         let part = Part { responsible_id, creator_id: Some(creator), helper_ids: &helper_ids };
         assert!([responsible_id, creator, helper].iter().all(|person| part.has(*person)));
         assert!(!part.has(other));
-        assert!(may_change(false, true).is_ok() && may_change(true, false).is_ok());
-        let refused = may_change(false, false).unwrap_err();
-        assert_eq!(refused.code(), "not_a_participant");
         assert_eq!(responsible(None, Some(creator)), Ok(creator));
         assert_eq!(responsible(None, None).unwrap_err().code(), "validation_failed");
         assert!(TaskKind::LossReview.may_reopen().is_ok() && TaskKind::Work.may_reopen().is_err());

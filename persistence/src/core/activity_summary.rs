@@ -9,7 +9,7 @@ use diesel::{
 };
 use uuid::Uuid;
 use voronka_domain::{
-    people::access::Visibility, process::condition::ActivityField, work::activity::ActivitySummary,
+    process::condition::ActivityField, work::activity::ActivitySummary,
     workspace::custom_field::Entity,
 };
 
@@ -19,7 +19,7 @@ use crate::{
         enum_names::{from_name, to_name},
         statement::Piece,
         unit::raw,
-        visibility::activities_seen_by,
+        visibility::{Sight, activities_seen_by},
     },
 };
 
@@ -35,7 +35,7 @@ fn column(entity: Entity) -> &'static str {
 }
 
 /// A field that tells of the activities that somebody sees, as SQL over `deals` or `clients`.
-pub(crate) fn sql(entity: Entity, field: ActivityField, visibility: &Visibility) -> Vec<Piece> {
+pub(crate) fn sql(entity: Entity, field: ActivityField, sight: Sight<'_>) -> Vec<Piece> {
     let of = |kind| match kind {
         Some(kind) => format!(" AND a.kind = '{}'", to_name(&kind)),
         None => String::new(),
@@ -56,7 +56,7 @@ pub(crate) fn sql(entity: Entity, field: ActivityField, visibility: &Visibility)
         "(SELECT {what} FROM activities a WHERE a.workspace_id = {table}.workspace_id \
          AND a.{column} = {table}.id AND {which}"
     ));
-    activities_seen_by(all, visibility, "a").sql(")").into_pieces()
+    activities_seen_by(all, sight, "a").sql(")").into_pieces()
 }
 
 type Types = (SqlUuid, Text, BigInt, Nullable<Timestamptz>, BigInt, Nullable<Timestamptz>);

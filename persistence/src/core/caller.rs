@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use super::error::{Error, Result};
+use super::{
+    error::{Error, Result},
+    visibility::Sight,
+};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 use voronka_domain::{
@@ -61,6 +64,10 @@ impl Caller {
 
     pub fn may_override(&self) -> bool {
         matches!(&self.grant, Grant::Role(role) if role.may_override())
+    }
+
+    pub(crate) fn sight(&self) -> Sight<'_> {
+        Sight { deals: &self.visibility, people: &self.looks_after }
     }
 
     pub fn user_id(&self) -> Option<Uuid> {

@@ -17,7 +17,7 @@ use voronka_domain::{
 
 use crate::{
     Bind, Caller, Result, Statement, Tenant,
-    core::{activity_summary, statement::Piece, unit::raw},
+    core::{activity_summary, statement::Piece, unit::raw, visibility::Sight},
 };
 
 /// When a condition is looked at, and by whom: of activities those count that they see.
@@ -26,13 +26,22 @@ pub struct Look {
     pub workspace_id: Uuid,
     pub moment: Moment,
     pub visibility: Visibility,
+    pub looks_after: Visibility,
 }
 
 impl Look {
     pub fn of(caller: &Caller, now: DateTime<Utc>) -> Self {
         let moment = Moment { now, settings: caller.settings };
-        let (workspace_id, visibility) = (caller.workspace_id, caller.visibility.clone());
-        Self { workspace_id, moment, visibility }
+        Self {
+            workspace_id: caller.workspace_id,
+            moment,
+            visibility: caller.visibility.clone(),
+            looks_after: caller.looks_after.clone(),
+        }
+    }
+
+    fn sight(&self) -> Sight<'_> {
+        Sight { deals: &self.visibility, people: &self.looks_after }
     }
 }
 
@@ -189,7 +198,7 @@ impl Compiler<'_> {
     fn test(&mut self, Test { field, check }: &Test) {
         match &field.name {
             Name::BuiltIn(name) => {
-                let column = built_in(field.entity, name, &self.look.visibility);
+                let column = built_in(field.entity, name, self.look.sight());
                 if (self.over, field.entity) == (Entity::Deal, Entity::Client) {
                     self.of_client(&column, field, check);
                 } else {
@@ -459,9 +468,9 @@ fn array(operands: &[Operand]) -> Bind {
 }
 
 /// A field that is built in, as SQL over the table of what it is of.
-fn built_in(entity: Entity, name: &str, visibility: &Visibility) -> Vec<Piece> {
+fn built_in(entity: Entity, name: &str, sight: Sight<'_>) -> Vec<Piece> {
     match ActivityField::of(name) {
-        Some(field) => activity_summary::sql(entity, field, visibility),
+        Some(field) => activity_summary::sql(entity, field, sight),
         None => vec![Piece::Sql(match entity {
             Entity::Client => client_column(name),
             Entity::Deal => deal_column(name),

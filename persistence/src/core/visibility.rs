@@ -32,37 +32,39 @@ pub(crate) fn owned_by<S>(
     }
 }
 
+/// Whose work somebody sees: that of the deals that they see, and that of the people whom they look after.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sight<'v> {
+    pub(crate) deals: &'v Visibility,
+    pub(crate) people: &'v Visibility,
+}
+
+impl<'v> Sight<'v> {
+    /// Those whom one looks after, with their deals.
+    pub(crate) fn of_people(people: &'v Visibility) -> Self {
+        Self { deals: people, people }
+    }
+}
+
 /// Adds to a statement over `activities`, by the name that they have there, which of them somebody sees: their
 /// own, those of the people that they look after, and those of the deals that they see.
 pub(crate) fn activities_seen_by<S>(
     statement: Statement<S>,
-    visibility: &Visibility,
+    sight: Sight<'_>,
     table: &str,
 ) -> Statement<S> {
-    let user_id = match visibility {
+    let user_id = match sight.people {
         Visibility::All => return statement,
         Visibility::Own { user_id } | Visibility::Departments { user_id, .. } => *user_id,
     };
-    let of_deals = statement.sql(format!(" AND ({table}.user_id = ")).bind(user_id).sql(format!(
-        " OR EXISTS (SELECT FROM deals WHERE deals.workspace_id = {table}.workspace_id \
-         AND deals.id = {table}.deal_id"
-    ));
-    let seen = owned_by(of_deals, visibility, "deals").sql(")");
-    match visibility {
-        Visibility::Departments { departments, .. } => seen
-            .sql(format!(
-                " OR {table}.user_id IN (SELECT u.id FROM users u \
-                 WHERE u.workspace_id = {table}.workspace_id AND u.department_id = ANY("
-            ))
-            .bind(departments.clone())
-            .sql(")))"),
-        _ => seen.sql(")"),
-    }
+    let mine = statement.sql(format!(" AND ({table}.user_id = ")).bind(user_id).sql(" OR ");
+    of_others(mine, sight, table, "user_id").sql(")")
 }
 
 /// Adds to a statement over `tasks` which of them the caller sees.
 pub(crate) fn tasks_seen_by<S>(statement: Statement<S>, caller: &Caller) -> Statement<S> {
-    let user_id = match &caller.visibility {
+    let sight = caller.sight();
+    let user_id = match sight.people {
         Visibility::All => return statement,
         Visibility::Own { user_id } | Visibility::Departments { user_id, .. } => *user_id,
     };
@@ -77,22 +79,36 @@ pub(crate) fn tasks_seen_by<S>(statement: Statement<S>, caller: &Caller) -> Stat
         )
         .bind(user_id)
         .sql(") OR ");
-    tasks_of_others(mine, &caller.visibility).sql(")")
+    tasks_of_others(mine, sight).sql(")")
 }
 
 /// Adds which tasks are of deals that are seen, or of people who are looked after.
-pub(crate) fn tasks_of_others<S>(statement: Statement<S>, visibility: &Visibility) -> Statement<S> {
-    let deals = statement.sql(
-        "EXISTS (SELECT FROM deals WHERE deals.workspace_id = tasks.workspace_id \
-         AND deals.id = tasks.deal_id",
-    );
-    let of_deals = owned_by(deals, visibility, "deals").sql(")");
-    match visibility {
+pub(crate) fn tasks_of_others<S>(statement: Statement<S>, sight: Sight<'_>) -> Statement<S> {
+    of_others(statement, sight, "tasks", "responsible_id")
+}
+
+fn of_others<S>(
+    statement: Statement<S>,
+    sight: Sight<'_>,
+    table: &str,
+    person: &str,
+) -> Statement<S> {
+    let of_deals = match sight.deals {
+        Visibility::All => statement.sql(format!("{table}.deal_id IS NOT NULL")),
+        deals => {
+            let of_deals = statement.sql(format!(
+                "EXISTS (SELECT FROM deals WHERE deals.workspace_id = {table}.workspace_id \
+                 AND deals.id = {table}.deal_id"
+            ));
+            owned_by(of_deals, deals, "deals").sql(")")
+        }
+    };
+    match sight.people {
         Visibility::Departments { departments, .. } => of_deals
-            .sql(
-                " OR tasks.responsible_id IN (SELECT u.id FROM users u \
-                 WHERE u.workspace_id = tasks.workspace_id AND u.department_id = ANY(",
-            )
+            .sql(format!(
+                " OR {table}.{person} IN (SELECT u.id FROM users u \
+                 WHERE u.workspace_id = {table}.workspace_id AND u.department_id = ANY("
+            ))
             .bind(departments.clone())
             .sql("))"),
         _ => of_deals,

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use voronka_domain::{
     deals::automation::{Happened, Happening},
     kernel::trigger::Trigger,
-    people::access::{Cause, Visibility},
+    people::access::{Cause, Visibility, may_change},
     work::activity::{ActivityKind, Course, CourseChange, Outcome},
 };
 
@@ -23,7 +23,7 @@ use crate::{
         rings,
         schema::activities,
         unit::raw,
-        visibility::activities_seen_by,
+        visibility::{Sight, activities_seen_by},
     },
     deals,
 };
@@ -118,17 +118,31 @@ pub struct NewActivity {
 }
 
 pub fn list(tenant: &mut Tenant<'_>, caller: &Caller, query: Query) -> Result<Page<Activity>> {
-    let narrow = |list| activities_seen_by(list, &caller.visibility, LIST.table);
+    let narrow = |list| activities_seen_by(list, caller.sight(), LIST.table);
     tenant.page(&LIST, query, Activity::as_select(), narrow, |row: &Activity| row.id)
 }
 
 pub fn read(tenant: &mut Tenant<'_>, caller: &Caller, id: Uuid) -> Result<Activity> {
     let rows =
         tenant.rows(Activity::as_select(), "activities").sql(" AND activities.id = ").bind(id);
-    let row = activities_seen_by(rows, &caller.visibility, LIST.table)
-        .get_result(tenant.conn)
-        .optional()?;
+    let row =
+        activities_seen_by(rows, caller.sight(), LIST.table).get_result(tenant.conn).optional()?;
     row.ok_or(Error::NotFound("activity"))
+}
+
+/// An activity is changed by whoever has it, and by those who look after that person or its deal. Others look on,
+/// though they may see it.
+fn require_part(unit: &mut Unit<'_>, activity: &Activity) -> Result<()> {
+    let has_part = activity.user_id.is_some() && activity.user_id == person(unit.actor);
+    let sight = Sight::of_people(&unit.caller.looks_after);
+    let rows = unit
+        .tenant
+        .rows(raw::<SqlUuid>("activities.id"), "activities")
+        .sql(" AND activities.id = ")
+        .bind(activity.id);
+    let looks_after: Option<Uuid> =
+        activities_seen_by(rows, sight, LIST.table).get_result(unit.tenant.conn).optional()?;
+    Ok(may_change(has_part, looks_after.is_some())?)
 }
 
 /// Writes an activity down: one that is planned, or else one that has happened.
@@ -211,6 +225,7 @@ pub fn change(
         None => None,
     };
     let before = Activity::lock(unit, id, if_match)?;
+    require_part(unit, &before)?;
     let visit = held.as_ref().map(|held| held.deal().visit.number);
     let course = before.course()?.changed(patch.course(), unit.now)?;
     let row = Activity::save(unit, &before, said(&before, patch, course, visit)?)?;

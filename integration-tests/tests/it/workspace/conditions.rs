@@ -377,7 +377,8 @@ async fn in_memory_and_as_sql_a_condition_holds_for_the_same_deals() {
             .collect();
         let query = deals::LIST.parse(&[("limit".into(), "200".into())]).unwrap();
         let (workspace_id, visibility) = (api.workspace_id, Visibility::All);
-        let look = Look { workspace_id, moment, visibility };
+        let looks_after = visibility.clone();
+        let look = Look { workspace_id, moment, visibility, looks_after };
         let query = query.with(condition.tree().clone(), look);
         let page = server
             .store

@@ -3,15 +3,19 @@
 use diesel::{OptionalExtension, RunQueryDsl, sql_types::Uuid as SqlUuid};
 use uuid::Uuid;
 use voronka_domain::{
-    people::access::{Permission, Visibility},
+    people::access::{Permission, Visibility, may_change},
     process::gate::DealField,
-    work::task::{Part, may_change, may_fill_unseen, may_write_deal},
+    work::task::{Part, may_fill_unseen, may_write_deal},
 };
 
 use super::TaskWithPeople;
 use crate::{
     Caller, Result, Unit,
-    core::{caller::person, unit::raw, visibility::tasks_of_others},
+    core::{
+        caller::person,
+        unit::raw,
+        visibility::{Sight, tasks_of_others},
+    },
     deals::{self, answer::Done, task::Task},
 };
 
@@ -32,10 +36,11 @@ fn looks_after(unit: &mut Unit<'_>, id: Uuid) -> Result<bool> {
     }
     let rows =
         unit.tenant.rows(raw::<SqlUuid>("tasks.id"), "tasks").sql(" AND tasks.id = ").bind(id);
-    let found: Option<Uuid> = tasks_of_others(rows.sql(" AND ("), &unit.caller.looks_after)
-        .sql(")")
-        .get_result(unit.tenant.conn)
-        .optional()?;
+    let found: Option<Uuid> =
+        tasks_of_others(rows.sql(" AND ("), Sight::of_people(&unit.caller.looks_after))
+            .sql(")")
+            .get_result(unit.tenant.conn)
+            .optional()?;
     Ok(found.is_some())
 }
 
