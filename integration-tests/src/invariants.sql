@@ -112,6 +112,17 @@ HAVING count(v.deal_id) <> (d.status = 'open')::int
     OR bool_or(v.visit <> d.visit OR v.owner_id <> d.owner_id OR v.base_amount <> d.base_amount
                OR v.sequence <> d.segment)
 
+-- history: a deal has what belongs to its status, and an external id whole
+SELECT id::text FROM deals
+WHERE (status IN ('open', 'won', 'lost')) IS NOT TRUE OR (status = 'open') <> (closed_at IS NULL)
+    OR (status = 'lost') <> (loss_reason_id IS NOT NULL) OR amount < 0 OR base_amount < 0
+    OR lead_temperature NOT IN ('cold', 'warm', 'hot') OR (external_source IS NULL) <> (external_id IS NULL)
+
+-- history: a segment has ended in a known way, and a visit begun in one
+SELECT deal_id::text FROM stage_visits
+WHERE (left_at IS NULL) <> (ended_by IS NULL) OR ended_by NOT IN ('split', 'moved', 'won', 'lost')
+    OR direction NOT IN ('forward', 'skip', 'back', 'reopen')
+
 -- history: a segment begins when the one before it ends, in the same visit if that was split, else in the next
 SELECT deal_id::text FROM (
     SELECT v.*, lag(left_at) OVER w AS before, lag(ended_by) OVER w AS how, lag(visit) OVER w AS visit_before,
