@@ -1,6 +1,8 @@
 //! The OpenAPI specification: what the operations say of themselves, and what holds for all of them.
 
+mod items;
 mod lists;
+mod shared;
 
 use std::{collections::HashSet, sync::OnceLock};
 
@@ -60,22 +62,36 @@ struct Api;
 /// The specification as JSON text.
 pub fn json() -> &'static str {
     static TEXT: OnceLock<String> = OnceLock::new();
-    TEXT.get_or_init(|| serde_json::to_string_pretty(document()).unwrap_or_default())
+    TEXT.get_or_init(|| serde_json::to_string_pretty(published()).unwrap_or_default())
 }
 
 /// The specification as YAML text.
 pub fn yaml() -> &'static str {
     static TEXT: OnceLock<String> = OnceLock::new();
-    TEXT.get_or_init(|| {
-        // By way of the typed form, as it writes YAML.
-        serde_json::from_value::<utoipa::openapi::OpenApi>(document().clone())
-            .ok()
-            .and_then(|api| api.to_yaml().ok())
-            .unwrap_or_default()
+    TEXT.get_or_init(|| yaml_serde::to_string(&InOrder(published())).unwrap_or_default())
+}
+
+/// What a reader looks for first comes first.
+struct InOrder(&'static Value);
+
+impl serde::Serialize for InOrder {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        const ORDER: [&str; 6] = ["openapi", "info", "servers", "tags", "paths", "components"];
+        serializer.collect_map(ORDER.iter().map(|part| (part, &self.0[part])))
+    }
+}
+
+/// The specification as others read it: what many operations say alike is said once.
+pub fn published() -> &'static Value {
+    static PUBLISHED: OnceLock<Value> = OnceLock::new();
+    PUBLISHED.get_or_init(|| {
+        let mut published = document().clone();
+        shared::share(&mut published);
+        published
     })
 }
 
-/// The specification, complete.
+/// The specification, complete, with everything where it is asked for.
 pub fn document() -> &'static Value {
     static DOCUMENT: OnceLock<Value> = OnceLock::new();
     DOCUMENT.get_or_init(|| {
@@ -129,8 +145,10 @@ fn complete(document: &mut Value) {
                 API key (vk_...). The scopes named at an operation are those that an API key needs.",
         }
     });
-    say_free_form(document);
     lists::say_words(document);
+    items::say(document);
+    say_free_form(document);
+    document["servers"] = json!([{ "url": "/", "description": "This server." }]);
     // The derive says it of structs, and not of the variants of an enum.
     for name in ["GateRequirement", "ImportColumn"] {
         let kinds = document.pointer_mut(&format!("/components/schemas/{name}/oneOf"));
@@ -173,7 +191,7 @@ fn complete_operation(path: &str, method: &str, operation: &mut Map<String, Valu
         .and_then(Value::as_str)
         .map(str::to_owned);
     let has_body = operation.contains_key("requestBody");
-    let has_id = path.contains("{id}");
+    let has_id = path.contains('{');
     let is_login = path.starts_with("/v1/auth/");
     let writes_resource = matches!(method, "patch" | "put" | "delete") && id != "changePassword"
         || path.ends_with("/merge")
@@ -212,6 +230,8 @@ fn complete_operation(path: &str, method: &str, operation: &mut Map<String, Valu
         }));
     }
     let takes_query = parameters.iter().any(|parameter| parameter["in"] == "query");
+    // Nobody logs in for what says nothing of it.
+    operation.entry("security").or_insert(json!([]));
     if !parameters.is_empty() {
         operation.insert("parameters".to_owned(), Value::Array(parameters));
     }
@@ -390,11 +410,8 @@ fn add_problems(operation: &mut Map<String, Value>, codes: &[&str]) {
     let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) else {
         return;
     };
-    for (status, code, title, meaning) in CODES.iter().filter(|row| codes.contains(&row.1)) {
-        let example = json!({
-            "type": format!("urn:voronka:problem:{code}"), "title": title, "status": status, "code": code,
-            "detail": meaning, "request_id": "0199c2f0-7a35-7d0e-9d5a-3f0a5f1c2b11", "errors": [],
-        });
+    for row in CODES.iter().filter(|row| codes.contains(&row.1)) {
+        let (status, code, _, meaning) = row;
         let response = responses.entry(status.to_string()).or_insert_with(|| {
             json!({
                 "description": "",
@@ -405,7 +422,13 @@ fn add_problems(operation: &mut Map<String, Value>, codes: &[&str]) {
         let said = response["description"].as_str().unwrap_or_default();
         let said = format!("{said}{}`{code}`: {meaning}", if said.is_empty() { "" } else { "\n" });
         response["description"] = Value::String(said);
-        response["content"]["application/problem+json"]["examples"][*code] =
-            json!({"summary": title, "value": example});
+        response["content"]["application/problem+json"]["examples"][*code] = problem_example(row);
     }
+}
+
+fn problem_example((status, code, title, meaning): &(u16, &str, &str, &str)) -> Value {
+    json!({"summary": title, "value": {
+        "type": format!("urn:voronka:problem:{code}"), "title": title, "status": status, "code": code,
+        "detail": meaning, "request_id": "0199c2f0-7a35-7d0e-9d5a-3f0a5f1c2b11", "errors": [],
+    }})
 }

@@ -6,6 +6,8 @@ use reqwest::{Client, Method, header::HeaderMap};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::contract;
+
 #[derive(Debug, Clone)]
 pub struct Api {
     pub base: String,
@@ -116,7 +118,7 @@ impl Api {
         headers: &[(&str, &str)],
         body: Option<Vec<u8>>,
     ) -> Option<Reply> {
-        let mut request = self.http.request(method, format!("{}{path}", self.base));
+        let mut request = self.http.request(method.clone(), format!("{}{path}", self.base));
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
         }
@@ -129,7 +131,9 @@ impl Api {
         if let Some(body) = body {
             request = request.body(body);
         }
-        Self::try_read(request.send().await.ok()?).await
+        let reply = Self::try_read(request.send().await.ok()?).await?;
+        contract::check(method.as_str(), path, &reply);
+        Some(reply)
     }
 
     pub async fn try_get(&self, path: &str) -> Option<Reply> {
@@ -212,7 +216,9 @@ impl Api {
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
         }
-        Self::try_read(request.send().await.ok()?).await
+        let reply = Self::try_read(request.send().await.ok()?).await?;
+        contract::check("POST", path, &reply);
+        Some(reply)
     }
 
     /// A user of the workspace with a role, logged in.

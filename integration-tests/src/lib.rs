@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 pub mod api;
+pub mod contract;
 pub mod data;
 pub mod histories;
 pub mod import_load;

@@ -19,6 +19,7 @@ pub mod shelf;
 pub mod spool;
 pub mod table;
 mod unread;
+pub mod words;
 pub mod work;
 
 pub use body::{Body, Patch};

@@ -1,7 +1,6 @@
 //! Lists in the specification: their parameters and words come from the same table that reads them.
 
 use serde_json::{Value, json};
-use voronka_domain::people::access::Permission;
 use voronka_persistence::{
     clients,
     clients::contacts,
@@ -167,25 +166,14 @@ fn noun(kind: FieldKind) -> &'static str {
     }
 }
 
-const FIELD_TYPES: &[&str] =
-    &["text", "number", "money", "date", "boolean", "choice", "multi_choice", "user", "client"];
-
-/// Words of fields that no list filters by: of which schemas, which field, which words.
+/// Words of fields that no list filters by and that are no enum of the domain: of which schemas, which field, which
+/// words.
 fn other_words() -> Vec<(String, &'static str, Vec<&'static str>)> {
-    let scopes = Permission::ALL.iter().map(|permission| permission.scope()).collect();
-    let mut words = vec![
-        ("Workspace".into(), "deal_visibility", vec!["by_role", "everyone"]),
+    vec![
         ("Transition".into(), "to", vec!["stage", "next", "won", "lost", "open", "hold", "resume"]),
-        ("ApiKey".into(), "scopes", scopes),
-        ("HandOver".into(), "what", vec!["deals", "tasks", "clients"]),
-        ("CustomField".into(), "type", FIELD_TYPES.to_vec()),
-        ("ImportSpec".into(), "kind", vec!["deals", "stage_events"]),
         ("ImportSpec".into(), "encoding", vec!["utf-8", "utf-16le", "utf-16be", "windows-1251"]),
         ("ImportSpec".into(), "decimal", vec![".", ","]),
-    ];
-    let kept = ["name", "kind", "type", "class", "region", "consent", "tax_id"];
-    words.extend(kept.map(|field| ("MergeChoice".into(), field, vec!["this", "duplicate"])));
-    words
+    ]
 }
 
 /// Fields that hold one of some words say which: those that a list chooses by, in the noun itself, in
@@ -218,6 +206,13 @@ pub fn say_words(document: &mut Value) {
 }
 
 fn say(field: &mut Value, words: &[&str]) {
+    // An enum of the domain says its words itself.
+    if ["$ref", "oneOf"]
+        .iter()
+        .any(|is| field.get(is).is_some() || field["items"].get(is).is_some())
+    {
+        return;
+    }
     let nullable = field["type"].as_array().is_some_and(|types| types.contains(&json!("null")));
     let mut list: Vec<_> = words.iter().map(|word| json!(word)).collect();
     if nullable {

@@ -37,8 +37,9 @@ pub fn stands(merged_into: Option<Uuid>, pointer: &'static str) -> Result<(), Re
 }
 
 /// Whose value of a field the survivor has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, strum::VariantNames)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Whose {
     /// That of the client that stays.
     This,

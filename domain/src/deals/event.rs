@@ -32,8 +32,9 @@ pub struct Details {
 }
 
 /// Which way a deal went into a stage.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, strum::VariantNames)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Direction {
     /// To the next stage; a deal's opening counts as forward too.
     Forward,

@@ -6,8 +6,9 @@ use uuid::Uuid;
 use crate::{Refusal, kernel::trigger::Trigger, workspace::settings::DealVisibility};
 
 /// The role of an employee.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, strum::VariantNames)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Role {
     /// Everything, the workspace's set-up included.
     Admin,

@@ -9,8 +9,11 @@ use uuid::Uuid;
 use crate::people::access::Role;
 
 /// How somebody is chosen from those who could do it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, strum::VariantNames,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Assignment {
     /// Whoever has the deal, if they could; else whoever has the least to do.
     #[default]

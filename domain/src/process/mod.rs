@@ -25,8 +25,9 @@ mod soundness;
 pub mod task_template;
 
 /// How deals of a type move.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, strum::VariantNames)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Mode {
     /// The process advances a deal when the gate of its stage is met.
     Automatic,

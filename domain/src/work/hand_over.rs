@@ -18,8 +18,9 @@ const LONGEST_NOTE: usize = limits::NOTE;
 /// How far ahead a return may be: three years.
 const MOST_DAYS: u64 = 1_096;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, strum::VariantNames)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Reason {
     Holiday,
     Illness,
@@ -29,7 +30,17 @@ pub enum Reason {
 
 /// What goes over. Only what is open: of deals those that are neither won nor lost, of tasks those that are
 /// neither done nor cancelled, of clients those in use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, strum::VariantArray)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    strum::VariantArray,
+    strum::VariantNames,
+)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum HandedOver {

@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 use crate::kernel::{contact_point::Country, money::Currency};
 
 /// Who sees whose deals.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, strum::VariantNames)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum DealVisibility {
     /// Sellers see their own deals, heads their departments'.
     ByRole,

@@ -7,6 +7,9 @@ mod facets;
 pub mod pairs;
 
 use std::collections::BTreeMap;
+use strum::VariantNames;
+use voronka_domain::clients::ClientKind;
+use voronka_domain::clients::ClientType;
 
 use chrono::{DateTime, Utc};
 use diesel::{
@@ -158,8 +161,8 @@ pub const LIST: Spec = Spec {
     table: "clients",
     fields: &[
         Field::new("name", "clients.name", FieldKind::Text).sorted(),
-        Field::new("kind", "clients.kind", FieldKind::Choice(&["organisation", "person"])),
-        Field::new("type", "clients.client_type", FieldKind::Choice(&["new", "current"])),
+        Field::new("kind", "clients.kind", FieldKind::Choice(ClientKind::VARIANTS)),
+        Field::new("type", "clients.client_type", FieldKind::Choice(ClientType::VARIANTS)),
         Field::new("class", "clients.class", FieldKind::Text).nullable(),
         Field::new("region", "clients.region", FieldKind::Text).nullable(),
         Field::new("owner_id", "clients.owner_id", FieldKind::Uuid).nullable(),

@@ -30,6 +30,9 @@ use std::{
     collections::{BTreeMap, HashMap},
     sync::Arc,
 };
+use strum::VariantNames;
+use voronka_domain::clients::LeadTemperature;
+use voronka_domain::deals::deal::Status;
 
 use chrono::{DateTime, Utc};
 use diesel::{
@@ -86,7 +89,7 @@ use crate::{
 pub const LIST: Spec = Spec {
     table: "deals",
     fields: &[
-        Field::new("status", "deals.status", FieldKind::Choice(&["open", "won", "lost"])),
+        Field::new("status", "deals.status", FieldKind::Choice(Status::VARIANTS)),
         Field::new("stage_id", "deals.stage_id", FieldKind::Uuid).nullable(),
         Field::new("stage_key", "", FieldKind::Key),
         Field::new("deal_type_id", "deals.deal_type_id", FieldKind::Uuid),
@@ -98,7 +101,7 @@ pub const LIST: Spec = Spec {
         Field::new(
             "lead_temperature",
             "deals.lead_temperature",
-            FieldKind::Choice(&["cold", "warm", "hot"]),
+            FieldKind::Choice(LeadTemperature::VARIANTS),
         )
         .nullable(),
         Field::new("external_source", "deals.external_source", FieldKind::Text).nullable(),

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use serde::Serialize;
+use strum::VariantNames;
 use uuid::Uuid;
 
 use voronka_domain::people::access::{Role, another_admin};
@@ -47,11 +48,7 @@ pub const LIST: Spec = Spec {
     fields: &[
         Field::new("name", "users.name", FieldKind::Text).sorted(),
         Field::new("email", "users.email", FieldKind::Text).nullable(),
-        Field::new(
-            "role",
-            "users.role",
-            FieldKind::Choice(&["admin", "head", "seller", "analyst"]),
-        ),
+        Field::new("role", "users.role", FieldKind::Choice(Role::VARIANTS)),
         Field::new("department_id", "users.department_id", FieldKind::Uuid).nullable(),
         Field::new("active", "users.active", FieldKind::Bool),
         Field::new("created_at", "users.created_at", FieldKind::Instant).sorted(),

@@ -2,6 +2,7 @@
 //! of versions needs no invalidation.
 
 use std::sync::Arc;
+use strum::VariantNames;
 
 use chrono::{DateTime, Utc};
 use diesel::{
@@ -77,11 +78,7 @@ pub const LIST: Spec = Spec {
     table: "deal_types",
     fields: &[
         Field::new("name", "deal_types.name", FieldKind::Text).sorted(),
-        Field::new(
-            "mode",
-            "deal_types.mode",
-            FieldKind::Choice(&["automatic", "manual", "untracked"]),
-        ),
+        Field::new("mode", "deal_types.mode", FieldKind::Choice(Mode::VARIANTS)),
         Field::new("enabled", "deal_types.enabled", FieldKind::Bool),
         Field::new("archived", "deal_types.archived", FieldKind::Bool),
         Field::new("created_at", "deal_types.created_at", FieldKind::Instant).sorted(),

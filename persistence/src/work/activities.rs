@@ -4,6 +4,7 @@
 use chrono::{DateTime, Utc};
 use diesel::{prelude::*, sql_types::Uuid as SqlUuid};
 use serde::Serialize;
+use strum::VariantNames;
 use uuid::Uuid;
 use voronka_domain::{
     deals::automation::{Happened, Happening},
@@ -66,14 +67,10 @@ pub const LIST: Spec = Spec {
         Field::new("deal_id", "activities.deal_id", FieldKind::Uuid).nullable(),
         Field::new("client_id", "activities.client_id", FieldKind::Uuid).nullable(),
         Field::new("user_id", "activities.user_id", FieldKind::Uuid).nullable(),
-        Field::new(
-            "kind",
-            "activities.kind",
-            FieldKind::Choice(&["call", "email", "meeting", "message", "note"]),
-        ),
+        Field::new("kind", "activities.kind", FieldKind::Choice(ActivityKind::VARIANTS)),
         Field::new("direction", "activities.direction", FieldKind::Choice(&["in", "out"]))
             .nullable(),
-        Field::new("outcome", "activities.outcome", FieldKind::Choice(&["reached", "not_reached"]))
+        Field::new("outcome", "activities.outcome", FieldKind::Choice(Outcome::VARIANTS))
             .nullable(),
         Field::new("cancelled", "activities.cancelled", FieldKind::Bool),
         Field::new("external_source", "activities.external_source", FieldKind::Text).nullable(),

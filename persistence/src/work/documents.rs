@@ -5,6 +5,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
 use rust_decimal::Decimal;
 use serde::Serialize;
+use strum::VariantNames;
 use uuid::Uuid;
 use voronka_domain::{
     Money, Refusal,
@@ -57,31 +58,8 @@ pub const LIST: Spec = Spec {
     table: "documents",
     fields: &[
         Field::new("deal_id", "documents.deal_id", FieldKind::Uuid),
-        Field::new(
-            "kind",
-            "documents.kind",
-            FieldKind::Choice(&["quote", "contract", "invoice", "order", "shipment"]),
-        ),
-        Field::new(
-            "state",
-            "documents.state",
-            FieldKind::Choice(&[
-                "draft",
-                "sent",
-                "accepted",
-                "signed",
-                "issued",
-                "partly_paid",
-                "paid",
-                "confirmed",
-                "fulfilled",
-                "shipped",
-                "delivered",
-                "rejected",
-                "cancelled",
-                "returned",
-            ]),
-        ),
+        Field::new("kind", "documents.kind", FieldKind::Choice(DocumentKind::VARIANTS)),
+        Field::new("state", "documents.state", FieldKind::Choice(DocumentState::VARIANTS)),
         Field::new("number", "documents.number", FieldKind::Text),
         Field::new("external_source", "documents.external_source", FieldKind::Text).nullable(),
         Field::new("external_id", "documents.external_id", FieldKind::Text).nullable(),

@@ -1,6 +1,7 @@
 //! Custom fields, and the index of their values.
 
 use std::{collections::BTreeMap, sync::Arc};
+use strum::VariantNames;
 
 use chrono::{DateTime, Utc};
 use diesel::{
@@ -49,7 +50,7 @@ noun!(custom_fields, CustomField, "custom_field");
 pub const LIST: Spec = Spec {
     table: "custom_fields",
     fields: &[
-        list::Field::new("entity", "custom_fields.entity", FieldKind::Choice(&["deal", "client"])),
+        list::Field::new("entity", "custom_fields.entity", FieldKind::Choice(Entity::VARIANTS)),
         list::Field::new("key", "custom_fields.key", FieldKind::Text).sorted(),
         list::Field::new("name", "custom_fields.name", FieldKind::Text).sorted(),
         list::Field::new("archived", "custom_fields.archived", FieldKind::Bool),

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use diesel::{prelude::*, sql_types::BigInt};
 use serde::Serialize;
 use serde_json::Value as Json;
+use strum::VariantNames;
 use uuid::Uuid;
 use voronka_domain::{
     Refusal,
@@ -44,7 +45,7 @@ pub const LIST: Spec = Spec {
     table: "segments",
     fields: &[
         Field::new("name", "segments.name", FieldKind::Text).sorted(),
-        Field::new("entity", "segments.entity", FieldKind::Choice(&["deal", "client"])),
+        Field::new("entity", "segments.entity", FieldKind::Choice(Entity::VARIANTS)),
         Field::new("archived", "segments.archived", FieldKind::Bool),
         Field::new("created_at", "segments.created_at", FieldKind::Instant).sorted(),
         Field::new("updated_at", "segments.updated_at", FieldKind::Instant).sorted(),

@@ -20,6 +20,7 @@ use voronka_persistence::{
 };
 
 use super::{external_id::ExternalIdBody, money::MoneyBody};
+use crate::http::words;
 use crate::{found_of, http::Patch, page_of};
 
 /// New values of custom fields, not yet checked; null clears.
@@ -60,6 +61,7 @@ pub struct DealBody {
     pub base_amount: MoneyBody,
     pub source_id: Option<Uuid>,
     /// `cold`, `warm` or `hot`.
+    #[schema(value_type = Option<words::LeadTemperature>)]
     pub lead_temperature: Option<String>,
     pub expected_close_on: Option<NaiveDate>,
     pub external_id: Option<ExternalIdBody>,
@@ -67,6 +69,7 @@ pub struct DealBody {
     #[schema(value_type = Object, example = json!({"delivery": "2026-12-01"}))]
     pub custom: Custom,
     /// `open`, `won` or `lost`.
+    #[schema(value_type = words::DealStatus)]
     #[schema(example = "open")]
     pub status: String,
     /// The stage that the deal is in, or was closed in; null for an untracked type.
@@ -208,7 +211,7 @@ pub struct DealPatchBody {
     #[schema(value_type = Option<Uuid>)]
     pub source_id: Patch<Uuid>,
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<words::LeadTemperature>)]
     pub lead_temperature: Patch<LeadTemperature>,
     #[serde(default)]
     #[schema(value_type = Option<NaiveDate>)]

@@ -15,6 +15,7 @@ use voronka_domain::{
 };
 use voronka_persistence::clients::Client;
 
+use crate::http::words;
 use crate::{found_of, http::Patch, page_of, v1::bodies::external_id::ExternalIdBody};
 
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
@@ -24,9 +25,11 @@ pub struct ClientBody {
     #[schema(example = "Isdom Engineering")]
     pub name: String,
     /// `organisation` or `person`.
+    #[schema(value_type = words::ClientKind)]
     #[schema(example = "organisation")]
     pub kind: String,
     /// `new`: has bought nothing yet; `current`: has bought before.
+    #[schema(value_type = words::ClientType)]
     #[serde(rename = "type")]
     #[schema(example = "new")]
     pub client_type: String,
@@ -96,11 +99,11 @@ pub struct NewClient {
     #[schema(min_length = 1, max_length = 200)]
     pub name: String,
     /// `organisation` (the default) or `person`.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<words::ClientKind>)]
     pub kind: Option<ClientKind>,
     /// `new` (the default) or `current`.
     #[serde(rename = "type")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<words::ClientType>)]
     pub client_type: Option<ClientType>,
     #[validate(length(min = 1, max = crate::http::limits::NAME))]
     #[schema(min_length = 1, max_length = 200)]
@@ -160,12 +163,12 @@ pub struct ClientPatch {
     #[serde(default, deserialize_with = "crate::http::body::present")]
     #[schema(nullable = false)]
     pub name: Option<String>,
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<words::ClientKind>)]
     #[serde(default, deserialize_with = "crate::http::body::present")]
     #[schema(nullable = false)]
     pub kind: Option<ClientKind>,
     #[serde(rename = "type")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<words::ClientType>)]
     #[serde(default, deserialize_with = "crate::http::body::present")]
     #[schema(nullable = false)]
     pub client_type: Option<ClientType>,

@@ -13,6 +13,7 @@ use voronka_domain::{
 use voronka_persistence::{Noun, clients::Client, deals::merge_clients};
 
 use super::body::ClientBody;
+use crate::http::words;
 use crate::{
     http::{
         Body, Call, Id, Problem, Reply, Responded,
@@ -27,20 +28,20 @@ use crate::{
 #[serde(deny_unknown_fields)]
 #[schema(as = MergeChoice, example = json!({"name": "duplicate", "class": "this"}))]
 pub struct KeepBody {
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<words::MergeSide>)]
     pub name: Option<Whose>,
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<words::MergeSide>)]
     pub kind: Option<Whose>,
     #[serde(rename = "type")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<words::MergeSide>)]
     pub client_type: Option<Whose>,
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<words::MergeSide>)]
     pub class: Option<Whose>,
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<words::MergeSide>)]
     pub region: Option<Whose>,
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<words::MergeSide>)]
     pub consent: Option<Whose>,
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<words::MergeSide>)]
     pub tax_id: Option<Whose>,
 }
 

@@ -21,6 +21,7 @@ use voronka_persistence::{
 };
 
 use super::demand::{NewDemandLine, read_lines};
+use crate::http::words;
 use crate::v1::bodies::{
     deal::{check_day, source},
     external_id::ExternalIdBody,
@@ -45,7 +46,7 @@ pub struct NewDealBody {
     /// Or its id.
     pub source_id: Option<Uuid>,
     /// `cold`, `warm` or `hot`.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<words::LeadTemperature>)]
     pub lead_temperature: Option<LeadTemperature>,
     pub expected_close_on: Option<NaiveDate>,
     pub external_id: Option<ExternalIdBody>,

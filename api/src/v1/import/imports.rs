@@ -14,6 +14,7 @@ use voronka_persistence::{
     now,
 };
 
+use crate::http::words;
 use crate::{
     formula::harmless,
     http::{
@@ -168,6 +169,7 @@ pub struct ImportSpec {
     /// `deals`: a row a deal; `stage_events`: a row an event of a deal's history; `exchange_rates`: a row a
     /// rate; `clients`: a row a client; `contacts`: a row a person at a client; `users`: a row a user;
     /// `products`: a row a product.
+    #[schema(value_type = words::ImportKind)]
     kind: String,
     /// Of `deals` and `stage_events`, which need it.
     deal_type_id: Option<Uuid>,

@@ -12,6 +12,7 @@ use voronka_persistence::{
     people::api_keys::{self, ApiKey, Makers},
 };
 
+use crate::http::words;
 use crate::{
     auth::secret::{API_KEY, Secret},
     http::{Body, Call, Id, Reply, Responded, call::ApiKeysManage},
@@ -29,6 +30,7 @@ pub struct ApiKeyBody {
     pub prefix: String,
     /// What the key may do.
     #[schema(example = json!(["deals:read", "reports:read"]))]
+    #[schema(value_type = Vec<words::Scope>)]
     pub scopes: Vec<String>,
     /// The user who made it; null for one that a key made.
     pub created_by: Option<Uuid>,
@@ -39,6 +41,7 @@ pub struct ApiKeyBody {
     pub parent_id: Option<Uuid>,
     /// Scopes of administration that it has lost for want of a maker who holds them.
     #[schema(example = json!([]))]
+    #[schema(value_type = Vec<words::Scope>)]
     pub suspended_scopes: Vec<String>,
     /// When it stops being taken; null for never.
     pub expires_at: Option<DateTime<Utc>>,
@@ -90,6 +93,7 @@ pub struct NewApiKey {
     #[schema(min_length = 1, max_length = 200)]
     pub name: String,
     /// At least one.
+    #[schema(value_type = Vec<words::Scope>)]
     pub scopes: Vec<String>,
     pub expires_at: Option<DateTime<Utc>>,
 }

@@ -20,6 +20,7 @@ use voronka_persistence::{
     },
 };
 
+use crate::http::words;
 use crate::{
     http::{
         Body, Call, Id, Patch, Reply, Resource, Responded,
@@ -39,6 +40,7 @@ pub struct UserBody {
     #[schema(example = "anna.vermeer@demo.example")]
     pub email: Option<String>,
     /// `admin`, `head`, `seller` or `analyst`.
+    #[schema(value_type = words::Role)]
     #[schema(example = "seller")]
     pub role: String,
     /// Job title.
@@ -78,7 +80,7 @@ pub struct NewUser {
     pub name: String,
     #[validate(email)]
     pub email: Option<String>,
-    #[schema(value_type = String)]
+    #[schema(value_type = words::Role)]
     pub role: Role,
     #[validate(length(max = crate::http::limits::NAME))]
     #[schema(max_length = 200)]
@@ -120,7 +122,7 @@ pub struct UserPatch {
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     pub email: Patch<String>,
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<words::Role>)]
     #[serde(default, deserialize_with = "crate::http::body::present")]
     #[schema(nullable = false)]
     pub role: Option<Role>,

@@ -16,6 +16,7 @@ use voronka_persistence::{
     work::activities::{self, Activity},
 };
 
+use crate::http::words;
 use crate::v1::bodies::external_id::ExternalIdBody;
 use crate::{
     http::{
@@ -31,6 +32,7 @@ const TEXT_LENGTH: usize = 4_000;
 #[schema(as = Activity)]
 pub struct ActivityBody {
     pub id: Uuid,
+    #[schema(value_type = words::ActivityKind)]
     #[schema(example = "meeting")]
     pub kind: String,
     /// `in`: from the client; `out`: to the client.
@@ -49,6 +51,7 @@ pub struct ActivityBody {
     #[schema(example = "They name a budget")]
     pub goal: Option<String>,
     /// Whether the goal was reached.
+    #[schema(value_type = Option<words::ActivityOutcome>)]
     #[schema(example = "reached")]
     pub outcome: Option<String>,
     /// What came of it.
@@ -114,7 +117,7 @@ pub enum Direction {
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"kind": "call", "title": "Asked for their budget", "direction": "out", "outcome": "reached"}))]
 pub struct NewActivity {
-    #[schema(value_type = String)]
+    #[schema(value_type = words::ActivityKind)]
     pub kind: ActivityKind,
     #[validate(length(min = 1, max = crate::http::limits::NAME))]
     #[schema(min_length = 1, max_length = 200)]
@@ -133,7 +136,7 @@ pub struct NewActivity {
     #[validate(length(max = crate::http::limits::NOTE))]
     #[schema(max_length = 4_000)]
     pub goal: Option<String>,
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<words::ActivityOutcome>)]
     pub outcome: Option<Outcome>,
     #[validate(length(max = crate::http::limits::NOTE))]
     #[schema(max_length = 4_000)]
@@ -206,7 +209,7 @@ pub struct ActivityPatch {
     pub goal: Patch<String>,
     /// Says that it has happened, too.
     #[serde(default, deserialize_with = "crate::http::body::present")]
-    #[schema(value_type = String, nullable = false)]
+    #[schema(value_type = Option<words::ActivityOutcome>, nullable = false)]
     pub outcome: Option<Outcome>,
     #[serde(default)]
     #[schema(value_type = Option<String>, max_length = 4_000)]

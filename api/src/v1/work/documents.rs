@@ -17,6 +17,7 @@ use voronka_persistence::{
     work::documents::{self, Document},
 };
 
+use crate::http::words;
 use crate::v1::bodies::{external_id::ExternalIdBody, money::MoneyBody};
 use crate::{
     http::{
@@ -31,6 +32,7 @@ use crate::{
 pub struct DocumentBody {
     pub id: Uuid,
     pub deal_id: Uuid,
+    #[schema(value_type = words::DocumentKind)]
     #[schema(example = "contract")]
     pub kind: String,
     #[schema(example = "2026-0042")]
@@ -42,6 +44,7 @@ pub struct DocumentBody {
     /// The amount in the base currency, by the rate of its date.
     pub base_amount: MoneyBody,
     /// How far it has come; the states depend on the kind.
+    #[schema(value_type = words::DocumentState)]
     #[schema(example = "signed")]
     pub state: String,
     pub state_since: DateTime<Utc>,
@@ -93,7 +96,7 @@ page_of!(DocumentPage, DocumentBody);
 #[schema(example = json!({"deal_id": "0199c2f0-7a35-7d0e-9d5a-3f0a5f1c2b11", "kind": "contract", "number": "2026-0042"}))]
 pub struct NewDocument {
     pub deal_id: Uuid,
-    #[schema(value_type = String)]
+    #[schema(value_type = words::DocumentKind)]
     pub kind: DocumentKind,
     #[validate(length(min = 1, max = crate::http::limits::NAME))]
     #[schema(min_length = 1, max_length = 200)]
@@ -186,11 +189,7 @@ impl DocumentPatch {
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"to": "signed"}))]
 pub struct DocumentTransition {
-    #[schema(
-        value_type = String,
-        pattern = "^(draft|sent|accepted|signed|issued|partly_paid|paid|confirmed|fulfilled|shipped|delivered|rejected|cancelled|returned)$",
-        example = "signed"
-    )]
+    #[schema(value_type = words::DocumentState, example = "signed")]
     pub to: DocumentState,
 }
 

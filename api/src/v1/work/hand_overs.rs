@@ -18,6 +18,7 @@ use voronka_persistence::{
     work::hand_overs::{self, HandOver, Named, Preview},
 };
 
+use crate::http::words;
 use crate::{
     http::{
         Body, Call, Id, Reply, Responded,
@@ -79,7 +80,9 @@ pub struct HandOverBody {
     pub from_id: Uuid,
     pub to_id: Uuid,
     /// What went over.
+    #[schema(value_type = Vec<words::HandedOver>)]
     pub what: Vec<String>,
+    #[schema(value_type = words::HandOverReason)]
     #[schema(example = "holiday")]
     pub reason: String,
     pub note: Option<String>,
@@ -177,10 +180,10 @@ pub struct NewHandOver {
     pub to_id: Uuid,
     /// What goes over: all of it by default.
     #[serde(default = "everything")]
-    #[schema(value_type = Vec<String>, min_items = 1, example = json!(["deals", "tasks", "clients"]))]
+    #[schema(value_type = Vec<words::HandedOver>, min_items = 1, example = json!(["deals", "tasks", "clients"]))]
     pub what: Vec<HandedOver>,
     /// `holiday`, `illness`, `dismissal` or `other`.
-    #[schema(value_type = String, example = "holiday")]
+    #[schema(value_type = words::HandOverReason, example = "holiday")]
     pub reason: Reason,
     #[validate(length(max = crate::http::limits::NOTE))]
     #[schema(max_length = 4_000)]

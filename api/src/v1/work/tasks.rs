@@ -22,6 +22,7 @@ use voronka_persistence::{
     work::tasks::{self, TaskWithPeople},
 };
 
+use crate::http::words;
 use crate::v1::bodies::deal::DealPatchBody;
 use crate::{
     http::{
@@ -36,6 +37,7 @@ use crate::{
 pub struct TaskBody {
     pub id: Uuid,
     /// `work`, or `loss_review`: a head looks at why a deal was lost.
+    #[schema(value_type = words::TaskKind)]
     #[schema(example = "work")]
     pub kind: String,
     pub deal_id: Option<Uuid>,
@@ -48,8 +50,10 @@ pub struct TaskBody {
     #[schema(example = "Evaluate Isdom BV")]
     pub title: String,
     pub description: Option<String>,
+    #[schema(value_type = words::TaskStatus)]
     #[schema(example = "new")]
     pub status: String,
+    #[schema(value_type = words::TaskPriority)]
     #[schema(example = "normal")]
     pub priority: String,
     pub responsible_id: Uuid,
@@ -154,7 +158,7 @@ pub struct NewTask {
     pub key: Option<String>,
     /// `low`, `normal` (the default) or `high`.
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = words::TaskPriority)]
     pub priority: Priority,
     /// The caller by default; an API key has to name one.
     pub responsible_id: Option<Uuid>,
@@ -198,7 +202,7 @@ pub struct TaskPatch {
     #[schema(value_type = Option<String>)]
     pub description: Patch<String>,
     #[serde(default, deserialize_with = "crate::http::body::present")]
-    #[schema(value_type = String, nullable = false, pattern = "^(low|normal|high)$")]
+    #[schema(value_type = Option<words::TaskPriority>, nullable = false)]
     pub priority: Option<Priority>,
     #[serde(default, deserialize_with = "crate::http::body::present")]
     #[schema(nullable = false)]
@@ -238,7 +242,7 @@ impl From<TaskPatch> for tasks::TaskPatch {
 #[schema(example = json!({"to": "done", "result": "They want it by March", "deal": {"expected_close_on": "2027-03-01"}}))]
 pub struct TaskTransition {
     /// `in_progress`, `deferred`, `done`, `cancelled`, or `new` to take it up again.
-    #[schema(value_type = String, pattern = "^(new|in_progress|deferred|done|cancelled)$", example = "done")]
+    #[schema(value_type = words::TaskStatus, example = "done")]
     pub to: TaskStatus,
     /// With `done`: what it has brought, in words.
     #[validate(length(max = crate::http::limits::NOTE))]

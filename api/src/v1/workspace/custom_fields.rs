@@ -19,6 +19,7 @@ use voronka_persistence::{
     workspace::custom_fields::{self, CustomField},
 };
 
+use crate::http::words;
 use crate::{
     http::{
         Body, Call, Id, Patch, Resource, Responded,
@@ -60,6 +61,7 @@ impl From<ChoiceBody> for Choice {
 pub struct CustomFieldBody {
     pub id: Uuid,
     /// What has the field: `deal` or `client`.
+    #[schema(value_type = words::EntityKind)]
     #[schema(example = "deal")]
     pub entity: String,
     /// Name for programs: `custom.<key>` in filters and sorts, `deal.custom.<key>` in conditions.
@@ -69,6 +71,7 @@ pub struct CustomFieldBody {
     pub name: String,
     pub description: Option<String>,
     /// `text`, `number`, `money`, `date`, `boolean`, `choice`, `multi_choice`, `user` or `client`.
+    #[schema(value_type = words::CustomFieldType)]
     #[serde(rename = "type")]
     #[schema(example = "date")]
     pub field_type: String,
@@ -114,7 +117,7 @@ page_of!(CustomFieldPage, CustomFieldBody);
 #[schema(example = json!({"entity": "deal", "key": "delivery", "name": "Delivery", "type": "date"}))]
 pub struct NewCustomField {
     /// `deal` or `client`.
-    #[schema(value_type = String)]
+    #[schema(value_type = words::EntityKind)]
     pub entity: Entity,
     /// 1 to 64 characters of a-z, 0-9 and _, beginning with a letter; never changes.
     #[schema(pattern = "^[a-z][a-z0-9_]{0,63}$")]
@@ -127,7 +130,7 @@ pub struct NewCustomField {
     /// `text` (at most 500 characters), `number` (a decimal as text), `money`, `date`, `boolean`, `choice`,
     /// `multi_choice`, `user` or `client` (an id); never changes.
     #[serde(rename = "type")]
-    #[schema(value_type = String)]
+    #[schema(value_type = words::CustomFieldType)]
     pub field_type: FieldType,
     /// Of types `choice` and `multi_choice`.
     #[serde(default)]

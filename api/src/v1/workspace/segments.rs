@@ -18,6 +18,7 @@ use voronka_persistence::{
     workspace::segments::{self, Segment},
 };
 
+use crate::http::words;
 use crate::{
     http::{
         Body, Call, Id, Reply, Responded,
@@ -34,6 +35,7 @@ pub struct SegmentBody {
     #[schema(example = "Large and waiting")]
     pub name: String,
     /// What it selects: `deal` or `client`.
+    #[schema(value_type = words::EntityKind)]
     #[schema(example = "deal")]
     pub entity: String,
     #[schema(value_type = Object, example = json!({"field": "deal.amount", "op": "gte", "value": "100000"}))]
@@ -94,7 +96,7 @@ pub struct NewSegment {
     #[schema(min_length = 1, max_length = 200)]
     pub name: String,
     /// `deal` or `client`.
-    #[schema(value_type = String)]
+    #[schema(value_type = words::EntityKind)]
     pub entity: Entity,
     #[schema(value_type = Object)]
     pub condition: Json,

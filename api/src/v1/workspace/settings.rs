@@ -16,6 +16,7 @@ use voronka_persistence::{
     workspace::workspaces::{self, Workspace},
 };
 
+use crate::http::words;
 use crate::http::{
     Body, Call, Patch, Reply, Responded,
     call::{WorkspaceRead, WorkspaceWrite},
@@ -34,6 +35,7 @@ pub struct WorkspaceBody {
     #[schema(example = "Europe/Amsterdam")]
     pub time_zone: String,
     /// `by_role`: sellers see their own deals, heads their departments'; `everyone`: all see all.
+    #[schema(value_type = words::DealVisibility)]
     #[schema(example = "by_role")]
     pub deal_visibility: String,
     /// ISO 3166 code of the country whose national phone numbers are understood; null: only
@@ -78,7 +80,7 @@ pub struct WorkspacePatch {
     #[serde(default, deserialize_with = "crate::http::body::present")]
     #[schema(nullable = false)]
     pub time_zone: Option<chrono_tz::Tz>,
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<words::DealVisibility>)]
     #[serde(default, deserialize_with = "crate::http::body::present")]
     #[schema(nullable = false)]
     pub deal_visibility: Option<DealVisibility>,

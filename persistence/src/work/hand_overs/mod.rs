@@ -9,8 +9,10 @@ use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
 use serde::Serialize;
 use serde_json::Value as Json;
+use strum::VariantNames;
 use uuid::Uuid;
 use voronka_domain::people::access::Visibility;
+use voronka_domain::work::hand_over::Reason;
 use voronka_domain::work::hand_over::may_give;
 
 pub use give::{Preview, create, preview};
@@ -58,11 +60,7 @@ pub const LIST: Spec = Spec {
     fields: &[
         Field::new("from_id", "hand_overs.from_id", FieldKind::Uuid),
         Field::new("to_id", "hand_overs.to_id", FieldKind::Uuid),
-        Field::new(
-            "reason",
-            "hand_overs.reason",
-            FieldKind::Choice(&["holiday", "illness", "dismissal", "other"]),
-        ),
+        Field::new("reason", "hand_overs.reason", FieldKind::Choice(Reason::VARIANTS)),
         Field::new("returned", "(hand_overs.returned_at IS NOT NULL)", FieldKind::Bool),
         Field::new("until", "hand_overs.until", FieldKind::Date).nullable().sorted(),
         Field::new("created_at", "hand_overs.created_at", FieldKind::Instant).sorted(),

@@ -1,6 +1,10 @@
 //! Lists of tasks: everybody sees those that they have to do with, and those of the deals that they see.
 
 use std::collections::HashMap;
+use strum::VariantNames;
+use voronka_domain::work::task::Priority;
+use voronka_domain::work::task::TaskKind;
+use voronka_domain::work::task::TaskStatus;
 
 use chrono::{DateTime, Utc};
 use diesel::{
@@ -30,12 +34,8 @@ const WATCHES: &str = "EXISTS (SELECT FROM task_people p WHERE p.workspace_id = 
 pub const LIST: Spec = Spec {
     table: "tasks",
     fields: &[
-        Field::new(
-            "status",
-            "tasks.status",
-            FieldKind::Choice(&["new", "in_progress", "deferred", "done", "cancelled"]),
-        ),
-        Field::new("kind", "tasks.kind", FieldKind::Choice(&["work", "loss_review"])),
+        Field::new("status", "tasks.status", FieldKind::Choice(TaskStatus::VARIANTS)),
+        Field::new("kind", "tasks.kind", FieldKind::Choice(TaskKind::VARIANTS)),
         Field::new("deal_id", "tasks.deal_id", FieldKind::Uuid).nullable(),
         Field::new("client_id", "tasks.client_id", FieldKind::Uuid).nullable(),
         Field::new("responsible_id", "tasks.responsible_id", FieldKind::Uuid),
@@ -43,7 +43,7 @@ pub const LIST: Spec = Spec {
         Field::new("helper_id", HELPS, FieldKind::Member),
         Field::new("watcher_id", WATCHES, FieldKind::Member),
         Field::new("key", "tasks.key", FieldKind::Text).nullable(),
-        Field::new("priority", "tasks.priority", FieldKind::Choice(&["low", "normal", "high"])),
+        Field::new("priority", "tasks.priority", FieldKind::Choice(Priority::VARIANTS)),
         Field::new(
             "overdue",
             "(tasks.status IN ('new', 'in_progress', 'deferred') AND coalesce(tasks.due_at < now(), false))",

@@ -19,6 +19,7 @@ use voronka_persistence::{
     process::deal_types::{DealType, Version},
 };
 
+use crate::http::words;
 use crate::{
     page_of,
     v1::bodies::{
@@ -91,6 +92,7 @@ pub struct DealTypeBody {
     #[schema(example = "Typical sale")]
     pub name: String,
     /// `manual`: people move deals; `untracked`: no stages, status only; `automatic`: the process does.
+    #[schema(value_type = words::DealTypeMode)]
     #[schema(example = "manual")]
     pub mode: String,
     /// Whether new deals may be opened.
@@ -234,7 +236,7 @@ pub struct NewDealType {
     #[validate(length(min = 1, max = crate::http::limits::NAME))]
     #[schema(min_length = 1, max_length = 200)]
     pub name: String,
-    #[schema(value_type = String)]
+    #[schema(value_type = words::DealTypeMode)]
     pub mode: Mode,
     #[serde(default)]
     pub stages: Vec<NewStage>,

@@ -1,0 +1,62 @@
+//! Enums of the domain in the specification: each is a component with the words that are read and written.
+
+use std::borrow::Cow;
+
+use strum::VariantNames;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{ObjectBuilder, RefOr, Schema, Type},
+};
+use voronka_domain::{
+    clients, deals, import, people, process,
+    work::{activity, document, hand_over, task},
+    workspace,
+};
+
+fn schema(words: &[&str]) -> RefOr<Schema> {
+    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words.iter().copied())).into()
+}
+
+macro_rules! words {
+    ($($name:ident $words:expr;)+) => {$(
+        #[derive(Debug, Clone, Copy)]
+        pub struct $name;
+
+        impl PartialSchema for $name {
+            fn schema() -> RefOr<Schema> {
+                schema($words)
+            }
+        }
+
+        impl ToSchema for $name {
+            fn name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
+        }
+    )+};
+}
+
+words! {
+    ClientKind clients::ClientKind::VARIANTS;
+    ClientType clients::ClientType::VARIANTS;
+    LeadTemperature clients::LeadTemperature::VARIANTS;
+    MergeSide clients::merge::Whose::VARIANTS;
+    Role people::access::Role::VARIANTS;
+    Assignment people::assignment::Assignment::VARIANTS;
+    DealStatus deals::deal::Status::VARIANTS;
+    DealTypeMode process::Mode::VARIANTS;
+    EntityKind workspace::custom_field::Entity::VARIANTS;
+    CustomFieldType workspace::custom_field::FieldType::VARIANTS;
+    DealVisibility workspace::settings::DealVisibility::VARIANTS;
+    TaskStatus task::TaskStatus::VARIANTS;
+    TaskKind task::TaskKind::VARIANTS;
+    TaskPriority task::Priority::VARIANTS;
+    ActivityKind activity::ActivityKind::VARIANTS;
+    ActivityOutcome activity::Outcome::VARIANTS;
+    DocumentKind document::DocumentKind::VARIANTS;
+    DocumentState document::DocumentState::VARIANTS;
+    HandOverReason hand_over::Reason::VARIANTS;
+    HandedOver hand_over::HandedOver::VARIANTS;
+    ImportKind import::ImportKind::VARIANTS;
+    Scope &people::access::Permission::ALL.iter().map(|one| one.scope()).collect::<Vec<_>>();
+}

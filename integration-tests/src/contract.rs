@@ -1,0 +1,97 @@
+//! Answers against the specification: a client that was generated from it gets what it was told to expect.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+};
+
+use jsonschema::{Registry, Validator};
+use serde_json::{Value, json};
+use voronka_api::openapi;
+
+use crate::api::Reply;
+
+const NAME: &str = "urn:voronka:openapi";
+
+/// Schemas by their place in the specification, made when they are first needed.
+type Schemas = Mutex<HashMap<String, Arc<Validator>>>;
+
+/// Fails the test unless the operation, if it is one, may answer so.
+#[track_caller]
+pub fn check(method: &str, path: &str, reply: &Reply) {
+    if let Err(fault) = checked(method, path, reply) {
+        panic!("{method} {path} answered {}, but {fault}: {}", reply.status, reply.text);
+    }
+}
+
+fn checked(method: &str, path: &str, reply: &Reply) -> Result<(), String> {
+    let path = path.split('?').next().unwrap_or_default();
+    let Some(template) = template(path) else { return Ok(()) };
+    let at = format!("/paths/{}/{}", escaped(&template), method.to_lowercase());
+    // Another method than those of the path is refused by what is around the operations.
+    let Some(operation) = openapi::document().pointer(&at) else { return Ok(()) };
+    let status = reply.status.to_string();
+    let Some(said) = operation["responses"].get(&status) else {
+        return Err(format!("{} says nothing of it", operation["operationId"]));
+    };
+    let kind = reply.header("content-type").split(';').next().unwrap_or_default().trim();
+    let Some(contents) = said.get("content").and_then(Value::as_object) else {
+        return if reply.text.is_empty() { Ok(()) } else { Err("it has no body".to_owned()) };
+    };
+    let Some(content) = contents.get(kind) else {
+        return Err(format!("it is not in {kind:?}"));
+    };
+    if kind == "application/problem+json" && content["examples"].get(reply.code()).is_none() {
+        return Err(format!("{} does not say {}", operation["operationId"], reply.code()));
+    }
+    if !kind.ends_with("json") {
+        return Ok(());
+    }
+    let at = format!("{at}/responses/{status}/content/{}/schema", escaped(kind));
+    let schema = schema(&at);
+    let faults: Vec<_> = schema
+        .iter_errors(&reply.json)
+        .map(|fault| format!("{} at {:?}", fault, fault.instance_path().to_string()))
+        .collect();
+    if faults.is_empty() { Ok(()) } else { Err(faults.join("; ")) }
+}
+
+/// The path as the specification has it.
+fn template(path: &str) -> Option<String> {
+    let paths = openapi::document()["paths"].as_object()?;
+    if paths.contains_key(path) {
+        return Some(path.to_owned());
+    }
+    let fits = |template: &&String| {
+        let (a, b) = (template.split('/'), path.split('/'));
+        a.clone().count() == b.clone().count()
+            && a.zip(b).all(|(part, given)| part == given || part.starts_with('{'))
+    };
+    // Where several fit, the one that names most.
+    paths.keys().filter(fits).min_by_key(|template| template.matches('{').count()).cloned()
+}
+
+fn escaped(part: &str) -> String {
+    part.replace('~', "~0").replace('/', "~1")
+}
+
+fn schema(at: &str) -> Arc<Validator> {
+    static SCHEMAS: OnceLock<Schemas> = OnceLock::new();
+    static REGISTRY: OnceLock<Registry<'static>> = OnceLock::new();
+    let schemas = SCHEMAS.get_or_init(Schemas::default);
+    let mut schemas = schemas.lock().unwrap_or_else(PoisonError::into_inner);
+    let made = schemas.entry(at.to_owned()).or_insert_with(|| {
+        let registry = REGISTRY.get_or_init(|| {
+            let registry = Registry::new().add(NAME, openapi::document().clone());
+            registry.expect("a name").prepare().expect("a specification")
+        });
+        // In a fragment of an address, braces and the like are written by their codes.
+        let fragment = at.replace('{', "%7B").replace('}', "%7D");
+        let schema = jsonschema::options()
+            .with_registry(registry)
+            .should_validate_formats(true)
+            .build(&json!({ "$ref": format!("{NAME}#{fragment}") }));
+        Arc::new(schema.unwrap_or_else(|error| panic!("{at}: {error}")))
+    });
+    made.clone()
+}
