@@ -3,17 +3,24 @@
 mod items;
 mod lists;
 mod shared;
+pub mod sheets;
 
-use std::{collections::HashSet, sync::OnceLock};
+use std::sync::OnceLock;
 
 use actix_web::App as Actix;
+use chrono::{DateTime, NaiveDate};
 use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
 use utoipa_actix_web::AppExt;
 use voronka_persistence::{analytics::behind, work::tasks};
 
 use crate::{
-    http::{Problem, ProblemBody, problem::CODES},
+    http::{
+        Problem, ProblemBody,
+        format::{Format, TABLES},
+        parameters::Choice,
+        problem::CODES,
+    },
     v1,
 };
 
@@ -68,7 +75,18 @@ pub fn json() -> &'static str {
 /// The specification as YAML text.
 pub fn yaml() -> &'static str {
     static TEXT: OnceLock<String> = OnceLock::new();
-    TEXT.get_or_init(|| yaml_serde::to_string(&InOrder(published())).unwrap_or_default())
+    TEXT.get_or_init(|| {
+        let text = yaml_serde::to_string(&InOrder(published())).unwrap_or_default();
+        text.lines().map(quoted).collect()
+    })
+}
+
+/// Days and instants are texts here, and something else in YAML 1.1, which many still read.
+fn quoted(line: &str) -> String {
+    let value = line.rsplit_once(": ").or_else(|| line.rsplit_once("- ")).map_or("", |it| it.1);
+    let is_time = value.parse::<NaiveDate>().is_ok() || DateTime::parse_from_rfc3339(value).is_ok();
+    let before = line.strip_suffix(value).filter(|_| is_time);
+    before.map_or_else(|| format!("{line}\n"), |before| format!("{before}'{value}'\n"))
 }
 
 /// What a reader looks for first comes first.
@@ -85,13 +103,23 @@ impl serde::Serialize for InOrder {
 pub fn published() -> &'static Value {
     static PUBLISHED: OnceLock<Value> = OnceLock::new();
     PUBLISHED.get_or_init(|| {
-        let mut published = document().clone();
+        let mut published = whole().clone();
         shared::share(&mut published);
         published
     })
 }
 
-/// The specification, complete, with everything where it is asked for.
+/// The specification with its sheets, and with everything where it is asked for.
+pub fn whole() -> &'static Value {
+    static WHOLE: OnceLock<Value> = OnceLock::new();
+    WHOLE.get_or_init(|| {
+        let mut whole = document().clone();
+        sheets::split(&mut whole);
+        whole
+    })
+}
+
+/// The operations as they are served: with all forms of an answer at one place.
 pub fn document() -> &'static Value {
     static DOCUMENT: OnceLock<Value> = OnceLock::new();
     DOCUMENT.get_or_init(|| {
@@ -105,7 +133,7 @@ pub fn document() -> &'static Value {
 
 /// Whether the path is one of ours, letter by letter.
 pub fn is_path(path: &str) -> bool {
-    document()["paths"].get(path).is_some()
+    whole()["paths"].get(path).is_some()
 }
 
 /// Why no operation took a request: a wrong method where the path is right, or nothing at all.
@@ -128,7 +156,7 @@ fn methods_of(path: &str) -> Vec<String> {
                     part == given || part.starts_with('{') && !given.is_empty()
                 })
     };
-    let paths = document()["paths"].as_object();
+    let paths = whole()["paths"].as_object();
     let items = paths.into_iter().flatten().filter(|(template, _)| fits(template));
     items
         .filter_map(|(_, item)| item.as_object())
@@ -147,15 +175,9 @@ fn complete(document: &mut Value) {
     });
     lists::say_words(document);
     items::say(document);
+    items::name_variants(document);
     say_free_form(document);
     document["servers"] = json!([{ "url": "/", "description": "This server." }]);
-    // The derive says it of structs, and not of the variants of an enum.
-    for name in ["GateRequirement", "ImportColumn"] {
-        let kinds = document.pointer_mut(&format!("/components/schemas/{name}/oneOf"));
-        for kind in kinds.and_then(Value::as_array_mut).into_iter().flatten() {
-            kind["additionalProperties"] = json!(false);
-        }
-    }
     let Some(paths) = document["paths"].as_object_mut() else { return };
     for (path, item) in paths.iter_mut() {
         let Some(item) = item.as_object_mut() else { continue };
@@ -206,7 +228,8 @@ fn complete_operation(path: &str, method: &str, operation: &mut Map<String, Valu
             _ => None,
         })
         .unwrap_or_default();
-    parameters.iter_mut().for_each(say_values);
+    let choices = choices(&id);
+    parameters.iter_mut().for_each(|parameter| say_values(parameter, &choices));
     if let Some(spec) = lists::spec(&id) {
         parameters.extend(lists::parameters(spec));
     }
@@ -239,11 +262,17 @@ fn complete_operation(path: &str, method: &str, operation: &mut Map<String, Valu
     if scope.is_some() {
         codes.extend(["unauthenticated", "forbidden", "rate_limited"]);
     }
-    if has_id
-        || id == "getMe"
-        || id == "changePassword"
-        || takes_query && path.contains("/reports/")
+    let is_report = path.contains("/reports/");
+    if is_report {
+        // A segment may look at what the caller may not read.
+        codes.extend(["being_worked_out", "validation_failed"]);
+    }
+    if method == "get"
+        && (path.ends_with("{id}") || ["getWorkspace", "getProcessDraft"].contains(&&*id))
     {
+        say_etag(operation);
+    }
+    if has_id || id == "getMe" || id == "changePassword" || takes_query && is_report {
         codes.push("not_found");
     }
     if has_body {
@@ -266,11 +295,29 @@ fn complete_operation(path: &str, method: &str, operation: &mut Map<String, Valu
     if is_sheet {
         codes.push("sheet_too_long");
     }
-    if is_sheet || id == "previewImport" || path.contains("/reports/") {
+    if is_sheet || id == "previewImport" || is_report {
         codes.push("too_many_heavy_requests");
     }
     codes.extend(own_codes(&id));
     add_problems(operation, &codes);
+}
+
+/// Who has read a thing asks for it again only if it has changed.
+fn say_etag(operation: &mut Map<String, Value>) {
+    let parameters = operation.entry("parameters").or_insert(json!([]));
+    if let Some(parameters) = parameters.as_array_mut() {
+        parameters.push(json!({
+            "name": "If-None-Match", "in": "header", "required": false,
+            "description": "The ETag that the caller has: while it is the present one, the answer is 304.",
+            "schema": {"type": "string"}, "example": "\"3\"",
+        }));
+    }
+    if let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) {
+        responses["200"]["headers"] = json!({
+            "ETag": {"description": "The version, for If-Match and If-None-Match.", "schema": {"type": "string"}},
+        });
+        responses.insert("304".to_owned(), json!({"description": "It has not changed."}));
+    }
 }
 
 fn idempotency_key(is_login: bool) -> Value {
@@ -287,23 +334,27 @@ fn idempotency_key(is_login: bool) -> Value {
         "schema": schema, "example": "9f1c2b11-7d0e"})
 }
 
-/// A parameter that is described by nothing but words takes these words: "`json`, `csv` or `svg`." Days and
-/// instants of reports begin with 1970.
-fn say_values(parameter: &mut Value) {
-    let described = parameter["description"].as_str().unwrap_or_default();
-    let described = described.replace(" (the default)", "");
-    let (between, words): (Vec<_>, Vec<_>) =
-        described.split('`').enumerate().partition(|(index, _)| index % 2 == 0);
-    let only_words =
-        between.iter().all(|(_, text)| matches!(*text, "" | ", " | " or " | " and " | "."));
-    let mut words: Vec<_> = words.into_iter().map(|(_, word)| word.to_owned()).collect();
-    // `lost` is a figure of a stage and of the totals.
-    let mut seen = HashSet::new();
-    words.retain(|word| seen.insert(word.clone()));
-    let only_words = only_words || parameter["name"] == "figure";
+/// Which parameters of an operation are words, from the tables that read them.
+fn choices(id: &str) -> Vec<Choice> {
+    match id {
+        "listDeals" | "searchDeals" | "listClients" | "searchClients" => {
+            vec![Format::choice(TABLES)]
+        }
+        "getTaskGantt" => v1::work::tasks::gantt::choices(),
+        "listDealTypePresets" => v1::process::deal_types::preset::choices(),
+        report => v1::analytics::choices(report),
+    }
+}
+
+/// Days and instants of reports begin with 1970.
+fn say_values(parameter: &mut Value, choices: &[Choice]) {
+    let choice = choices.iter().find(|choice| parameter["name"] == choice.parameter);
     let schema = &mut parameter["schema"];
-    if only_words && !words.is_empty() && schema["type"] == "string" {
-        schema["enum"] = json!(words);
+    if let Some(choice) = choice {
+        schema["enum"] = json!(choice.words);
+        if let Some(default) = choice.default {
+            schema["default"] = json!(default);
+        }
     }
     if schema["format"] == "date" || schema["format"] == "date-time" {
         schema["pattern"] = json!("^(19[7-9]|[2-9][0-9]{2})");
@@ -338,6 +389,7 @@ fn own_codes(id: &str) -> &'static [&'static str] {
             "skip_not_allowed",
             "stage_not_in_process",
             "stage_gate_unmet",
+            "transition_is_automatic",
         ],
         "updateTask" | "updateActivity" => &["not_a_participant"],
         "transitionTask" => &[
@@ -351,7 +403,10 @@ fn own_codes(id: &str) -> &'static [&'static str] {
         "transitionDocument" => &["document_state_refused"],
         "createPayment" => &["external_id_taken", "document_state_refused"],
         "updateDeal" => &["external_id_taken", "deal_closed"],
+        "publishProcessDraft" => &["validation_failed"],
+        "withdrawProcessVersion" => &["only_version_left"],
         "upsertDeal" => &[
+            "transition_is_automatic",
             "external_id_taken",
             "deal_closed",
             "deal_type_disabled",

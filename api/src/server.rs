@@ -18,7 +18,7 @@ use crate::{
     config::ServeConfig,
     http::{
         Problem,
-        middleware::{authenticate, observe},
+        middleware::{authenticate, by_ending, observe},
     },
     openapi,
     state::App,
@@ -48,6 +48,7 @@ pub fn build(app: web::Data<App>, config: &ServeConfig) -> std::io::Result<(Serv
             )
             .service(web::redirect("/docs", "/docs/"))
             .default_service(web::to(nothing_here))
+            .wrap(from_fn(by_ending))
             .wrap(from_fn(authenticate))
             .wrap(Compress::default())
             .wrap(Condition::new(!origins.is_empty(), cors(&origins)))

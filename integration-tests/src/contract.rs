@@ -26,6 +26,7 @@ pub fn check(method: &str, path: &str, reply: &Reply) {
 
 fn checked(method: &str, path: &str, reply: &Reply) -> Result<(), String> {
     let path = path.split('?').next().unwrap_or_default();
+    let path = openapi::sheets::meant(method, path).map_or(path, |(path, _)| path);
     let Some(template) = template(path) else { return Ok(()) };
     let at = format!("/paths/{}/{}", escaped(&template), method.to_lowercase());
     // Another method than those of the path is refused by what is around the operations.
@@ -44,16 +45,58 @@ fn checked(method: &str, path: &str, reply: &Reply) -> Result<(), String> {
     if kind == "application/problem+json" && content["examples"].get(reply.code()).is_none() {
         return Err(format!("{} does not say {}", operation["operationId"], reply.code()));
     }
-    if !kind.ends_with("json") {
+    if !kind.ends_with("json") || !reply.header("content-encoding").is_empty() {
         return Ok(());
     }
     let at = format!("{at}/responses/{status}/content/{}/schema", escaped(kind));
-    let schema = schema(&at);
-    let faults: Vec<_> = schema
-        .iter_errors(&reply.json)
-        .map(|fault| format!("{} at {:?}", fault, fault.instance_path().to_string()))
-        .collect();
+    let faults = faults(&at, &reply.json);
     if faults.is_empty() { Ok(()) } else { Err(faults.join("; ")) }
+}
+
+/// What is wrong with a value by a schema, which is named by its place.
+fn faults(at: &str, value: &Value) -> Vec<String> {
+    let schema = schema(at);
+    let faults = schema.iter_errors(value);
+    faults.map(|fault| format!("{} at {:?}", fault, fault.instance_path().to_string())).collect()
+}
+
+/// Every example in the specification, by its place: what is wrong with it by the schema that it is an example of.
+pub fn examples() -> Vec<(String, Vec<String>)> {
+    let mut found = Vec::new();
+    examples_in("", openapi::document(), &mut found);
+    found
+}
+
+fn examples_in(at: &str, value: &Value, found: &mut Vec<(String, Vec<String>)>) {
+    let children: Vec<(String, &Value)> = match value {
+        Value::Object(fields) => {
+            let schema =
+                if fields.contains_key("schema") { format!("{at}/schema") } else { at.to_owned() };
+            if let Some(example) = fields.get("example").filter(|_| is_schema(&schema)) {
+                found.push((format!("{at}/example"), faults(&schema, example)));
+            }
+            let examples = fields.get("examples").and_then(Value::as_object);
+            for (name, example) in examples.into_iter().flatten() {
+                let place = format!("{at}/examples/{}", escaped(name));
+                found.push((place, faults(&schema, &example["value"])));
+            }
+            let others =
+                fields.iter().filter(|(name, _)| !["example", "examples"].contains(&name.as_str()));
+            others.map(|(name, value)| (escaped(name), value)).collect()
+        }
+        Value::Array(items) => {
+            items.iter().enumerate().map(|(index, item)| (index.to_string(), item)).collect()
+        }
+        _ => Vec::new(),
+    };
+    for (name, child) in children {
+        examples_in(&format!("{at}/{name}"), child, found);
+    }
+}
+
+/// Not what is called `example` among the properties of a thing.
+fn is_schema(at: &str) -> bool {
+    !at.ends_with("/properties")
 }
 
 /// The path as the specification has it.

@@ -29,6 +29,13 @@ pub fn lint(document: &Value, codes: &[Code<'_>]) -> Vec<String> {
     lint.faults
 }
 
+/// References that lead nowhere, and what nothing leads to.
+pub fn references(document: &Value) -> Vec<String> {
+    let mut lint = Lint { document, codes: &[], faults: Vec::new() };
+    lint.references();
+    lint.faults
+}
+
 struct Lint<'a> {
     document: &'a Value,
     codes: &'a [Code<'a>],
@@ -69,6 +76,15 @@ fn is_kebab_case(text: &str) -> bool {
         && name.bytes().all(|b| lower(b) || b == b'-')
         && !extension.is_empty()
         && extension.bytes().all(lower)
+}
+
+/// Nothing but words, as of an enum: "`json` or `csv`."
+fn is_words(text: &str) -> bool {
+    let between = text.split('`').step_by(2);
+    text.contains('`')
+        && between
+            .into_iter()
+            .all(|part| ["", ", ", " or ", " (the default) or ", "."].contains(&part))
 }
 
 /// `updated_at[gte]` filters `updated_at`.
@@ -151,6 +167,9 @@ impl<'a> Lint<'a> {
             );
             self.unless(parameter["schema"].is_object(), &at, "has no schema");
             self.schema(&at, &parameter["schema"]);
+            let words = is_words(text(parameter, "description"));
+            let said = !parameter["schema"]["enum"].is_null();
+            self.unless(!words || said, &at, "is described by words and has no enum");
             match place {
                 "path" => {
                     self.unless(parameter["required"] == true, &at, "is not required");
@@ -196,7 +215,7 @@ impl<'a> Lint<'a> {
             for (_, media) in entries(&response["content"]) {
                 self.schema(&at, &media["schema"]);
             }
-            if !status.starts_with('2') {
+            if status.starts_with(['4', '5']) {
                 self.problem(&at, status, response);
             }
         }
@@ -258,10 +277,15 @@ impl<'a> Lint<'a> {
                 None => self.faults.push(format!("{reference}: leads nowhere")),
             }
         }
-        for (name, _) in entries(&document["components"]["schemas"]) {
-            let reference = format!("#/components/schemas/{name}");
-            if !used.contains(reference.as_str()) {
-                self.faults.push(format!("schema {name}: is not used"));
+        for kind in ["schemas", "parameters", "responses"] {
+            for (name, _) in entries(&document["components"][kind]) {
+                let reference = format!("#/components/{kind}/{name}");
+                let what = kind.trim_end_matches('s');
+                self.unless(
+                    used.contains(reference.as_str()),
+                    &format!("{what} {name}"),
+                    "is not used",
+                );
             }
         }
     }
@@ -363,6 +387,7 @@ mod tests {
             (operation, "/security", json!([{ "bearer": [] }]), "no response 401"),
             (operation, "/parameters/0/description", json!(""), "no description"),
             (operation, "/parameters/0/schema", json!(null), "no schema"),
+            (operation, "/parameters/0/description", json!("`a` or `b`."), "no enum"),
             (operation, "/parameters/0/name", json!("madeAt"), "snake_case"),
             (operation, "/parameters/0/name", json!("If-Match"), "no response 412"),
             (operation, "/parameters/0/in", json!("path"), "not in the path"),

@@ -8,7 +8,7 @@ use mime::Mime;
 use utoipa::ToSchema;
 use voronka_domain::Fault;
 
-use crate::http::Problem;
+use crate::http::{Problem, parameters::Choice};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
@@ -31,13 +31,19 @@ pub const FUNNELS: &[Format] = &[Format::Json, Format::Csv, Format::Xlsx, Format
 pub const CHARTS: &[Format] = &[Format::Json, Format::Svg];
 
 impl Format {
-    fn word(self) -> &'static str {
+    pub fn word(self) -> &'static str {
         match self {
             Self::Json => "json",
             Self::Csv => "csv",
             Self::Xlsx => "xlsx",
             Self::Svg => "svg",
         }
+    }
+
+    /// As a parameter.
+    pub fn choice(known: &[Self]) -> Choice {
+        let words = known.iter().map(|format| format.word()).collect();
+        Choice { parameter: "format", words, default: None }
     }
 
     pub fn media_type(self) -> &'static str {

@@ -6,7 +6,10 @@ use actix_web::{
     Error, HttpMessage, HttpRequest,
     body::{BoxBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
-    http::header::{self, HeaderName, HeaderValue},
+    http::{
+        Uri,
+        header::{self, HeaderName, HeaderValue},
+    },
     middleware::Next,
     web,
 };
@@ -19,6 +22,7 @@ use crate::{
         secret::{API_KEY, Secret},
         token::Subject,
     },
+    openapi::sheets,
     state::App,
 };
 
@@ -137,6 +141,25 @@ fn report(response: &ServiceResponse<BoxBody>, id: &str, started: Instant) {
         caller_id = caller.map(|caller| caller.id.to_string()),
         "request"
     );
+}
+
+/// A path with the ending of a sheet or a picture is that of its operation, with `format`.
+pub async fn by_ending(
+    mut request: ServiceRequest,
+    next: Next<BoxBody>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let meant = sheets::meant(request.method().as_str(), request.path());
+    if let Some((path, format)) = meant {
+        let query = request.query_string();
+        let and = if query.is_empty() { "" } else { "&" };
+        let meant = format!("{path}?{query}{and}format={format}");
+        let Ok(uri) = meant.parse::<Uri>() else {
+            return Ok(request.error_response(Problem::not_found()));
+        };
+        request.match_info_mut().get_mut().update(&uri);
+        request.head_mut().uri = uri;
+    }
+    next.call(request).await
 }
 
 /// Finds the caller and counts the request against its limit. Who has no token goes on without a

@@ -20,6 +20,25 @@ pub struct Parameters {
     faults: Vec<Fault>,
 }
 
+/// A parameter that takes one of some words, and which of them goes without being said.
+#[derive(Debug, Clone)]
+pub struct Choice {
+    pub parameter: &'static str,
+    pub words: Vec<&'static str>,
+    pub default: Option<&'static str>,
+}
+
+impl Choice {
+    /// By the table that reads it.
+    pub fn of<T>(parameter: &'static str, known: &[(&'static str, T)]) -> Self {
+        Self { parameter, words: known.iter().map(|(word, _)| *word).collect(), default: None }
+    }
+
+    pub fn or(self, default: &'static str) -> Self {
+        Self { default: Some(default), ..self }
+    }
+}
+
 impl Parameters {
     pub fn new(pairs: Vec<(String, String)>, known: &[&str]) -> Self {
         let mut faults: Vec<_> = pairs

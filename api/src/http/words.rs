@@ -5,7 +5,10 @@ use std::borrow::Cow;
 use strum::VariantNames;
 use utoipa::{
     PartialSchema, ToSchema,
-    openapi::{ObjectBuilder, RefOr, Schema, Type},
+    openapi::{
+        ObjectBuilder, RefOr, Schema, Type,
+        schema::{AnyOfBuilder, ArrayBuilder, SchemaType},
+    },
 };
 use voronka_domain::{
     clients, deals, import, people, process,
@@ -15,6 +18,33 @@ use voronka_domain::{
 
 fn schema(words: &[&str]) -> RefOr<Schema> {
     ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words.iter().copied())).into()
+}
+
+/// A value of a field, of whatever type the field is.
+pub fn any_value() -> Schema {
+    let of = |kind| ObjectBuilder::new().schema_type(kind);
+    let any = AnyOfBuilder::new()
+        .item(of(Type::String))
+        .item(of(Type::Number))
+        .item(of(Type::Boolean))
+        .item(ArrayBuilder::new().items(of(Type::String)))
+        .item(of(Type::Null))
+        .examples(["hot"])
+        .build();
+    Schema::AnyOf(any)
+}
+
+/// What somebody has written, whatever it is.
+pub fn as_written() -> Schema {
+    let anything = SchemaType::from_iter([
+        Type::Object,
+        Type::Array,
+        Type::String,
+        Type::Number,
+        Type::Boolean,
+        Type::Null,
+    ]);
+    Schema::Array(ArrayBuilder::new().items(ObjectBuilder::new().schema_type(anything)).build())
 }
 
 macro_rules! words {

@@ -3,6 +3,8 @@
 
 use serde_json::{Map, Value, json};
 
+use super::shared::pascal;
+
 /// A command: its word, the body that it has, and what it has beside that.
 type Command = (&'static str, &'static str, &'static [&'static str]);
 
@@ -27,7 +29,7 @@ pub fn say(document: &mut Value) {
         let mut variants = Vec::new();
         let mut mapping = Map::new();
         for (op, body, beside) in commands {
-            let variant = format!("{}{name}", capital(op));
+            let variant = format!("{}{name}", pascal(op));
             let schema = command(op, &schemas[*body], beside);
             let pointer = format!("#/components/schemas/{variant}");
             variants.push(json!({ "$ref": pointer }));
@@ -41,6 +43,47 @@ pub fn say(document: &mut Value) {
                 "discriminator": { "propertyName": "op", "mapping": mapping } }),
         );
     }
+}
+
+/// Names what is one of several objects, each with a word of its own: a generated client has a type for each.
+pub fn name_variants(document: &mut Value) {
+    let Some(schemas) = document["components"]["schemas"].as_object_mut() else { return };
+    let names: Vec<_> = schemas.keys().cloned().collect();
+    for name in names {
+        let Some(variants) = schemas[&name]["oneOf"].as_array().cloned() else { continue };
+        if variants.iter().any(|variant| !variant["properties"].is_object()) {
+            continue;
+        }
+        let (mut pointers, mut mapping, mut by) = (Vec::new(), Map::new(), None);
+        for mut variant in variants {
+            // The derive says it of structs, and not of the variants of an enum.
+            variant["additionalProperties"] = json!(false);
+            let word = word(&variant);
+            let first = variant["required"][0].as_str().unwrap_or_default();
+            let own = pascal(word.map_or(first, |(_, word)| word)) + &name;
+            let pointer = format!("#/components/schemas/{own}");
+            if let Some((property, word)) = word {
+                by = Some(property.to_owned());
+                mapping.insert(word.to_owned(), json!(pointer));
+            }
+            pointers.push(json!({ "$ref": pointer }));
+            schemas.insert(own, variant);
+        }
+        schemas[&name]["oneOf"] = json!(pointers);
+        if let Some(property) = by {
+            schemas[&name]["discriminator"] =
+                json!({ "propertyName": property, "mapping": mapping });
+        }
+    }
+}
+
+/// The property of a variant that has one word, and the word.
+fn word(variant: &Value) -> Option<(&str, &str)> {
+    let properties = variant["properties"].as_object()?;
+    properties.iter().find_map(|(name, said)| match said["enum"].as_array()?.as_slice() {
+        [word] => Some((name.as_str(), word.as_str()?)),
+        _ => None,
+    })
 }
 
 fn command(op: &str, body: &Value, beside: &[&str]) -> Value {
@@ -87,9 +130,4 @@ fn flatten(schemas: &mut Map<String, Value>, name: &str) {
         }
     }
     schemas.insert(name.to_owned(), flat);
-}
-
-fn capital(word: &str) -> String {
-    let (first, rest) = word.split_at_checked(1).unwrap_or_default();
-    first.to_uppercase() + rest
 }

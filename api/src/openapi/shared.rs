@@ -96,7 +96,8 @@ fn named(parameter: &Value) -> String {
     pascal(parameter["name"].as_str().unwrap_or_default())
 }
 
-fn pascal(name: &str) -> String {
+/// `deal_open` becomes `DealOpen`.
+pub fn pascal(name: &str) -> String {
     let words = name.split(|char: char| !char.is_ascii_alphanumeric());
     let capital = |word: &str| {
         let (first, rest) = word.split_at_checked(1).unwrap_or_default();

@@ -3,11 +3,12 @@
 use std::process::ExitCode;
 
 use voronka_api::{http::problem::CODES, openapi};
-use voronka_integration_tests::spec_lint::lint;
+use voronka_integration_tests::spec_lint::{lint, references};
 
 fn main() -> ExitCode {
     let codes: Vec<_> = CODES.iter().map(|(status, code, ..)| (*status, *code)).collect();
-    let faults = lint(openapi::document(), &codes);
+    let mut faults = lint(openapi::whole(), &codes);
+    faults.extend(references(openapi::published()));
     if faults.is_empty() {
         return ExitCode::SUCCESS;
     }

@@ -6,6 +6,7 @@ mod bodies_of_nouns;
 mod conventions;
 mod crashes;
 mod docs_page;
+mod endings;
 mod exports;
 mod feed;
 mod hanging_up;

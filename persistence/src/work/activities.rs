@@ -221,8 +221,9 @@ pub fn change(
         Some(deal_id) => Some(deals::lock_deal(unit, deal_id, &Visibility::All)?),
         None => None,
     };
+    // Whose it is never changes, and the owner of its deal is held.
+    require_part(unit, &seen)?;
     let before = Activity::lock(unit, id, if_match)?;
-    require_part(unit, &before)?;
     let visit = held.as_ref().map(|held| held.deal().visit.number);
     let course = before.course()?.changed(patch.course(), unit.now)?;
     let row = Activity::save(unit, &before, said(&before, patch, course, visit)?)?;

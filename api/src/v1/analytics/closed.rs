@@ -30,7 +30,7 @@ use crate::{
         Call, Responded,
         call::{DealsRead, ReportsRead},
         format::{FUNNELS, Format, Workbook},
-        parameters::{Links, Parameters, json, name_groups},
+        parameters::{Choice, Links, Parameters, json, name_groups},
         table::{self, Cell},
     },
     state::App,
@@ -72,7 +72,7 @@ const COMPARISONS: &[(&str, Compare)] =
     &[("previous_period", Compare::PreviousPeriod), ("previous_year", Compare::PreviousYear)];
 
 /// A request, understood.
-struct Request {
+pub(super) struct Request {
     deal_type_id: Uuid,
     version_id: Option<Uuid>,
     from: NaiveDate,
@@ -186,6 +186,16 @@ impl Report for Request {
     /// Of a stage, or of all.
     type Number = (Option<String>, Option<fn(i16) -> Counted>, Option<Counted>);
     type Figure = ClosedFunnelFigure;
+
+    fn choices() -> Vec<Choice> {
+        let mut figures = Choice::of("figure", STAGE_FIGURES);
+        // `lost` and `open` are figures of a stage and of the totals.
+        figures.words.extend(TOTAL_FIGURES.iter().map(|(word, _)| *word));
+        figures.words.sort_unstable();
+        figures.words.dedup();
+        let basis = Choice::of("basis", BASES).or(word(BASES, Basis::Closed));
+        vec![basis, Choice::of("compare", COMPARISONS), Choice::of("group_by", GROUPS), figures]
+    }
 
     fn ask(parameters: &mut Parameters, caller: &Caller) -> Self {
         let (from, to) = parameters.days(caller);

@@ -28,7 +28,7 @@ use crate::{
         Call, Responded,
         call::{DealsRead, ReportsRead},
         format::{Format, Workbook},
-        parameters::{Links, NO_GROUP, Parameters, json, name_groups},
+        parameters::{Choice, Links, NO_GROUP, Parameters, json, name_groups},
         table::{self, Cell},
     },
     state::App,
@@ -144,7 +144,7 @@ pub async fn demand_deals(call: Call<DealsRead>) -> Responded {
     report::deals::<Request>(call).await
 }
 
-struct Request(Stretch);
+pub(super) struct Request(Stretch);
 
 impl Report for Request {
     const SCOPE: &'static [&'static str] =
@@ -152,6 +152,10 @@ impl Report for Request {
 
     type Number = Counted;
     type Figure = DemandFigure;
+
+    fn choices() -> Vec<Choice> {
+        vec![Choice::of("group_by", GROUPS), Choice::of("figure", FIGURES)]
+    }
 
     fn ask(parameters: &mut Parameters, caller: &Caller) -> Self {
         Self(Stretch::read(parameters, caller, GROUPS))

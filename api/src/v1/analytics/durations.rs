@@ -32,7 +32,7 @@ use crate::{
         Call, Responded,
         call::{DealsRead, ReportsRead},
         format::{Format, Workbook},
-        parameters::{Links, Parameters, json, name_groups},
+        parameters::{Choice, Links, Parameters, json, name_groups},
         table::{self, Cell},
     },
     state::App,
@@ -109,7 +109,7 @@ const GROUPS: &[(&str, GroupBy)] = &[
 const FIGURES: &[(&str, Visits)] =
     &[("visits", Visits::All), ("ended_visits", Visits::Ended), ("open_visits", Visits::Open)];
 
-struct Request {
+pub(super) struct Request {
     deal_type_id: Uuid,
     version_id: Option<Uuid>,
     from: NaiveDate,
@@ -194,6 +194,10 @@ impl Report for Request {
 
     type Number = (Option<String>, Visits);
     type Figure = DurationFigure;
+
+    fn choices() -> Vec<Choice> {
+        vec![Choice::of("group_by", GROUPS), Choice::of("figure", FIGURES)]
+    }
 
     fn ask(parameters: &mut Parameters, caller: &Caller) -> Self {
         let (from, to) = parameters.days(caller);

@@ -33,7 +33,7 @@ use crate::{
         Call, Responded,
         call::{DealsRead, ReportsRead},
         format::{Format, Workbook},
-        parameters::{Links, NO_GROUP, Parameters, json, name_groups},
+        parameters::{Choice, Links, NO_GROUP, Parameters, json, name_groups},
         table::{self, Cell},
     },
     state::App,
@@ -187,7 +187,7 @@ pub async fn losses_deals(call: Call<DealsRead>) -> Responded {
     report::deals::<Request>(call).await
 }
 
-struct Request(Stretch);
+pub(super) struct Request(Stretch);
 
 impl Report for Request {
     const SCOPE: &'static [&'static str] =
@@ -197,6 +197,10 @@ impl Report for Request {
     /// Of one reason, or of all.
     type Number = (Option<Uuid>, Counted);
     type Figure = LossFigure;
+
+    fn choices() -> Vec<Choice> {
+        vec![Choice::of("group_by", GROUPS), Choice::of("figure", FIGURES)]
+    }
 
     fn ask(parameters: &mut Parameters, caller: &Caller) -> Self {
         Self(Stretch::read(parameters, caller, GROUPS))

@@ -33,7 +33,7 @@ use crate::{
         Call, Responded,
         call::{DealsRead, ReportsRead},
         format::{FUNNELS, Format, Workbook},
-        parameters::{Links, Parameters, json, name_groups},
+        parameters::{Choice, Links, Parameters, json, name_groups},
         table::{self, Cell},
     },
     state::App,
@@ -66,7 +66,7 @@ const HEADER: &[&str] = &[
     "median_age_seconds",
 ];
 
-struct Request {
+pub(super) struct Request {
     deal_type_id: Uuid,
     version_id: Option<Uuid>,
     as_of: DateTime<Utc>,
@@ -148,6 +148,10 @@ impl Report for Request {
     /// Of a stage, or of all.
     type Number = (Option<String>, Counted);
     type Figure = OpenFunnelFigure;
+
+    fn choices() -> Vec<Choice> {
+        vec![Choice::of("group_by", GROUPS), Choice::of("figure", FIGURES)]
+    }
 
     fn ask(parameters: &mut Parameters, caller: &Caller) -> Self {
         let now = now();

@@ -12,7 +12,7 @@ use crate::{
         Call, Responded,
         call::{DealsRead, ReportsRead},
         format::{Format, TABLES},
-        parameters::{LIST_PARAMETERS, Parameters},
+        parameters::{Choice, LIST_PARAMETERS, Parameters},
         work::heavily,
     },
     state::App,
@@ -27,6 +27,9 @@ pub trait Report: Sized + Send + 'static {
     /// Those that say which of its numbers is meant, beside `group` and `figure`.
     const PLACE: &'static [&'static str] = &[];
     const FORMATS: &'static [Format] = TABLES;
+
+    /// Which parameters are words: of the report, and of its numbers.
+    fn choices() -> Vec<Choice>;
 
     /// One of its numbers.
     type Number: Send + 'static;
@@ -55,6 +58,12 @@ pub trait Report: Sized + Send + 'static {
         number: Self::Number,
         group: Option<Group>,
     ) -> Result<Self::Figure, Error>;
+}
+
+/// The words of a report, or of the list behind its numbers, for the specification.
+pub fn choices<R: Report>(is_list: bool) -> Vec<Choice> {
+    let formats = if is_list { TABLES } else { R::FORMATS };
+    R::choices().into_iter().chain([Format::choice(formats)]).collect()
 }
 
 /// Answers a report.

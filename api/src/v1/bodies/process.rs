@@ -4,6 +4,8 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::http::words;
+
 /// A requirement of a gate.
 #[derive(Deserialize, ToSchema)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
@@ -30,9 +32,9 @@ pub enum GateRequirement {
     },
     /// A document of a kind is in a state, or has gone on from it.
     Document {
-        #[schema(value_type = DocumentKind)]
+        #[schema(value_type = words::DocumentKind)]
         document: String,
-        #[schema(value_type = DocumentState)]
+        #[schema(value_type = words::DocumentState)]
         state: String,
     },
     /// A task is done, in the deal's present visit to the stage.
@@ -43,10 +45,10 @@ pub enum GateRequirement {
     },
     /// An activity has happened, in the deal's present visit to the stage.
     Activity {
-        #[schema(value_type = ActivityKind)]
+        #[schema(value_type = words::ActivityKind)]
         activity: String,
         /// Whatever the outcome, if it is not given.
-        #[schema(value_type = Option<ActivityOutcome>)]
+        #[schema(value_type = Option<words::ActivityOutcome>)]
         outcome: Option<String>,
     },
     /// A share of the deal's amount is paid.
@@ -60,62 +62,6 @@ pub enum GateRequirement {
     Checklist { checklist: String, score: f64 },
 }
 
-/// What documents there are.
-#[derive(ToSchema)]
-#[schema(rename_all = "snake_case")]
-#[allow(dead_code)]
-pub enum DocumentKind {
-    Quote,
-    Contract,
-    Invoice,
-    Order,
-    Shipment,
-}
-
-/// How far a document has come. A quote is drafted, sent and accepted; a contract drafted, sent and signed;
-/// an invoice drafted, issued, partly paid and paid; an order drafted, confirmed and fulfilled; a shipment
-/// drafted, shipped and delivered. `rejected`, `cancelled` and `returned` are its other ends.
-#[derive(ToSchema)]
-#[schema(rename_all = "snake_case")]
-#[allow(dead_code)]
-pub enum DocumentState {
-    Draft,
-    Sent,
-    Accepted,
-    Signed,
-    Issued,
-    PartlyPaid,
-    Paid,
-    Confirmed,
-    Fulfilled,
-    Shipped,
-    Delivered,
-    Rejected,
-    Cancelled,
-    Returned,
-}
-
-/// What activities there are.
-#[derive(ToSchema)]
-#[schema(rename_all = "snake_case")]
-#[allow(dead_code)]
-pub enum ActivityKind {
-    Call,
-    Email,
-    Meeting,
-    Message,
-    Note,
-}
-
-/// Whether an activity reached its goal.
-#[derive(ToSchema)]
-#[schema(rename_all = "snake_case")]
-#[allow(dead_code)]
-pub enum ActivityOutcome {
-    Reached,
-    NotReached,
-}
-
 /// Who is to have a deal or a task: people of a role, of a position, or of both; without either the deal's
 /// owner. Where nobody fits, the owner.
 #[derive(Default, Deserialize, ToSchema)]
@@ -123,7 +69,7 @@ pub enum ActivityOutcome {
 #[schema(example = json!({"position": "Lawyer", "assign": "least_loaded"}))]
 #[allow(dead_code)]
 pub struct Performer {
-    #[schema(pattern = "^(admin|head|seller|analyst)$", example = "seller")]
+    #[schema(value_type = Option<words::Role>)]
     role: Option<String>,
     /// As it stands with the users, whatever the case.
     #[schema(min_length = 1, example = "Lawyer")]
@@ -131,7 +77,7 @@ pub struct Performer {
     /// `keep`: the owner if they fit, else who has least to do; `round_robin`: who was given a task the
     /// longest ago; `least_loaded`: who has the fewest open tasks. `keep` by default.
     #[serde(default)]
-    #[schema(pattern = "^(keep|round_robin|least_loaded)$", example = "keep")]
+    #[schema(value_type = words::Assignment)]
     assign: String,
 }
 
@@ -157,7 +103,7 @@ pub struct TaskTemplate {
     due_days: Option<f64>,
     /// `normal` by default.
     #[serde(default)]
-    #[schema(pattern = "^(low|normal|high)$", example = "normal")]
+    #[schema(value_type = words::TaskPriority)]
     priority: String,
     /// Fields of the deal that must be filled when it is done: the result of the step.
     #[serde(default)]
@@ -197,7 +143,7 @@ pub enum RuleAction {
             example = "lead_temperature"
         )]
         field: String,
-        #[schema(value_type = Object, nullable, example = "hot")]
+        #[schema(schema_with = words::any_value)]
         value: serde_json::Value,
     },
 }
@@ -228,16 +174,16 @@ pub struct ProcessRule {
     /// Of `task.done`: only the task of this key.
     task: Option<String>,
     /// Of `document.changed`: only documents of this kind.
-    #[schema(value_type = Option<DocumentKind>)]
+    #[schema(value_type = Option<words::DocumentKind>)]
     document: Option<String>,
     /// Of `document.changed`: only into this state.
-    #[schema(value_type = Option<DocumentState>)]
+    #[schema(value_type = Option<words::DocumentState>)]
     state: Option<String>,
     /// Of `activity.recorded`: only activities of this kind.
-    #[schema(value_type = Option<ActivityKind>)]
+    #[schema(value_type = Option<words::ActivityKind>)]
     activity: Option<String>,
     /// Of `activity.recorded`: only with this outcome.
-    #[schema(value_type = Option<ActivityOutcome>)]
+    #[schema(value_type = Option<words::ActivityOutcome>)]
     outcome: Option<String>,
     /// Of `deal.stuck`: working days without anything happening.
     #[schema(exclusive_minimum = 0, maximum = 3_650, example = 10)]

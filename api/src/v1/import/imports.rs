@@ -87,7 +87,7 @@ pub struct ImportBody {
     #[schema(example = json!(["Campaign"]))]
     pub unused_columns: Vec<String>,
     /// What the import was told about its file.
-    #[schema(value_type = Object)]
+    #[schema(value_type = ImportSpec)]
     pub spec: serde_json::Value,
     pub started_at: Option<DateTime<Utc>>,
     pub finished_at: Option<DateTime<Utc>>,

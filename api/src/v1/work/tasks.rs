@@ -1,6 +1,6 @@
 //! Tasks: what somebody is to do by when.
 
-mod gantt;
+pub mod gantt;
 
 pub use gantt::*;
 

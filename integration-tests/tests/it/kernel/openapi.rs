@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, path::Path};
 
 use voronka_api::{http::problem, openapi};
+use voronka_integration_tests::contract;
 
 fn in_repository(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name);
@@ -22,6 +23,15 @@ fn the_catalogue_of_errors_in_the_repository_is_that_of_the_code() {
         same,
         "docs/errors.md is not what the code generates: run `voronka errors > docs/errors.md`"
     );
+}
+
+#[test]
+fn every_example_fits_its_schema() {
+    let examples = contract::examples();
+    let wrong: Vec<_> = examples.iter().filter(|(_, faults)| !faults.is_empty()).collect();
+    assert!(wrong.is_empty(), "{} of {}: {wrong:#?}", wrong.len(), examples.len());
+    println!("{} examples fit their schemas", examples.len());
+    assert!(examples.len() > 1_000, "{}", examples.len());
 }
 
 #[test]

@@ -10,7 +10,7 @@ use diesel::{
 use uuid::Uuid;
 use voronka_domain::workspace::custom_field::Entity;
 
-use super::{FieldKind, Page, Query, Sort, Spec, bind};
+use super::{FieldKind, MOST, Page, Query, Sort, Spec, bind};
 use crate::{
     Bind, Raw, Result, Statement, Tenant,
     core::conditions::{self, Tried, UNESTIMATED, few_clients, few_titled, folded, holding},
@@ -178,11 +178,21 @@ impl Tenant<'_> {
                 }
             }
             let statement = complete(statement, spec, &query, *place);
-            let next: Vec<_> = statement.bind(wanted).of_some_shape().load(self.conn)?;
+            let next: Vec<_> = limited(statement, wanted).of_some_shape().load(self.conn)?;
             rows.extend(next);
         }
         Ok(cut(spec, &query, rows, id))
     }
+}
+
+/// A plan that is kept knows nothing of what is bound to it, and for an unknown limit takes a tenth of the table: the
+/// limits that most callers have are said.
+fn limited<S>(statement: Narrow<S>, wanted: i64) -> Narrow<S> {
+    const OFTEN: [i64; 6] = [10, 20, 25, 50, 100, MOST];
+    if OFTEN.contains(&wanted.saturating_sub(1)) {
+        return statement.sql(wanted.to_string());
+    }
+    statement.bind(wanted)
 }
 
 /// Adds the conditions, the cursor and the order, up to the limit.

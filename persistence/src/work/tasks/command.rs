@@ -18,7 +18,7 @@ use voronka_domain::{
 
 use super::{
     TaskWithPeople, read,
-    rights::{require_deal, require_part},
+    rights::{lock, require_deal, require_part},
 };
 use crate::{
     Error, Result, Unit, clients,
@@ -123,8 +123,8 @@ pub fn change(
     patch: TaskPatch,
 ) -> Result<TaskWithPeople> {
     let seen = read(&mut unit.tenant, unit.caller, id)?;
-    let before = Task::lock(unit, id, if_match)?;
     require_part(unit, &seen)?;
+    let before = lock(unit, &seen, if_match)?;
     let mut row = before.clone();
     row.title = patch.title.unwrap_or(row.title).trim().to_owned();
     row.description = patch.description.unwrap_or(row.description);
@@ -173,7 +173,7 @@ pub fn transition(
         Some(deal_id) => Some(deals::lock_deal(unit, deal_id, &everything)?),
         None => None,
     };
-    let before = Task::lock(unit, id, if_match)?;
+    let before = lock(unit, &seen, if_match)?;
     let asked = serde_json::from_value::<Vec<DealField>>(before.result_fields.clone())
         .map_err(|error| Error::Internal(error.to_string()))?;
     if let Some(deal_id) = seen.task.deal_id {

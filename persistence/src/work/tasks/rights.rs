@@ -8,11 +8,12 @@ use voronka_domain::{
     work::task::{Part, may_fill_unseen, may_write_deal},
 };
 
-use super::TaskWithPeople;
+use super::{TaskWithPeople, read};
 use crate::{
-    Caller, Result, Unit,
+    Caller, Result, Seen, Unit,
     core::{
         caller::person,
+        noun::Noun,
         unit::raw,
         visibility::{Sight, tasks_of_others},
     },
@@ -27,6 +28,20 @@ pub(super) fn require_part(unit: &mut Unit<'_>, seen: &TaskWithPeople) -> Result
     let has_part = Part { responsible_id, creator_id, helper_ids: &seen.helper_ids }.has(me);
     let looks_after = !has_part && looks_after(unit, id)?;
     Ok(may_change(has_part, looks_after)?)
+}
+
+/// Holds a task in which the caller has a part; still has it, where somebody has changed the task meanwhile.
+pub(super) fn lock(
+    unit: &mut Unit<'_>,
+    seen: &TaskWithPeople,
+    if_match: Option<Seen>,
+) -> Result<Task> {
+    let task = Task::lock(unit, seen.task.id, if_match)?;
+    if task.version != seen.task.version {
+        let now = read(&mut unit.tenant, unit.caller, task.id)?;
+        require_part(unit, &now)?;
+    }
+    Ok(task)
 }
 
 /// Whether somebody who has no part in a task looks after its deal or its people.

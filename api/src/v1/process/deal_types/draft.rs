@@ -21,14 +21,15 @@ use voronka_persistence::{
     },
 };
 
-use super::{DealTypeBody, NewProcessVersion, NewStage, published};
+use super::{DealTypeBody, NewProcessVersion, published};
 use crate::{
     http::{
         Body, Call, Id, Reply, Responded,
         body::parse_item,
         call::{DealTypesRead, DealTypesWrite},
+        words,
     },
-    v1::bodies::{obstacle::Obstacle, process::ProcessRule},
+    v1::bodies::obstacle::Obstacle,
 };
 
 /// The next version of a process as it was written so far.
@@ -36,10 +37,10 @@ use crate::{
 #[schema(as = ProcessDraft)]
 pub struct ProcessDraftBody {
     pub deal_type_id: Uuid,
-    /// As they were written.
-    #[schema(value_type = Vec<NewStage>)]
+    /// As they were written: those of a sound draft are what a new version has.
+    #[schema(schema_with = words::as_written)]
     pub stages: Json,
-    #[schema(value_type = Vec<ProcessRule>)]
+    #[schema(schema_with = words::as_written)]
     pub rules: Json,
     /// For what it would not be published as it is: all of it, with pointers into the draft.
     pub obstacles: Vec<Obstacle>,
@@ -53,10 +54,12 @@ pub struct ProcessDraftBody {
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"stages": [{"name": "Prospecting"}, {"name": "Offer"}, {"name": "Contract"}]}))]
 pub struct ProcessDraftPut {
-    #[schema(value_type = Vec<NewStage>)]
+    /// Stages as of a new version, once they are sound.
+    #[schema(schema_with = words::as_written)]
     pub stages: Vec<Json>,
+    /// Rules as of a new version, once they are sound.
     #[serde(default)]
-    #[schema(value_type = Vec<ProcessRule>, max_items = 100)]
+    #[schema(schema_with = words::as_written)]
     pub rules: Vec<Json>,
 }
 

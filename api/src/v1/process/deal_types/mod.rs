@@ -2,7 +2,7 @@
 
 mod body;
 mod draft;
-mod preset;
+pub mod preset;
 
 use actix_web::{get, patch, post};
 use uuid::Uuid;

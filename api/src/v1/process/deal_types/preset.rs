@@ -3,12 +3,12 @@
 use actix_web::get;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use voronka_domain::Fault;
 
 use super::NewDealType;
 use crate::http::{
     Call, Problem, Reply, Responded,
-    call::{DealTypesRead, unknown},
+    call::DealTypesRead,
+    parameters::{Choice, Parameters},
 };
 
 const ENGLISH: &str = include_str!("presets/en.json");
@@ -32,9 +32,16 @@ pub struct DealTypePresets {
     pub items: Vec<DealTypePreset>,
 }
 
+const LANGUAGES: &[(&str, &str)] = &[("en", ENGLISH), ("ru", RUSSIAN)];
+
+/// The words of the parameters of the list.
+pub fn choices() -> Vec<Choice> {
+    vec![Choice::of("language", LANGUAGES).or("en")]
+}
+
 /// The deal type that a preset makes.
 pub fn preset(language: &str, key: &str) -> Option<NewDealType> {
-    let text = if language == "ru" { RUSSIAN } else { ENGLISH };
+    let (_, text) = LANGUAGES.iter().find(|(known, _)| *known == language)?;
     let all: Vec<DealTypePreset> = serde_json::from_str(text).ok()?;
     let found = all.into_iter().find(|preset| preset.key == key)?;
     serde_json::from_value(found.deal_type).ok()
@@ -48,18 +55,9 @@ pub fn preset(language: &str, key: &str) -> Option<NewDealType> {
     responses((status = 200, description = "The presets.", body = DealTypePresets)))]
 #[get("/v1/deal-types/presets")]
 pub async fn presets(call: Call<DealTypesRead>) -> Responded {
-    let mut language = ENGLISH;
-    for (name, value) in call.distinct_pairs()? {
-        language = match (name.as_str(), value.as_str()) {
-            ("language", "en") => ENGLISH,
-            ("language", "ru") => RUSSIAN,
-            ("language", _) => {
-                let fault = Fault::new("/language", "invalid_parameter", "One of en, ru.");
-                return Err(Problem::invalid_parameters(vec![fault]));
-            }
-            _ => return Err(Problem::invalid_parameters(vec![unknown(&name)])),
-        };
-    }
+    let mut parameters = Parameters::new(call.pairs()?, &["language"]);
+    let language = parameters.word("language", LANGUAGES).unwrap_or(ENGLISH);
+    parameters.finish()?;
     let items = serde_json::from_str(language).map_err(|_| Problem::of("internal_error"))?;
     call.read(move |_, _, _| Ok(Reply::ok(DealTypePresets { items }))).await
 }

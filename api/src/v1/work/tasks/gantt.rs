@@ -19,7 +19,7 @@ use crate::{
         Call, Responded,
         call::TasksRead,
         format::{CHARTS, Format},
-        parameters::{Parameters, json},
+        parameters::{Choice, Parameters, json},
         work::reading,
     },
 };
@@ -216,6 +216,11 @@ fn period(parameters: &mut Parameters, today: NaiveDate) -> (NaiveDate, NaiveDat
         (None, Some(to)) => (earlier(to, FOUR_WEEKS - 1), to),
         (None, None) => (earlier(today, FOUR_WEEKS / 2), later(today, FOUR_WEEKS / 2 - 1)),
     }
+}
+
+/// The words of the chart's parameters.
+pub fn choices() -> Vec<Choice> {
+    vec![Choice::of("group_by", GROUPS).or("responsible"), Format::choice(CHARTS)]
 }
 
 /// Show tasks over time

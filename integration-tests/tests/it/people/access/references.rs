@@ -312,6 +312,10 @@ fn every_id_in_a_body_is_tried() {
         for (_, media) in content.unwrap_or_default() {
             let mut fields = BTreeSet::new();
             id_fields(&media["schema"], "", &mut fields);
+            // A draft is kept as it was written: its rules are those of a version once it is sound.
+            if operation.id == "putProcessDraft" {
+                fields.insert("/rules/0/then/0/loss_reason_id".to_owned());
+            }
             in_spec.extend(fields.into_iter().map(|field| (operation.id.clone(), field)));
         }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use reqwest::Method;
 use serde_json::{Value, json};
 use voronka_integration_tests::{Api, Reply};
 
@@ -199,5 +200,10 @@ async fn where_everybody_sees_all_deals_activities_are_those_of_their_people() {
     }
     let carl = admin.colleague("seller", None).await;
     carl.get(&path(&of_deal)).await.expect(200);
-    carl.patch(&path(&of_deal), called).await.problem(403, "not_a_participant");
+    carl.patch(&path(&of_deal), called.clone()).await.problem(403, "not_a_participant");
+    // Whatever version they saw.
+    let stale = [("if-match", "\"77\"")];
+    let body = Some(called.to_string().into_bytes());
+    let reply = carl.send(Method::PATCH, &path(&of_deal), &stale, body).await;
+    reply.problem(403, "not_a_participant");
 }
