@@ -1,7 +1,9 @@
 //! The OpenAPI specification: what the operations say of themselves, and what holds for all of them.
 
+pub mod codes;
 mod items;
 mod lists;
+mod names;
 mod shared;
 pub mod sheets;
 
@@ -19,7 +21,6 @@ use crate::{
         Problem, ProblemBody,
         format::{Format, TABLES},
         parameters::Choice,
-        problem::CODES,
     },
     v1,
 };
@@ -113,8 +114,9 @@ pub fn published() -> &'static Value {
 pub fn whole() -> &'static Value {
     static WHOLE: OnceLock<Value> = OnceLock::new();
     WHOLE.get_or_init(|| {
-        let mut whole = document().clone();
+        let mut whole = operations().clone();
         sheets::split(&mut whole);
+        codes::say(&mut whole);
         whole
     })
 }
@@ -123,6 +125,16 @@ pub fn whole() -> &'static Value {
 pub fn document() -> &'static Value {
     static DOCUMENT: OnceLock<Value> = OnceLock::new();
     DOCUMENT.get_or_init(|| {
+        let mut document = operations().clone();
+        codes::say(&mut document);
+        document
+    })
+}
+
+/// The same with the codes of each operation, and not yet what they mean.
+fn operations() -> &'static Value {
+    static OPERATIONS: OnceLock<Value> = OnceLock::new();
+    OPERATIONS.get_or_init(|| {
         let app = Actix::new().into_utoipa_app().openapi(Api::openapi());
         let (_, api) = app.configure(v1::describe).split_for_parts();
         let mut document = serde_json::to_value(api).unwrap_or_default();
@@ -175,11 +187,11 @@ fn complete(document: &mut Value) {
     });
     lists::say_words(document);
     items::say(document);
+    items::say_answers(document);
     items::name_variants(document);
     say_free_form(document);
     document["servers"] = json!([{ "url": "/", "description": "This server." }]);
-    let Some(paths) = document["paths"].as_object_mut() else { return };
-    for (path, item) in paths.iter_mut() {
+    for (path, item) in document["paths"].as_object_mut().into_iter().flatten() {
         let Some(item) = item.as_object_mut() else { continue };
         for (method, operation) in item.iter_mut() {
             if let Some(operation) = operation.as_object_mut() {
@@ -187,6 +199,7 @@ fn complete(document: &mut Value) {
             }
         }
     }
+    names::give(document);
 }
 
 /// An object of which nothing is said may hold anything, and says so.
@@ -298,8 +311,8 @@ fn complete_operation(path: &str, method: &str, operation: &mut Map<String, Valu
     if is_sheet || id == "previewImport" || is_report {
         codes.push("too_many_heavy_requests");
     }
-    codes.extend(own_codes(&id));
-    add_problems(operation, &codes);
+    codes.extend(codes::own(&id));
+    operation.insert(codes::OF.to_owned(), json!(codes));
 }
 
 /// Who has read a thing asks for it again only if it has changed.
@@ -361,96 +374,6 @@ fn say_values(parameter: &mut Value, choices: &[Choice]) {
     }
 }
 
-/// Refusals that an operation has beside those of its kind.
-fn own_codes(id: &str) -> &'static [&'static str] {
-    match id {
-        "createToken" => &["invalid_credentials", "too_many_login_attempts"],
-        "refreshToken" => &["invalid_credentials", "refresh_token_reused"],
-        "setPassword" => &["invalid_credentials", "too_many_login_attempts"],
-        "changePassword" => &["too_many_login_attempts"],
-        "createPasswordReset" => &["user_inactive"],
-        "createUser" => &["email_taken"],
-        "updateUser" => &["email_taken", "last_admin"],
-        "updateDepartment" => &["department_loop"],
-        "createClient" => &["external_id_taken"],
-        "updateClient" => &["external_id_taken", "client_merged"],
-        "upsertClient" => &["external_id_taken"],
-        "mergeClients" => &["client_merged"],
-        "createCustomField" => &["key_taken"],
-        "createProduct" | "updateProduct" => &["sku_taken"],
-        "createExchangeRate" => &["exchange_rate_taken"],
-        "createSegment" | "updateSegment" | "createSource" | "updateSource"
-        | "createCompetitor" | "updateCompetitor" | "createLossReason" | "updateLossReason"
-        | "createDealType" | "updateDealType" => &["name_taken"],
-        "createDeal" => &[
-            "external_id_taken",
-            "deal_type_disabled",
-            "deal_has_no_stages",
-            "skip_not_allowed",
-            "stage_not_in_process",
-            "stage_gate_unmet",
-            "transition_is_automatic",
-        ],
-        "updateTask" | "updateActivity" => &["not_a_participant"],
-        "transitionTask" => &[
-            "not_a_participant",
-            "task_status_refused",
-            "deal_closed",
-            "review_outdated",
-            "external_id_taken",
-        ],
-        "createActivity" | "createDocument" => &["external_id_taken"],
-        "transitionDocument" => &["document_state_refused"],
-        "createPayment" => &["external_id_taken", "document_state_refused"],
-        "updateDeal" => &["external_id_taken", "deal_closed"],
-        "publishProcessDraft" => &["validation_failed"],
-        "withdrawProcessVersion" => &["only_version_left"],
-        "upsertDeal" => &[
-            "transition_is_automatic",
-            "external_id_taken",
-            "deal_closed",
-            "deal_type_disabled",
-            "deal_has_no_stages",
-            "skip_not_allowed",
-            "stage_not_in_process",
-            "stage_gate_unmet",
-            "version_mismatch",
-        ],
-        "transitionDeal" => &[
-            "already_in_stage",
-            "back_not_allowed",
-            "deal_closed",
-            "deal_has_no_stages",
-            "deal_moved_meanwhile",
-            "deal_not_on_hold",
-            "deal_on_hold",
-            "deal_open",
-            "no_next_stage",
-            "skip_not_allowed",
-            "stage_not_in_process",
-            "transition_is_automatic",
-            "loss_reason_required",
-            "stage_gate_unmet",
-            "override_not_allowed",
-        ],
-        "returnHandOver" => &["hand_over_returned", "user_inactive"],
-        "cancelImport" => &["import_finished"],
-        "createImport" => &["too_many_jobs"],
-        "createJobRun" => &["too_many_jobs", "run_not_failed", "run_waiting"],
-        "dropJobRun" => &["run_not_failed"],
-        "getClosedFunnel"
-        | "getOpenFunnel"
-        | "getLosses"
-        | "getStageDurations"
-        | "listClosedFunnelDeals"
-        | "listOpenFunnelDeals"
-        | "listLossesDeals"
-        | "listStageDurationsDeals"
-        | "getTaskGantt" => &["not_acceptable"],
-        _ => &[],
-    }
-}
-
 /// The text of an operation says what it needs; an operation without more to say says what it is.
 fn describe(operation: &mut Map<String, Value>, scope: Option<&str>) {
     let summary = operation.get("summary").and_then(Value::as_str).unwrap_or_default();
@@ -458,32 +381,4 @@ fn describe(operation: &mut Map<String, Value>, scope: Option<&str>) {
     let said = if said.is_empty() { format!("{summary}.") } else { said.to_owned() };
     let needs = scope.map_or(String::new(), |scope| format!("\n\nNeeds `{scope}`."));
     operation.insert("description".to_owned(), Value::String(format!("{said}{needs}")));
-}
-
-/// A response for every status that an error of the operation has, with the codes that it may carry.
-fn add_problems(operation: &mut Map<String, Value>, codes: &[&str]) {
-    let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) else {
-        return;
-    };
-    for row in CODES.iter().filter(|row| codes.contains(&row.1)) {
-        let (status, code, _, meaning) = row;
-        let response = responses.entry(status.to_string()).or_insert_with(|| {
-            json!({
-                "description": "",
-                "content": {"application/problem+json": {
-                    "schema": {"$ref": "#/components/schemas/Problem"}, "examples": {}}},
-            })
-        });
-        let said = response["description"].as_str().unwrap_or_default();
-        let said = format!("{said}{}`{code}`: {meaning}", if said.is_empty() { "" } else { "\n" });
-        response["description"] = Value::String(said);
-        response["content"]["application/problem+json"]["examples"][*code] = problem_example(row);
-    }
-}
-
-fn problem_example((status, code, title, meaning): &(u16, &str, &str, &str)) -> Value {
-    json!({"summary": title, "value": {
-        "type": format!("urn:voronka:problem:{code}"), "title": title, "status": status, "code": code,
-        "detail": meaning, "request_id": "0199c2f0-7a35-7d0e-9d5a-3f0a5f1c2b11", "errors": [],
-    }})
 }

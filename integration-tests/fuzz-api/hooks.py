@@ -1,5 +1,6 @@
 """What schemathesis cannot know of Voronka."""
 
+import copy
 import re
 from datetime import date
 
@@ -14,9 +15,12 @@ FORM = {"unknown_field", "unknown_parameter", "malformed_json"}
 def before_load_schema(context, raw_schema):
     """A cursor comes from a page of the same list; made up ones are left to the tests of lists. Reports know
     no future, which is where no schema can say that it begins."""
+    shared = raw_schema["components"]["parameters"]
     for item in raw_schema["paths"].values():
         for operation in item.values():
-            parameters = operation.get("parameters", [])
+            named = [one.get("$ref", "").rpartition("/")[2] for one in operation.get("parameters", [])]
+            given = zip(named, operation.get("parameters", []))
+            parameters = [copy.deepcopy(shared[name]) if name else one for name, one in given]
             operation["parameters"] = [one for one in parameters if one["name"] != "cursor"]
             for parameter in parameters:
                 if parameter["name"] == "as_of":

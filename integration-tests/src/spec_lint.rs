@@ -168,7 +168,8 @@ impl<'a> Lint<'a> {
             self.unless(parameter["schema"].is_object(), &at, "has no schema");
             self.schema(&at, &parameter["schema"]);
             let words = is_words(text(parameter, "description"));
-            let said = !parameter["schema"]["enum"].is_null();
+            let schema = &parameter["schema"];
+            let said = !schema["enum"].is_null() || !schema["$ref"].is_null();
             self.unless(!words || said, &at, "is described by words and has no enum");
             match place {
                 "path" => {
@@ -237,7 +238,9 @@ impl<'a> Lint<'a> {
 
     fn schema(&mut self, at: &str, schema: &Value) {
         let said = ["type", "$ref", "oneOf", "anyOf", "allOf", "enum", "const"];
-        let typed = said.iter().any(|word| !schema[*word].is_null());
+        // Nothing said is any JSON.
+        let is_any = schema.as_object().is_some_and(Map::is_empty);
+        let typed = is_any || said.iter().any(|word| !schema[*word].is_null());
         self.unless(typed, at, "has neither a type nor a $ref");
         let is_object =
             schema["type"] == "object" || items(&schema["type"]).any(|kind| kind == "object");
@@ -393,7 +396,7 @@ mod tests {
             (operation, "/parameters/0/in", json!("path"), "not in the path"),
             (thing, "/example", json!(null), "no example"),
             (thing, "/properties", json!(null), "object without properties"),
-            (thing, "/properties/name/type", json!(null), "neither a type"),
+            (thing, "/properties/name", json!({ "description": "A name." }), "neither a type"),
             (thing, "/properties/name/$ref", json!("#/nowhere"), "leads nowhere"),
             (thing, "/properties/fullName", json!({ "type": "string" }), "snake_case"),
             (thing, "/required", json!(["colour"]), "which it has not"),

@@ -1,5 +1,6 @@
 //! Searches: lists narrowed by a condition of the request's body.
 
+use super::words;
 use actix_web::HttpResponse;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -34,7 +35,7 @@ use crate::state::App;
     "sort": "-amount", "limit": 50, "count": true}))]
 pub struct Search {
     /// A condition over the fields that there are, e.g. `{"field":"deal.amount","op":"gte","value":"100000"}`.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<words::Condition>)]
     pub condition: Option<Json>,
     /// A saved condition that has to hold, too.
     pub segment_id: Option<Uuid>,

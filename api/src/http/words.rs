@@ -7,7 +7,7 @@ use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
         ObjectBuilder, RefOr, Schema, Type,
-        schema::{AnyOfBuilder, ArrayBuilder, SchemaType},
+        schema::{AnyOfBuilder, ArrayBuilder},
     },
 };
 use voronka_domain::{
@@ -34,17 +34,34 @@ pub fn any_value() -> Schema {
     Schema::AnyOf(any)
 }
 
-/// What somebody has written, whatever it is.
-pub fn as_written() -> Schema {
-    let anything = SchemaType::from_iter([
-        Type::Object,
-        Type::Array,
-        Type::String,
-        Type::Number,
-        Type::Boolean,
-        Type::Null,
-    ]);
-    Schema::Array(ArrayBuilder::new().items(ObjectBuilder::new().schema_type(anything)).build())
+macro_rules! objects {
+    ($($(#[doc = $says:literal])+ $name:ident;)+) => {$(
+        $(#[doc = $says])+
+        #[derive(Debug, Clone, Copy)]
+        pub struct $name;
+
+        impl PartialSchema for $name {
+            fn schema() -> RefOr<Schema> {
+                let says = [$($says.trim()),+].join(" ");
+                ObjectBuilder::new().schema_type(Type::Object).description(Some(says)).into()
+            }
+        }
+
+        impl ToSchema for $name {
+            fn name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
+        }
+    )+};
+}
+
+objects! {
+    /// A condition over a deal and its client: a test of a field, or several under `all`, `any` or `not`.
+    Condition;
+    /// Values of custom fields, by their keys.
+    CustomValues;
+    /// Who or what did something: `kind` with an `id` where there is one.
+    Actor;
 }
 
 macro_rules! words {

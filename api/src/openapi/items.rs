@@ -45,6 +45,29 @@ pub fn say(document: &mut Value) {
     }
 }
 
+/// The answers of batches: each item has the body that its command has.
+pub fn say_answers(document: &mut Value) {
+    for (noun, path) in [("Deal", "~1v1~1deals~1batch"), ("Client", "~1v1~1clients~1batch")] {
+        let schema = format!("/paths/{path}/post/responses/207/content/application~1json/schema");
+        let Some(schema) = document.pointer_mut(&schema) else { continue };
+        *schema = json!({ "$ref": format!("#/components/schemas/{noun}BatchResult") });
+        let Some(schemas) = document["components"]["schemas"].as_object_mut() else { continue };
+        let (mut answer, mut item) = (schemas["BatchResult"].clone(), schemas["BatchItem"].clone());
+        let pointer = json!({ "$ref": format!("#/components/schemas/{noun}BatchItem") });
+        answer["properties"]["items"]["items"] = pointer;
+        let body = &mut item["properties"]["body"];
+        let body_of = format!("#/components/schemas/{noun}");
+        *body = json!({ "description": body["description"],
+            "oneOf": [{ "type": "null" }, { "$ref": body_of }] });
+        schemas.insert(format!("{noun}BatchResult"), answer);
+        schemas.insert(format!("{noun}BatchItem"), item);
+    }
+    if let Some(schemas) = document["components"]["schemas"].as_object_mut() {
+        schemas.remove("BatchResult");
+        schemas.remove("BatchItem");
+    }
+}
+
 /// Names what is one of several objects, each with a word of its own: a generated client has a type for each.
 pub fn name_variants(document: &mut Value) {
     let Some(schemas) = document["components"]["schemas"].as_object_mut() else { return };

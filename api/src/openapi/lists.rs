@@ -110,7 +110,7 @@ fn filter(field: &Field) -> Value {
     if field.nullable {
         what.push_str(" `null` finds those without.");
         if !text {
-            schema = json!({"anyOf": [schema, {"type": "string", "enum": ["null"]}]});
+            schema = json!({"anyOf": [schema, {"type": "string", "pattern": "^null$"}]});
         }
     }
     if let Some(sort) = field.then_sorted {
@@ -120,8 +120,7 @@ fn filter(field: &Field) -> Value {
     }
     let mut parameter =
         json!({"name": field.name, "in": "query", "required": false, "description": what});
-    // Any text is a list of texts.
-    if several && !text {
+    if several {
         schema = json!({"type": "array", "items": schema, "minItems": 1, "maxItems": MOST_VALUES});
         parameter["style"] = json!("form");
         parameter["explode"] = json!(false);

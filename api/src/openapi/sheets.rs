@@ -6,7 +6,7 @@ use std::{collections::HashMap, sync::OnceLock};
 
 use serde_json::{Map, Value, json};
 
-use super::document;
+use super::{codes, operations};
 
 /// An ending, and the media type that it means.
 const FORMS: [(&str, &str, &str); 3] = [
@@ -67,6 +67,13 @@ fn leave_json(operation: &mut Value, method: &str, path: &str, forms: &[(&str, &
     let json = operation.pointer(CONTENT).map(|content| content[JSON].clone());
     operation["responses"]["200"]["content"] = json!({ JSON: json });
     retain(operation, |name| name != "format");
+    // A page costs what a page costs; a report is the same work in every form.
+    if let Some(codes) = operation[codes::OF].as_array_mut()
+        && codes.contains(&json!("sheet_too_long"))
+        && !path.contains("/reports/")
+    {
+        codes.retain(|code| code != "sheet_too_long" && code != "too_many_heavy_requests");
+    }
     let others: Vec<_> = forms.iter().map(|(ending, ..)| format!("`{path}.{ending}`")).collect();
     let text = operation["description"].as_str().unwrap_or_default();
     let (says, needs) = text.split_once("\n\nNeeds ").unwrap_or((text, ""));
@@ -98,7 +105,7 @@ pub fn meant(method: &str, path: &str) -> Option<(&'static str, &'static str)> {
     }
     let paths = PATHS.get_or_init(|| {
         let mut paths = Paths::new();
-        for (path, item) in document()["paths"].as_object().into_iter().flatten() {
+        for (path, item) in operations()["paths"].as_object().into_iter().flatten() {
             for (method, operation) in item.as_object().into_iter().flatten() {
                 for (ending, ..) in forms(operation) {
                     let key = (method.to_uppercase(), format!("{path}.{ending}"));

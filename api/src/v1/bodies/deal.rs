@@ -66,7 +66,7 @@ pub struct DealBody {
     pub expected_close_on: Option<NaiveDate>,
     pub external_id: Option<ExternalIdBody>,
     /// Values of custom fields, by key.
-    #[schema(value_type = Object, example = json!({"delivery": "2026-12-01"}))]
+    #[schema(value_type = words::CustomValues, example = json!({"delivery": "2026-12-01"}))]
     pub custom: Custom,
     /// `open`, `won` or `lost`.
     #[schema(value_type = words::DealStatus)]
@@ -221,7 +221,7 @@ pub struct DealPatchBody {
     pub external_id: Patch<ExternalIdBody>,
     /// Values of custom fields, by key: those that are absent stay, null clears.
     #[serde(default)]
-    #[schema(value_type = Object)]
+    #[schema(value_type = words::CustomValues)]
     pub custom: BTreeMap<String, serde_json::Value>,
 }
 

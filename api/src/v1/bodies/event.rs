@@ -1,5 +1,6 @@
 //! Events as JSON.
 
+use crate::http::words;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -24,7 +25,7 @@ pub struct EventBody {
     pub occurred_at: DateTime<Utc>,
     pub recorded_at: DateTime<Utc>,
     /// Who did it: `kind` is `user`, `api_key`, `import`, `operator`, `process`, `rule` or `hand_over`, with ids.
-    #[schema(value_type = Object, example = json!({"kind": "user", "id": "0199c2f0-7a35-7d0e-9d5a-3f0a5f1c2b11"}))]
+    #[schema(value_type = words::Actor, example = json!({"kind": "user", "id": "0199c2f0-7a35-7d0e-9d5a-3f0a5f1c2b11"}))]
     pub actor: JsonText,
     /// What changed, with previous and current values.
     #[schema(value_type = Object, example = json!({"type": "stage_changed", "from": {"stage_key": "prospecting"}, "to": {"stage_key": "engaging"}, "direction": "forward"}))]

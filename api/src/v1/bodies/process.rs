@@ -24,7 +24,7 @@ pub enum GateRequirement {
     /// A condition holds.
     Condition {
         /// Over the deal and its client.
-        #[schema(value_type = Object, example = json!({"field": "deal.amount", "op": "gte", "value": "1000"}))]
+        #[schema(value_type = words::Condition, example = json!({"field": "deal.amount", "op": "gte", "value": "1000"}))]
         condition: serde_json::Value,
         /// What to tell people while it does not hold.
         #[schema(max_length = 500)]
@@ -189,7 +189,7 @@ pub struct ProcessRule {
     #[schema(exclusive_minimum = 0, maximum = 3_650, example = 10)]
     after_days: Option<f64>,
     /// A condition over the deal and its client.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<words::Condition>)]
     r#if: Option<serde_json::Value>,
     #[schema(min_items = 1, max_items = 20)]
     then: Vec<RuleAction>,

@@ -54,7 +54,7 @@ pub struct ClientBody {
     /// The user who looks after it; null where nobody does.
     pub owner_id: Option<Uuid>,
     /// Values of custom fields, by key.
-    #[schema(value_type = Object)]
+    #[schema(value_type = words::CustomValues)]
     pub custom: Json,
     pub archived: bool,
     /// The client that this one, a duplicate, has become part of.
@@ -127,7 +127,7 @@ pub struct NewClient {
     pub owner_id: Option<Uuid>,
     /// Values of custom fields, by key.
     #[serde(default)]
-    #[schema(value_type = Object)]
+    #[schema(value_type = words::CustomValues)]
     pub custom: BTreeMap<String, Json>,
 }
 
@@ -202,7 +202,7 @@ pub struct ClientPatch {
     pub owner_id: Patch<Uuid>,
     /// Values of custom fields, by key: those that are absent stay, null clears.
     #[serde(default)]
-    #[schema(value_type = Object)]
+    #[schema(value_type = words::CustomValues)]
     pub custom: BTreeMap<String, Json>,
     #[serde(default, deserialize_with = "crate::http::body::present")]
     #[schema(nullable = false)]

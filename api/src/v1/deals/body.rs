@@ -52,7 +52,7 @@ pub struct NewDealBody {
     pub external_id: Option<ExternalIdBody>,
     /// Values of custom fields, by key.
     #[serde(default)]
-    #[schema(value_type = Object, example = json!({"delivery": "2026-12-01"}))]
+    #[schema(value_type = words::CustomValues, example = json!({"delivery": "2026-12-01"}))]
     pub custom: BTreeMap<String, serde_json::Value>,
     /// When it was opened, if not now.
     pub opened_at: Option<DateTime<Utc>>,

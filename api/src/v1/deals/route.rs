@@ -1,5 +1,6 @@
 //! Where a deal may go, where it has been, and what is awaited.
 
+use crate::http::words;
 use actix_web::get;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
@@ -147,7 +148,7 @@ pub struct RouteVisit {
     pub direction: Option<String>,
     /// Who or what brought the deal there, as the `actor` of an event. Of a `process` or a `rule` it names the
     /// event that it answered to: the task, document, payment or activity.
-    #[schema(value_type = Object, example = json!({"kind": "process", "on": "document.changed", "object_id": "0199c2f0-7a35-7d0e-9d5a-3f0a5f1c2b11", "sequence": 3}))]
+    #[schema(value_type = words::Actor, example = json!({"kind": "process", "on": "document.changed", "object_id": "0199c2f0-7a35-7d0e-9d5a-3f0a5f1c2b11", "sequence": 3}))]
     pub cause: JsonText,
     /// Seconds in the stage up to now, those on hold left out.
     pub seconds: i64,
@@ -164,7 +165,7 @@ pub struct RequirementState {
     pub requirement: serde_json::Value,
     pub met: bool,
     /// What it was met by: `kind` is `task`, `activity`, `document` or `payment`. Null for fields and conditions.
-    #[schema(value_type = Option<Object>, example = json!({"kind": "task", "id": "0199c2f0-7a35-7d0e-9d5a-3f0a5f1c2b11"}))]
+    #[schema(value_type = Option<words::Actor>, example = json!({"kind": "task", "id": "0199c2f0-7a35-7d0e-9d5a-3f0a5f1c2b11"}))]
     pub by: Option<serde_json::Value>,
     /// Since when that is so.
     pub since: Option<DateTime<Utc>>,

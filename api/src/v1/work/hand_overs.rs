@@ -90,11 +90,11 @@ pub struct HandOverBody {
     pub until: Option<NaiveDate>,
     pub handed_over: HandOverCounts,
     /// Who handed over: `kind` is `user` or `api_key`, with its id.
-    #[schema(value_type = Object, example = json!({"kind": "user", "id": "0199c2f0-7a35-7d0e-9d5a-3f0a5f1c2b11"}))]
+    #[schema(value_type = words::Actor, example = json!({"kind": "user", "id": "0199c2f0-7a35-7d0e-9d5a-3f0a5f1c2b11"}))]
     pub created_by: Json,
     pub returned_at: Option<DateTime<Utc>>,
     /// Who gave it back; `kind` is `hand_over` where it came back by itself.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<words::Actor>)]
     pub returned_by: Option<Json>,
     /// Null while it has not come back.
     pub outcome: Option<HandOverOutcome>,

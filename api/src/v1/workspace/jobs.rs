@@ -1,5 +1,6 @@
 //! Background work of a workspace: its kinds, switches, schedules and runs.
 
+use crate::http::words;
 use std::future::{Ready, ready};
 
 use actix_web::{FromRequest, HttpRequest, delete, dev::Payload, get, patch, post};
@@ -48,7 +49,7 @@ pub struct RunBody {
     #[schema(value_type = Object, example = json!({"deals": 17}))]
     pub result: Json,
     /// Who started it: `kind` is `user` or `api_key`, with its id. Null of what began by itself.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<words::Actor>)]
     pub created_by: Option<Json>,
     pub created_at: DateTime<Utc>,
     pub started_at: Option<DateTime<Utc>>,

@@ -38,7 +38,7 @@ pub struct SegmentBody {
     #[schema(value_type = words::EntityKind)]
     #[schema(example = "deal")]
     pub entity: String,
-    #[schema(value_type = Object, example = json!({"field": "deal.amount", "op": "gte", "value": "100000"}))]
+    #[schema(value_type = words::Condition, example = json!({"field": "deal.amount", "op": "gte", "value": "100000"}))]
     pub condition: Json,
     /// How many deals that the caller sees, or clients, it holds for now. Null for a caller who may not read such, and
     /// in lists: it is counted where it is read by itself.
@@ -98,7 +98,7 @@ pub struct NewSegment {
     /// `deal` or `client`.
     #[schema(value_type = words::EntityKind)]
     pub entity: Entity,
-    #[schema(value_type = Object)]
+    #[schema(value_type = words::Condition)]
     pub condition: Json,
 }
 
@@ -112,7 +112,7 @@ pub struct SegmentPatch {
     #[schema(nullable = false)]
     pub name: Option<String>,
     #[serde(default, deserialize_with = "crate::http::body::present")]
-    #[schema(value_type = Option<Object>, nullable = false)]
+    #[schema(value_type = Option<words::Condition>, nullable = false)]
     pub condition: Option<Json>,
     #[serde(default, deserialize_with = "crate::http::body::present")]
     #[schema(nullable = false)]

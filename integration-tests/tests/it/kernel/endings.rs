@@ -18,8 +18,11 @@ fn query(operation: &Value, deal_type: &str) -> String {
     let required = operation["parameters"].as_array().into_iter().flatten();
     let pairs = required.filter(|one| one["required"] == true).map(|one| match &one["name"] {
         name if name == "deal_type_id" => format!("deal_type_id={deal_type}"),
+        name if name == "stage_key" => "stage_key=first".to_owned(),
         name if name == "figure" => {
-            let words = one["schema"]["enum"].as_array().expect("words");
+            let words = one["schema"]["$ref"].as_str().and_then(|at| at.strip_prefix('#'));
+            let words = openapi::whole().pointer(words.expect("a named enum")).expect("it");
+            let words = words["enum"].as_array().expect("words");
             let of_all = words.iter().find(|word| *word == "deals").unwrap_or(&words[0]);
             format!("figure={}", of_all.as_str().expect("a word"))
         }

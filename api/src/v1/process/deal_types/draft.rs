@@ -27,7 +27,6 @@ use crate::{
         Body, Call, Id, Reply, Responded,
         body::parse_item,
         call::{DealTypesRead, DealTypesWrite},
-        words,
     },
     v1::bodies::obstacle::Obstacle,
 };
@@ -38,9 +37,9 @@ use crate::{
 pub struct ProcessDraftBody {
     pub deal_type_id: Uuid,
     /// As they were written: those of a sound draft are what a new version has.
-    #[schema(schema_with = words::as_written)]
+    #[schema(value_type = Vec<Value>)]
     pub stages: Json,
-    #[schema(schema_with = words::as_written)]
+    #[schema(value_type = Vec<Value>)]
     pub rules: Json,
     /// For what it would not be published as it is: all of it, with pointers into the draft.
     pub obstacles: Vec<Obstacle>,
@@ -55,11 +54,11 @@ pub struct ProcessDraftBody {
 #[schema(example = json!({"stages": [{"name": "Prospecting"}, {"name": "Offer"}, {"name": "Contract"}]}))]
 pub struct ProcessDraftPut {
     /// Stages as of a new version, once they are sound.
-    #[schema(schema_with = words::as_written)]
+    #[schema(value_type = Vec<Value>)]
     pub stages: Vec<Json>,
     /// Rules as of a new version, once they are sound.
     #[serde(default)]
-    #[schema(schema_with = words::as_written)]
+    #[schema(value_type = Vec<Value>, max_items = 100)]
     pub rules: Vec<Json>,
 }
 
