@@ -200,6 +200,7 @@ fn complete(document: &mut Value) {
         }
     }
     names::give(document);
+    names::say_surely(document);
 }
 
 /// An object of which nothing is said may hold anything, and says so.

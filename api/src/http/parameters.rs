@@ -122,7 +122,7 @@ impl Parameters {
 
     pub fn instant(&mut self, name: &str) -> Option<DateTime<Utc>> {
         self.read(name, "an instant such as 2026-11-21T10:00:00Z", |text| {
-            let instant = DateTime::parse_from_rfc3339(text).ok()?.to_utc();
+            let instant = voronka_domain::kernel::instant::read(text)?;
             (0..=253_402_300_799).contains(&instant.timestamp()).then_some(instant)
         })
     }

@@ -124,6 +124,7 @@ pub struct ProblemBody {
     pub errors: Vec<ProblemError>,
     /// How far it is, of what is being worked out.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub progress: Option<Progress>,
 }
 

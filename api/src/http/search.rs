@@ -62,7 +62,7 @@ macro_rules! found_of {
             pub page: $crate::http::page::PageInfo,
             /// How many there are in all, where `count` asked for it.
             #[serde(skip_serializing_if = "Option::is_none")]
-            #[schema(example = 17)]
+            #[schema(example = 17, nullable = false)]
             pub total: Option<i64>,
         }
     };

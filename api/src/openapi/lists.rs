@@ -101,17 +101,13 @@ fn sorting(spec: &Spec, sorts: &[&str]) -> String {
 fn filter(field: &Field) -> Value {
     let (kind, mut what) = (field.kind, format!("Only those with this {}.", noun(field.kind)));
     let mut schema = one(kind);
-    let text = matches!(kind, FieldKind::Text | FieldKind::Tag | FieldKind::Key);
-    let several =
-        matches!(kind, FieldKind::Uuid | FieldKind::Text | FieldKind::Key | FieldKind::Choice(_));
+    let several = kind.takes_several();
     if several {
-        what.push_str(" Several are separated by commas.");
+        what.push_str(" Several are separated by commas, or the parameter is repeated.");
     }
     if field.nullable {
         what.push_str(" `null` finds those without.");
-        if !text {
-            schema = json!({"anyOf": [schema, {"type": "string", "pattern": "^null$"}]});
-        }
+        schema = or_null(kind, schema);
     }
     if let Some(sort) = field.then_sorted {
         what.push_str(&format!(
@@ -127,6 +123,27 @@ fn filter(field: &Field) -> Value {
     }
     parameter["schema"] = schema;
     parameter
+}
+
+/// `null` as a word. Tools make a class of their own of a union, wherever there is one.
+fn or_null(kind: FieldKind, schema: Value) -> Value {
+    match kind {
+        FieldKind::Text | FieldKind::Tag | FieldKind::Key => schema,
+        FieldKind::Uuid | FieldKind::Member => {
+            json!({"type": "string", "pattern": format!("^(null|{ID})$")})
+        }
+        FieldKind::Choice(words) => {
+            let words = words.iter().chain(&["null"]).collect::<Vec<_>>();
+            json!({"type": "string", "enum": words})
+        }
+        FieldKind::Date => {
+            json!({"type": "string", "pattern": "^(null|[0-9]{4}-[0-9]{2}-[0-9]{2})$"})
+        }
+        FieldKind::Decimal => {
+            json!({"type": "string", "pattern": r"^(null|-?[0-9]{1,15}(\.[0-9]{1,4})?)$"})
+        }
+        _ => json!({"type": "string"}),
+    }
 }
 
 fn one(kind: FieldKind) -> Value {

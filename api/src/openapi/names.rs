@@ -1,6 +1,6 @@
 //! Names for what is one of some words: a generated client has one type for them, wherever they are asked for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
@@ -50,6 +50,83 @@ pub fn give(document: &mut Value) {
     }
 }
 
+/// `-updated_at` becomes `UPDATED_AT_DESC`: without a letter before it, tools name a word by its place.
+fn sorted_by(word: &&Value) -> String {
+    let word = word.as_str().unwrap_or_default();
+    let (name, order) = word.strip_prefix('-').map_or((word, "ASC"), |name| (name, "DESC"));
+    format!("{}_{order}", name.to_uppercase())
+}
+
+/// One word that alone is taken is a constant. What an answer always has, be it null, is required.
+pub fn say_surely(document: &mut Value) {
+    let asked = reached(document, &|operation| vec![&operation["requestBody"]]);
+    let Some(schemas) = document["components"]["schemas"].as_object_mut() else { return };
+    for (name, schema) in schemas.iter_mut() {
+        let Some(fields) = schema.get_mut("properties").and_then(Value::as_object_mut) else {
+            continue;
+        };
+        for property in fields.values_mut().filter_map(Value::as_object_mut) {
+            if let Some([word]) = property.get("enum").and_then(Value::as_array).map(Vec::as_slice)
+            {
+                let word = word.clone();
+                property.remove("enum");
+                property.insert("const".to_owned(), word);
+            }
+        }
+        if asked.contains(name) {
+            continue;
+        }
+        let always: Vec<_> = fields
+            .iter()
+            .filter(|(_, said)| takes_null(said))
+            .map(|(name, _)| json!(name))
+            .collect();
+        if let Some(required) =
+            schema.as_object_mut().map(|schema| schema.entry("required").or_insert(json!([])))
+            && let Some(required) = required.as_array_mut()
+        {
+            let more =
+                always.into_iter().filter(|name| !required.contains(name)).collect::<Vec<_>>();
+            required.extend(more);
+        }
+    }
+}
+
+fn takes_null(schema: &Value) -> bool {
+    let is_null = |one: &Value| one == "null" || one["type"] == "null";
+    ["type", "oneOf", "anyOf"]
+        .iter()
+        .any(|word| schema[*word].as_array().is_some_and(|all| all.iter().any(is_null)))
+}
+
+/// The schemas that a part of the operations leads to.
+fn reached(document: &Value, part: &dyn Fn(&Value) -> Vec<&Value>) -> BTreeSet<String> {
+    let mut waiting: Vec<&Value> = Vec::new();
+    for (_, item) in document["paths"].as_object().into_iter().flatten() {
+        waiting.extend(
+            item.as_object().into_iter().flatten().flat_map(|(_, operation)| part(operation)),
+        );
+    }
+    let mut found = BTreeSet::new();
+    while let Some(value) = waiting.pop() {
+        match value {
+            Value::Object(fields) => {
+                let name =
+                    fields.get("$ref").and_then(Value::as_str).and_then(|at| at.rsplit('/').next());
+                if let Some(name) = name
+                    && found.insert(name.to_owned())
+                {
+                    waiting.push(&document["components"]["schemas"][name]);
+                }
+                waiting.extend(fields.values());
+            }
+            Value::Array(items) => waiting.extend(items),
+            _ => {}
+        }
+    }
+    found
+}
+
 /// The words of an enum of texts; null is none of them.
 fn words(schema: &Value) -> Option<Vec<String>> {
     let words = schema["enum"].as_array()?.iter().filter(|word| !word.is_null());
@@ -75,7 +152,12 @@ fn name_words(schema: &mut Value, own: &str, names: &mut Names, more: &mut Map<S
     let pointer = json!({ "$ref": format!("#/components/schemas/{name}") });
     if name == own && !more.contains_key(&name) {
         let texts = all.as_array().into_iter().flatten().filter(|word| !word.is_null());
-        more.insert(name, json!({ "type": "string", "enum": texts.collect::<Vec<_>>() }));
+        let texts: Vec<_> = texts.collect();
+        let mut said = json!({ "type": "string", "enum": texts });
+        if own.ends_with("Sort") {
+            said["x-enum-varnames"] = json!(texts.iter().map(sorted_by).collect::<Vec<_>>());
+        }
+        more.insert(name, said);
     }
     if kind.is_array() {
         fields.insert("oneOf".to_owned(), json!([{ "type": "null" }, pointer]));

@@ -3,6 +3,7 @@
 pub mod contact_point;
 pub mod external_id;
 pub mod fault;
+pub mod instant;
 pub mod limits;
 pub mod money;
 pub mod number;

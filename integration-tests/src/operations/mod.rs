@@ -241,7 +241,9 @@ pub struct Specified {
 pub fn specified(document: &Value) -> Vec<Specified> {
     let paths = document["paths"].as_object().expect("paths");
     let mut found = Vec::new();
-    for (path, item) in paths.iter().filter(|(path, _)| path.starts_with("/v1/")) {
+    // A path with an ending is another form of what is there.
+    let own = paths.iter().filter(|(path, _)| path.starts_with("/v1/") && !path.contains('.'));
+    for (path, item) in own {
         let writing = |method: &str| ["post", "put", "patch", "delete"].contains(&method);
         for (method, said) in item.as_object().expect("an item") {
             if writing(method) {

@@ -131,8 +131,10 @@ pub struct ClosedFunnelBody {
     pub notes: Vec<ReportNote>,
     pub totals: ClosedFunnelTotals,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub groups: Option<Vec<ClosedFunnelGroup>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub comparison: Option<ClosedFunnelComparison>,
 }
 

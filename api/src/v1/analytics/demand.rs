@@ -82,6 +82,7 @@ pub struct DemandReportBody {
     pub totals: DemandFigures,
     /// The largest unmet amount first.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub groups: Option<Vec<DemandGroup>>,
 }
 

@@ -93,6 +93,7 @@ pub struct StageDurationsBody {
     /// Stages of other versions whose visits are counted in one of these.
     pub folded: Vec<FoldedStage>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub groups: Option<Vec<StageDurationGroup>>,
 }
 

@@ -96,6 +96,7 @@ pub struct LossesBody {
     pub deal_type_id: Option<Uuid>,
     /// Of groups of stages only.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub version: Option<ReportVersion>,
     /// First day of the period, in the workspace's time zone.
     pub from: NaiveDate,
@@ -109,8 +110,10 @@ pub struct LossesBody {
     pub reasons: Vec<ReasonLosses>,
     /// Of groups of stages: those of other versions whose deals are counted in one of these.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub folded: Option<Vec<FoldedStage>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub groups: Option<Vec<LossGroup>>,
 }
 

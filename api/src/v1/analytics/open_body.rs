@@ -67,5 +67,6 @@ pub struct OpenFunnelBody {
     pub folded: Vec<FoldedStage>,
     pub totals: OpenFunnelTotals,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub groups: Option<Vec<OpenFunnelGroup>>,
 }

@@ -181,7 +181,7 @@ pub struct NewHoliday {
     {"day": "2026-12-25", "name": "Christmas"},
     {"day": "2026-12-24", "name": "Christmas Eve", "hours": [{"from": "09:00", "to": "13:00"}]},
     {"day": "2026-12-19", "name": "Worked Saturday", "hours": [{"from": "09:00", "to": "18:00"}]}]}))]
-pub struct Holidays {
+pub struct HolidaysPut {
     /// First day of the stretch.
     #[schema(pattern = "^(19[7-9]|[2-9][0-9]{2})")]
     pub from: NaiveDate,
@@ -193,7 +193,7 @@ pub struct Holidays {
     pub holidays: Vec<NewHoliday>,
 }
 
-impl Holidays {
+impl HolidaysPut {
     fn read(self) -> Result<Vec<domain_holidays::Holiday>, Refusal> {
         let given = self.holidays.into_iter();
         let given = given.map(|NewHoliday { day, name, hours }| (day, name, spans(&hours)));
@@ -299,10 +299,10 @@ pub async fn list_holidays(call: Call<WorkspaceRead>) -> Responded {
 /// Of a year, say: the days given are then its only ones, those that are not given are deleted. All or
 /// none. A workspace has at most 2,000.
 #[utoipa::path(tag = "Workspace", operation_id = "putHolidays",
-    security(("bearer" = ["workspace:write"])), request_body = Holidays,
+    security(("bearer" = ["workspace:write"])), request_body = HolidaysPut,
     responses((status = 200, description = "How many were new, changed and deleted.", body = HolidaysResult)))]
 #[put("/v1/workspace/holidays")]
-pub async fn put_holidays(call: Call<WorkspaceWrite>, body: Body<Holidays>) -> Responded {
+pub async fn put_holidays(call: Call<WorkspaceWrite>, body: Body<HolidaysPut>) -> Responded {
     call.no_parameters()?;
     let (new, app) = (body.value, call.app.clone());
     let done = call.write(body.digest, move |unit, _| {

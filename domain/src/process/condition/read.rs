@@ -1,6 +1,6 @@
 //! From JSON to a condition, with a pointer to whatever is wrong.
 
-use chrono::{DateTime, Datelike};
+use chrono::Datelike;
 use serde_json::{Map, Value as Json};
 
 use super::{Check, Comparison, Field, Operand, Schema, Test, Tree, ValueKind, fold};
@@ -282,7 +282,7 @@ fn day(value: &Json) -> Option<Operand> {
 }
 
 fn instant(value: &Json) -> Option<Operand> {
-    let instant = DateTime::parse_from_rfc3339(value.as_str()?).ok()?.to_utc();
+    let instant = crate::kernel::instant::read(value.as_str()?)?;
     (1970..=9999).contains(&instant.year()).then_some(Operand::Instant(instant))
 }
 

@@ -42,6 +42,13 @@ pub enum FieldKind {
     Key,
 }
 
+impl FieldKind {
+    /// A list may be filtered by several of its values.
+    pub fn takes_several(self) -> bool {
+        matches!(self, Self::Uuid | Self::Text | Self::Key | Self::Choice(_))
+    }
+}
+
 /// A field that a list can be filtered or sorted by.
 #[derive(Debug, Clone, Copy)]
 pub struct Field {
@@ -292,6 +299,7 @@ impl Spec {
         let (mut conditions, mut trees) = (Vec::new(), Vec::new());
         let (mut asked, mut keys, mut search) = (Vec::new(), Vec::new(), None);
         let mut seen = Vec::new();
+        let pairs = &self.joined(pairs);
         for (name, value) in pairs {
             if seen.contains(&name) {
                 fault(name, "duplicate_parameter", "Given twice.".into());
@@ -375,6 +383,22 @@ impl Spec {
         }
         let sort = sort_field;
         Ok(Query { limit, sort, descending, cursor, conditions, search, trees, asked, keys })
+    }
+
+    /// Several values of a filter come separated by commas, or by themselves.
+    fn joined(&self, pairs: &[(String, String)]) -> Vec<(String, String)> {
+        let mut joined: Vec<(String, String)> = Vec::new();
+        for (name, value) in pairs {
+            let takes_several = self.field(name).is_some_and(|field| field.kind.takes_several());
+            match joined.iter_mut().find(|(there, _)| takes_several && there == name) {
+                Some((_, values)) => {
+                    values.push(',');
+                    values.push_str(value);
+                }
+                None => joined.push((name.clone(), value.clone())),
+            }
+        }
+        joined
     }
 
     fn custom(&self, name: &str, value: &str, customs: &Customs<'_>) -> Result<Tree, Fault> {

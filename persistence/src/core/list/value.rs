@@ -5,7 +5,7 @@ use std::str::FromStr;
 use chrono::{DateTime, NaiveDate, Utc};
 use rust_decimal::Decimal;
 use uuid::Uuid;
-use voronka_domain::kernel::contact_point;
+use voronka_domain::kernel::{contact_point, instant};
 
 use super::FieldKind;
 use crate::Bind;
@@ -36,11 +36,7 @@ pub(super) fn bind(kind: FieldKind, text: &str) -> std::result::Result<Bind, Str
             contact_point::email(text).map(|email| Bind::Text(email.to_lowercase()))
         }
         FieldKind::Text | FieldKind::Tag | FieldKind::Key => Some(Bind::Text(text.to_owned())),
-        FieldKind::Instant => DateTime::parse_from_rfc3339(text)
-            .ok()
-            .map(|t| t.to_utc())
-            .filter(|t| storable(*t))
-            .map(Bind::Instant),
+        FieldKind::Instant => instant::read(text).filter(|t| storable(*t)).map(Bind::Instant),
         FieldKind::Date => NaiveDate::parse_from_str(text, "%Y-%m-%d")
             .ok()
             .filter(|day| day.and_hms_opt(0, 0, 0).is_some_and(|t| storable(t.and_utc())))

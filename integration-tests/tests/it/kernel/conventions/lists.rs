@@ -224,11 +224,15 @@ async fn filters_narrow_by_values_ranges_null_and_text() {
     let opened = deals[2]["opened_at"].as_str().unwrap_or_default();
     let since = format!("opened_at[gte]={opened}");
     let between = format!("opened_at[gt]={opened}&amount[lt]=100");
+    // As clients of Python's `%z` write it.
+    let no_colon = since.replace('Z', "%2B0000");
     for (filter, expected) in [
         (two.as_str(), &[0, 1][..]),
         (&one, &[2, 3]),
         (&since, &[2, 3]),
         (&between, &[3]),
+        (&no_colon, &[2, 3]),
+        ("lead_temperature=cold&status=open&lead_temperature=null,hot", &[0, 1, 2, 3]),
         ("status=open,won", &[0, 1, 2, 3]),
         ("status=lost", &[]),
         ("amount[gte]=20.5&amount[lt]=40", &[1, 2]),
