@@ -9,7 +9,7 @@ TARGET = $${CARGO_TARGET_DIR:-target}/$(if $(filter dev,$(PROFILE)),debug,$(PROF
 ENV = . .ci/env &&
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run demo test lint openapi fuzz fuzz-api bench growth crowd storm audit
+.PHONY: help setup build run demo test lint openapi fuzz fuzz-api clients breaking bench growth crowd storm audit
 
 help: ## List the targets
 	@echo 'Voronka, a headless sales-process engine. To try it: make run'
@@ -70,6 +70,14 @@ fuzz-api: build ## Ask a server for everything that its description allows and f
 	@target/fuzz-api/bin/pip install -q --disable-pip-version-check -r integration-tests/fuzz-api/requirements.txt
 	@target/fuzz-api/bin/python integration-tests/fuzz-api/run.py "$(TARGET)/voronka" \
 		--max-time $(or $(FUZZ_SECONDS),300) $(ARGS)
+
+clients: build ## Generate clients by six generators, compile them and let them sell; ARGS="orval" only that one
+	@$(ENV) clients/with-server "$(TARGET)/voronka" clients/run $(ARGS)
+	@$(ENV) clients/with-server "$(TARGET)/voronka" clients/lint
+
+breaking: build ## List what breaks clients since the description in clients/released.json
+	@$(ENV) "$(TARGET)/voronka" openapi --format json >target/openapi.json
+	@clients/breaking clients/released.json target/openapi.json
 
 bench: setup ## Measure the release server beside pgbench; ARGS="--quick" in a minute, ARGS=move only that
 	@$(ENV) cargo build --release --locked -p voronka-api -p voronka-integration-tests --bin voronka --bin bench
