@@ -76,8 +76,8 @@ clients: build ## Generate clients by six generators, compile them and let them 
 	@$(ENV) clients/with-server "$(TARGET)/voronka" clients/lint
 
 breaking: build ## List what breaks clients since the description in clients/released.json
-	@$(ENV) "$(TARGET)/voronka" openapi --format json >target/openapi.json
-	@clients/breaking clients/released.json target/openapi.json
+	@$(ENV) "$(TARGET)/voronka" openapi --format json >"$${CARGO_TARGET_DIR:-target}/openapi.json"
+	@clients/breaking clients/released.json "$${CARGO_TARGET_DIR:-target}/openapi.json"
 
 bench: setup ## Measure the release server beside pgbench; ARGS="--quick" in a minute, ARGS=move only that
 	@$(ENV) cargo build --release --locked -p voronka-api -p voronka-integration-tests --bin voronka --bin bench

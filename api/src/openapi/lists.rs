@@ -136,13 +136,10 @@ fn or_null(kind: FieldKind, schema: Value) -> Value {
             let words = words.iter().chain(&["null"]).collect::<Vec<_>>();
             json!({"type": "string", "enum": words})
         }
-        FieldKind::Date => {
-            json!({"type": "string", "pattern": "^(null|[0-9]{4}-[0-9]{2}-[0-9]{2})$"})
-        }
         FieldKind::Decimal => {
             json!({"type": "string", "pattern": r"^(null|-?[0-9]{1,15}(\.[0-9]{1,4})?)$"})
         }
-        _ => json!({"type": "string"}),
+        _ => json!({"anyOf": [schema, {"type": "string", "pattern": "^null$"}]}),
     }
 }
 

@@ -35,8 +35,8 @@ use crate::{
 /// that one. A slash in the path's source or id is written `%2F`.
 #[utoipa::path(tag = "Clients", operation_id = "upsertClient", security(("bearer" = ["clients:write"])),
     request_body = ClientPatch,
-    params(("source" = String, Path, description = "Names the other system.", example = "erp"),
-        ("external_id" = String, Path, description = "The client's id in that system.", example = "4711")),
+    params(("source" = String, Path, pattern = "[!-~\u{a1}-\u{d7ff}]", description = "Names the other system.", example = "erp"),
+        ("external_id" = String, Path, pattern = "[!-~\u{a1}-\u{d7ff}]", description = "The client's id in that system.", example = "4711")),
     responses((status = 200, description = "The client after the change.", body = ClientBody),
         (status = 201, description = "The new client.", body = ClientBody)))]
 #[put("/v1/clients/by-external-id/{source}/{external_id}")]

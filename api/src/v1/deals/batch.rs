@@ -65,8 +65,8 @@ impl Validate for Fields {
 /// moment one opens the deal and the other changes it. A slash in the path's source or id is written `%2F`.
 #[utoipa::path(tag = "Deals", operation_id = "upsertDeal", security(("bearer" = ["deals:write"])),
     request_body = DealUpsert,
-    params(("source" = String, Path, description = "Names the other system.", example = "shop"),
-        ("external_id" = String, Path, description = "The deal's id in that system.", example = "4711")),
+    params(("source" = String, Path, pattern = "[!-~\u{a1}-\u{d7ff}]", description = "Names the other system.", example = "shop"),
+        ("external_id" = String, Path, pattern = "[!-~\u{a1}-\u{d7ff}]", description = "The deal's id in that system.", example = "4711")),
     responses((status = 200, description = "The deal after the change.", body = DealBody),
         (status = 201, description = "The new deal.", body = DealBody)))]
 #[put("/v1/deals/by-external-id/{source}/{external_id}")]

@@ -178,7 +178,8 @@ impl Tenant<'_> {
                 }
             }
             let statement = complete(statement, spec, &query, *place);
-            let next: Vec<_> = limited(statement, wanted).of_some_shape().load(self.conn)?;
+            let next: Vec<_> =
+                limited(statement, &query, wanted).of_some_shape().load(self.conn)?;
             rows.extend(next);
         }
         Ok(cut(spec, &query, rows, id))
@@ -186,10 +187,12 @@ impl Tenant<'_> {
 }
 
 /// A plan that is kept knows nothing of what is bound to it, and for an unknown limit takes a tenth of the table: the
-/// limits that most callers have are said.
-fn limited<S>(statement: Narrow<S>, wanted: i64) -> Narrow<S> {
+/// limits that most callers have are said, so that Postgres need not plan each page anew. Where parts of texts are
+/// looked for, it should: an index of parts is of use for some texts and not for others.
+fn limited<S>(statement: Narrow<S>, query: &Query, wanted: i64) -> Narrow<S> {
     const OFTEN: [i64; 6] = [10, 20, 25, 50, 100, MOST];
-    if OFTEN.contains(&wanted.saturating_sub(1)) {
+    let is_plain = query.search.is_none() && query.trees.is_empty();
+    if is_plain && OFTEN.contains(&wanted.saturating_sub(1)) {
         return statement.sql(wanted.to_string());
     }
     statement.bind(wanted)
