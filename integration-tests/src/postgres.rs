@@ -34,7 +34,10 @@ fn postgres() -> &'static Postgres {
 
 /// Statics are not dropped, and a run may be killed: a shell waits for our end and then tidies up.
 fn stop_after_us(directory: &str) -> Child {
-    let tidy = "read _; for f in \"$0\"/postgres/postmaster.pid $(cat \"$0\"/cluster 2>/dev/null)/postgres/postmaster.pid; do \
+    // A Postgres that fell takes the tests that stand on it along: its log says of what.
+    let tidy = "read _; \
+                grep -h -B 20 -A 5 -e 'terminated by signal' -e 'PANIC:' \"$0\"/postgres.log >&2; \
+                for f in \"$0\"/postgres/postmaster.pid $(cat \"$0\"/cluster 2>/dev/null)/postgres/postmaster.pid; do \
                 [ -f \"$f\" ] && p=$(head -n 1 \"$f\") && kill -INT \"$p\" && \
                 while kill -0 \"$p\" 2>/dev/null; do sleep 0.1; done; done; rm -rf \"$0\"";
     let mut shell = Command::new("sh");

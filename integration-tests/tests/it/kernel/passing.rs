@@ -15,7 +15,11 @@ use voronka_integration_tests::{
 
 /// A server that waits for locks as long as that.
 async fn waiting(lock: &str) -> TestServer {
-    let options = format!("options=-c%20lock_timeout%3D{lock}%20-c%20deadlock_timeout%3D50ms");
+    looking_for_deadlocks_after("50ms", lock).await
+}
+
+async fn looking_for_deadlocks_after(time: &str, lock: &str) -> TestServer {
+    let options = format!("options=-c%20lock_timeout%3D{lock}%20-c%20deadlock_timeout%3D{time}");
     TestServer::on(format!("{}&{options}", postgres::database()), &[]).await
 }
 
@@ -170,7 +174,8 @@ async fn an_atomic_batch_that_met_a_lock_keeps_nothing() {
 /// for one; the batch lets go of what it holds, and goes on when the other has ended.
 #[tokio::test]
 async fn a_batch_in_a_deadlock_goes_on_when_it_is_over() {
-    let server = waiting("30s").await;
+    // Postgres looks once a wait: by then the other has to wait, too.
+    let server = looking_for_deadlocks_after("3s", "30s").await;
     let api = &server.admin;
     let deal_type = api.deal_type(&["first"]).await;
     let (one, two) = (api.deal(&deal_type, "1").await, api.deal(&deal_type, "2").await);
