@@ -25,6 +25,7 @@ pub fn lint(document: &Value, codes: &[Code<'_>]) -> Vec<String> {
         lint.schema(&format!("schema {name}"), schema);
     }
     lint.references();
+    lint.bodies();
     lint.descriptions("", document);
     lint.faults
 }
@@ -293,6 +294,32 @@ impl<'a> Lint<'a> {
         }
     }
 
+    /// What is sent has no other fields than those that are said: others are refused.
+    fn bodies(&mut self) {
+        let mut waiting = Vec::new();
+        for (path, item) in entries(&self.document["paths"]) {
+            for (method, operation) in entries(item) {
+                let body = &operation["requestBody"];
+                self.closed(&format!("{} {path}", method.to_uppercase()), body);
+                collect(body, &mut waiting);
+            }
+        }
+        let mut seen = BTreeSet::new();
+        while let Some(reference) = waiting.pop() {
+            if let Some(target) = self.resolve(reference).filter(|_| seen.insert(reference)) {
+                self.closed(reference, target);
+                collect(target, &mut waiting);
+            }
+        }
+    }
+
+    fn closed(&mut self, at: &str, value: &Value) {
+        let open = value["properties"].is_object() && value["additionalProperties"] != false;
+        self.unless(!open, at, "is sent and not closed");
+        let fields = entries(value).filter(|(name, _)| !is_example(name)).map(|(_, value)| value);
+        fields.chain(items(value)).for_each(|value| self.closed(at, value));
+    }
+
     fn descriptions(&mut self, at: &str, value: &Value) {
         match value {
             Value::Object(fields) => {
@@ -360,7 +387,7 @@ mod tests {
                     "500": problem(500, "internal_error"), "503": problem(503, "unavailable") },
             } } },
             "components": { "schemas": { "Thing": { "type": "object", "example": { "name": "x" },
-                "properties": { "name": { "type": "string" } } } } },
+                "additionalProperties": false, "properties": { "name": { "type": "string" } } } } },
         })
     }
 
@@ -395,8 +422,9 @@ mod tests {
             (operation, "/parameters/0/name", json!("If-Match"), "no response 412"),
             (operation, "/parameters/0/in", json!("path"), "not in the path"),
             (thing, "/example", json!(null), "no example"),
-            (thing, "/properties", json!(null), "object without properties"),
+            (thing, "/additionalProperties", json!(null), "not closed"),
             (thing, "/properties/name", json!({ "description": "A name." }), "neither a type"),
+            (thing, "/properties/name", json!({ "type": "object" }), "object without properties"),
             (thing, "/properties/name/$ref", json!("#/nowhere"), "leads nowhere"),
             (thing, "/properties/fullName", json!({ "type": "string" }), "snake_case"),
             (thing, "/required", json!(["colour"]), "which it has not"),

@@ -151,6 +151,7 @@ pub enum RuleAction {
 /// What a process does by itself. Rules are carried out in their order, each once in a chain of
 /// consequences, through the same gates as people.
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 #[schema(example = json!({"key": "hot_leads", "on": "deal.opened",
     "if": {"field": "deal.lead_temperature", "op": "eq", "value": "hot"},
     "then": [{"do": "create_task", "task": {"key": "call_at_once", "title": "Call {client.name} at once", "due_days": 0}}]}))]
