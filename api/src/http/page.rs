@@ -29,7 +29,7 @@ struct PageBody<T> {
 
 impl<P: Needs> Call<P> {
     /// Answers a page of a list, with a link to the next.
-    pub async fn page<T: Serialize + Send + 'static>(
+    pub async fn page<T: Serialize + 'static>(
         self,
         spec: &'static list::Spec,
         query: impl FnOnce(&mut Tenant<'_>, &App, &Caller, list::Query) -> Result<list::Page<T>, Error>
@@ -50,7 +50,7 @@ impl<P: Needs> Call<P> {
     }
 
     /// The same for a list that has been read already.
-    pub async fn page_of<T: Serialize + Send + 'static>(
+    pub async fn page_of<T: Serialize + 'static>(
         self,
         list: list::Query,
         query: impl FnOnce(&mut Tenant<'_>, &App, &Caller, list::Query) -> Result<list::Page<T>, Error>
@@ -60,7 +60,7 @@ impl<P: Needs> Call<P> {
         self.answer_page(move |tenant, app, caller| query(tenant, app, caller, list)).await
     }
 
-    async fn answer_page<T: Serialize + Send + 'static>(
+    async fn answer_page<T: Serialize + 'static>(
         self,
         page: impl FnOnce(&mut Tenant<'_>, &App, &Caller) -> Result<list::Page<T>, Error>
         + Send
@@ -70,17 +70,24 @@ impl<P: Needs> Call<P> {
         let path = self.path().to_owned();
         let Self { app, caller, .. } = self;
         let (shares, workspace_id) = (app.shares.clone(), caller.workspace_id);
-        let read = move || app.store.read(&caller, |tenant| page(tenant, &app, &caller));
-        let page = reading(&shares, workspace_id, read).await?;
+        // What is read is written down by the same thread: memory that another one frees is slow to get again.
+        let read = move || {
+            let list::Page { items, next } =
+                app.store.read(&caller, |tenant| page(tenant, &app, &caller))?;
+            let body = PageBody { items, page: PageInfo { next_cursor: next.clone() } };
+            let json = serde_json::to_vec(&body);
+            Ok((json.map_err(|error| Error::Internal(error.to_string()))?, next))
+        };
+        let (json, next) = reading(&shares, workspace_id, read).await?;
         let mut response = HttpResponse::Ok();
-        if let Some(cursor) = &page.next {
+        if let Some(cursor) = &next {
             let rest = pairs.into_iter().filter(|(name, _)| name != "cursor");
             let next: Vec<_> = rest.chain([("cursor".to_owned(), cursor.clone())]).collect();
             let next =
                 serde_urlencoded::to_string(next).map_err(|_| Problem::of("internal_error"))?;
             response.insert_header((header::LINK, format!("<{path}?{next}>; rel=\"next\"")));
         }
-        Ok(response.json(PageBody { items: page.items, page: PageInfo { next_cursor: page.next } }))
+        Ok(response.content_type(header::ContentType::json()).body(json))
     }
 }
 

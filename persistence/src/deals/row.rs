@@ -19,7 +19,7 @@ use voronka_domain::{
         event::Details,
         track::Track,
     },
-    kernel::money::format_amount,
+    kernel::{instant, money::format_amount},
     process::Process,
     workspace::custom_field::Custom,
 };
@@ -270,8 +270,11 @@ struct Object<'d> {
     depth: i16,
     hold: Option<&'d Hold>,
     loss: Option<&'d Loss>,
+    #[serde(serialize_with = "instant::serialize")]
     opened_at: DateTime<Utc>,
+    #[serde(serialize_with = "instant::serialize")]
     stage_entered_at: DateTime<Utc>,
+    #[serde(serialize_with = "instant::option::serialize")]
     closed_at: Option<DateTime<Utc>>,
     reopened: i32,
     overrides: i32,

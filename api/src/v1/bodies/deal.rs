@@ -11,7 +11,7 @@ use voronka_domain::{
     Currency,
     clients::LeadTemperature,
     deals::deal::DealPatch,
-    kernel::{external_id::ExternalId, fault::Faults},
+    kernel::{external_id::ExternalId, fault::Faults, instant},
     workspace::custom_field::Custom,
 };
 use voronka_persistence::{
@@ -81,12 +81,16 @@ pub struct DealBody {
     pub depth: i16,
     pub hold: Option<HoldBody>,
     pub loss: Option<LossBody>,
+    #[serde(serialize_with = "instant::serialize")]
     pub opened_at: DateTime<Utc>,
+    #[serde(serialize_with = "instant::serialize")]
     pub stage_entered_at: DateTime<Utc>,
     /// When the norm of its stage is used up, in working time; null without a norm, on hold and once it is closed.
+    #[serde(serialize_with = "instant::option::serialize")]
     pub stage_due_at: Option<DateTime<Utc>>,
     /// Longer in its stage than the norm, in working time. Time changes it, and not the version.
     pub overdue: bool,
+    #[serde(serialize_with = "instant::option::serialize")]
     pub closed_at: Option<DateTime<Utc>>,
     /// How often it was reopened.
     pub reopened: i32,
@@ -94,7 +98,9 @@ pub struct DealBody {
     pub overrides: i32,
     /// Counts the deal's events; the ETag.
     pub version: i32,
+    #[serde(serialize_with = "instant::serialize")]
     pub created_at: DateTime<Utc>,
+    #[serde(serialize_with = "instant::serialize")]
     pub updated_at: DateTime<Utc>,
 }
 

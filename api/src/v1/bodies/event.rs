@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
+use voronka_domain::kernel::instant;
 use voronka_persistence::{JsonText, core::events::Event};
 
 /// Something that happened.
@@ -22,7 +23,9 @@ pub struct EventBody {
     /// Counts the events of the object. A deal's are without gaps.
     #[schema(example = 3)]
     pub sequence: i32,
+    #[serde(serialize_with = "instant::serialize")]
     pub occurred_at: DateTime<Utc>,
+    #[serde(serialize_with = "instant::serialize")]
     pub recorded_at: DateTime<Utc>,
     /// Who did it: `kind` is `user`, `api_key`, `import`, `operator`, `process`, `rule` or `hand_over`, with ids.
     #[schema(value_type = words::Actor, example = json!({"kind": "user", "id": "0199c2f0-7a35-7d0e-9d5a-3f0a5f1c2b11"}))]

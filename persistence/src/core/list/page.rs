@@ -2,9 +2,11 @@
 
 use std::str::FromStr;
 
+use chrono::DateTime;
 use diesel::{
     RunQueryDsl,
-    pg::Pg,
+    deserialize::{FromSql, FromSqlRow},
+    pg::{Pg, PgValue},
     sql_types::{Nullable, Text},
 };
 use uuid::Uuid;
@@ -49,11 +51,38 @@ pub(super) fn decode(text: &str, sort: &str, field: &Sort) -> Option<Cursor> {
     (encode(sort, said, id) == text).then_some(Cursor { key, id })
 }
 
-/// How a sort key is written so that [`bind`] reads it back.
-fn key_text(field: &Sort) -> String {
+/// A sort key as the database sends it. Of a page one is written down, so what takes long to write is sent as it is.
+#[derive(Debug, FromSqlRow)]
+#[diesel(sql_type = Text)]
+pub struct Key(Vec<u8>);
+
+impl FromSql<Text, Pg> for Key {
+    fn from_sql(value: PgValue<'_>) -> diesel::deserialize::Result<Self> {
+        Ok(Self(value.as_bytes().to_owned()))
+    }
+}
+
+impl Key {
+    /// So that [`bind`] reads it back.
+    fn text(&self, field: &Sort) -> Option<String> {
+        if field.kind != FieldKind::Instant {
+            return String::from_utf8(self.0.clone()).ok();
+        }
+        // Microseconds since 2000.
+        let since = i64::from_be_bytes(self.0.as_slice().try_into().ok()?);
+        let instant = DateTime::from_timestamp_micros(since.checked_add(EPOCH)?)?;
+        Some(instant.format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string())
+    }
+}
+
+/// The beginning of 2000, in microseconds.
+const EPOCH: i64 = 946_684_800_000_000;
+
+/// What is asked for as the key.
+fn key_sql(field: &Sort) -> String {
     let column = field.column;
     match field.kind {
-        FieldKind::Instant => format!("to_char({column}, 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"),
+        FieldKind::Instant => column.to_owned(),
         FieldKind::Bool => {
             format!("CASE {column} WHEN true THEN 'true' WHEN false THEN 'false' END")
         }
@@ -94,7 +123,7 @@ impl Tenant<'_> {
     ) -> Result<Page<Row>>
     where
         Statement<(Raw<Nullable<Text>>, S)>:
-            for<'q> diesel::query_dsl::LoadQuery<'q, diesel::PgConnection, (Option<String>, Row)>,
+            for<'q> diesel::query_dsl::LoadQuery<'q, diesel::PgConnection, (Option<Key>, Row)>,
         S: diesel::query_builder::QueryFragment<Pg> + Clone,
     {
         let table = spec.table;
@@ -126,7 +155,7 @@ impl Tenant<'_> {
     ) -> Result<Page<Row>>
     where
         Statement<(Raw<Nullable<Text>>, S)>:
-            for<'q> diesel::query_dsl::LoadQuery<'q, diesel::PgConnection, (Option<String>, Row)>,
+            for<'q> diesel::query_dsl::LoadQuery<'q, diesel::PgConnection, (Option<Key>, Row)>,
         S: diesel::query_builder::QueryFragment<Pg> + Clone,
     {
         let without = format!(" AND {} IS NULL", query.sort.column);
@@ -147,7 +176,7 @@ impl Tenant<'_> {
     ) -> Result<Page<Row>>
     where
         Statement<(Raw<Nullable<Text>>, S)>:
-            for<'q> diesel::query_dsl::LoadQuery<'q, diesel::PgConnection, (Option<String>, Row)>,
+            for<'q> diesel::query_dsl::LoadQuery<'q, diesel::PgConnection, (Option<Key>, Row)>,
         S: diesel::query_builder::QueryFragment<Pg> + Clone,
     {
         let (titled, clients) = match spec.entity() {
@@ -157,7 +186,7 @@ impl Tenant<'_> {
             }
             _ => (None, None),
         };
-        let mut rows: Vec<(Option<String>, Row)> = Vec::new();
+        let mut rows: Vec<(Option<Key>, Row)> = Vec::new();
         for place in Place::of(&query) {
             let found = i64::try_from(rows.len()).unwrap_or(i64::MAX);
             let wanted = query.limit.saturating_add(1).saturating_sub(found);
@@ -166,7 +195,7 @@ impl Tenant<'_> {
             }
             let key = match place {
                 Place::WithoutValue => "NULL::text".to_owned(),
-                _ => key_text(&query.sort),
+                _ => key_sql(&query.sort),
             };
             let mut statement = from(self, *place, (Raw::new(key), selection.clone()));
             for (column, few) in [("id", &titled), ("client_id", &clients)] {
@@ -228,14 +257,17 @@ fn complete<S>(mut statement: Narrow<S>, spec: &Spec, query: &Query, place: Plac
 fn cut<Row>(
     spec: &Spec,
     query: &Query,
-    rows: Vec<(Option<String>, Row)>,
+    rows: Vec<(Option<Key>, Row)>,
     id: impl Fn(&Row) -> Uuid,
 ) -> Page<Row> {
     let keep = usize::try_from(query.limit).unwrap_or(0);
     let descending = if query.descending { "-" } else { "" };
     let sort = spec.named(&format!("{descending}{}", query.sort.name));
     let next = match rows.get(keep.saturating_sub(1)) {
-        Some((key, row)) if rows.len() > keep => Some(encode(&sort, key.as_deref(), id(row))),
+        Some((key, row)) if rows.len() > keep => {
+            let key = key.as_ref().and_then(|key| key.text(&query.sort));
+            Some(encode(&sort, key.as_deref(), id(row)))
+        }
         _ => None,
     };
     let items = rows.into_iter().take(keep).map(|(_, row)| row).collect();
