@@ -1,6 +1,7 @@
 //! Health, readiness, metrics and the specification: for operators and tools.
 
 use actix_web::{HttpResponse, get, web};
+use voronka_persistence::deals;
 
 use crate::{
     http::{Responded, work::block},
@@ -26,6 +27,8 @@ async fn prometheus(app: web::Data<App>) -> HttpResponse {
     let (connections, idle) = app.store.pool_state();
     metrics::gauge!("voronka_database_connections").set(f64::from(connections));
     metrics::gauge!("voronka_database_connections_idle").set(f64::from(idle));
+    let waiting = u32::try_from(deals::waiting(&app.store)).unwrap_or(u32::MAX);
+    metrics::gauge!("voronka_writes_waiting").set(f64::from(waiting));
     HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(app.metrics.render())
 }
 

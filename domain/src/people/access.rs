@@ -175,7 +175,7 @@ pub fn may_change(has_part: bool, looks_after: bool) -> Result<(), Refusal> {
 }
 
 /// Whose deals a caller sees.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Visibility {
     All,
     /// Own deals and those of the people in these departments (with everything below them).

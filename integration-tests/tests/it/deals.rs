@@ -11,6 +11,7 @@ mod overdue_deals;
 mod pairs;
 mod task_gantt;
 mod titles;
+mod together;
 
 use serde_json::json;
 use voronka_integration_tests::TestServer;

@@ -1,8 +1,10 @@
 //! The pool of connections, the migrations, and what every server keeps in memory.
 
 use std::{
+    any::{Any, TypeId},
+    collections::HashMap,
     ops::{Deref, DerefMut},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -134,7 +136,11 @@ pub struct Store {
     pub(crate) calendars: Cache<(Uuid, i32), Arc<Calendar>>,
     pub callers: Cache<Uuid, Arc<Caller>>,
     pub(crate) fields: Cache<Uuid, Arc<Vec<CustomField>>>,
+    kept: Arc<Kept>,
 }
+
+/// What contexts keep in memory beside the database, one of each type.
+type Kept = Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>;
 
 impl Store {
     /// A pool of at most `size` connections; none is opened yet, and one more than are in use is kept ready.
@@ -164,7 +170,15 @@ impl Store {
             calendars: Cache::new(10_000),
             callers: Cache::builder().max_capacity(10_000).time_to_live(CALLER_LIFE).build(),
             fields: Cache::builder().max_capacity(10_000).time_to_live(CALLER_LIFE).build(),
+            kept: Arc::default(),
         }
+    }
+
+    /// What a context keeps in memory.
+    pub(crate) fn kept<T: Any + Default + Send + Sync>(&self) -> Arc<T> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let one = kept.entry(TypeId::of::<T>()).or_insert_with(|| Arc::<T>::default());
+        one.clone().downcast().unwrap_or_default()
     }
 
     /// A connection, for whom the thread works.

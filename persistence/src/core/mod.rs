@@ -12,6 +12,7 @@ pub mod events;
 pub mod idempotency;
 pub mod jobs;
 pub(crate) mod json_text;
+pub(crate) mod lanes;
 pub mod list;
 pub(crate) mod noun;
 pub(crate) mod passing;

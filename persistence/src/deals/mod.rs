@@ -19,6 +19,7 @@ mod references;
 mod resting;
 mod rings;
 mod row;
+mod several;
 pub(crate) mod stage_path;
 pub mod task;
 mod titles;
@@ -37,6 +38,8 @@ use voronka_domain::deals::deal::Status;
 use chrono::{DateTime, Utc};
 use diesel::{
     OptionalExtension, RunQueryDsl, SelectableHelper,
+    dsl::AsSelect,
+    pg::Pg,
     sql_types::{Bool, Text, Uuid as SqlUuid},
 };
 use uuid::Uuid;
@@ -71,11 +74,13 @@ pub use references::{References, SourceName};
 use references::{check_loss, check_references};
 pub use resting::{Resting, Why};
 pub use row::DealRow;
+pub use several::waiting;
 pub use visits::{DealVisit, visits};
 
 use crate::{
     Caller, Error, Raw, Result, Statement, Store, Tenant, Unit,
     core::{
+        lanes::{Lanes, padded},
         list::{Field, FieldKind, Page, Query, Spec},
         noun::check_version,
         unit::{Extent, raw},
@@ -284,12 +289,48 @@ fn found(
     moved: &'static str,
     lock: &'static str,
 ) -> Result<Locked> {
+    let one = deal_and_rules(unit, visibility, moved).sql(" AND deals.id = ").bind(id).sql(lock);
+    let found = one.get_result(unit.tenant.conn).optional()?;
+    locked(unit, found, if_match)
+}
+
+/// The deal as it is seen, read with those that others look at in the same moment.
+fn seen(unit: &mut Unit<'_>, id: Uuid, if_match: Option<crate::Seen>) -> Result<Locked> {
+    type Looks = Lanes<(Uuid, Visibility), Uuid, Option<Option<FoundRow>>>;
+    let key = (unit.tenant.workspace_id, unit.caller.visibility.clone());
+    let looks = unit.store.kept::<Looks>();
+    let found = looks.read(&key, id, |ids| {
+        let all = deal_and_rules(unit, &key.1, "false").sql(" AND deals.id = ANY(");
+        let rows: Vec<FoundRow> = all.bind(padded(ids.to_vec())).sql(")").load(unit.tenant.conn)?;
+        let rows: HashMap<Uuid, FoundRow> = rows.into_iter().map(|row| (row.0.id, row)).collect();
+        Ok(ids.iter().map(|id| rows.get(id).cloned()).collect())
+    });
+    match found {
+        Some(found) => locked(unit, found, if_match),
+        None => self::found(unit, id, if_match, &key.1, "false", ""),
+    }
+}
+
+type FoundTypes = (AsSelect<DealRow, Pg>, (Raw<RuleTypes>, Raw<Bool>));
+type FoundRow = (DealRow, (RuleRow, bool));
+
+/// Deals that can be seen, with the switches of their types.
+fn deal_and_rules(
+    unit: &Unit<'_>,
+    visibility: &Visibility,
+    moved: &'static str,
+) -> Statement<FoundTypes> {
     let selection = (DealRow::as_select(), (raw::<RuleTypes>(RULES), raw::<Bool>(moved)));
     let from = "deals JOIN deal_types ON deal_types.workspace_id = deals.workspace_id \
                 AND deal_types.id = deals.deal_type_id";
-    let statement = unit.tenant.select(selection, from, "deals").sql(" AND deals.id = ").bind(id);
-    let found: Option<(DealRow, (RuleRow, bool))> =
-        deals_seen_by(statement, visibility).sql(lock).get_result(unit.tenant.conn).optional()?;
+    deals_seen_by(unit.tenant.select(selection, from, "deals"), visibility)
+}
+
+fn locked(
+    unit: &mut Unit<'_>,
+    found: Option<FoundRow>,
+    if_match: Option<crate::Seen>,
+) -> Result<Locked> {
     let (row, (rules, moved_meanwhile)) = found.ok_or(Error::NotFound("deal"))?;
     check_version(if_match, row.sequence)?;
     let rules = rules_of(rules)?;
@@ -311,8 +352,7 @@ fn change(
         return carry_out(unit, locked);
     }
     let moves = |of: &Locked| (of.stored.deal.visit.number, of.stored.deal.is_open());
-    let visibility = unit.caller.visibility.clone();
-    let seen = found(unit, id, if_match, &visibility, "false", "")?;
+    let seen = seen(unit, id, if_match)?;
     let before = moves(&seen);
     if !seen.stored.process.looks_around() {
         match carry_out(unit, seen) {
@@ -406,8 +446,7 @@ pub fn transition(
     };
     if validate_only && unit.extent == Extent::Statement {
         // What records nothing holds nobody up.
-        let visibility = unit.caller.visibility.clone();
-        let seen = found(unit, id, if_match, &visibility, "false", "")?;
+        let seen = seen(unit, id, if_match)?;
         return carry_out(unit, seen);
     }
     change(unit, id, if_match, carry_out)

@@ -6,14 +6,14 @@ use diesel::{
     PgConnection, QueryResult, RunQueryDsl,
     pg::Pg,
     query_builder::{AstPass, QueryFragment, QueryId},
-    sql_types::{Integer, Json, Text, Timestamptz, Uuid as SqlUuid},
+    sql_types::{Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid},
 };
 
 use super::{record::VisitRow, row::DealRow};
 use crate::core::{
-    columns::{Columns, Part, columns, parts},
+    columns::{Columns, Part, Turned, columns, parts},
     events::{EventRow, FLOOR},
-    schema::{deals, stage_visits},
+    schema::{deals, events, stage_visits},
 };
 
 /// What is to be recorded. It answers the number of events that it has recorded: all or none.
@@ -28,8 +28,13 @@ pub(super) struct One {
     pub left: Option<(i32, DateTime<Utc>, String)>,
     pub visits: Vec<VisitRow>,
     pub events: Vec<EventRow>,
+    /// Whether to wait for somebody who holds the deal. Who does not wait leaves it as it is.
+    pub waits: bool,
 }
 
+columns! { EventRow, events {
+    workspace_id, recorded_at, id, event_type, object_id, sequence, occurred_at, actor, change, object,
+} }
 columns! { VisitRow, stage_visits {
     workspace_id, deal_id, sequence, visit, deal_type_id, version_id, stage_id, position, entered_at, left_at,
     ended_by, direction, visit_entered_at, visit_held_seconds, held, owner_id, base_amount, probability, cause,
@@ -52,7 +57,7 @@ parts! { DealRow, deals {
 
 /// What a decision has changed of a deal. What it has not changed is not written: somebody else may have, the
 /// clock's alarm above all. Of a new deal it is what is not empty.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Changed {
     pub details: bool,
     pub progress: bool,
@@ -60,16 +65,36 @@ pub(super) struct Changed {
     pub alarm: bool,
 }
 
-type Values = for<'b> fn(&'b DealRow, AstPass<'_, 'b, Pg>) -> QueryResult<()>;
+/// A part of the deal's row: its names, its values, and those of several rows.
+#[derive(Clone, Copy)]
+pub(super) struct RowPart {
+    pub names: &'static str,
+    pub values: for<'b> fn(&'b DealRow, AstPass<'_, 'b, Pg>) -> QueryResult<()>,
+    pub turned: fn(&[&DealRow]) -> Turned,
+}
+
+impl RowPart {
+    const fn of<P: Part<DealRow>>() -> Self {
+        Self { names: P::NAMES, values: P::values, turned: P::turned }
+    }
+}
+
 /// In the order of [`Changed`], after what never changes and what always does.
-const PARTS: [(&str, Values); 6] = [
-    (Fixed::NAMES, Fixed::values),
-    (Head::NAMES, Head::values),
-    (Details::NAMES, Details::values),
-    (Progress::NAMES, Progress::values),
-    (Stop::NAMES, Stop::values),
-    (Alarm::NAMES, Alarm::values),
+const PARTS: [RowPart; 6] = [
+    RowPart::of::<Fixed>(),
+    RowPart::of::<Head>(),
+    RowPart::of::<Details>(),
+    RowPart::of::<Progress>(),
+    RowPart::of::<Stop>(),
+    RowPart::of::<Alarm>(),
 ];
+
+/// The parts that are written.
+pub(super) fn written(new: bool, changed: Changed) -> impl Iterator<Item = RowPart> {
+    let Changed { details, progress, stop, alarm } = changed;
+    let written = [new, true, details, progress, stop, alarm];
+    PARTS.into_iter().zip(written).filter_map(|(part, is)| is.then_some(part))
+}
 
 impl QueryFragment<Pg> for One {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
@@ -116,13 +141,12 @@ impl QueryFragment<Pg> for One {
         // The floor comes after the deal's lock and before the positions, which are drawn row by row.
         out.push_sql(", floor AS MATERIALIZED (SELECT ");
         out.push_sql(FLOOR);
-        out.push_sql(
-            " FROM deal) INSERT INTO events (workspace_id, recorded_at, id, event_type, object_id, \
-             sequence, occurred_at, actor, change, object)",
-        );
+        out.push_sql(" FROM deal) INSERT INTO events (");
+        out.push_sql(EventRow::NAMES);
+        out.push_sql(")");
         for (index, event) in self.events.iter().enumerate() {
             out.push_sql(if index == 0 { " SELECT " } else { " UNION ALL SELECT " });
-            self.event(out.reborrow(), event)?;
+            event.values(out.reborrow())?;
             out.push_sql(" FROM floor");
         }
         Ok(())
@@ -131,69 +155,61 @@ impl QueryFragment<Pg> for One {
 
 impl One {
     fn deal<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql("WITH deal AS (");
-        let Changed { details, progress, stop, alarm } = self.changed;
-        let written = [self.seen.is_none(), true, details, progress, stop, alarm];
-        let written = || PARTS.iter().zip(written).filter(|(_, is)| *is).enumerate();
+        if !self.waits && self.seen.is_some() {
+            out.push_sql("WITH free AS MATERIALIZED (SELECT id FROM deals");
+            self.as_seen(out.reborrow())?;
+            out.push_sql(" FOR NO KEY UPDATE SKIP LOCKED), deal AS (");
+        } else {
+            out.push_sql("WITH deal AS (");
+        }
+        let written = || written(self.seen.is_none(), self.changed).enumerate();
         match &self.seen {
             None => {
                 out.push_sql("INSERT INTO deals (workspace_id, created_at");
-                for (_, ((names, _), _)) in written() {
+                for (_, part) in written() {
                     out.push_sql(", ");
-                    out.push_sql(names);
+                    out.push_sql(part.names);
                 }
                 out.push_sql(") VALUES (");
                 out.push_bind_param::<SqlUuid, _>(&self.row.workspace_id)?;
                 out.push_sql(", ");
                 out.push_bind_param::<Timestamptz, _>(&self.row.created_at)?;
-                for (_, ((_, values), _)) in written() {
+                for (_, part) in written() {
                     out.push_sql(", ");
-                    values(&self.row, out.reborrow())?;
+                    (part.values)(&self.row, out.reborrow())?;
                 }
                 out.push_sql(")");
             }
-            Some(sequence) => {
+            Some(_) => {
                 out.push_sql("UPDATE deals SET (");
-                for (index, ((names, _), _)) in written() {
+                for (index, part) in written() {
                     out.push_sql(if index == 0 { "" } else { ", " });
-                    out.push_sql(names);
+                    out.push_sql(part.names);
                 }
                 out.push_sql(") = ROW(");
-                for (index, ((_, values), _)) in written() {
+                for (index, part) in written() {
                     out.push_sql(if index == 0 { "" } else { ", " });
-                    values(&self.row, out.reborrow())?;
+                    (part.values)(&self.row, out.reborrow())?;
                 }
-                out.push_sql(") WHERE workspace_id = ");
-                out.push_bind_param::<SqlUuid, _>(&self.row.workspace_id)?;
-                out.push_sql(" AND id = ");
-                out.push_bind_param::<SqlUuid, _>(&self.row.id)?;
-                out.push_sql(" AND sequence = ");
-                out.push_bind_param::<Integer, _>(sequence)?;
+                out.push_sql(")");
+                self.as_seen(out.reborrow())?;
+                if !self.waits {
+                    out.push_sql(" AND EXISTS (SELECT FROM free)");
+                }
             }
         }
         out.push_sql(" RETURNING id)");
         Ok(())
     }
 
-    fn event<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>, event: &'b EventRow) -> QueryResult<()> {
+    /// The deal, as long as it is as it was seen.
+    fn as_seen<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql(" WHERE workspace_id = ");
         out.push_bind_param::<SqlUuid, _>(&self.row.workspace_id)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Timestamptz, _>(&event.recorded_at)?;
-        out.push_sql(", ");
-        out.push_bind_param::<SqlUuid, _>(&event.id)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Text, _>(event.event_type)?;
-        out.push_sql(", ");
-        out.push_bind_param::<SqlUuid, _>(&event.object_id)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Integer, _>(&event.sequence)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Timestamptz, _>(&event.occurred_at)?;
-        for json in [&event.actor, &event.change, &event.object] {
-            out.push_sql(", ");
-            out.push_bind_param::<Json, _>(json)?;
-        }
-        Ok(())
+        out.push_sql(" AND id = ");
+        out.push_bind_param::<SqlUuid, _>(&self.row.id)?;
+        out.push_sql(" AND sequence = ");
+        out.push_bind_param::<Nullable<Integer>, _>(&self.seen)
     }
 }
 
@@ -202,4 +218,4 @@ impl QueryId for One {
     const HAS_STATIC_QUERY_ID: bool = false;
 }
 
-impl RunQueryDsl<PgConnection> for One {}
+impl RunQueryDsl<PgConnection> for &One {}

@@ -24,7 +24,9 @@ use super::{
     rules_of,
 };
 use crate::{
-    Error, Raw, Result, Statement, Unit, clients, core::unit::Extent, deals::demands,
+    Error, Raw, Result, Statement, Unit, clients,
+    core::{lanes::Lanes, unit::Extent},
+    deals::demands,
     workspace::custom_fields,
 };
 
@@ -49,17 +51,10 @@ pub struct Opening {
 type OpeningTypes = ((SqlUuid, RuleTypes), Nullable<Bool>, Nullable<SqlUuid>, Nullable<SqlUuid>);
 type OpeningRow = ((Uuid, RuleRow), Option<bool>, Option<Uuid>, Option<Uuid>);
 
-/// Opens a deal.
-pub fn open(unit: &mut Unit<'_>, opening: Opening) -> Result<Stored> {
-    // A client is held until the deal is there; a demand comes with it.
-    let more = opening.references.client_id.is_some() || !opening.demand.is_empty();
-    if unit.extent == Extent::Statement && more {
-        return unit.transaction(|unit| open(unit, opening));
-    }
-    let owner_id = deal::owner(opening.references.owner_id, unit.caller.user_id())?;
+/// The rules and every reference, in one round trip.
+fn look_up(unit: &mut Unit<'_>, opening: &Opening, owner_id: Uuid) -> Result<Option<OpeningRow>> {
     let client = opening.references.client_id;
     let selection = Raw::<OpeningTypes>::new(format!("deal_types.current_version_id, {RULES}"));
-    // One round trip for the rules and every reference.
     let statement = Statement::select(selection)
         .sql(", (SELECT u.active FROM users u WHERE u.workspace_id = deal_types.workspace_id AND u.id = ")
         .bind(owner_id)
@@ -75,7 +70,39 @@ pub fn open(unit: &mut Unit<'_>, opening: Opening) -> Result<Stored> {
         .bind(unit.tenant.workspace_id)
         .sql(" AND deal_types.id = ")
         .bind(opening.deal_type_id);
-    let found: Option<OpeningRow> = statement.get_result(unit.tenant.conn).optional()?;
+    Ok(statement.get_result(unit.tenant.conn).optional()?)
+}
+
+/// The same, once for all who open such deals at the same moment.
+fn looked_up_together(
+    unit: &mut Unit<'_>,
+    opening: &Opening,
+    owner_id: Uuid,
+) -> Result<Option<OpeningRow>> {
+    type LookUps = Lanes<(Uuid, Uuid, Uuid), (), Option<Option<OpeningRow>>>;
+    if opening.references.source.is_some() {
+        return look_up(unit, opening, owner_id);
+    }
+    let key = (unit.tenant.workspace_id, opening.deal_type_id, owner_id);
+    let look_ups = unit.store.kept::<LookUps>();
+    let found =
+        look_ups.read(&key, (), |all| Ok(vec![look_up(unit, opening, owner_id)?; all.len()]));
+    found.map_or_else(|| look_up(unit, opening, owner_id), Ok)
+}
+
+/// Opens a deal.
+pub fn open(unit: &mut Unit<'_>, opening: Opening) -> Result<Stored> {
+    // A client is held until the deal is there; a demand comes with it.
+    let more = opening.references.client_id.is_some() || !opening.demand.is_empty();
+    if unit.extent == Extent::Statement && more {
+        return unit.transaction(|unit| open(unit, opening));
+    }
+    let owner_id = deal::owner(opening.references.owner_id, unit.caller.user_id())?;
+    let client = opening.references.client_id;
+    let found = match unit.extent {
+        Extent::Statement => looked_up_together(unit, &opening, owner_id)?,
+        Extent::Transaction => look_up(unit, &opening, owner_id)?,
+    };
     let Some(((version_id, rules), owner, client_id, source_id)) = found else {
         return Err(Error::unknown_reference("/deal_type_id", "deal type"));
     };

@@ -23,7 +23,7 @@ use super::{
     one::{Changed, One},
     planned_tasks,
     row::{DealRow, object},
-    stage_path,
+    several, stage_path,
     titles::{self, TitleRow},
 };
 use crate::{
@@ -33,6 +33,7 @@ use crate::{
         events::NewEvent,
         noun::excluded_columns,
         schema::{deals, stage_visits},
+        unit::Extent,
     },
     workspace::custom_fields,
 };
@@ -42,7 +43,7 @@ const DEALS_AT_A_TIME: usize = 500;
 /// From here on COPY is faster than INSERT.
 const MANY: usize = 10;
 
-#[derive(Debug, Insertable)]
+#[derive(Debug, Clone, Insertable)]
 #[diesel(table_name = stage_visits, treat_none_as_default_value = false)]
 pub(super) struct VisitRow {
     pub workspace_id: Uuid,
@@ -193,8 +194,12 @@ fn one(unit: &mut Unit<'_>, deal: Recordable) -> Result<()> {
         left: left.map(|(sequence, left)| (sequence, left.at, to_name(&left.end))),
         visits,
         events,
+        waits: true,
     };
-    if one.execute(unit.tenant.conn)? == 0 { Err(Error::Overtaken) } else { Ok(()) }
+    match unit.extent {
+        Extent::Statement => several::record(unit, one),
+        Extent::Transaction => several::alone(unit.tenant.conn, one),
+    }
 }
 
 fn many(unit: &mut Unit<'_>, deals: Vec<Recordable>) -> Result<()> {
