@@ -38,6 +38,8 @@ def before_call(context, case, kwargs):
         if value is None or value == "None":
             case.path_parameters[name] = "00000000-0000-7000-8000-000000000000"
     query = case.query or {}
+    for name in [name for name, value in query.items() if value is None or value == "None"]:
+        del query[name]
     if isinstance(query.get("from"), str) and isinstance(query.get("to"), str):
         query["from"], query["to"] = sorted([query["from"], query["to"]])
     elif isinstance(query.get("from"), str):
