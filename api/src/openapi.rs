@@ -16,6 +16,7 @@ use utoipa::OpenApi;
 use utoipa_actix_web::AppExt;
 use voronka_persistence::{analytics::behind, work::tasks};
 
+use crate::http::problem::Code;
 use crate::{
     http::{
         Problem, ProblemBody,
@@ -272,14 +273,15 @@ fn complete_operation(path: &str, method: &str, operation: &mut Map<String, Valu
     if !parameters.is_empty() {
         operation.insert("parameters".to_owned(), Value::Array(parameters));
     }
-    let mut codes: Vec<&str> = vec!["invalid_parameters", "internal_error", "unavailable"];
+    let mut codes: Vec<Code> =
+        vec![Code::invalid_parameters, Code::internal_error, Code::unavailable];
     if scope.is_some() {
-        codes.extend(["unauthenticated", "forbidden", "rate_limited"]);
+        codes.extend([Code::unauthenticated, Code::forbidden, Code::rate_limited]);
     }
     let is_report = path.contains("/reports/");
     if is_report {
         // A segment may look at what the caller may not read.
-        codes.extend(["being_worked_out", "validation_failed"]);
+        codes.extend([Code::being_worked_out, Code::validation_failed]);
     }
     if method == "get"
         && (path.ends_with("{id}") || ["getWorkspace", "getProcessDraft"].contains(&&*id))
@@ -287,32 +289,33 @@ fn complete_operation(path: &str, method: &str, operation: &mut Map<String, Valu
         say_etag(operation);
     }
     if has_id || id == "getMe" || id == "changePassword" || takes_query && is_report {
-        codes.push("not_found");
+        codes.push(Code::not_found);
     }
     if has_body {
-        codes.extend(["request_timeout", "body_too_large", "unsupported_media_type"]);
-        codes.push("validation_failed");
-        codes.push("malformed_json");
+        codes.extend([Code::request_timeout, Code::body_too_large, Code::unsupported_media_type]);
+        codes.push(Code::validation_failed);
+        codes.push(Code::malformed_json);
     }
     if method == "post" && !is_login && !searches {
-        codes.extend(["idempotency_key_in_flight", "idempotency_key_reused"]);
+        codes.extend([Code::idempotency_key_in_flight, Code::idempotency_key_reused]);
     }
     if writes_resource {
-        codes.push("version_mismatch");
+        codes.push(Code::version_mismatch);
     }
     if method == "get" || searches {
-        codes.push("query_too_expensive");
+        codes.push(Code::query_too_expensive);
     }
     let is_sheet = searches
         || matches!(&*id, "listDeals" | "listClients" | "getImportRejections")
         || path.contains("/reports/") && path.ends_with("/deals");
     if is_sheet {
-        codes.push("sheet_too_long");
+        codes.push(Code::sheet_too_long);
     }
     if is_sheet || id == "previewImport" || is_report {
-        codes.push("too_many_heavy_requests");
+        codes.push(Code::too_many_heavy_requests);
     }
     codes.extend(codes::own(&id));
+    let codes: Vec<_> = codes.into_iter().map(Code::name).collect();
     operation.insert(codes::OF.to_owned(), json!(codes));
 }
 

@@ -15,6 +15,22 @@ macro_rules! codes {
         /// Every code that an answer can have: status, code, title, meaning.
         pub const CODES: &[(u16, &str, &str, &str)] =
             &[$(($status, stringify!($code), $title, $meaning)),+];
+
+        /// A code, for what names some of them: one that there is none of does not compile. Its words are those
+        /// of the catalogue.
+        #[allow(non_camel_case_types)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Code {
+            $($code),+
+        }
+
+        impl Code {
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$code => stringify!($code)),+
+                }
+            }
+        }
     };
 }
 

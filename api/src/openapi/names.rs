@@ -59,7 +59,7 @@ fn sorted_by(word: &&Value) -> String {
 
 /// One word that alone is taken is a constant. What an answer always has, be it null, is required.
 pub fn say_surely(document: &mut Value) {
-    let asked = reached(document, &|operation| vec![&operation["requestBody"]]);
+    let asked = sent(document);
     let Some(schemas) = document["components"]["schemas"].as_object_mut() else { return };
     for (name, schema) in schemas.iter_mut() {
         let Some(fields) = schema.get_mut("properties").and_then(Value::as_object_mut) else {
@@ -99,14 +99,11 @@ fn takes_null(schema: &Value) -> bool {
         .any(|word| schema[*word].as_array().is_some_and(|all| all.iter().any(is_null)))
 }
 
-/// The schemas that a part of the operations leads to.
-fn reached(document: &Value, part: &dyn Fn(&Value) -> Vec<&Value>) -> BTreeSet<String> {
-    let mut waiting: Vec<&Value> = Vec::new();
-    for (_, item) in document["paths"].as_object().into_iter().flatten() {
-        waiting.extend(
-            item.as_object().into_iter().flatten().flat_map(|(_, operation)| part(operation)),
-        );
-    }
+/// The schemas of what is sent.
+fn sent(document: &Value) -> BTreeSet<String> {
+    let items = document["paths"].as_object().into_iter().flat_map(Map::values);
+    let operations = items.filter_map(Value::as_object).flat_map(Map::values);
+    let mut waiting: Vec<&Value> = operations.map(|operation| &operation["requestBody"]).collect();
     let mut found = BTreeSet::new();
     while let Some(value) = waiting.pop() {
         match value {

@@ -9,6 +9,7 @@ pub(crate) mod database;
 pub mod enum_names;
 pub(crate) mod error;
 pub mod events;
+pub(crate) mod few;
 pub mod idempotency;
 pub mod jobs;
 pub(crate) mod json_text;

@@ -15,7 +15,10 @@ use voronka_domain::workspace::custom_field::Entity;
 use super::{FieldKind, MOST, Page, Query, Sort, Spec, bind};
 use crate::{
     Bind, Raw, Result, Statement, Tenant,
-    core::conditions::{self, Tried, UNESTIMATED, few_clients, few_titled, folded, holding},
+    core::{
+        conditions::{self, Tried, UNESTIMATED, folded, holding},
+        few::{few_clients, few_titled},
+    },
 };
 
 /// Where a page begins: after this sort key and id.

@@ -10,8 +10,7 @@ use uuid::Uuid;
 use validator::Validate;
 use voronka_domain::{
     Fault,
-    people::assignment as staff,
-    process::{Mode, Process, Stage, StageDraft, gate::Draft, rule::RuleDraft, task_template},
+    process::{Mode, Process, Stage, StageDraft, rule::RuleDraft},
 };
 use voronka_persistence::{
     Error, Store, Tenant,
@@ -204,15 +203,14 @@ pub struct NewStage {
     #[serde(default, with = "voronka_domain::kernel::number::option")]
     pub norm_days: Option<Decimal>,
     #[serde(default)]
-    #[schema(value_type = Vec<GateRequirement>, max_items = 50)]
-    pub gate: Vec<Draft>,
+    #[schema(max_items = 50)]
+    pub gate: Vec<GateRequirement>,
     /// Of an automatic type only. Without a gate, the stage is left when they are done.
     #[serde(default)]
-    #[schema(value_type = Vec<TaskTemplate>, max_items = 20)]
-    pub tasks: Vec<task_template::TaskTemplate>,
+    #[schema(max_items = 20)]
+    pub tasks: Vec<TaskTemplate>,
     /// Whom a deal goes to when it enters the stage; it stays with its owner by default.
-    #[schema(value_type = Option<Performer>)]
-    pub performer: Option<staff::Performer>,
+    pub performer: Option<Performer>,
     /// What a visit to the stage costs, in the workspace's base currency.
     #[schema(value_type = Option<f64>, minimum = 0, example = 12.5)]
     #[serde(default, with = "voronka_domain::kernel::number::option")]
@@ -223,6 +221,9 @@ impl From<NewStage> for StageDraft {
     fn from(stage: NewStage) -> Self {
         let NewStage { name, key, goal, probability, norm_days, gate, tasks, performer, cost } =
             stage;
+        let gate = gate.into_iter().map(Into::into).collect();
+        let tasks = tasks.into_iter().map(Into::into).collect();
+        let performer = performer.map(Into::into);
         Self { key, name, goal, probability, norm_days, gate, tasks, performer, cost }
     }
 }
@@ -241,8 +242,8 @@ pub struct NewDealType {
     #[serde(default)]
     pub stages: Vec<NewStage>,
     #[serde(default)]
-    #[schema(value_type = Vec<ProcessRule>, max_items = 100)]
-    pub rules: Vec<RuleDraft>,
+    #[schema(max_items = 100)]
+    pub rules: Vec<ProcessRule>,
     /// True by default.
     pub enabled: Option<bool>,
     /// True by default.
@@ -285,8 +286,15 @@ pub struct DealTypePatch {
 pub struct NewProcessVersion {
     pub stages: Vec<NewStage>,
     #[serde(default)]
-    #[schema(value_type = Vec<ProcessRule>, max_items = 100)]
-    pub rules: Vec<RuleDraft>,
+    #[schema(max_items = 100)]
+    pub rules: Vec<ProcessRule>,
+}
+
+impl NewProcessVersion {
+    pub(super) fn into_drafts(self) -> (Vec<StageDraft>, Vec<RuleDraft>) {
+        let Self { stages, rules } = self;
+        (stages.into_iter().map(Into::into).collect(), rules.into_iter().map(Into::into).collect())
+    }
 }
 
 /// How open deals go on in the current version of their process.

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use validator::Validate;
 use voronka_domain::{
     Refusal,
-    process::{Mode, Published, StageDraft},
+    process::{Mode, Published},
 };
 use voronka_persistence::{
     Error, Noun, Store, Tenant,
@@ -91,10 +91,9 @@ fn checked(
     draft: &ProcessDraft,
 ) -> Result<Published, Error> {
     let read = parse_item::<NewProcessVersion>(&draft.process);
-    let NewProcessVersion { stages, rules } =
-        read.map_err(|problem| Refusal::Invalid(problem.faults().to_vec()))?;
+    let version = read.map_err(|problem| Refusal::Invalid(problem.faults().to_vec()))?;
     let mode = from_name(&deal_type.mode).unwrap_or(Mode::Manual);
-    let stages = stages.into_iter().map(StageDraft::from).collect();
+    let (stages, rules) = version.into_drafts();
     deal_types::draft(store, tenant, mode, stages, rules)
 }
 

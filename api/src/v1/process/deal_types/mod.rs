@@ -9,7 +9,7 @@ use uuid::Uuid;
 use voronka_domain::{
     deals::migration::may_migrate,
     people::access::Permission,
-    process::{Mode, Process, Published, StageDraft},
+    process::{Mode, Process, Published},
     workspace::catalogue,
 };
 use voronka_persistence::{
@@ -62,8 +62,9 @@ pub async fn create(call: Call<DealTypesWrite>, body: Body<NewDealType>) -> Resp
 }
 
 pub(crate) fn create_type(unit: &mut Unit<'_>, new: NewDealType) -> Result<DealTypeBody, Error> {
-    let drafts = new.stages.into_iter().map(StageDraft::from).collect();
-    let published = deal_types::draft(unit.store, &mut unit.tenant, new.mode, drafts, new.rules)?;
+    let process = NewProcessVersion { stages: new.stages, rules: new.rules };
+    let (drafts, rules) = process.into_drafts();
+    let published = deal_types::draft(unit.store, &mut unit.tenant, new.mode, drafts, rules)?;
     let row = DealType {
         id: Uuid::now_v7(),
         name: catalogue::name("/name", &new.name)?,
@@ -174,8 +175,7 @@ pub async fn publish_version(
     body: Body<NewProcessVersion>,
 ) -> Responded {
     call.no_parameters()?;
-    let NewProcessVersion { stages, rules } = body.value;
-    let drafts = stages.into_iter().map(StageDraft::from).collect();
+    let (drafts, rules) = body.value.into_drafts();
     call.write(body.digest, move |unit, if_match| {
         let before = DealType::lock(unit, id.0, if_match)?;
         let mode = from_name(&before.mode).unwrap_or(Mode::Manual);
