@@ -10,6 +10,12 @@ from schemathesis import GenerationMode
 # Faults of a body's form: what the specification allows has none of them.
 FORM = {"unknown_field", "unknown_parameter", "malformed_json"}
 
+# What a list is sorted by only with one of some filters.
+SORTS_WITH = {
+    "title": {"/v1/tasks": ("deal_id", "client_id", "responsible_id")},
+    "stage_entered_at": {"/v1/deals": ("overdue",)},
+}
+
 
 @schemathesis.hook
 def before_load_schema(context, raw_schema):
@@ -40,6 +46,10 @@ def before_call(context, case, kwargs):
     query = case.query or {}
     for name in [name for name, value in query.items() if value is None or value == "None"]:
         del query[name]
+    # Sorts that grow with the workspace go with a filter.
+    filters = SORTS_WITH.get(str(query.get("sort")).lstrip("-"), {}).get(case.path.partition(".")[0], ())
+    if filters and not any(name in query for name in filters):
+        del query["sort"]
     if isinstance(query.get("from"), str) and isinstance(query.get("to"), str):
         query["from"], query["to"] = sorted([query["from"], query["to"]])
     elif isinstance(query.get("from"), str):
@@ -67,6 +77,9 @@ def before_call(context, case, kwargs):
 def form_is_specified(context, response, case):
     """A request that the specification allows is never refused for its form: for a field of another type, a
     missing field or an unknown one. It may be refused for what it says."""
+    # A draft may be anything: what is wrong with it is told when it is published.
+    if case.path.endswith("/draft/publish"):
+        return
     mode = case.meta and case.meta.generation.mode
     if mode != GenerationMode.POSITIVE or response.status_code not in (400, 422):
         return

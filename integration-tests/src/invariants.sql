@@ -30,6 +30,7 @@ CREATE OR REPLACE FUNCTION pg_temp.filled(field text, deal jsonb) RETURNS boolea
     SELECT CASE
         WHEN field LIKE 'custom.%' THEN coalesce(deal -> 'custom' ->> substr(field, 8), '') <> ''
         WHEN field = 'amount' THEN coalesce((deal #>> '{amount,amount}')::numeric <> 0, false)
+        WHEN field = 'source' THEN deal ->> 'source_id' IS NOT NULL
         ELSE deal ->> field IS NOT NULL
     END $$;
 
@@ -49,7 +50,7 @@ BEGIN
     CASE g ->> 'kind'
         WHEN 'condition' THEN RETURN pg_temp.holds(g -> 'condition', d);
         WHEN 'field' THEN RETURN pg_temp.filled(g ->> 'field', to_jsonb(d)
-            || jsonb_build_object('amount', jsonb_build_object('amount', d.amount), 'source', d.source_id));
+            || jsonb_build_object('amount', jsonb_build_object('amount', d.amount)));
         WHEN 'task' THEN RETURN EXISTS (SELECT FROM tasks t WHERE t.workspace_id = d.workspace_id
             AND t.deal_id = d.id AND t.visit = d.visit AND t.key = g ->> 'task' AND t.status = 'done');
         WHEN 'activity' THEN RETURN EXISTS (SELECT FROM activities a WHERE a.workspace_id = d.workspace_id

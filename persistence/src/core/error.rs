@@ -120,6 +120,15 @@ impl Error {
 }
 
 impl Error {
+    /// The same for all who have waited together: nobody waits as long once more.
+    pub(crate) fn of_all(&self) -> Option<Self> {
+        match self {
+            Self::Busy => Some(Self::Busy),
+            Self::TookTooLong => Some(Self::TookTooLong),
+            _ => None,
+        }
+    }
+
     /// What a read is told that took too long.
     pub(crate) fn of_read(self) -> Self {
         match self {

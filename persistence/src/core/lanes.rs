@@ -12,7 +12,7 @@ use std::{
 
 use uuid::Uuid;
 
-use crate::Result;
+use crate::{Error, Result};
 
 /// Goes that are under way at a time in a lane: more of them would be smaller ones.
 const AT_ONCE: usize = 1;
@@ -127,14 +127,26 @@ impl<K: Clone + Eq + Hash, I, O> Lanes<K, I, O> {
     }
 }
 
-impl<K: Clone + Eq + Hash, I, T> Lanes<K, I, Option<T>> {
-    /// The same of what is only read. What goes wrong together is left to each of them: none.
-    pub fn read(&self, key: &K, item: I, read: impl FnOnce(&[I]) -> Result<Vec<T>>) -> Option<T> {
+/// What was read together, or what it failed by for all; none where each is to read for itself.
+pub(crate) type Read<T> = Result<T, Option<Error>>;
+
+impl<K: Clone + Eq + Hash, I, T> Lanes<K, I, Read<T>> {
+    /// The same of what is only read. None where it is to be read alone.
+    pub fn read(
+        &self,
+        key: &K,
+        item: I,
+        read: impl FnOnce(&[I]) -> Result<Vec<T>>,
+    ) -> Result<Option<T>> {
         let carry_out = |items: Vec<I>| match read(&items) {
-            Ok(found) => found.into_iter().map(Some).collect(),
-            Err(_) => items.iter().map(|_| None).collect(),
+            Ok(found) => found.into_iter().map(Ok).collect(),
+            Err(error) => items.iter().map(|_| Err(error.of_all())).collect(),
         };
-        self.go(key, item, carry_out).flatten()
+        match self.go(key, item, carry_out) {
+            Some(Ok(found)) => Ok(Some(found)),
+            Some(Err(Some(error))) => Err(error),
+            Some(Err(None)) | None => Ok(None),
+        }
     }
 }
 

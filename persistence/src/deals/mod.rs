@@ -80,7 +80,7 @@ pub use visits::{DealVisit, visits};
 use crate::{
     Caller, Error, Raw, Result, Statement, Store, Tenant, Unit,
     core::{
-        lanes::{Lanes, padded},
+        lanes::{Lanes, Read, padded},
         list::{Field, FieldKind, Page, Query, Spec},
         noun::check_version,
         unit::{Extent, raw},
@@ -296,7 +296,7 @@ fn found(
 
 /// The deal as it is seen, read with those that others look at in the same moment.
 fn seen(unit: &mut Unit<'_>, id: Uuid, if_match: Option<crate::Seen>) -> Result<Locked> {
-    type Looks = Lanes<(Uuid, Visibility), Uuid, Option<Option<FoundRow>>>;
+    type Looks = Lanes<(Uuid, Visibility), Uuid, Read<Option<FoundRow>>>;
     let key = (unit.tenant.workspace_id, unit.caller.visibility.clone());
     let looks = unit.store.kept::<Looks>();
     let found = looks.read(&key, id, |ids| {
@@ -304,7 +304,7 @@ fn seen(unit: &mut Unit<'_>, id: Uuid, if_match: Option<crate::Seen>) -> Result<
         let rows: Vec<FoundRow> = all.bind(padded(ids.to_vec())).sql(")").load(unit.tenant.conn)?;
         let rows: HashMap<Uuid, FoundRow> = rows.into_iter().map(|row| (row.0.id, row)).collect();
         Ok(ids.iter().map(|id| rows.get(id).cloned()).collect())
-    });
+    })?;
     match found {
         Some(found) => locked(unit, found, if_match),
         None => self::found(unit, id, if_match, &key.1, "false", ""),

@@ -65,6 +65,11 @@ pub(super) struct Changed {
     pub alarm: bool,
 }
 
+/// For the statements that nobody waits in: deals that are held are skipped, and whatever else of theirs somebody
+/// holds who does not hold the deal is not waited for to speak of.
+pub(super) const PATIENCE: &str =
+    "patience AS MATERIALIZED (SELECT set_config('lock_timeout', '500ms', true))";
+
 /// A part of the deal's row: its names, its values, and those of several rows.
 #[derive(Clone, Copy)]
 pub(super) struct RowPart {
@@ -156,9 +161,11 @@ impl QueryFragment<Pg> for One {
 impl One {
     fn deal<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         if !self.waits && self.seen.is_some() {
-            out.push_sql("WITH free AS MATERIALIZED (SELECT id FROM deals");
+            out.push_sql("WITH ");
+            out.push_sql(PATIENCE);
+            out.push_sql(", free AS MATERIALIZED (SELECT id FROM patience, deals");
             self.as_seen(out.reborrow())?;
-            out.push_sql(" FOR NO KEY UPDATE SKIP LOCKED), deal AS (");
+            out.push_sql(" FOR NO KEY UPDATE OF deals SKIP LOCKED), deal AS (");
         } else {
             out.push_sql("WITH deal AS (");
         }

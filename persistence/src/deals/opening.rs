@@ -25,7 +25,10 @@ use super::{
 };
 use crate::{
     Error, Raw, Result, Statement, Unit, clients,
-    core::{lanes::Lanes, unit::Extent},
+    core::{
+        lanes::{Lanes, Read},
+        unit::Extent,
+    },
     deals::demands,
     workspace::custom_fields,
 };
@@ -79,14 +82,14 @@ fn looked_up_together(
     opening: &Opening,
     owner_id: Uuid,
 ) -> Result<Option<OpeningRow>> {
-    type LookUps = Lanes<(Uuid, Uuid, Uuid), (), Option<Option<OpeningRow>>>;
+    type LookUps = Lanes<(Uuid, Uuid, Uuid), (), Read<Option<OpeningRow>>>;
     if opening.references.source.is_some() {
         return look_up(unit, opening, owner_id);
     }
     let key = (unit.tenant.workspace_id, opening.deal_type_id, owner_id);
     let look_ups = unit.store.kept::<LookUps>();
     let found =
-        look_ups.read(&key, (), |all| Ok(vec![look_up(unit, opening, owner_id)?; all.len()]));
+        look_ups.read(&key, (), |all| Ok(vec![look_up(unit, opening, owner_id)?; all.len()]))?;
     found.map_or_else(|| look_up(unit, opening, owner_id), Ok)
 }
 

@@ -1,7 +1,10 @@
 //! Several deals in one statement, each as in a statement of its own: what was decided at the same moment is
 //! recorded together. A deal that is no longer as it was seen, or that somebody holds, is left as it is.
 
-use std::collections::HashSet;
+use std::{
+    collections::HashSet,
+    time::{Duration, Instant},
+};
 
 use chrono::{DateTime, Utc};
 use diesel::{
@@ -13,7 +16,7 @@ use diesel::{
 use uuid::Uuid;
 
 use super::{
-    one::{Changed, One, written},
+    one::{Changed, One, PATIENCE, written},
     record::VisitRow,
 };
 use crate::{
@@ -78,8 +81,12 @@ pub(super) fn alone(conn: &mut PgConnection, mut one: One) -> Result<()> {
     if (&one).execute(conn)? == 0 { Err(Error::Overtaken) } else { Ok(()) }
 }
 
+/// Longer than the patience of the statements.
+const LONG: Duration = Duration::from_secs(2);
+
 /// Nobody is waited for, or else all would wait for whoever holds one of the deals.
 fn together(conn: &mut PgConnection, shape: &Shape, mut all: Vec<One>) -> Vec<Outcome> {
+    let began = Instant::now();
     let recorded = match all.as_mut_slice() {
         [one] => {
             one.waits = false;
@@ -96,6 +103,11 @@ fn together(conn: &mut PgConnection, shape: &Shape, mut all: Vec<One>) -> Vec<Ou
             let lost = || Outcome::Failed(Error::Unavailable(cause.clone()));
             return all.iter().map(|_| lost()).collect();
         }
+        // For a table: all have waited for it. New deals have no patience to run out of.
+        Err(Error::Busy) if shape.new || began.elapsed() > LONG => {
+            return all.iter().map(|_| Outcome::Failed(Error::Busy)).collect();
+        }
+        Err(Error::Busy) => HashSet::new(),
         Err(error) if all.len() == 1 => return vec![Outcome::Failed(error)],
         // None of them knows whose fault it is.
         Err(_) => HashSet::new(),
@@ -183,7 +195,9 @@ impl Several {
             out.push_sql(" RETURNING id)");
             return Ok(());
         }
-        out.push_sql("WITH seen AS MATERIALIZED (SELECT deals.id, place.i FROM ");
+        out.push_sql("WITH ");
+        out.push_sql(PATIENCE);
+        out.push_sql(", seen AS MATERIALIZED (SELECT deals.id, place.i FROM patience, ");
         places(&self.ids, out.reborrow())?;
         out.push_sql(" JOIN deals ON deals.id = place.id AND deals.workspace_id = ");
         out.push_bind_param::<SqlUuid, _>(&self.shape.workspace_id)?;

@@ -14,6 +14,8 @@ const STAGES: &[&str] = &["one", "two", "three"];
 
 /// A method, a path and a body.
 type Request = (Method, String, Value);
+/// What is sent for a deal.
+type Change = fn(&str) -> Request;
 
 fn to(deal: &str, stage: &str) -> Request {
     let body = json!({ "to": "stage", "stage_key": stage });
@@ -113,23 +115,36 @@ async fn what_comes_at_the_same_moment_is_recorded_together() {
     assert_eq!(histories::check(connection), 8);
 }
 
-/// Whoever waits for somebody who holds a deal holds nobody else up.
+/// Whoever waits for somebody who holds a deal, or something of it, holds nobody else up.
 #[tokio::test]
 async fn a_deal_that_is_held_holds_up_no_other() {
     let server = TestServer::start().await;
     let api = &server.admin;
     let deal_type = api.deal_type(STAGES).await;
-    let (held, free) = (api.deal(&deal_type, "1").await, api.deal(&deal_type, "1").await);
     let (mut holder, mut watcher) = (server.connection(), server.connection());
-    let hold = format!("BEGIN; SELECT FROM deals WHERE id = '{held}' FOR UPDATE");
-    sql::run(&mut holder, &hold);
-    let others = async {
-        until_so("it waits", || sql::waiting(&mut watcher) == 1).await;
-        let moved = tokio::time::timeout(PATIENCE / 10, send(api, &to(&free, "two"))).await;
-        sql::run(&mut holder, "COMMIT");
-        moved.expect("it waits for the other deal")
-    };
-    let (waited, moved) = futures_util::future::join(send(api, &to(&held, "two")), others).await;
-    assert_eq!((waited.status, moved.status), (200, 200));
-    assert_eq!(histories::check(&mut server.connection()), 2);
+    let ways: [(&str, &str, Change); 3] = [
+        ("deals", "id", |deal| to(deal, "two")),
+        ("stage_visits", "deal_id", |deal| to(deal, "two")),
+        ("deal_titles", "deal_id", |deal| {
+            (Method::PATCH, format!("/v1/deals/{deal}"), json!({ "title": "Other" }))
+        }),
+    ];
+    for (table, key, change) in ways {
+        let (held, free) = (api.deal(&deal_type, "1").await, api.deal(&deal_type, "1").await);
+        sql::run(
+            &mut holder,
+            &format!("BEGIN; SELECT FROM {table} WHERE {key} = '{held}' FOR UPDATE"),
+        );
+        let others = async {
+            until_so("it waits", || sql::waiting(&mut watcher) == 1).await;
+            let change = change(&free);
+            let done = tokio::time::timeout(PATIENCE / 10, send(api, &change)).await;
+            sql::run(&mut holder, "COMMIT");
+            done.expect("it waits for the other deal")
+        };
+        let change = change(&held);
+        let (waited, done) = futures_util::future::join(send(api, &change), others).await;
+        assert_eq!((waited.status, done.status), (200, 200), "{table}");
+    }
+    assert_eq!(histories::check(&mut server.connection()), 6);
 }
