@@ -14,8 +14,6 @@ use uuid::Uuid;
 
 use crate::{Error, Result};
 
-/// Goes that are under way at a time in a lane: more of them would be smaller ones.
-const AT_ONCE: usize = 1;
 /// Things that are done in one go.
 const MOST: usize = 32;
 
@@ -26,15 +24,10 @@ pub(crate) fn padded(mut ids: Vec<Uuid>) -> Vec<Uuid> {
     ids
 }
 
-/// A lane for each key: what is asked for under one is done together.
+/// A lane for each key: what is asked for under one is done together, one go at a time, for two at once would be
+/// smaller ones. A key is here while somebody is at work, with those who wait.
 #[derive(Debug)]
-pub(crate) struct Lanes<K, I, O>(Mutex<HashMap<K, Lane<I, O>>>);
-
-#[derive(Debug)]
-struct Lane<I, O> {
-    under_way: usize,
-    waiting: Vec<Asked<I, O>>,
-}
+pub(crate) struct Lanes<K, I, O>(Mutex<HashMap<K, Vec<Asked<I, O>>>>);
 
 #[derive(Debug)]
 struct Asked<I, O> {
@@ -83,46 +76,39 @@ impl<K: Clone + Eq + Hash, I, O> Lanes<K, I, O> {
 
     /// How many things wait, in all lanes.
     pub fn waiting(&self) -> usize {
-        self.lanes().values().map(|lane| lane.waiting.len()).sum()
+        self.lanes().values().map(Vec::len).sum()
     }
 
     /// Waits in the lane, or gets back what it asks for, to do it at once.
     fn join(&self, key: &K, asked: Asked<I, O>) -> Option<Asked<I, O>> {
         let mut lanes = self.lanes();
-        match lanes.get_mut(key) {
-            Some(lane) if lane.under_way >= AT_ONCE => {
-                lane.waiting.push(asked);
-                return None;
-            }
-            Some(lane) => lane.under_way += 1,
-            None => {
-                lanes.insert(key.clone(), Lane { under_way: 1, waiting: Vec::new() });
-            }
-        }
-        Some(asked)
+        let Some(waiting) = lanes.get_mut(key) else {
+            lanes.insert(key.clone(), Vec::new());
+            return Some(asked);
+        };
+        waiting.push(asked);
+        None
     }
 
     /// A go has ended: the next one begins, if anybody waits.
     fn end(&self, key: &K) {
         let mut lanes = self.lanes();
-        let Some(lane) = lanes.get_mut(key) else { return };
-        let many = lane.waiting.len().min(MOST);
-        let mut next: VecDeque<_> = lane.waiting.drain(..many).collect();
-        while let Some(Asked { item, told }) = next.pop_front() {
-            match told.send(Word::Lead(item, next)) {
-                Ok(()) => return,
-                // Whoever was to do it has gone away: the one after him.
-                Err(SendError(Word::Lead(_, others))) => next = others,
-                Err(SendError(Word::Done(_))) => return,
+        while let Some(waiting) = lanes.get_mut(key).filter(|waiting| !waiting.is_empty()) {
+            let many = waiting.len().min(MOST);
+            let mut next: VecDeque<_> = waiting.drain(..many).collect();
+            while let Some(Asked { item, told }) = next.pop_front() {
+                match told.send(Word::Lead(item, next)) {
+                    Ok(()) => return,
+                    // Whoever was to do it has gone away: the one after him.
+                    Err(SendError(Word::Lead(_, others))) => next = others,
+                    Err(SendError(Word::Done(_))) => break,
+                }
             }
         }
-        lane.under_way = lane.under_way.saturating_sub(1);
-        if lane.under_way == 0 {
-            lanes.remove(key);
-        }
+        lanes.remove(key);
     }
 
-    fn lanes(&self) -> MutexGuard<'_, HashMap<K, Lane<I, O>>> {
+    fn lanes(&self) -> MutexGuard<'_, HashMap<K, Vec<Asked<I, O>>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -254,7 +240,7 @@ mod tests {
     fn those_whom_one_leads_know_when_he_breaks_down() {
         let lanes: Arc<Lanes<(), u32, u32>> = Arc::default();
         let (told, tells) = channel();
-        lanes.lanes().insert((), Lane { under_way: 1, waiting: Vec::new() });
+        lanes.lanes().insert((), Vec::new());
         assert!(lanes.join(&(), Asked { item: 1, told: channel().0 }).is_none());
         assert!(lanes.join(&(), Asked { item: 2, told }).is_none());
         // The first has gone away, so the second is to do it.
