@@ -289,6 +289,27 @@ fn ended(import: &Value) -> bool {
     !["queued", "running"].contains(&import["state"].as_str().unwrap())
 }
 
+/// From its second batch on, an import of a source waits for whoever has what this answers: until Postgres is killed.
+fn held_in_the_middle(process: &Process, source: &str) -> PgConnection {
+    let mut holder = process.connection();
+    sql::run(
+        &mut holder,
+        &format!(
+            "CREATE OR REPLACE FUNCTION wait_in_the_middle() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+                 IF EXISTS (SELECT FROM deals WHERE external_source = '{source}' \
+                     AND pg_xact_status(xmin::text::xid8) = 'committed') THEN \
+                     PERFORM pg_advisory_xact_lock(4711); \
+                 END IF; \
+                 RETURN NULL; \
+             END $$; \
+             CREATE OR REPLACE TRIGGER wait_in_the_middle BEFORE INSERT ON events \
+                 FOR EACH STATEMENT EXECUTE FUNCTION wait_in_the_middle(); \
+             SELECT pg_advisory_lock(4711)"
+        ),
+    );
+    holder
+}
+
 fn half_done(connection: &mut PgConnection) -> bool {
     let sql = "SELECT count(*) AS number FROM imports \
                WHERE state = 'running' AND rows_done > 0 AND rows_done < rows_total";
@@ -310,6 +331,7 @@ async fn an_import_goes_on_where_it_was_killed() {
         [("external_id", "id"), ("title", "title"), ("stage", "stage"), ("amount", "amount")];
     let spec = json!({ "kind": "deals", "deal_type_id": deal_type, "external_source": "file",
         "currency": "EUR", "stage_map": stages, "mapping": mapping(&columns) });
+    let _held = held_in_the_middle(&process, "file");
     let import = api.import(file, spec).await.expect(202).id();
     import_until(&api, &import, under_way(0)).await;
     process.kill_server();
@@ -339,6 +361,7 @@ async fn an_import_goes_on_where_it_was_killed() {
     let columns = [("case_id", "case"), ("activity", "activity"), ("occurred_at", "at")];
     let spec = json!({ "kind": "stage_events", "deal_type_id": deal_type, "currency": "EUR",
         "external_source": "log", "stage_map": activities, "mapping": mapping(&columns) });
+    let _held = held_in_the_middle(&process, "log");
     let import = api.import(file, spec).await.expect(202).id();
     import_until(&api, &import, under_way(0)).await;
     process.kill_both();
