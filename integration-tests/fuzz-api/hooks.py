@@ -44,8 +44,9 @@ def before_call(context, case, kwargs):
         if value is None or value == "None":
             case.path_parameters[name] = "00000000-0000-7000-8000-000000000000"
     query = case.query or {}
-    for name in [name for name, value in query.items() if value is None or value == "None"]:
-        del query[name]
+    for name, value in list(query.items()):
+        if value in (None, "None", [], [None], ["None"]) or name.endswith("_id") and value in ("", [""]):
+            del query[name]
     # Sorts that grow with the workspace go with a filter.
     filters = SORTS_WITH.get(str(query.get("sort")).lstrip("-"), {}).get(case.path.partition(".")[0], ())
     if filters and not any(name in query for name in filters):
