@@ -125,8 +125,10 @@ struct Several {
     shape: Shape,
     ids: Vec<Uuid>,
     seen: Column,
-    created: Column,
-    titles: Column,
+    /// Of new deals.
+    created: Option<Column>,
+    /// Where they are new.
+    titles: Option<Column>,
     parts: Vec<Turned>,
     left: Option<[Column; 3]>,
     visit_deals: Vec<Uuid>,
@@ -149,8 +151,8 @@ impl Several {
             shape: shape.clone(),
             ids: if shape.new { ids } else { padded(ids) },
             seen: Cell::column(all.iter().map(|one| one.seen).collect::<Vec<Option<i32>>>()),
-            created: column(&rows, |row| &row.created_at),
-            titles: column(&rows, |row| &row.title),
+            created: shape.new.then(|| column(&rows, |row| &row.created_at)),
+            titles: shape.titled.then(|| column(&rows, |row| &row.title)),
             parts: parts.map(|part| (part.turned)(&rows)).collect(),
             left: shape.left.then(|| {
                 let left = all.iter().filter_map(|one| one.left.clone());
@@ -181,13 +183,13 @@ impl Several {
             }
             QueryResult::Ok(())
         };
-        if self.shape.new {
+        if let Some(created) = &self.created {
             out.push_sql("WITH deal AS (INSERT INTO deals (workspace_id, created_at, ");
             names(&mut out);
             out.push_sql(") SELECT ");
             out.push_bind_param::<SqlUuid, _>(&self.shape.workspace_id)?;
             out.push_sql(", ");
-            self.created.walk_ast(out.reborrow())?;
+            created.walk_ast(out.reborrow())?;
             out.push_sql(", ");
             values(out.reborrow())?;
             out.push_sql(" FROM ");
@@ -245,13 +247,13 @@ impl QueryFragment<Pg> for Several {
         out.push_sql(" FROM ");
         places(&self.visit_deals, out.reborrow())?;
         out.push_sql(" JOIN deal USING (id))");
-        if self.shape.titled {
+        if let Some(titles) = &self.titles {
             out.push_sql(
                 ", titled AS (INSERT INTO deal_titles (workspace_id, deal_id, title) SELECT ",
             );
             out.push_bind_param::<SqlUuid, _>(&self.shape.workspace_id)?;
             out.push_sql(", id, ");
-            self.titles.walk_ast(out.reborrow())?;
+            titles.walk_ast(out.reborrow())?;
             out.push_sql(" FROM ");
             places(&self.ids, out.reborrow())?;
             out.push_sql(" JOIN deal USING (id)");
