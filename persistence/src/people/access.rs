@@ -41,23 +41,28 @@ fn scopes(
     Ok(Some(api_keys::Makers::of(tenant, [key])?.scopes(key)))
 }
 
-/// Whether whoever has begun something may do it still.
-pub fn still_may(
+/// The first of the permissions that whoever has begun something does not have any more. All are looked up at
+/// the same moment.
+pub fn lacking(
     tenant: &mut Tenant<'_>,
     who: &Actor,
-    permission: Permission,
+    needed: impl IntoIterator<Item = Permission>,
     now: DateTime<Utc>,
-) -> Result<bool> {
+) -> Result<Option<Permission>> {
+    let mut needed = needed.into_iter();
     Ok(match who {
-        Actor::User { id } => users::with_token_version(tenant, *id)?
-            .and_then(|(user, _)| user.role().filter(|_| user.active))
-            .is_some_and(|role| role.grants(permission)),
+        Actor::User { id } => {
+            let role = users::with_token_version(tenant, *id)?
+                .and_then(|(user, _)| user.role().filter(|_| user.active));
+            needed.find(|permission| role.is_none_or(|role| !role.grants(*permission)))
+        }
         Actor::ApiKey { id } => {
             let key = ApiKey::get(tenant, *id)?;
-            scopes(tenant, &key, now)?.is_some_and(|scopes| scopes.contains(&permission))
+            let scopes = scopes(tenant, &key, now)?.unwrap_or_default();
+            needed.find(|permission| !scopes.contains(permission))
         }
-        Actor::Operator => true,
-        _ => false,
+        Actor::Operator => None,
+        _ => needed.next(),
     })
 }
 

@@ -11,7 +11,7 @@ use voronka_domain::people::access::{Actor, Permission};
 use crate::{
     Result, Statement, Tenant, Unit,
     core::{schema::password_resets, unit::raw},
-    people::access::still_may,
+    people::access::lacking,
 };
 
 #[derive(Debug, Clone, Insertable, AsChangeset)]
@@ -54,7 +54,7 @@ pub fn holds(
         .optional()?;
     let Some(made_by) = found else { return Ok(false) };
     match made_by.and_then(|actor| serde_json::from_value::<Actor>(actor).ok()) {
-        Some(actor) => still_may(tenant, &actor, Permission::UsersWrite, now),
+        Some(actor) => Ok(lacking(tenant, &actor, [Permission::UsersWrite], now)?.is_none()),
         // From before makers were kept.
         None => Ok(true),
     }

@@ -37,7 +37,7 @@ use crate::{
         names::{Names, Wanted},
         rows as import_rows,
     },
-    people::access::still_may,
+    people::access::lacking,
     process::deal_types::DealType,
     workspace::custom_fields,
 };
@@ -251,18 +251,12 @@ fn parted<T>(pairs: Vec<(Option<T>, T)>) -> (Vec<T>, Vec<(T, T)>) {
 /// Whoever started the import still has the permissions that it needs. A key keeps those over data without its maker.
 fn still_allowed(unit: &mut Unit<'_>, import: &Import, plan: &Plan) -> Result<()> {
     let starter: Option<Actor> = serde_json::from_value(import.created_by.clone()).ok();
-    let all = plan.permissions().into_iter().chain([Permission::ImportsWrite]);
-    for permission in all {
-        let now = unit.now;
-        let may = match &starter {
-            Some(starter) => still_may(&mut unit.tenant, starter, permission, now)?,
-            None => false,
-        };
-        if !may {
-            return Err(Error::NoLongerAllowed(permission.scope()));
-        }
-    }
-    Ok(())
+    let mut needed = plan.permissions().into_iter().chain([Permission::ImportsWrite]);
+    let lacking = match &starter {
+        Some(starter) => lacking(&mut unit.tenant, starter, needed, unit.now)?,
+        None => needed.next(),
+    };
+    lacking.map_or(Ok(()), |permission| Err(Error::NoLongerAllowed(permission.scope())))
 }
 
 /// Keeps the rows of an event log until all of their cases' rows are there.
