@@ -61,10 +61,10 @@ def before_call(context, case, kwargs):
     if "/losses/" in case.path and query.get("figure") == "reopened_from_review":
         for narrowed in ("loss_reason_id", "group_by", "group"):
             query.pop(narrowed, None)
-    if "/losses" in case.path and query.get("group_by") not in ("stage", "deepest_stage"):
-        query.pop("version_id", None)
     if query.get("group_by") in ("stage", "deepest_stage") and not query.get("deal_type_id"):
         del query["group_by"]
+    if "/losses" in case.path and query.get("group_by") not in ("stage", "deepest_stage"):
+        query.pop("version_id", None)
     if not query.get("group_by"):
         query.pop("group", None)
     if "/closed/" in case.path and isinstance(query.get("figure"), str):

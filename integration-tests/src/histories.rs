@@ -9,7 +9,10 @@ use diesel::{
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::invariants::{When, look, told};
+use crate::{
+    invariants::{When, look, told},
+    unpacked::with_events,
+};
 
 #[derive(QueryableByName)]
 struct Number {
@@ -62,18 +65,19 @@ pub fn check(connection: &mut PgConnection) -> usize {
     let checked = connection
         .build_transaction()
         .repeatable_read()
-        .read_only()
         .run(|conn| Ok::<_, diesel::result::Error>(check_as_it_is(conn)));
     checked.expect("a snapshot")
 }
 
 fn check_as_it_is(connection: &mut PgConnection) -> usize {
-    let events: Vec<Happened> = sql_query(
-        "SELECT object_id, sequence, event_type, change FROM events \
-         WHERE event_type LIKE 'deal.%' ORDER BY object_id, sequence",
-    )
-    .load(connection)
-    .expect("events");
+    let events: Vec<Happened> = with_events(connection, |connection| {
+        sql_query(
+            "SELECT object_id, sequence, event_type, change FROM events \
+             WHERE event_type LIKE 'deal.%' ORDER BY object_id, sequence",
+        )
+        .load(connection)
+        .expect("events")
+    });
     let mut histories: BTreeMap<Uuid, Vec<Happened>> = BTreeMap::new();
     for event in events {
         histories.entry(event.object_id).or_default().push(event);

@@ -2,6 +2,8 @@
 
 use diesel::{PgConnection, RunQueryDsl, connection::SimpleConnection, dsl::sql, sql_types::Text};
 
+use crate::unpacked::with_events;
+
 const SQL: &str = include_str!("invariants.sql");
 
 /// When an invariant holds.
@@ -38,6 +40,10 @@ fn parts() -> Vec<(&'static str, String)> {
 
 /// Looks at the invariants that hold at any moment, or at all of them.
 pub fn look(connection: &mut PgConnection, when: When) -> Vec<Finding> {
+    with_events(connection, |connection| look_at(connection, when))
+}
+
+fn look_at(connection: &mut PgConnection, when: When) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (head, text) in parts() {
         let always = head.starts_with("history: ");

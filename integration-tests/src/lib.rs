@@ -14,6 +14,7 @@ pub mod process;
 pub mod server;
 pub mod spec_lint;
 pub mod sql;
+pub mod unpacked;
 
 pub use api::{Api, Reply};
 pub use data::test_data;

@@ -10,7 +10,7 @@ use diesel::{
     query_builder::{AstPass, QueryFragment},
     serialize::ToSql,
     sql_types::{
-        Array, BigInt, Bool, Date, HasSqlType, Integer, Json, Jsonb, Nullable, Numeric, SmallInt,
+        Array, BigInt, Binary, Bool, Date, HasSqlType, Integer, Json, Jsonb, Nullable, Numeric, SmallInt,
         Text, Timestamptz, Uuid as SqlUuid,
     },
 };
@@ -114,7 +114,7 @@ macro_rules! cells {
 cells! {
     Uuid => SqlUuid, String => Text, &'static str => Text, i16 => SmallInt, i32 => Integer, i64 => BigInt,
     bool => Bool, Decimal => Numeric, DateTime<Utc> => Timestamptz, NaiveDate => Date,
-    serde_json::Value => Jsonb, JsonText => Json,
+    serde_json::Value => Jsonb, JsonText => Json, Vec<u8> => Binary,
 }
 
 impl Cell for Vec<Uuid> {

@@ -5,14 +5,20 @@
 use chrono::{DateTime, Utc};
 use diesel::{
     ExecuteCopyFromDsl, Insertable, OptionalExtension, RunQueryDsl,
-    sql_types::{BigInt, Integer, Json, Nullable, Text, Timestamptz, Uuid as SqlUuid},
+    pg::Pg,
+    sql_types::{BigInt, Binary, Integer, Json, Nullable, Text, Timestamptz, Uuid as SqlUuid},
 };
 use uuid::Uuid;
 use voronka_domain::people::access::Actor;
 
 use crate::{
     JsonText, Result, Statement, Tenant,
-    core::{schema::events, unit::raw},
+    core::{
+        columns::columns,
+        packing::{packed, unpacked},
+        schema::events,
+        unit::raw,
+    },
 };
 
 /// What is to be recorded.
@@ -28,7 +34,7 @@ pub(crate) struct NewEvent {
 }
 
 /// An event as it was recorded.
-#[derive(Debug, Clone, diesel::Queryable)]
+#[derive(Debug, Clone)]
 pub struct Event {
     pub id: Uuid,
     pub position: i64,
@@ -42,10 +48,42 @@ pub struct Event {
     pub object: JsonText,
 }
 
-type EventTypes =
-    (SqlUuid, BigInt, Text, SqlUuid, Integer, Timestamptz, Timestamptz, Json, Json, Json);
+/// Those from before events were packed have the three in columns of their own.
+type Parts = (Option<JsonText>, Option<JsonText>, Option<JsonText>);
+type Json3 = (Nullable<Json>, Nullable<Json>, Nullable<Json>);
+type Head = (Uuid, i64, String, Uuid, i32, DateTime<Utc>, DateTime<Utc>);
+type EventTypes = (
+    (SqlUuid, BigInt, Text, SqlUuid, Integer, Timestamptz, Timestamptz),
+    Json3,
+    Nullable<Binary>,
+);
 const EVENT: &str = "id, position, event_type, object_id, sequence, occurred_at, recorded_at, \
-                     actor, change, object";
+                     actor, change, object, packed";
+
+impl diesel::Queryable<EventTypes, Pg> for Event {
+    type Row = (Head, Parts, Option<Vec<u8>>);
+
+    fn build((head, parts, packed): Self::Row) -> diesel::deserialize::Result<Self> {
+        let (actor, change, object) = match (parts, packed) {
+            (_, Some(packed)) => unpacked(&packed)?,
+            ((Some(actor), Some(change), Some(object)), None) => (actor, change, object),
+            _ => return Err("an event that says nothing".into()),
+        };
+        let (id, position, event_type, object_id, sequence, occurred_at, recorded_at) = head;
+        Ok(Self {
+            id,
+            position,
+            event_type,
+            object_id,
+            sequence,
+            occurred_at,
+            recorded_at,
+            actor,
+            change,
+            object,
+        })
+    }
+}
 
 /// High bits of the advisory locks that mark the floors: "VK". The low 48 bits are the floor.
 const TAG: i64 = 22_091;
@@ -68,50 +106,40 @@ pub(crate) fn record(
     if events.len() >= MANY {
         return record_many(tenant, events, now);
     }
-    let count = events.len();
-    let (mut ids, mut types) = (Vec::with_capacity(count), Vec::with_capacity(count));
-    let (mut objects, mut sequences) = (Vec::with_capacity(count), Vec::with_capacity(count));
-    let (mut times, mut actors) = (Vec::with_capacity(count), Vec::with_capacity(count));
-    let (mut changes, mut bodies) = (Vec::with_capacity(count), Vec::with_capacity(count));
-    for event in events {
-        ids.push(Uuid::now_v7());
-        types.push(event.event_type.to_owned());
-        objects.push(event.object_id);
-        sequences.push(event.sequence);
-        times.push(event.occurred_at);
-        actors.push(JsonText::of(&event.actor)?);
-        changes.push(event.change);
-        bodies.push(event.object);
-    }
+    let rows = rows(tenant, events, now)?;
     // The floor is taken before the positions: they are drawn as the joined rows are inserted.
     Statement::command("WITH floor AS MATERIALIZED (SELECT ")
         .sql(FLOOR)
         .sql(
             ") INSERT INTO events (workspace_id, recorded_at, id, event_type, object_id, sequence, \
-             occurred_at, actor, change, object) SELECT ",
+             occurred_at, packed) SELECT ",
         )
         .bind(tenant.workspace_id)
         .sql(", ")
         .bind(now)
         .sql(", event.* FROM floor, unnest(")
-        .bind(ids)
+        .bind(rows.iter().map(|row| row.id).collect::<Vec<_>>())
         .sql("::uuid[], ")
-        .bind(types)
+        .bind(rows.iter().map(|row| row.event_type.to_owned()).collect::<Vec<_>>())
         .sql("::text[], ")
-        .bind(objects)
+        .bind(rows.iter().map(|row| row.object_id).collect::<Vec<_>>())
         .sql("::uuid[], ")
-        .bind(sequences)
+        .bind(rows.iter().map(|row| row.sequence).collect::<Vec<_>>())
         .sql("::int[], ")
-        .bind(times)
+        .bind(rows.iter().map(|row| row.occurred_at).collect::<Vec<_>>())
         .sql("::timestamptz[], ")
-        .bind(actors)
-        .sql("::json[], ")
-        .bind(changes)
-        .sql("::json[], ")
-        .bind(bodies)
-        .sql("::json[]) AS event")
+        .bind(rows.into_iter().map(|row| row.packed.unwrap_or_default()).collect::<Vec<_>>())
+        .sql("::bytea[]) AS event")
         .execute(tenant.conn)?;
     Ok(())
+}
+
+fn rows(
+    tenant: &Tenant<'_>,
+    events: Vec<NewEvent>,
+    now: DateTime<Utc>,
+) -> Result<Vec<EventRow>> {
+    events.into_iter().map(|event| event.row(tenant.workspace_id, now)).collect()
 }
 
 #[derive(Insertable)]
@@ -124,10 +152,12 @@ pub(crate) struct EventRow {
     pub sequence: i32,
     pub occurred_at: DateTime<Utc>,
     pub recorded_at: DateTime<Utc>,
-    pub actor: JsonText,
-    pub change: JsonText,
-    pub object: JsonText,
+    pub packed: Option<Vec<u8>>,
 }
+
+columns! { EventRow, events {
+    workspace_id, recorded_at, id, event_type, object_id, sequence, occurred_at, packed,
+} }
 
 impl NewEvent {
     pub(crate) fn row(self, workspace_id: Uuid, now: DateTime<Utc>) -> Result<EventRow> {
@@ -139,9 +169,7 @@ impl NewEvent {
             sequence: self.sequence,
             occurred_at: self.occurred_at,
             recorded_at: now,
-            actor: JsonText::of(&self.actor)?,
-            change: self.change,
-            object: self.object,
+            packed: Some(packed(&self.actor, &self.change, &self.object)?),
         })
     }
 }
@@ -150,9 +178,7 @@ impl NewEvent {
 fn record_many(tenant: &mut Tenant<'_>, events: Vec<NewEvent>, now: DateTime<Utc>) -> Result<()> {
     // The floor comes first: COPY draws the positions row by row.
     Statement::command("SELECT ").sql(FLOOR).execute(tenant.conn)?;
-    let workspace_id = tenant.workspace_id;
-    let row = |event: NewEvent| event.row(workspace_id, now);
-    let rows = events.into_iter().map(row).collect::<Result<Vec<_>>>()?;
+    let rows = rows(tenant, events, now)?;
     diesel::copy_from(events::table).from_insertable(rows).execute(tenant.conn)?;
     Ok(())
 }

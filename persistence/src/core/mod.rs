@@ -16,6 +16,7 @@ pub(crate) mod json_text;
 pub(crate) mod lanes;
 pub mod list;
 pub(crate) mod noun;
+pub mod packing;
 pub(crate) mod passing;
 pub(crate) mod rings;
 pub mod schema;

@@ -377,9 +377,10 @@ diesel::table! {
         sequence -> Int4,
         occurred_at -> Timestamptz,
         recorded_at -> Timestamptz,
-        actor -> Json,
-        change -> Json,
-        object -> Json,
+        actor -> Nullable<Json>,
+        change -> Nullable<Json>,
+        object -> Nullable<Json>,
+        packed -> Nullable<Bytea>,
     }
 }
 

@@ -47,6 +47,7 @@ pub enum Bind {
     Doubles(Vec<f64>),
     Instants(Vec<DateTime<Utc>>),
     Jsons(Vec<JsonText>),
+    ByteStrings(Vec<Vec<u8>>),
 }
 
 macro_rules! bind_from {
@@ -61,6 +62,7 @@ bind_from! {
     Decimal => Decimal, DateTime<Utc> => Instant, NaiveDate => Date, Vec<u8> => Bytes,
     serde_json::Value => Json, Vec<Uuid> => Uuids, Vec<String> => Texts, Vec<i32> => Integers,
     Vec<i64> => BigInts, Vec<i16> => SmallInts, Vec<DateTime<Utc>> => Instants, Vec<JsonText> => Jsons,
+    Vec<Vec<u8>> => ByteStrings,
 }
 impl From<&str> for Bind {
     fn from(value: &str) -> Self {
@@ -235,6 +237,7 @@ fn push<'b>(bind: &'b Bind, out: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         Bind::Doubles(value) => out.push_bind_param::<Array<Double>, _>(value),
         Bind::Instants(value) => out.push_bind_param::<Array<Timestamptz>, _>(value),
         Bind::Jsons(value) => out.push_bind_param::<Array<Json>, _>(value),
+        Bind::ByteStrings(value) => out.push_bind_param::<Array<Bytea>, _>(value),
     }
 }
 

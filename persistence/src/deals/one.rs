@@ -13,7 +13,7 @@ use super::{record::VisitRow, row::DealRow};
 use crate::core::{
     columns::{Columns, Part, Turned, columns, parts},
     events::{EventRow, FLOOR},
-    schema::{deals, events, stage_visits},
+    schema::{deals, stage_visits},
 };
 
 /// What is to be recorded. It answers the number of events that it has recorded: all or none.
@@ -32,9 +32,6 @@ pub(super) struct One {
     pub waits: bool,
 }
 
-columns! { EventRow, events {
-    workspace_id, recorded_at, id, event_type, object_id, sequence, occurred_at, actor, change, object,
-} }
 columns! { VisitRow, stage_visits {
     workspace_id, deal_id, sequence, visit, deal_type_id, version_id, stage_id, position, entered_at, left_at,
     ended_by, direction, visit_entered_at, visit_held_seconds, held, owner_id, base_amount, probability, cause,

@@ -9,6 +9,7 @@ use voronka_integration_tests::{
     invariants::{self, When},
     process::until,
 };
+use voronka_integration_tests::unpacked::with_events;
 use voronka_persistence::Store;
 
 use crate::{faults::Servers, log::Log};
@@ -85,16 +86,16 @@ fn lost(connection: &mut PgConnection, log: &Log) -> Vec<String> {
         what: String,
     }
     let told = &log.acknowledged;
-    let lost: Vec<Lost> = sql_query(
+    let asked = sql_query(
         "SELECT concat_ws(' ', id, version, title) AS what FROM unnest($1, $2, $3) AS told(id, version, title) \
          WHERE NOT EXISTS (SELECT FROM events WHERE object_id = told.id::uuid AND sequence = told.version \
              AND (told.title IS NULL OR object ->> 'title' = told.title))",
     )
     .bind::<Array<Text>, _>(told.iter().map(|one| one.id.clone()).collect::<Vec<_>>())
     .bind::<Array<BigInt>, _>(told.iter().map(|one| one.version).collect::<Vec<_>>())
-    .bind::<Array<Nullable<Text>>, _>(told.iter().map(|one| one.title.clone()).collect::<Vec<_>>())
-    .load(connection)
-    .expect("the feed");
+    .bind::<Array<Nullable<Text>>, _>(told.iter().map(|one| one.title.clone()).collect::<Vec<_>>());
+    let lost: Vec<Lost> =
+        with_events(connection, |connection| asked.load(connection).expect("the feed"));
     lost.into_iter().map(|lost| lost.what).collect()
 }
 

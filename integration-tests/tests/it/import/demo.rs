@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use voronka_api::demo::{self, generator};
-use voronka_integration_tests::{Api, TestServer, histories, postgres, process::until, sql};
+use voronka_integration_tests::{Api, TestServer, histories, postgres, process::until, sql, unpacked::with_events};
 use voronka_persistence::Store;
 
 #[tokio::test]
@@ -63,10 +63,12 @@ async fn the_demo_company_is_what_its_generator_made() {
     let open =
         api.get(&format!("/v1/reports/funnel/open?deal_type_id={sale}")).await.expect(200).json;
     assert_eq!(open["totals"]["deals"], summary.open);
-    let skips: Value = sql::json(
-        &mut server.connection(),
-        "SELECT count(*)::text FROM events WHERE event_type = 'deal.stage_changed' AND change ->> 'direction' = 'skip'",
-    );
+    let skips: Value = with_events(&mut server.connection(), |connection| {
+        sql::json(
+            connection,
+            "SELECT count(*)::text FROM events WHERE event_type = 'deal.stage_changed' AND change ->> 'direction' = 'skip'",
+        )
+    });
     assert_eq!(skips, summary.skips);
 
     // A quarter of deals that a process led: far or not, but never past a gate.

@@ -14,6 +14,7 @@ use voronka_integration_tests::{
     histories::{self, count},
     process::{Process, import_until, until, until_ready},
     sql,
+    unpacked::with_events,
 };
 
 const BINARY: &str = env!("CARGO_BIN_EXE_voronka-under-test");
@@ -182,7 +183,8 @@ async fn check(api: &Api, connection: &mut PgConnection, sent: &mut [Sent]) {
             answer["stage_key"].as_str().unwrap(),
             answer["title"].as_str().unwrap(),
         );
-        assert_eq!(count(connection, &here), 1, "{write:?}");
+        let found = with_events(connection, |connection| count(connection, &here));
+        assert_eq!(found, 1, "{write:?}");
     }
     // The same by HTTP, for one.
     if let Some((_, answer)) = sent.last().and_then(|write| write.answer.as_ref()) {

@@ -11,7 +11,7 @@ use std::{
 use diesel::{PgConnection, QueryableByName, RunQueryDsl, sql_query};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
-use voronka_integration_tests::{Api, TestServer, histories, sql};
+use voronka_integration_tests::{Api, TestServer, histories, sql, unpacked::unpack_all};
 
 /// How the product takes positions, for transactions that a test keeps open.
 const TAKE: &str = "WITH floor AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared( \
@@ -416,4 +416,43 @@ async fn one_change_is_one_event_with_what_was_and_what_is() {
         assert_eq!(event["actor"], json!({ "kind": "user", "id": api.user_id }));
     }
     assert_eq!(histories::check(&mut server.connection()), 1);
+}
+
+/// Databases from before events were packed have them in columns: they stay as they are.
+#[tokio::test]
+async fn events_from_before_they_were_packed_say_the_same() {
+    let server = TestServer::start().await;
+    let api = &server.admin;
+    let deal_type = api.deal_type(&["one", "two"]).await;
+    let deal = api.deal(&deal_type, "10").await;
+    let client = api.post("/v1/clients", json!({ "name": "Acme" })).await.expect(201).id();
+    let change = json!({ "client_id": client, "title": "Насосы \"для\" цеха" });
+    api.patch(&format!("/v1/deals/{deal}"), change).await.expect(200);
+    let paths = [
+        "/v1/events?limit=100".to_owned(),
+        format!("/v1/deals/{deal}/history"),
+        format!("/v1/clients/{client}/history"),
+    ];
+    let read = async || {
+        let mut said = Vec::new();
+        for path in &paths {
+            said.push(api.get(path).await.expect(200).json);
+        }
+        said
+    };
+    let packed = read().await;
+    unpack_all(&mut server.connection());
+    assert_eq!(read().await, packed);
+    api.transition(&deal, json!({ "to": "won" })).await.expect(200);
+    let both = read().await;
+    let (before, now) = (&packed[1]["items"], &both[1]["items"]);
+    let (before, now) = (before.as_array().unwrap(), now.as_array().unwrap());
+    assert!(before.len() > 1, "{before:?}");
+    assert_eq!(before[..], now[..before.len()]);
+    assert_eq!(now.last().unwrap()["object"]["status"], "won");
+    // What cannot be read is a fault, and is not passed over.
+    let spoil = "UPDATE events SET packed = substr(packed, 1, length(packed) - 3) WHERE packed IS NOT NULL";
+    sql::run(&mut server.connection(), spoil);
+    api.get(&paths[1]).await.expect(500);
+    assert_eq!(api.get(&paths[2]).await.expect(200).json, packed[2]);
 }

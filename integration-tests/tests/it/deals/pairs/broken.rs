@@ -3,6 +3,7 @@
 use diesel::{Connection, connection::SimpleConnection, result::Error};
 use voronka_integration_tests::{
     invariants::{When, look},
+    unpacked::unpack_all,
     operations::{Flavour, Kind, named},
 };
 
@@ -90,6 +91,7 @@ async fn whatever_is_broken_is_found() {
         assert_eq!(finding.broken, Vec::<String>::new(), "{}", finding.invariant);
     }
     let mut connection = scene.server.connection();
+    unpack_all(&mut connection);
     for (invariant, sabotage) in BREAKS {
         let mut found = Vec::new();
         let undone = connection.transaction::<(), _, _>(|connection| {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::DateTime;
 use serde_json::{Value, json};
-use voronka_integration_tests::{TestServer, sql};
+use voronka_integration_tests::{TestServer, sql, unpacked::with_events};
 
 use super::play::{Play, instant};
 
@@ -123,7 +123,8 @@ impl Model {
              (SELECT id FROM deals WHERE deal_type_id = '{}')",
             play.api.workspace_id, play.deal_type
         );
-        let events = sql::json(&mut server.connection(), &query);
+        let events =
+            with_events(&mut server.connection(), |connection| sql::json(connection, &query));
         let mut deals: BTreeMap<String, Deal> = BTreeMap::new();
         for event in events.as_array().unwrap() {
             let (id, change, at) = (text(&event[0]), &event[1], event[2].as_i64().unwrap());
