@@ -17,7 +17,7 @@ use crate::{
         unit::raw,
         visibility::deals_seen_by,
     },
-    deals::{DealRow, Line, LineTypes, Stored, columns},
+    deals::{Line, LineTypes, Stored, columns, listed::ListedDeal},
 };
 
 /// A figure of a report, as the deals that it counts.
@@ -94,13 +94,13 @@ impl Store {
         figure: &impl Figure,
         query: Query,
     ) -> Result<Page<Counted>> {
-        type Row = (DealRow, (i64, Decimal));
+        type Row = (ListedDeal, (i64, Decimal));
         let counted = raw::<(BigInt, Numeric)>("counted.times, counted.amount");
-        let selection = (DealRow::shown(), counted);
+        let selection = (ListedDeal::columns(), counted);
         let from = |tenant: &Tenant<'_>, selection| deals(tenant, visibility, figure, selection);
         let page = tenant.page_from(&LIST, query, selection, from, |row: &Row| row.0.id)?;
         let items = page.items.into_iter().map(|(row, (times, amount))| {
-            Ok(Counted { stored: self.stored(tenant, row)?, times, amount })
+            Ok(Counted { stored: self.stored(tenant, row.into())?, times, amount })
         });
         Ok(Page { items: items.collect::<Result<_>>()?, next: page.next })
     }

@@ -8,6 +8,7 @@ mod external;
 mod fact_loader;
 mod follow;
 mod lines;
+pub(crate) mod listed;
 pub mod merge_clients;
 mod migrate;
 mod one;
@@ -65,6 +66,7 @@ pub(crate) use fact_loader::{Scope, Subject};
 pub(crate) use follow::{follow, hold_all_of};
 pub use lines::{Line, lines};
 pub(crate) use lines::{LineTypes, columns};
+use listed::ListedDeal;
 pub use migrate::{Migrated, migrate};
 pub use opening::{Opening, open};
 pub(crate) use reassign::reassign;
@@ -222,11 +224,12 @@ impl Store {
     ) -> Result<Page<Stored>> {
         let asked = Asked::load(tenant, caller, &query)?;
         let narrow = |list| asked.narrow(list, caller);
-        let page = tenant.page(&LIST, query, DealRow::shown(), narrow, |row: &DealRow| row.id)?;
+        let columns = ListedDeal::columns();
+        let page = tenant.page(&LIST, query, columns, narrow, |row: &ListedDeal| row.id)?;
         let items = page
             .items
             .into_iter()
-            .map(|row| self.stored(tenant, row))
+            .map(|row| self.stored(tenant, row.into()))
             .collect::<Result<Vec<_>>>()?;
         Ok(Page { items, next: page.next })
     }

@@ -1,11 +1,7 @@
 //! A deal's row, and its way to and from the domain.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use diesel::{
-    dsl::{AsSelect, SqlTypeOf},
-    pg::Pg,
-    prelude::*,
-};
+use diesel::prelude::*;
 use rust_decimal::Decimal;
 use serde::Serialize;
 use serde_json::Value;
@@ -25,7 +21,7 @@ use voronka_domain::{
 };
 
 use crate::{
-    Error, JsonText, Raw, Result,
+    Error, JsonText, Result,
     core::{
         enum_names::{from_name, to_name},
         schema::deals,
@@ -86,28 +82,11 @@ pub struct DealRow {
     pub stage_path: Option<String>,
 }
 
-/// The columns of [`DealRow`] in its order. Tracks and paths are for decisions and reports; reading them would take
-/// a tenth of what a list takes.
-const SHOWN: &str = "deals.workspace_id, deals.id, deals.deal_type_id, deals.version_id, deals.title, deals.client_id, \
-    deals.owner_id, deals.amount, deals.currency, deals.base_amount, deals.source_id, \
-    deals.lead_temperature, deals.expected_close_on, deals.external_source, deals.external_id, \
-    deals.status, deals.stage_id, deals.position, deals.depth, deals.hold_reason, \
-    deals.hold_resume_on, deals.hold_since, deals.loss_reason_id, deals.loss_note, \
-    deals.competitor_id, deals.opened_at, deals.closed_at, deals.visit, deals.visit_entered_at, \
-    deals.visit_held_seconds, deals.segment, deals.segment_entered_at, deals.reopened, \
-    deals.sequence, deals.last_occurred_at, deals.created_at, deals.updated_at, deals.custom, \
-    deals.overrides, deals.fired, deals.alarm_at, NULL, NULL, NULL";
-
 fn broken(what: &str) -> Error {
     Error::Internal(format!("deal has a bad {what}"))
 }
 
 impl DealRow {
-    /// The row as far as a list shows it.
-    pub(crate) fn shown() -> Raw<SqlTypeOf<AsSelect<Self, Pg>>> {
-        Raw::new(SHOWN)
-    }
-
     pub(crate) fn of(
         workspace_id: Uuid,
         deal: Deal,
@@ -321,22 +300,4 @@ pub(crate) fn object(deal: &Deal, base: Currency) -> Result<JsonText> {
         overrides: deal.overrides,
         version: deal.sequence,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_shown_is_the_row_without_its_track() {
-        let whole = deals::table.select(DealRow::as_select());
-        let whole = diesel::debug_query::<Pg, _>(&whole).to_string().replace('"', "");
-        let names = |list: &str| list.split(", ").map(str::to_owned).collect::<Vec<_>>();
-        let whole = whole.trim_start_matches("SELECT ").split(" FROM").next().map(names).unwrap();
-        let unread = ["deals.touched", "deals.visit_stage", "deals.stage_path"];
-        let shown = whole
-            .into_iter()
-            .map(|name| if unread.contains(&name.as_str()) { "NULL".to_owned() } else { name });
-        assert_eq!(names(SHOWN), shown.collect::<Vec<_>>());
-    }
 }
