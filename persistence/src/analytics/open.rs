@@ -62,11 +62,12 @@ fn segments<S>(
     let statement = alignment.join(statement, "LEFT JOIN", "v.stage_number");
     let statement = overdue.join(segments.join(statement, group_by));
     let statement = statement
-        .sql(", LATERAL (SELECT extract(epoch FROM ")
+        // `extract` counts in decimals, which is a tenth of the whole report.
+        .sql(", LATERAL (SELECT date_part('epoch', ")
         .bind(as_of)
-        .sql(" - v.visit_entered_at)::float8 - v.visit_held_seconds - CASE WHEN v.held THEN extract(epoch FROM ")
+        .sql(" - v.visit_entered_at) - v.visit_held_seconds - CASE WHEN v.held THEN date_part('epoch', ")
         .bind(as_of)
-        .sql(" - v.entered_at)::float8 ELSE 0 END AS seconds) AS age WHERE true");
+        .sql(" - v.entered_at) ELSE 0 END AS seconds) AS age WHERE true");
     owned_by(segments.narrow(statement), visibility, "v")
 }
 
