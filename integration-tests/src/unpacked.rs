@@ -43,7 +43,10 @@ pub fn with_events<T>(
 }
 
 fn copy(connection: &mut PgConnection) {
-    run(connection, "DROP TABLE IF EXISTS pg_temp.events; CREATE TEMP TABLE events (LIKE public.events)");
+    run(
+        connection,
+        "DROP TABLE IF EXISTS pg_temp.events; CREATE TEMP TABLE events (LIKE public.events)",
+    );
     run(connection, "INSERT INTO events SELECT * FROM public.events WHERE packed IS NULL");
     let mut last = 0;
     loop {
@@ -76,7 +79,10 @@ fn copy(connection: &mut PgConnection) {
         .execute(connection)
         .expect("a copy");
     }
-    run(connection, "CREATE INDEX ON pg_temp.events (workspace_id, object_id, sequence); ANALYZE pg_temp.events");
+    run(
+        connection,
+        "CREATE INDEX ON pg_temp.events (workspace_id, object_id, sequence); ANALYZE pg_temp.events",
+    );
 }
 
 /// Writes all events as they were written before they were packed.

@@ -10,8 +10,8 @@ use diesel::{
     query_builder::{AstPass, QueryFragment},
     serialize::ToSql,
     sql_types::{
-        Array, BigInt, Binary, Bool, Date, HasSqlType, Integer, Json, Jsonb, Nullable, Numeric, SmallInt,
-        Text, Timestamptz, Uuid as SqlUuid,
+        Array, BigInt, Binary, Bool, Date, HasSqlType, Integer, Json, Jsonb, Nullable, Numeric,
+        SmallInt, Text, Timestamptz, Uuid as SqlUuid,
     },
 };
 use rust_decimal::Decimal;

@@ -52,11 +52,8 @@ pub struct Event {
 type Parts = (Option<JsonText>, Option<JsonText>, Option<JsonText>);
 type Json3 = (Nullable<Json>, Nullable<Json>, Nullable<Json>);
 type Head = (Uuid, i64, String, Uuid, i32, DateTime<Utc>, DateTime<Utc>);
-type EventTypes = (
-    (SqlUuid, BigInt, Text, SqlUuid, Integer, Timestamptz, Timestamptz),
-    Json3,
-    Nullable<Binary>,
-);
+type EventTypes =
+    ((SqlUuid, BigInt, Text, SqlUuid, Integer, Timestamptz, Timestamptz), Json3, Nullable<Binary>);
 const EVENT: &str = "id, position, event_type, object_id, sequence, occurred_at, recorded_at, \
                      actor, change, object, packed";
 
@@ -134,11 +131,7 @@ pub(crate) fn record(
     Ok(())
 }
 
-fn rows(
-    tenant: &Tenant<'_>,
-    events: Vec<NewEvent>,
-    now: DateTime<Utc>,
-) -> Result<Vec<EventRow>> {
+fn rows(tenant: &Tenant<'_>, events: Vec<NewEvent>, now: DateTime<Utc>) -> Result<Vec<EventRow>> {
     events.into_iter().map(|event| event.row(tenant.workspace_id, now)).collect()
 }
 

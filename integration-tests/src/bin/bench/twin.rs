@@ -214,6 +214,8 @@ impl Script {
             || value.starts_with('[')
         {
             "::jsonb"
+        } else if value.starts_with("\\x") {
+            "::bytea"
         } else if chrono::DateTime::parse_from_str(value, "%Y-%m-%d %H:%M:%S%.f%#z").is_ok() {
             "::timestamptz"
         } else {

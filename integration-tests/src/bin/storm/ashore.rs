@@ -4,12 +4,12 @@ use diesel::{
     PgConnection, RunQueryDsl, sql_query,
     sql_types::{Array, BigInt, Nullable, Text},
 };
+use voronka_integration_tests::unpacked::with_events;
 use voronka_integration_tests::{
     histories::{self, count},
     invariants::{self, When},
     process::until,
 };
-use voronka_integration_tests::unpacked::with_events;
 use voronka_persistence::Store;
 
 use crate::{faults::Servers, log::Log};

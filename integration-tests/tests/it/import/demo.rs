@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 use voronka_api::demo::{self, generator};
-use voronka_integration_tests::{Api, TestServer, histories, postgres, process::until, sql, unpacked::with_events};
+use voronka_integration_tests::{
+    Api, TestServer, histories, postgres, process::until, sql, unpacked::with_events,
+};
 use voronka_persistence::Store;
 
 #[tokio::test]

@@ -451,7 +451,8 @@ async fn events_from_before_they_were_packed_say_the_same() {
     assert_eq!(before[..], now[..before.len()]);
     assert_eq!(now.last().unwrap()["object"]["status"], "won");
     // What cannot be read is a fault, and is not passed over.
-    let spoil = "UPDATE events SET packed = substr(packed, 1, length(packed) - 3) WHERE packed IS NOT NULL";
+    let spoil =
+        "UPDATE events SET packed = substr(packed, 1, length(packed) - 3) WHERE packed IS NOT NULL";
     sql::run(&mut server.connection(), spoil);
     api.get(&paths[1]).await.expect(500);
     assert_eq!(api.get(&paths[2]).await.expect(200).json, packed[2]);

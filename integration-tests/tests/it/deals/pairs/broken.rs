@@ -3,8 +3,8 @@
 use diesel::{Connection, connection::SimpleConnection, result::Error};
 use voronka_integration_tests::{
     invariants::{When, look},
-    unpacked::unpack_all,
     operations::{Flavour, Kind, named},
+    unpacked::unpack_all,
 };
 
 use super::Scene;
