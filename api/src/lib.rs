@@ -16,6 +16,7 @@ pub mod openapi;
 pub mod server;
 pub mod shares;
 pub mod state;
+pub mod telephony;
 pub mod v1;
 pub mod workers;
 

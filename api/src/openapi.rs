@@ -230,6 +230,8 @@ fn complete_operation(path: &str, method: &str, operation: &mut Map<String, Valu
     let has_body = operation.contains_key("requestBody");
     let has_id = path.contains('{');
     let is_login = path.starts_with("/v1/auth/");
+    // Exchanges have no keys of ours, and bodies of their own.
+    let is_hook = path.starts_with("/webhooks/");
     let writes_resource = matches!(method, "patch" | "put" | "delete") && id != "changePassword"
         || path.ends_with("/merge")
         || path.ends_with("/transition")
@@ -257,7 +259,7 @@ fn complete_operation(path: &str, method: &str, operation: &mut Map<String, Valu
         parameters.extend(lists::parameters(&tasks::LIST).into_iter().skip(3));
     }
     let searches = id.starts_with("search");
-    if method == "post" && !searches {
+    if method == "post" && !searches && !is_hook {
         parameters.push(idempotency_key(is_login));
     }
     if writes_resource {
@@ -292,11 +294,12 @@ fn complete_operation(path: &str, method: &str, operation: &mut Map<String, Valu
         codes.push(Code::not_found);
     }
     if has_body {
-        codes.extend([Code::request_timeout, Code::body_too_large, Code::unsupported_media_type]);
-        codes.push(Code::validation_failed);
-        codes.push(Code::malformed_json);
+        codes.extend([Code::request_timeout, Code::body_too_large, Code::malformed_json]);
     }
-    if method == "post" && !is_login && !searches {
+    if has_body && !is_hook {
+        codes.extend([Code::unsupported_media_type, Code::validation_failed]);
+    }
+    if method == "post" && !is_login && !searches && !is_hook {
         codes.extend([Code::idempotency_key_in_flight, Code::idempotency_key_reused]);
     }
     if writes_resource {

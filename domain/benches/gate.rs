@@ -71,6 +71,7 @@ fn work(now: DateTime<Utc>) -> Work {
         id: id(n),
         kind: ActivityKind::Call,
         outcome,
+        call: None,
         visit: 1,
         happened_at: now,
     };

@@ -9,6 +9,7 @@ pub mod analytics;
 pub mod clients;
 pub mod deals;
 pub mod import;
+pub mod intake;
 pub mod kernel;
 pub mod people;
 pub mod process;

@@ -55,7 +55,10 @@ BEGIN
             AND t.deal_id = d.id AND t.visit = d.visit AND t.key = g ->> 'task' AND t.status = 'done');
         WHEN 'activity' THEN RETURN EXISTS (SELECT FROM activities a WHERE a.workspace_id = d.workspace_id
             AND a.deal_id = d.id AND a.visit = d.visit AND a.kind = g ->> 'activity'
-            AND a.happened_at IS NOT NULL AND (g ->> 'outcome' IS NULL OR a.outcome = g ->> 'outcome'));
+            AND a.happened_at IS NOT NULL AND (g ->> 'outcome' IS NULL OR a.outcome = g ->> 'outcome')
+            AND CASE WHEN a.call_status IS NULL THEN g ->> 'call_status' IS NULL AND g ->> 'talk_seconds' IS NULL
+                ELSE a.call_status = coalesce(g ->> 'call_status', 'answered')
+                    AND coalesce(a.duration_seconds, 0) >= coalesce((g ->> 'talk_seconds')::int, 0) END);
         WHEN 'document' THEN RETURN EXISTS (SELECT FROM documents o WHERE o.workspace_id = d.workspace_id
             AND o.deal_id = d.id AND o.kind = g ->> 'document'
             AND pg_temp.has_come(o.kind, o.state, g ->> 'state'));
@@ -91,7 +94,12 @@ RETURNS boolean LANGUAGE sql AS $$
             AND object ->> 'status' = 'done' AND position > began)
         WHEN 'activity' THEN EXISTS (SELECT FROM last WHERE noun = 'activity' AND position > began
             AND object ->> 'kind' = g ->> 'activity' AND object ->> 'happened_at' IS NOT NULL
-            AND (g ->> 'outcome' IS NULL OR object ->> 'outcome' = g ->> 'outcome'))
+            AND (g ->> 'outcome' IS NULL OR object ->> 'outcome' = g ->> 'outcome')
+            AND CASE WHEN object ->> 'call_status' IS NULL
+                THEN g ->> 'call_status' IS NULL AND g ->> 'talk_seconds' IS NULL
+                ELSE object ->> 'call_status' = coalesce(g ->> 'call_status', 'answered')
+                    AND coalesce((object ->> 'duration_seconds')::int, 0)
+                        >= coalesce((g ->> 'talk_seconds')::int, 0) END)
         WHEN 'document' THEN EXISTS (SELECT FROM last WHERE noun = 'document'
             AND object ->> 'kind' = g ->> 'document'
             AND pg_temp.has_come(object ->> 'kind', object ->> 'state', g ->> 'state'))

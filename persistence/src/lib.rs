@@ -11,6 +11,7 @@ pub mod analytics;
 pub mod clients;
 pub mod deals;
 pub mod import;
+pub mod intake;
 pub mod people;
 pub mod process;
 pub mod work;

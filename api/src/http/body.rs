@@ -7,6 +7,7 @@ use futures_util::{Stream, StreamExt, stream};
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 use validator::Validate;
+use voronka_domain::kernel::fault::escaped;
 
 use super::problem::Problem;
 use crate::state::App;
@@ -52,6 +53,31 @@ impl<T: DeserializeOwned + Validate + 'static> FromRequest for Body<T> {
             let value = parse::<T>(&bytes)?;
             value.validate().map_err(|errors| invalid(&errors))?;
             Ok(Self { value, digest: Sha256::digest(&bytes).to_vec() })
+        })
+    }
+}
+
+/// A body of any kind, as it came. It is not long.
+pub struct Raw(pub Vec<u8>);
+
+const RAW_LIMIT: usize = 1 << 20;
+
+impl FromRequest for Raw {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let app = request.app_data::<web::Data<App>>();
+        let (limit, patience) = app.map_or((AUTH_LIMIT, Duration::ZERO), |app| {
+            (app.body_limit.min(RAW_LIMIT), app.body_patience)
+        });
+        let announced = announced(request);
+        let payload = timely(payload.take(), patience);
+        Box::pin(async move {
+            if announced.is_some_and(|length| length > limit as u64) {
+                return Err(too_large(limit));
+            }
+            Ok(Self(read(payload, limit).await?.to_vec()))
         })
     }
 }
@@ -200,7 +226,7 @@ fn pointer(path: &serde_path_to_error::Path) -> String {
             Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
             Segment::Map { key } => {
                 pointer.push('/');
-                pointer.push_str(&key.replace('~', "~0").replace('/', "~1"));
+                pointer.push_str(&escaped(key));
             }
             Segment::Enum { .. } | Segment::Unknown => {}
         }

@@ -104,6 +104,9 @@ words! {
     DocumentState document::DocumentState::VARIANTS;
     HandOverReason hand_over::Reason::VARIANTS;
     HandedOver hand_over::HandedOver::VARIANTS;
+    CallStatus activity::CallStatus::VARIANTS;
+    Adapter &crate::telephony::ADAPTERS.iter().map(|adapter| adapter.name()).collect::<Vec<_>>();
+    RawEventState &["waiting", "done", "failed"];
     ImportKind import::ImportKind::VARIANTS;
     Scope &people::access::Permission::ALL.iter().map(|one| one.scope()).collect::<Vec<_>>();
 }

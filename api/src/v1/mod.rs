@@ -7,6 +7,7 @@ pub mod deals;
 pub mod events;
 pub mod health;
 pub mod import;
+pub mod intake;
 pub mod people;
 pub mod process;
 pub mod work;
@@ -18,6 +19,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use self::{
     clients::contacts,
     import::{imports, preview as import_preview},
+    intake::{hooks, integrations, raw_events},
     people::{api_keys, auth, departments, passwords, users},
     process::deal_types,
     work::{activities, documents, hand_overs, payments, tasks},
@@ -191,4 +193,12 @@ operations! {
     analytics::stage_durations,
     analytics::stage_durations_deals,
     events::list,
+    integrations::list,
+    integrations::create,
+    integrations::read,
+    integrations::update,
+    integrations::rotate,
+    raw_events::list,
+    raw_events::reprocess,
+    hooks::post_telephony,
 }

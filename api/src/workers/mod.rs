@@ -3,6 +3,7 @@
 mod compare_clients;
 mod deal_clock;
 pub mod imports;
+mod interpret_events;
 mod return_hand_overs;
 mod runner;
 mod sweep;
@@ -23,8 +24,9 @@ use voronka_persistence::{
 pub use runner::{Wake, Workers, run_one};
 
 /// All kinds of background work.
-pub const WORKS: [&dyn Work; 6] = [
+pub const WORKS: [&dyn Work; 7] = [
     &imports::Imports,
+    &interpret_events::InterpretEvents,
     &deal_clock::DealClock,
     &return_hand_overs::ReturnHandOvers,
     &compare_clients::CompareClients,

@@ -11,6 +11,7 @@ use voronka_persistence::{
         idempotency,
         jobs::{self, Claimed, Ended, Job},
     },
+    intake::raw_events,
 };
 
 use super::{Lane, Turn, Work};
@@ -23,7 +24,7 @@ impl Work for Sweep {
     }
 
     fn description(&self) -> &'static str {
-        "Forgets idempotency keys of more than a day, and old runs of background work."
+        "Forgets idempotency keys of more than a day, posts of integrations of more than 90 days, and old runs of background work."
     }
 
     fn lane(&self) -> Lane {
@@ -35,7 +36,11 @@ impl Work for Sweep {
     }
 
     fn due(&self, store: &Store, now: DateTime<Utc>) -> Result<Vec<Uuid>, Error> {
-        store.workspaces_of_old_keys(now)
+        let mut due = store.workspaces_of_old_keys(now)?;
+        due.extend(store.workspaces_of_old_raw(now)?);
+        due.sort_unstable();
+        due.dedup();
+        Ok(due)
     }
 
     fn looked_for_every(&self) -> Duration {
@@ -49,9 +54,11 @@ impl Work for Sweep {
         _: &Turn<'_>,
         now: DateTime<Utc>,
     ) -> Result<Ended, Error> {
-        let (keys, runs) = store.tenant(claimed.workspace_id, |tenant| {
-            Ok((idempotency::forget(tenant, now)?, jobs::forget(tenant)?))
+        let (keys, events, runs) = store.tenant(claimed.workspace_id, |tenant| {
+            let (keys, events) =
+                (idempotency::forget(tenant, now)?, raw_events::forget(tenant, now)?);
+            Ok((keys, events, jobs::forget(tenant)?))
         })?;
-        Ok(Ended::Done(json!({ "idempotency_keys": keys, "runs": runs })))
+        Ok(Ended::Done(json!({ "idempotency_keys": keys, "raw_events": events, "runs": runs })))
     }
 }

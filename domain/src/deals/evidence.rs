@@ -11,6 +11,7 @@ use crate::{
         gate::{DealField, Requirement},
     },
     work::{
+        activity::is_such_a_call,
         facts::{Proof, TaskFact, Work},
         task::TaskStatus,
     },
@@ -117,11 +118,12 @@ impl Requirement {
                 let awaited_from = awaited.filter(|_| !finding.met).map(|one| one.responsible_id);
                 Finding { awaited_from, ..finding }
             }
-            Self::Activity { activity, outcome } => {
+            Self::Activity { activity, outcome, call_status, talk_seconds } => {
                 let had = work.activities.iter().find(|one| {
                     one.visit == deal.visit.number
                         && one.kind == *activity
                         && (outcome.is_none() || one.outcome == *outcome)
+                        && is_such_a_call(one.call, *call_status, *talk_seconds)
                 });
                 Finding::proven(had.map(|one| (Proof::Activity(one.id), one.happened_at)))
             }

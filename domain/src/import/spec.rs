@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{custom::CUSTOM, kind::ImportKind, time::DateFormat};
 use crate::{
     kernel::{
-        fault::{Faults, Refusal},
+        fault::{Faults, Refusal, escaped},
         money::Currency,
     },
     people::access::Permission,
@@ -316,5 +316,5 @@ fn find_column(header: &[String], name: &str) -> Option<usize> {
 }
 
 fn pointer(parent: &str, key: &str, rest: &str) -> String {
-    format!("{parent}/{}{rest}", key.replace('~', "~0").replace('/', "~1"))
+    format!("{parent}/{}{rest}", escaped(key))
 }

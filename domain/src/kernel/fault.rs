@@ -122,6 +122,11 @@ impl Refusal {
     }
 }
 
+/// A key as a part of a JSON pointer (RFC 6901).
+pub fn escaped(key: &str) -> String {
+    key.replace('~', "~0").replace('/', "~1")
+}
+
 /// Collects the faults of one input, so that a caller hears of all of them at once.
 #[derive(Debug, Default)]
 pub struct Faults(Vec<Fault>);

@@ -101,6 +101,7 @@ permissions! {
     HandOversWrite = "hand_overs:write",
     JobsRead = "jobs:read",
     JobsWrite = "jobs:write",
+    IntegrationsManage = "integrations:manage",
 }
 
 impl Permission {
@@ -108,7 +109,11 @@ impl Permission {
     /// the key who has it too.
     pub fn administers(self) -> bool {
         match self {
-            Self::UsersWrite | Self::ApiKeysManage | Self::WorkspaceWrite | Self::JobsWrite => true,
+            Self::UsersWrite
+            | Self::ApiKeysManage
+            | Self::WorkspaceWrite
+            | Self::JobsWrite
+            | Self::IntegrationsManage => true,
             Self::WorkspaceRead
             | Self::UsersRead
             | Self::ClientsRead
@@ -221,6 +226,10 @@ pub enum Actor {
     HandOver {
         id: Uuid,
     },
+    /// An exchange that told of a call.
+    Integration {
+        id: Uuid,
+    },
     /// The process: the gate of the deal's stage was met.
     Process {
         #[serde(flatten)]
@@ -267,7 +276,16 @@ mod tests {
         let administered =
             Permission::ALL.iter().filter(|permission| permission.administers()).copied();
         let scopes: Vec<_> = administered.clone().map(Permission::scope).collect();
-        assert_eq!(scopes, ["workspace:write", "users:write", "api_keys:manage", "jobs:write"]);
+        assert_eq!(
+            scopes,
+            [
+                "workspace:write",
+                "users:write",
+                "api_keys:manage",
+                "jobs:write",
+                "integrations:manage"
+            ]
+        );
         for permission in administered {
             for role in [Role::Head, Role::Seller, Role::Analyst] {
                 assert!(!role.grants(permission), "{role:?} {permission:?}");

@@ -9,7 +9,7 @@ use crate::{
     kernel::fault::{Fault, Faults},
     people::access::Permission,
     work::{
-        activity::{ActivityKind, Outcome},
+        activity::{ActivityKind, CallStatus, Outcome},
         document::{DocumentKind, DocumentState},
     },
     workspace::custom_field::Entity,
@@ -40,6 +40,12 @@ pub enum Requirement<C = Condition> {
         activity: ActivityKind,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         outcome: Option<Outcome>,
+        /// Of a call that an exchange told of: how it went; answered, if nothing is said.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        call_status: Option<CallStatus>,
+        /// Of such a call: at least so many seconds of talk.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        talk_seconds: Option<u32>,
     },
     /// A share of the deal's amount is paid, 0..1.
     Payment {
@@ -161,8 +167,19 @@ impl Draft {
                 Some(Requirement::Document { document, state })
             }
             Self::Task { task } => Some(Requirement::Task { task }),
-            Self::Activity { activity, outcome } => {
-                Some(Requirement::Activity { activity, outcome })
+            Self::Activity { activity, outcome, call_status, talk_seconds } => {
+                let asked = [
+                    ("call_status", call_status.is_some()),
+                    ("talk_seconds", talk_seconds.is_some()),
+                ];
+                let wrong =
+                    asked.iter().find(|(_, asked)| *asked && activity != ActivityKind::Call);
+                if let Some((field, _)) = wrong {
+                    let detail = "Only calls have that.";
+                    faults.add(format!("{pointer}/{field}"), "never_met", detail);
+                    return None;
+                }
+                Some(Requirement::Activity { activity, outcome, call_status, talk_seconds })
             }
             Self::Payment { share } => {
                 if share <= Decimal::ZERO || share > Decimal::ONE {
@@ -264,9 +281,12 @@ impl Requirement {
             Self::Task { task } => {
                 fault("/tasks", "task_required", format!("the task \"{task}\" is done"))
             }
-            Self::Activity { activity, outcome } => {
+            Self::Activity { activity, outcome, call_status, talk_seconds } => {
                 let outcome = outcome.map(|outcome| format!(", {}", word(&outcome)));
-                let what = format!("{}{}", word(activity), outcome.unwrap_or_default());
+                let status = call_status.map(|status| format!(", {}", word(&status)));
+                let talk = talk_seconds.map(|least| format!(", at least {least} seconds of talk"));
+                let asked: String = [outcome, status, talk].into_iter().flatten().collect();
+                let what = format!("{}{asked}", word(activity));
                 fault("/activities", "activity_required", format!("there was an activity: {what}"))
             }
             Self::Payment { share } => {

@@ -67,7 +67,12 @@ fn requirement() -> impl Strategy<Value = Draft> {
         ])
         .prop_map(|(document, state)| Draft::Document { document, state }),
         1 => option::of(Just(Outcome::Reached))
-            .prop_map(|outcome| Draft::Activity { activity: ActivityKind::Call, outcome }),
+            .prop_map(|outcome| Draft::Activity {
+                activity: ActivityKind::Call,
+                outcome,
+                call_status: None,
+                talk_seconds: None,
+            }),
         1 => select(vec![Decimal::ONE, Decimal::new(5, 1)]).prop_map(|share| Draft::Payment { share }),
     ]
 }

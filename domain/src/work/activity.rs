@@ -67,6 +67,44 @@ pub enum Outcome {
     NotReached,
 }
 
+/// How a call went that an exchange told of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, strum::VariantNames)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum CallStatus {
+    /// Somebody talked with the client.
+    Answered,
+    /// Nobody did, of whoever was called.
+    Missed,
+    Busy,
+    /// We hung up before it was answered.
+    Cancelled,
+    Failed,
+}
+
+/// What an exchange told of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CallFact {
+    pub status: CallStatus,
+    pub talk_seconds: i64,
+}
+
+/// Whether a call is one of those that are asked for. One in which nobody talked counts only where its status is asked
+/// for; one that somebody wrote down only where nothing is asked of it that an exchange alone can tell.
+pub fn is_such_a_call(
+    call: Option<CallFact>,
+    status: Option<CallStatus>,
+    talk_seconds: Option<u32>,
+) -> bool {
+    match call {
+        Some(call) => {
+            call.status == status.unwrap_or(CallStatus::Answered)
+                && call.talk_seconds >= i64::from(talk_seconds.unwrap_or(0))
+        }
+        None => status.is_none() && talk_seconds.is_none(),
+    }
+}
+
 /// How an activity goes: planned or not, happened or not, called off, and with which outcome.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Course {
@@ -124,6 +162,18 @@ impl Course {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_call_that_nobody_answered_counts_where_it_is_asked_for() {
+        let told = |status, talk_seconds| Some(CallFact { status, talk_seconds });
+        let (answered, missed) = (told(CallStatus::Answered, 30), told(CallStatus::Missed, 0));
+        let is = is_such_a_call;
+        assert!(is(None, None, None) && is(answered, None, None) && !is(missed, None, None));
+        assert!(is(missed, Some(CallStatus::Missed), None));
+        assert!(!is(answered, Some(CallStatus::Missed), None));
+        assert!(!is(None, Some(CallStatus::Answered), None) && !is(None, None, Some(1)));
+        assert!(is(answered, None, Some(30)) && !is(answered, None, Some(31)));
+    }
 
     #[test]
     fn an_activity_is_planned_happens_and_is_not_called_off_then() {

@@ -6,7 +6,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::{
-    activity::{ActivityKind, ActivitySummary, Outcome},
+    activity::{ActivityKind, ActivitySummary, CallFact, Outcome},
     document::{DocumentKind, DocumentState},
     task::TaskStatus,
 };
@@ -31,6 +31,8 @@ pub struct ActivityFact {
     pub id: Uuid,
     pub kind: ActivityKind,
     pub outcome: Option<Outcome>,
+    /// Of a call that an exchange told of.
+    pub call: Option<CallFact>,
     /// The visit of the deal in which it was recorded.
     pub visit: i32,
     pub happened_at: DateTime<Utc>,

@@ -5,6 +5,7 @@ mod analytics;
 mod clients;
 mod deals;
 mod import;
+mod intake;
 mod kernel;
 mod people;
 mod process;

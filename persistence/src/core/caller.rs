@@ -83,6 +83,7 @@ pub fn person(actor: Actor) -> Option<Uuid> {
         Actor::ApiKey { .. }
         | Actor::Operator
         | Actor::HandOver { .. }
+        | Actor::Integration { .. }
         | Actor::Process { .. }
         | Actor::Rule { .. } => None,
     }

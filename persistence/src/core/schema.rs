@@ -385,6 +385,66 @@ diesel::table! {
 }
 
 diesel::table! {
+    integrations (workspace_id, id) {
+        workspace_id -> Uuid,
+        id -> Uuid,
+        kind -> Text,
+        adapter -> Text,
+        name -> Text,
+        enabled -> Bool,
+        secret -> Text,
+        previous_secret -> Nullable<Text>,
+        previous_until -> Nullable<Timestamptz>,
+        country -> Nullable<Text>,
+        access_digit -> Nullable<Text>,
+        lines -> Array<Text>,
+        extensions -> Jsonb,
+        version -> Int4,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    raw_events (workspace_id, id) {
+        workspace_id -> Uuid,
+        id -> Uuid,
+        integration_id -> Uuid,
+        received_at -> Timestamptz,
+        token -> Nullable<Text>,
+        content_type -> Nullable<Text>,
+        body -> Bytea,
+        state -> Text,
+        reason -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    calls (workspace_id, id) {
+        workspace_id -> Uuid,
+        id -> Uuid,
+        integration_id -> Uuid,
+        root -> Text,
+        told -> Jsonb,
+        direction -> Text,
+        number -> Nullable<Text>,
+        e164 -> Nullable<Text>,
+        status -> Nullable<Text>,
+        talk_seconds -> Int8,
+        user_id -> Nullable<Uuid>,
+        client_id -> Nullable<Uuid>,
+        contact_id -> Nullable<Uuid>,
+        deal_id -> Nullable<Uuid>,
+        candidates -> Jsonb,
+        activity_id -> Nullable<Uuid>,
+        began_at -> Nullable<Timestamptz>,
+        version -> Int4,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     idempotency_keys (workspace_id, caller_id, key) {
         workspace_id -> Uuid,
         caller_id -> Uuid,
@@ -528,6 +588,7 @@ diesel::table! {
         version -> Int4,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+        call_status -> Nullable<Text>,
     }
 }
 
@@ -656,6 +717,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     deals,
     departments,
     events,
+    integrations,
+    raw_events,
+    calls,
     idempotency_keys,
     import_chunks,
     import_rejections,

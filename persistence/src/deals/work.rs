@@ -8,13 +8,16 @@ use diesel::{
     RunQueryDsl,
     sql_types::{BigInt, Integer, Nullable, Numeric, Text, Timestamptz, Uuid as SqlUuid},
 };
-use rust_decimal::Decimal;
+use rust_decimal::{Decimal, prelude::ToPrimitive};
 use uuid::Uuid;
 use voronka_domain::{
     Currency, Money,
     people::assignment::{Member, Staff},
     process::Process,
-    work::facts::{ActivityFact, DocumentFact, PaymentFact, TaskFact, Work},
+    work::{
+        activity::CallFact,
+        facts::{ActivityFact, DocumentFact, PaymentFact, TaskFact, Work},
+    },
     workspace::custom_field::Entity,
 };
 
@@ -34,6 +37,7 @@ type Types = (
     Nullable<Timestamptz>,
     Nullable<Numeric>,
     Nullable<Numeric>,
+    Nullable<Text>,
 );
 type Row = (
     String,
@@ -46,20 +50,21 @@ type Row = (
     Option<DateTime<Utc>>,
     Option<Decimal>,
     Option<Decimal>,
+    Option<String>,
 );
 
 /// Of tasks and activities those of the deal's present visit: others count for no gate.
 const WORK: &str = ") SELECT work.* FROM here CROSS JOIN LATERAL ( \
-    SELECT 'task', here.id, t.id, t.key, t.status, t.visit, t.responsible_id, t.done_at, NULL::numeric, NULL::numeric \
+    SELECT 'task', here.id, t.id, t.key, t.status, t.visit, t.responsible_id, t.done_at, NULL::numeric, NULL::numeric, NULL::text \
     FROM tasks t WHERE t.workspace_id = here.workspace_id AND t.deal_id = here.id AND t.visit = here.visit \
-    UNION ALL SELECT 'activity', here.id, a.id, a.kind, a.outcome, a.visit, NULL, a.happened_at, NULL, NULL \
+    UNION ALL SELECT 'activity', here.id, a.id, a.kind, a.outcome, a.visit, NULL, a.happened_at, a.duration_seconds::numeric, NULL, a.call_status \
     FROM activities a WHERE a.workspace_id = here.workspace_id AND a.deal_id = here.id \
     AND a.visit = here.visit AND a.happened_at IS NOT NULL \
-    UNION ALL SELECT 'document', here.id, d.id, d.kind, d.state, NULL, NULL, d.state_since, NULL, NULL \
+    UNION ALL SELECT 'document', here.id, d.id, d.kind, d.state, NULL, NULL, d.state_since, NULL, NULL, NULL \
     FROM documents d WHERE d.workspace_id = here.workspace_id AND d.deal_id = here.id \
-    UNION ALL SELECT 'payment', here.id, p.id, p.currency, NULL, NULL, NULL, p.received_at, p.amount, p.base_amount \
+    UNION ALL SELECT 'payment', here.id, p.id, p.currency, NULL, NULL, NULL, p.received_at, p.amount, p.base_amount, NULL \
     FROM payments p WHERE p.workspace_id = here.workspace_id AND p.deal_id = here.id \
-    UNION ALL SELECT 'demand', here.id, m.id, NULL, NULL, NULL, NULL, m.created_at, NULL, NULL \
+    UNION ALL SELECT 'demand', here.id, m.id, NULL, NULL, NULL, NULL, m.created_at, NULL, NULL, NULL \
     FROM demands m WHERE m.workspace_id = here.workspace_id AND m.deal_id = here.id \
     AND EXISTS (SELECT FROM demand_lines l WHERE l.workspace_id = m.workspace_id AND l.demand_id = m.id)) \
     AS work ORDER BY 8, 3";
@@ -96,7 +101,7 @@ pub(crate) fn load(
 }
 
 fn note(work: &mut Work, row: Row) -> Option<()> {
-    let (what, _, id, one, two, visit, person, at, amount, base_amount) = row;
+    let (what, _, id, one, two, visit, person, at, amount, base_amount, three) = row;
     match what.as_str() {
         "task" => work.tasks.push(TaskFact {
             id,
@@ -111,6 +116,13 @@ fn note(work: &mut Work, row: Row) -> Option<()> {
             kind: from_name(&one?)?,
             outcome: match two {
                 Some(outcome) => Some(from_name(&outcome)?),
+                None => None,
+            },
+            call: match three {
+                Some(status) => Some(CallFact {
+                    status: from_name(&status)?,
+                    talk_seconds: amount.and_then(|seconds| seconds.to_i64()).unwrap_or(0),
+                }),
                 None => None,
             },
             visit: visit?,

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use voronka_domain::{
     deals::automation::{Happened, Happening},
     kernel::trigger::Trigger,
-    people::access::{Cause, Visibility, may_change},
+    people::access::{Actor, Cause, Visibility, may_change},
     work::activity::{ActivityKind, Course, CourseChange, Outcome},
 };
 
@@ -57,6 +57,8 @@ pub struct Activity {
     pub version: i32,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
+    /// Of a call that an exchange told of.
+    pub call_status: Option<String>,
 }
 
 noun!(activities, Activity, "activity");
@@ -96,6 +98,8 @@ pub struct ActivityPatch {
     pub result: Option<Option<String>>,
     pub duration_seconds: Option<Option<i32>>,
     pub recording_url: Option<Option<String>>,
+    /// How a call went, as an exchange told it.
+    pub call_status: Option<String>,
 }
 
 /// An activity as somebody writes it down.
@@ -154,7 +158,8 @@ pub fn create(unit: &mut Unit<'_>, new: NewActivity) -> Result<Activity> {
         None => None,
     };
     let client_id = named.or_else(|| held.as_ref().and_then(|held| held.deal().client_id));
-    if let Some(id) = new.user_id {
+    // An exchange tells of people who have left, too.
+    if let Some(id) = new.user_id.filter(|_| !matches!(unit.actor, Actor::Integration { .. })) {
         check_user(unit, id)?;
     }
     let (external_source, external_id) = new.external.unzip();
@@ -182,10 +187,14 @@ pub fn create(unit: &mut Unit<'_>, new: NewActivity) -> Result<Activity> {
         version: 1,
         created_at: unit.now,
         updated_at: unit.now,
+        call_status: None,
     };
     let course = Course::begun(new.says.course(), unit.now)?;
     let visit = held.as_ref().map(|held| held.deal().visit.number);
-    let row = said(&blank, new.says, course, visit)?;
+    let mut row = said(&blank, new.says, course)?;
+    if course.is_news(Course::default()) {
+        row.visit = visit;
+    }
     Activity::insert(unit, &row)?;
     react(unit, held, &blank, &row)?;
     Ok(row)
@@ -221,23 +230,48 @@ pub fn change(
         Some(deal_id) => Some(deals::lock_deal(unit, deal_id, &Visibility::All)?),
         None => None,
     };
-    // Whose it is never changes, and the owner of its deal is held.
+    // Whose it is never changes but by what an exchange tells, and the owner of its deal is held.
     require_part(unit, &seen)?;
     let before = Activity::lock(unit, id, if_match)?;
+    changed(unit, held, before.clone(), before, patch)
+}
+
+/// What an exchange has told anew of a call: how it went, who talked, and whose it was.
+pub(crate) fn tell_anew(
+    unit: &mut Unit<'_>,
+    id: Uuid,
+    deal_id: Option<Uuid>,
+    anew: impl FnOnce(Activity) -> Activity,
+    patch: ActivityPatch,
+) -> Result<Activity> {
+    let held = match deal_id {
+        Some(deal_id) => Some(deals::lock_deal(unit, deal_id, &Visibility::All)?),
+        None => None,
+    };
+    let before = Activity::lock(unit, id, None)?;
+    changed(unit, held, before.clone(), anew(before), patch)
+}
+
+fn changed(
+    unit: &mut Unit<'_>,
+    held: Option<deals::LockedDeal>,
+    before: Activity,
+    told: Activity,
+    patch: ActivityPatch,
+) -> Result<Activity> {
     let visit = held.as_ref().map(|held| held.deal().visit.number);
     let course = before.course()?.changed(patch.course(), unit.now)?;
-    let row = Activity::save(unit, &before, said(&before, patch, course, visit)?)?;
+    let mut row = said(&told, patch, course)?;
+    if row.tells_more_than(&before)? {
+        row.visit = visit;
+    }
+    let row = Activity::save(unit, &before, row)?;
     react(unit, held, &before, &row)?;
     Ok(row)
 }
 
 /// The activity with what is said of it, and how it goes.
-fn said(
-    before: &Activity,
-    patch: ActivityPatch,
-    course: Course,
-    visit: Option<i32>,
-) -> Result<Activity> {
+fn said(before: &Activity, patch: ActivityPatch, course: Course) -> Result<Activity> {
     let mut row = before.clone();
     row.title = patch.title.map_or(row.title, |title| title.trim().to_owned());
     row.note = patch.note.unwrap_or(row.note);
@@ -245,13 +279,11 @@ fn said(
     row.result = patch.result.unwrap_or(row.result);
     row.duration_seconds = patch.duration_seconds.unwrap_or(row.duration_seconds);
     row.recording_url = patch.recording_url.unwrap_or(row.recording_url);
+    row.call_status = patch.call_status.or(row.call_status);
     row.planned_at = course.planned_at;
     row.happened_at = course.happened_at;
     row.cancelled = course.cancelled;
     row.outcome = course.outcome.map(|outcome| to_name(&outcome));
-    if course.is_news(before.course()?) {
-        row.visit = visit;
-    }
     Ok(row)
 }
 
@@ -263,6 +295,13 @@ impl ActivityPatch {
 }
 
 impl Activity {
+    /// It counts for the deal's present visit: it has happened, or it has become known how it went, or whose it was.
+    fn tells_more_than(&self, before: &Self) -> Result<bool> {
+        let same = self.deal_id == before.deal_id && self.call_status == before.call_status;
+        let course = self.course()?;
+        Ok(course.is_news(before.course()?) || course.happened_at.is_some() && !same)
+    }
+
     fn course(&self) -> Result<Course> {
         let outcome = self.outcome.as_deref().map(|word| from_name(word).ok_or_else(bad));
         let Self { planned_at, happened_at, cancelled, .. } = *self;
@@ -287,10 +326,10 @@ fn react(
         rings::ring(&mut unit.tenant, unit.now, rings::Ring::Clients(vec![id]))?;
     }
     let Some(held) = held else { return Ok(()) };
-    let course = row.course()?;
-    if !course.is_news(before.course()?) {
+    if !row.tells_more_than(before)? {
         return held.look_again(unit);
     }
+    let course = row.course()?;
     let kind = from_name(&row.kind).ok_or_else(bad)?;
     let outcome = course.outcome;
     let cause = Cause { on: Trigger::ActivityRecorded, object_id: row.id, sequence: row.version };

@@ -27,7 +27,7 @@ pub struct EventBody {
     pub occurred_at: DateTime<Utc>,
     #[serde(serialize_with = "instant::serialize")]
     pub recorded_at: DateTime<Utc>,
-    /// Who did it: `kind` is `user`, `api_key`, `import`, `operator`, `process`, `rule` or `hand_over`, with ids.
+    /// Who did it: `kind` is `user`, `api_key`, `import`, `operator`, `process`, `rule`, `hand_over` or `integration`, with ids.
     #[schema(value_type = words::Actor, example = json!({"kind": "user", "id": "0199c2f0-7a35-7d0e-9d5a-3f0a5f1c2b11"}))]
     pub actor: JsonText,
     /// What changed, with previous and current values.

@@ -17,7 +17,7 @@ use voronka_domain::{
         task_template,
     },
     work::{
-        activity::{ActivityKind, Outcome},
+        activity::{ActivityKind, CallStatus, Outcome},
         document::{DocumentKind, DocumentState},
         task::Priority,
     },
@@ -69,6 +69,13 @@ pub enum GateRequirement {
         /// Whatever the outcome, if it is not given.
         #[schema(value_type = Option<words::ActivityOutcome>)]
         outcome: Option<Outcome>,
+        /// Of a call that an exchange told of: how it went. Without it, a call counts that was answered, or that
+        /// somebody wrote down.
+        #[schema(value_type = Option<words::CallStatus>)]
+        call_status: Option<CallStatus>,
+        /// Of such a call: at least so many seconds of talk.
+        #[schema(maximum = 86_400, example = 30)]
+        talk_seconds: Option<u32>,
     },
     /// A share of the deal's amount is paid.
     Payment {
@@ -94,7 +101,9 @@ impl From<GateRequirement> for Draft {
             GateRequirement::Condition { condition, says } => Self::Condition { condition, says },
             GateRequirement::Document { document, state } => Self::Document { document, state },
             GateRequirement::Task { task } => Self::Task { task },
-            GateRequirement::Activity { activity, outcome } => Self::Activity { activity, outcome },
+            GateRequirement::Activity { activity, outcome, call_status, talk_seconds } => {
+                Self::Activity { activity, outcome, call_status, talk_seconds }
+            }
             GateRequirement::Payment { share } => Self::Payment { share },
             GateRequirement::PrimaryDemand {} => Self::PrimaryDemand {},
             GateRequirement::Checklist { checklist, score } => Self::Checklist { checklist, score },

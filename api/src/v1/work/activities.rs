@@ -57,6 +57,10 @@ pub struct ActivityBody {
     /// What came of it.
     pub result: Option<String>,
     pub duration_seconds: Option<i32>,
+    /// How a call went that an exchange told of.
+    #[schema(value_type = Option<words::CallStatus>)]
+    #[schema(example = "answered")]
+    pub call_status: Option<String>,
     /// Where it can be heard.
     pub recording_url: Option<String>,
     pub client_id: Option<Uuid>,
@@ -85,6 +89,7 @@ impl From<Activity> for ActivityBody {
             outcome: row.outcome,
             result: row.result,
             duration_seconds: row.duration_seconds,
+            call_status: row.call_status,
             recording_url: row.recording_url,
             client_id: row.client_id,
             contact_id: row.contact_id,
@@ -179,6 +184,7 @@ impl NewActivity {
                 result: Some(self.result),
                 duration_seconds: Some(self.duration_seconds),
                 recording_url: Some(self.recording_url),
+                call_status: None,
             },
         })
     }
@@ -257,6 +263,7 @@ impl ActivityPatch {
             result: self.result.into_option(),
             duration_seconds: self.duration_seconds.into_option(),
             recording_url: self.recording_url.into_option(),
+            call_status: None,
         })
     }
 }

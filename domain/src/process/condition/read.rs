@@ -4,7 +4,10 @@ use chrono::Datelike;
 use serde_json::{Map, Value as Json};
 
 use super::{Check, Comparison, Field, Operand, Schema, Test, Tree, ValueKind, fold};
-use crate::{kernel::fault::Faults, workspace::custom_field};
+use crate::{
+    kernel::fault::{Faults, escaped},
+    workspace::custom_field,
+};
 
 const DEEPEST: usize = 10;
 const MOST_TESTS: usize = 100;
@@ -72,7 +75,7 @@ impl<'a, 'f> Reader<'a, 'f> {
         }
         for name in fields.keys() {
             if !["field", "op", "value"].contains(&name.as_str()) {
-                let name = name.replace('~', "~0").replace('/', "~1");
+                let name = escaped(name);
                 self.faults.add(format!("{pointer}/{name}"), "unknown_field", FORM);
             }
         }

@@ -155,6 +155,7 @@ impl Shop {
                     id,
                     kind,
                     outcome,
+                    call: None,
                     visit,
                     happened_at: self.now,
                 });

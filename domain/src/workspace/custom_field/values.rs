@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 use uuid::Uuid;
 
 use super::{CustomField, FieldType, id};
-use crate::kernel::fault::Fault;
+use crate::kernel::fault::{Fault, escaped};
 
 /// Values by the keys of their fields, each as it stands in JSON.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,7 +67,7 @@ pub fn change(
     let (mut faults, mut references) = (Vec::new(), Vec::new());
     let mut values = current.clone();
     for (key, value) in patch {
-        let pointer = format!("/custom/{}", key.replace('~', "~0").replace('/', "~1"));
+        let pointer = format!("/custom/{}", escaped(&key));
         let Some(field) = fields.iter().find(|field| field.key == key) else {
             faults.push(Fault::new(pointer, "unknown_field", "There is no such custom field."));
             continue;

@@ -2,6 +2,7 @@
 
 mod battery;
 mod conditions;
+mod integrations;
 mod invisible;
 mod parameters;
 mod table;

@@ -2,7 +2,7 @@
 
 use diesel::connection::SimpleConnection;
 use serde_json::{Value, json};
-use voronka_integration_tests::{Api, TestServer, histories};
+use voronka_integration_tests::{Api, TestServer, histories, unpacked::unpack_all};
 
 use crate::analytics::drill_down::check_all;
 
@@ -394,6 +394,7 @@ async fn an_old_database_is_worked_out_while_it_is_served() {
     let mut holding = server.connection();
     holding.batch_execute(HOLD).unwrap();
     let mut connection = server.connection();
+    unpack_all(&mut connection);
     connection
         .batch_execute(
             "BEGIN; UPDATE deals SET touched = NULL, visit_stage = NULL, stage_path = '1+5'; \

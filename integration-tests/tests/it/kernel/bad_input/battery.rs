@@ -153,7 +153,8 @@ fn bodies(world: &World) -> Vec<Bad> {
     let mut requests = Vec::new();
     for Operation { method, path, said } in operations(world) {
         let schema = &said["requestBody"]["content"]["application/json"]["schema"];
-        if schema.is_null() {
+        // What exchanges post is not read before it is verified.
+        if schema.is_null() || path.starts_with("/webhooks/") {
             continue;
         }
         let body = example(world, resolved(schema));

@@ -31,6 +31,7 @@ pub struct World {
     pub segment: String,
     pub task: String,
     pub hand_over: String,
+    pub integration: String,
 }
 
 #[derive(QueryableByName)]
@@ -81,6 +82,8 @@ impl World {
         let task = make("/v1/tasks", json!({ "title": "Call", "deal_id": deal })).await;
         let hand_over = json!({ "from_id": user, "to_id": api.user_id, "reason": "holiday" });
         let hand_over = make("/v1/hand-overs", hand_over).await;
+        let integration = json!({ "adapter": "canonical", "name": "Office" });
+        let integration = make("/v1/integrations", integration).await;
         let spec = json!({ "kind": "deals", "deal_type_id": deal_type,
             "mapping": { "external_id": { "column": "id" } } });
         let import = api.import("id\n1\n", spec).await.expect(202).id();
@@ -109,6 +112,7 @@ impl World {
             segment,
             task,
             hand_over,
+            integration,
         }
     }
 
@@ -135,6 +139,8 @@ impl World {
             "segments" => &self.segment,
             "tasks" => &self.task,
             "hand-overs" => &self.hand_over,
+            // The second is of /webhooks/v1/telephony/{id}.
+            "integrations" | "v1" => &self.integration,
             "jobs" => &self.import,
             "workspace" => "2026-12-25",
             other => panic!("nothing of {other}"),

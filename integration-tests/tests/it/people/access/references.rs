@@ -260,6 +260,10 @@ const REFERENCES: &[Reference] = &[
     reference!("createJobRun", "/run_id", job_run, |own, id| {
         own.admin.post("/v1/jobs/sweep/runs", json!({ "run_id": id })).await
     }),
+    reference!("reprocessRawEvents", "/event_id", raw_event, |own, id| {
+        let path = format!("/v1/integrations/{}/raw-events/reprocess", own.integration);
+        own.admin.post(&path, json!({ "event_id": id })).await
+    }),
     reference!("createImport", "/deal_type_id", deal_type, |own, id| {
         let spec = json!({ "kind": "deals", "deal_type_id": id,
             "mapping": { "external_id": { "column": "id" } } });

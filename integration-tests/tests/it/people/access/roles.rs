@@ -77,7 +77,8 @@ async fn a_role_does_what_is_its_own_and_nothing_else() {
                 assert_eq!(
                     may,
                     (case.0.method == "GET" || id.starts_with("search") || id == "changePassword")
-                        && !["api_keys:manage", "jobs:read"].contains(&case.0.scope()),
+                        && !["api_keys:manage", "jobs:read", "integrations:manage"]
+                            .contains(&case.0.scope()),
                     "{id}"
                 );
             }

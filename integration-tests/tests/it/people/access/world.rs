@@ -33,6 +33,8 @@ impl Operation {
 
 /// Operations that let somebody in, and so need nobody.
 pub const LOGINS: &[&str] = &["createToken", "refreshToken", "revokeToken", "setPassword"];
+/// What exchanges call, which sign what they post.
+const HOOKS: &[&str] = &["postTelephonyEvent"];
 
 fn all() -> Vec<Operation> {
     let mut operations = Vec::new();
@@ -87,8 +89,12 @@ fn all() -> Vec<Operation> {
 
 /// Every operation but the logins. Each names exactly one scope; the logins name none.
 pub fn operations() -> Vec<Operation> {
+    let (hooks, all): (Vec<_>, Vec<_>) =
+        all().into_iter().partition(|operation| operation.path.starts_with("/webhooks/"));
+    assert_eq!(hooks.iter().map(|hook| hook.id.as_str()).collect::<Vec<_>>(), HOOKS);
+    assert!(hooks.iter().all(|hook| hook.scopes.is_empty()), "{hooks:?}");
     let (logins, operations): (Vec<_>, Vec<_>) =
-        all().into_iter().partition(|operation| LOGINS.contains(&operation.id.as_str()));
+        all.into_iter().partition(|operation| LOGINS.contains(&operation.id.as_str()));
     assert_eq!(logins.len(), LOGINS.len());
     for login in &logins {
         assert!(login.scopes.is_empty(), "{login:?}");
@@ -129,6 +135,9 @@ pub struct World {
     pub client_segment: String,
     pub task: String,
     pub hand_over: String,
+    pub integration: String,
+    /// What it has posted, and could not be interpreted.
+    pub raw_event: String,
     /// A run of background work that has failed.
     pub job_run: String,
 }
@@ -180,6 +189,7 @@ impl World {
         // The user looks after no client, so nothing changes hands.
         let hand_over = a_hand_over(&user, &admin.user_id.to_string(), false);
         let hand_over = new("/v1/hand-overs", hand_over).await;
+        let integration = new("/v1/integrations", an_integration()).await;
         let world = Self {
             admin: admin.clone(),
             user,
@@ -204,6 +214,8 @@ impl World {
             client_segment,
             task,
             hand_over,
+            raw_event: failed_event(server, admin, &integration),
+            integration,
             job_run: failed_run(server, admin),
         };
         let import = world.send_import(admin).await.expect(202).id();
@@ -245,6 +257,8 @@ impl World {
             &self.client_segment,
             &self.task,
             &self.hand_over,
+            &self.integration,
+            &self.raw_event,
             &self.job_run,
         ];
         let own = [self.admin.workspace_id.to_string(), self.admin.user_id.to_string()];
@@ -258,6 +272,18 @@ fn failed_run(server: &TestServer, admin: &Api) -> String {
     let insert = format!(
         "INSERT INTO jobs (workspace_id, id, name, state, run_at, attempts, error, finished_at, created_at, updated_at) \
          VALUES ('{}', '{id}', 'sweep', 'failed', now(), 5, 'Broken', now(), now(), now())",
+        admin.workspace_id
+    );
+    sql::run(&mut server.connection(), &insert);
+    id.to_string()
+}
+
+/// Something that was posted and could not be interpreted.
+fn failed_event(server: &TestServer, admin: &Api, integration: &str) -> String {
+    let id = Uuid::now_v7();
+    let insert = format!(
+        "INSERT INTO raw_events (workspace_id, id, integration_id, received_at, body, state, reason) \
+         VALUES ('{}', '{id}', '{integration}', now(), 'Hello', 'failed', 'Not JSON')",
         admin.workspace_id
     );
     sql::run(&mut server.connection(), &insert);
@@ -358,6 +384,10 @@ pub fn an_activity(field: &str, id: &str) -> Value {
 pub fn a_hand_over(from: &str, to: &str, dry_run: bool) -> Value {
     json!({ "from_id": from, "to_id": to, "what": ["clients"], "reason": "holiday",
         "dry_run": dry_run })
+}
+
+fn an_integration() -> Value {
+    json!({ "adapter": "canonical", "name": format!("Exchange {}", Uuid::now_v7()) })
 }
 
 fn a_segment(entity: &str) -> Value {
@@ -571,6 +601,13 @@ const CASES: &[Case] = &[
     read("getPayment", |a| &a.payment),
     list("listEvents"),
     case("listJobs", Whose::Own, Send::Nothing),
+    list("listIntegrations"),
+    new("createIntegration", |_| an_integration()),
+    read("getIntegration", |a| &a.integration),
+    change("updateIntegration", |a| &a.integration, renamed),
+    read("rotateIntegrationSecret", |a| &a.integration),
+    read("listRawEvents", |a| &a.integration),
+    change("reprocessRawEvents", |a| &a.integration, |_| json!({})),
     case("getJob", Whose::Own, Send::Nothing),
     case("updateJob", Whose::Own, Send::Json(|_| json!({ "schedule": "0 3 * * *" }))),
     list("listJobRuns"),

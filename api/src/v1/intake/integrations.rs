@@ -1,0 +1,248 @@
+//! Integrations: exchanges that post their events.
+
+use std::collections::BTreeMap;
+
+use actix_web::{get, patch, post};
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+use validator::Validate;
+use voronka_domain::intake::integration::IntegrationChange;
+use voronka_persistence::{Error, Unit, intake::integrations::Integration};
+
+use crate::{
+    http::{
+        Body, Call, Id, Patch, Resource, Responded,
+        call::{IntegrationsManage, with_secret},
+        words,
+    },
+    page_of, telephony,
+};
+
+/// How long a secret is taken after the next one was made.
+const OVERLAP: TimeDelta = TimeDelta::hours(24);
+
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = Integration)]
+pub struct IntegrationBody {
+    pub id: Uuid,
+    /// What it is of: `telephony`.
+    #[schema(example = "telephony")]
+    pub kind: String,
+    /// How its posts are signed and read.
+    #[schema(value_type = words::Adapter, example = "canonical")]
+    pub adapter: String,
+    #[schema(example = "Office exchange")]
+    pub name: String,
+    /// Whether its posts are taken.
+    pub enabled: bool,
+    /// Where the exchange posts to, below the server's address.
+    #[schema(example = "/webhooks/v1/telephony/0199c2f0-7a35-7d0e-9d5a-3f0a5f1c2b11")]
+    pub path: String,
+    /// What it signs its posts with: shown once, when it is made, and null ever after.
+    #[schema(example = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD")]
+    pub secret: Option<String>,
+    /// Until when the secret before is taken too.
+    pub previous_secret_until: Option<DateTime<Utc>>,
+    /// ISO 3166 code of the country whose national numbers are understood; null: the workspace's.
+    #[schema(example = "NL")]
+    pub country: Option<String>,
+    /// What is dialled before a number outside.
+    #[schema(example = "9")]
+    pub access_digit: Option<String>,
+    /// The company's own numbers, E.164: never a client's.
+    #[schema(example = json!(["+31201110000"]))]
+    pub lines: Vec<String>,
+    /// Whose phones they are: ids of users by extension; null where a phone is nobody's.
+    #[schema(value_type = BTreeMap<String, Option<Uuid>>,
+        example = json!({"101": "0199c2f0-7a35-7d0e-9d5a-3f0a5f1c2b11", "900": null}))]
+    pub extensions: serde_json::Value,
+    pub version: i32,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+}
+
+impl From<Integration> for IntegrationBody {
+    fn from(row: Integration) -> Self {
+        Self {
+            path: format!("/webhooks/v1/telephony/{}", row.id),
+            secret: None,
+            id: row.id,
+            kind: row.kind,
+            adapter: row.adapter,
+            name: row.name,
+            enabled: row.enabled,
+            previous_secret_until: row.previous_until,
+            country: row.country,
+            access_digit: row.access_digit,
+            lines: row.lines,
+            extensions: row.extensions,
+            version: row.version,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        }
+    }
+}
+
+impl Resource for Integration {
+    type Body = IntegrationBody;
+    const PATH: &'static str = "/v1/integrations";
+
+    fn forget(app: &crate::state::App, _: Uuid) {
+        app.store.forget_integrations();
+    }
+}
+
+page_of!(IntegrationPage, IntegrationBody);
+
+#[derive(Clone, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"adapter": "canonical", "name": "Office exchange", "lines": ["+31201110000"], "extensions": {"900": null}}))]
+pub struct NewIntegration {
+    #[schema(value_type = words::Adapter)]
+    pub adapter: String,
+    #[validate(length(min = 1, max = crate::http::limits::NAME))]
+    #[schema(min_length = 1, max_length = 200)]
+    pub name: String,
+    #[schema(pattern = "^[A-Z]{2}$")]
+    pub country: Option<String>,
+    #[schema(pattern = "^[0-9]$")]
+    pub access_digit: Option<String>,
+    #[schema(max_items = 500)]
+    pub lines: Option<Vec<String>>,
+    pub extensions: Option<BTreeMap<String, Option<Uuid>>>,
+}
+
+/// A change of an integration: absent fields stay, null clears.
+#[derive(Clone, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"lines": ["+31201110000", "+31201110001"]}))]
+pub struct IntegrationPatch {
+    #[validate(length(min = 1, max = crate::http::limits::NAME))]
+    #[schema(min_length = 1, max_length = 200, nullable = false)]
+    #[serde(default, deserialize_with = "crate::http::body::present")]
+    pub name: Option<String>,
+    #[serde(default, deserialize_with = "crate::http::body::present")]
+    #[schema(nullable = false)]
+    pub enabled: Option<bool>,
+    #[serde(default)]
+    #[schema(value_type = Option<String>, pattern = "^[A-Z]{2}$")]
+    pub country: Patch<String>,
+    #[serde(default)]
+    #[schema(value_type = Option<String>, pattern = "^[0-9]$")]
+    pub access_digit: Patch<String>,
+    /// In the place of those that there are.
+    #[serde(default, deserialize_with = "crate::http::body::present")]
+    #[schema(nullable = false, max_items = 500)]
+    pub lines: Option<Vec<String>>,
+    /// In the place of those that there are.
+    #[serde(default, deserialize_with = "crate::http::body::present")]
+    #[schema(nullable = false)]
+    pub extensions: Option<BTreeMap<String, Option<Uuid>>>,
+}
+
+impl IntegrationPatch {
+    fn apply(self, unit: &mut Unit<'_>, mut row: Integration) -> Result<Integration, Error> {
+        let change = IntegrationChange {
+            name: self.name,
+            enabled: self.enabled,
+            country: self.country.into_option(),
+            access_digit: self.access_digit.into_option(),
+            lines: self.lines,
+            extensions: self.extensions,
+        };
+        row.take(unit, change)?;
+        Ok(row)
+    }
+}
+
+impl NewIntegration {
+    fn into_row(self, unit: &mut Unit<'_>, secret: String) -> Result<Integration, Error> {
+        let Some(adapter) = telephony::named(&self.adapter) else {
+            let detail = "There is no such adapter.";
+            return Err(Error::invalid("/adapter", "unknown_value", detail));
+        };
+        let mut row = Integration::new(adapter.name(), secret, unit.now);
+        let change = IntegrationChange {
+            name: Some(self.name),
+            enabled: None,
+            country: Some(self.country),
+            access_digit: Some(self.access_digit),
+            lines: self.lines,
+            extensions: self.extensions,
+        };
+        row.take(unit, change)?;
+        Ok(row)
+    }
+}
+
+/// List integrations
+///
+/// Exchanges that post their events here. `q` looks in the name.
+#[utoipa::path(tag = "Integrations", operation_id = "listIntegrations", security(("bearer" = ["integrations:manage"])),
+    responses((status = 200, description = "A page of the list.", body = IntegrationPage)))]
+#[get("/v1/integrations")]
+pub async fn list(call: Call<IntegrationsManage>) -> Responded {
+    call.list_of::<Integration>().await
+}
+
+/// Create an integration
+///
+/// The answer is the only time that the secret is shown; a repetition by `Idempotency-Key` answers without it.
+#[utoipa::path(tag = "Integrations", operation_id = "createIntegration", security(("bearer" = ["integrations:manage"])),
+    request_body = NewIntegration,
+    responses((status = 201, description = "The new integration.", body = IntegrationBody)))]
+#[post("/v1/integrations")]
+pub async fn create(call: Call<IntegrationsManage>, body: Body<NewIntegration>) -> Responded {
+    let (new, secret) = (body.value, telephony::standard_webhooks::secret());
+    let shown = secret.clone();
+    let made = call.create(body.digest, move |unit: &mut Unit<'_>| new.into_row(unit, secret));
+    with_secret(made.await?, "secret", shown).await
+}
+
+/// Read an integration
+#[utoipa::path(tag = "Integrations", operation_id = "getIntegration", security(("bearer" = ["integrations:manage"])),
+    params(("id" = Uuid, Path, description = "Id of the integration.")),
+    responses((status = 200, description = "The integration, without its secret.", body = IntegrationBody)))]
+#[get("/v1/integrations/{id}")]
+pub async fn read(call: Call<IntegrationsManage>, id: Id) -> Responded {
+    call.one_of::<Integration>(id).await
+}
+
+/// Change an integration
+///
+/// Absent fields stay as they are; null clears a field. What is switched off takes no posts, within five seconds on
+/// other servers. Phones and lines hold for what is told of calls from now on.
+#[utoipa::path(tag = "Integrations", operation_id = "updateIntegration", security(("bearer" = ["integrations:manage"])),
+    request_body = IntegrationPatch,
+    params(("id" = Uuid, Path, description = "Id of the integration.")),
+    responses((status = 200, description = "The integration after the change.", body = IntegrationBody)))]
+#[patch("/v1/integrations/{id}")]
+pub async fn update(
+    call: Call<IntegrationsManage>,
+    id: Id,
+    body: Body<IntegrationPatch>,
+) -> Responded {
+    let change = body.value;
+    call.update(body.digest, id, |unit, row: Integration| change.apply(unit, row)).await
+}
+
+/// Rotate an integration's secret
+///
+/// Posts are signed with the new one from now on; the one before is taken for another 24 hours, so that nothing is
+/// lost while the exchange is told. The answer is the only time that the secret is shown; a repetition by
+/// `Idempotency-Key` answers without it.
+#[utoipa::path(tag = "Integrations", operation_id = "rotateIntegrationSecret", security(("bearer" = ["integrations:manage"])),
+    params(("id" = Uuid, Path, description = "Id of the integration.")),
+    responses((status = 200, description = "The integration, with its new secret.", body = IntegrationBody)))]
+#[post("/v1/integrations/{id}/rotate-secret")]
+pub async fn rotate(call: Call<IntegrationsManage>, id: Id) -> Responded {
+    let secret = telephony::standard_webhooks::secret();
+    let shown = secret.clone();
+    let rotated = call.update(Vec::new(), id, move |unit, mut row: Integration| {
+        row.rotate(secret, unit.now + OVERLAP);
+        Ok(row)
+    });
+    with_secret(rotated.await?, "secret", shown).await
+}

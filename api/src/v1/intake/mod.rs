@@ -1,0 +1,5 @@
+//! What comes in from outside.
+
+pub mod hooks;
+pub mod integrations;
+pub mod raw_events;

@@ -1,0 +1,107 @@
+//! What integrations have posted, as it came.
+
+use actix_web::{get, post};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+use validator::Validate;
+use voronka_persistence::{
+    Noun,
+    intake::{
+        integrations::Integration,
+        raw_events::{self, RawEvent},
+    },
+};
+
+use crate::{
+    http::{Body, Call, Id, Reply, Responded, call::IntegrationsManage, words},
+    page_of,
+};
+
+/// A post as it came.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = RawEvent)]
+pub struct RawEventBody {
+    pub id: Uuid,
+    pub received_at: DateTime<Utc>,
+    /// `waiting` until it is interpreted, then `done`, or `failed` with the reason.
+    #[schema(value_type = words::RawEventState, example = "failed")]
+    pub state: String,
+    /// Why it could not be interpreted.
+    #[schema(example = "Not JSON: expected value at line 1 column 1.")]
+    pub reason: Option<String>,
+    pub content_type: Option<String>,
+    /// As it was posted; bytes that are no UTF-8 are shown as `\u{fffd}`.
+    pub body: String,
+}
+
+impl From<RawEvent> for RawEventBody {
+    fn from(row: RawEvent) -> Self {
+        Self {
+            id: row.id,
+            received_at: row.received_at,
+            state: row.state,
+            reason: row.reason,
+            content_type: row.content_type,
+            body: String::from_utf8_lossy(&row.body).into_owned(),
+        }
+    }
+}
+
+page_of!(RawEventPage, RawEventBody);
+
+/// Which ones are interpreted again.
+#[derive(Clone, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({}))]
+pub struct Reprocess {
+    /// One of those that have failed; all of them by default.
+    pub event_id: Option<Uuid>,
+}
+
+/// How many wait again.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct Reprocessed {
+    #[schema(example = 3)]
+    pub events: i64,
+}
+
+/// List what an integration has posted
+///
+/// As it came, the last first; `state=failed` are those that could not be interpreted, with the reason.
+#[utoipa::path(tag = "Integrations", operation_id = "listRawEvents", security(("bearer" = ["integrations:manage"])),
+    params(("id" = Uuid, Path, description = "Id of the integration.")),
+    responses((status = 200, description = "A page of the list.", body = RawEventPage)))]
+#[get("/v1/integrations/{id}/raw-events")]
+pub async fn list(call: Call<IntegrationsManage>, id: Id) -> Responded {
+    call.page(&raw_events::LIST, move |tenant, _, _, query| {
+        Integration::get(tenant, id.0)?;
+        Ok(raw_events::list(tenant, id.0, query)?.map(RawEventBody::from))
+    })
+    .await
+}
+
+/// Interpret again what could not be interpreted
+///
+/// After a fix: one that has failed, or all of them. They wait for their turn.
+#[utoipa::path(tag = "Integrations", operation_id = "reprocessRawEvents", security(("bearer" = ["integrations:manage"])),
+    request_body = Reprocess,
+    params(("id" = Uuid, Path, description = "Id of the integration.")),
+    responses((status = 200, description = "How many wait again.", body = Reprocessed)))]
+#[post("/v1/integrations/{id}/raw-events/reprocess")]
+pub async fn reprocess(call: Call<IntegrationsManage>, id: Id, body: Body<Reprocess>) -> Responded {
+    call.no_parameters()?;
+    let (app, event_id) = (call.app.clone(), body.value.event_id);
+    let response = call.write(body.digest, move |unit, _| {
+        Integration::get(&mut unit.tenant, id.0)?;
+        let events = raw_events::wait_again(unit, id.0, event_id)?;
+        if events == 0 && event_id.is_some() {
+            return Err(voronka_persistence::Error::unknown_reference("/event_id", "failed event"));
+        }
+        Ok(Reply::ok(Reprocessed { events: i64::try_from(events).unwrap_or(i64::MAX) }))
+    });
+    let response = response.await?;
+    app.wake.work();
+    Ok(response)
+}

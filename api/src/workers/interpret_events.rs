@@ -1,0 +1,84 @@
+//! What integrations have posted, interpreted in the order of its coming.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use serde_json::json;
+use uuid::Uuid;
+use voronka_domain::intake::call::Told;
+use voronka_persistence::{
+    Error, Noun, Store, again,
+    core::jobs::{Claimed, Ended, Job},
+    intake::{integrations::Integration, raw_events::RawEvent},
+};
+
+use super::{Lane, Turn, Work};
+use crate::telephony;
+
+pub struct InterpretEvents;
+
+/// Events that are read at a time.
+const AT_ONCE: i64 = 200;
+
+impl Work for InterpretEvents {
+    fn job(&self) -> Job {
+        Job { name: "interpret-events", enabled: true }
+    }
+
+    fn description(&self) -> &'static str {
+        "Interprets what exchanges have posted: calls become activities."
+    }
+
+    fn lane(&self) -> Lane {
+        Lane::Clock
+    }
+
+    fn looks_for_itself(&self) -> bool {
+        true
+    }
+
+    fn looked_for_every(&self) -> Duration {
+        Duration::from_millis(100)
+    }
+
+    fn due(&self, store: &Store, _: DateTime<Utc>) -> Result<Vec<Uuid>, Error> {
+        store.workspaces_with_raw()
+    }
+
+    fn run(
+        &self,
+        store: &Store,
+        claimed: &Claimed,
+        turn: &Turn<'_>,
+        _: DateTime<Utc>,
+    ) -> Result<Ended, Error> {
+        let workspace_id = claimed.workspace_id;
+        let mut interpreted = 0_u64;
+        turn.for_a_moment(|| {
+            let waiting = store.waiting_raw(workspace_id, AT_ONCE)?;
+            for event in &waiting {
+                let read = read(store, workspace_id, event)?;
+                again(|| {
+                    store.interpret(workspace_id, event, read.clone(), voronka_persistence::now())
+                })?;
+                interpreted = interpreted.saturating_add(1);
+            }
+            Ok(u64::try_from(waiting.len()).unwrap_or(u64::MAX))
+        })?;
+        Ok(Ended::Done(json!({ "events": interpreted })))
+    }
+}
+
+/// What an event says, or why it says nothing.
+fn read(
+    store: &Store,
+    workspace_id: Uuid,
+    event: &RawEvent,
+) -> Result<Result<Vec<Told>, String>, Error> {
+    let integration =
+        store.tenant(workspace_id, |tenant| Integration::get(tenant, event.integration_id))?;
+    let Some(adapter) = telephony::named(&integration.adapter) else {
+        return Ok(Err("There is no such adapter any more.".to_owned()));
+    };
+    Ok(adapter.read(&event.body).map_err(|error| error.to_string()))
+}

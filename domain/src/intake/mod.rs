@@ -1,0 +1,5 @@
+//! What comes in from outside: calls, as exchanges tell them, and whose they are.
+
+pub mod call;
+pub mod candidate;
+pub mod integration;

@@ -1,0 +1,5 @@
+//! What comes in from outside.
+
+mod calls;
+mod exchange;
+mod hooks;

@@ -1,0 +1,291 @@
+//! Calls become activities of whose they are, and move their deals.
+
+use serde_json::{Value, json};
+use voronka_integration_tests::{Api, Reply, TestServer, histories, sql};
+
+use super::exchange::{CLIENT, Exchange, LINE, answered, ended, left, leg, started};
+
+struct Office {
+    server: TestServer,
+    anna: Api,
+    ben: Api,
+    exchange: Exchange,
+}
+
+async fn office() -> Office {
+    let server = TestServer::start().await;
+    let admin = &server.admin;
+    let anna = admin.colleague("seller", None).await;
+    let ben = admin.colleague("seller", None).await;
+    let exchange = Exchange::open(admin, [&anna, &ben]).await;
+    Office { anna, ben, exchange, server }
+}
+
+impl Office {
+    async fn client(&self, name: &str) -> String {
+        let body = json!({ "name": name, "phones": [CLIENT] });
+        self.server.admin.post("/v1/clients", body).await.expect(201).id()
+    }
+
+    async fn deal(&self, client: &str, deal_type: &str, owner: &Api) -> String {
+        let body = json!({ "title": "Pumps", "deal_type_id": deal_type, "client_id": client,
+            "owner_id": owner.user_id });
+        self.server.admin.post("/v1/deals", body).await.expect(201).id()
+    }
+}
+
+/// What tells one activity of a call from another.
+fn said(activity: &Value) -> Value {
+    let fields = [
+        "kind",
+        "direction",
+        "title",
+        "call_status",
+        "duration_seconds",
+        "client_id",
+        "contact_id",
+        "deal_id",
+        "user_id",
+    ];
+    fields.into_iter().map(|field| (field.to_owned(), activity[field].clone())).collect()
+}
+
+#[tokio::test]
+async fn a_call_becomes_an_activity_of_its_client_and_deal() {
+    let office = office().await;
+    let Office { server, ben, exchange, .. } = &office;
+    let client = office.client("Isdom").await;
+    let deal_type = server.admin.deal_type(&["one", "two"]).await;
+    let deal = office.deal(&client, &deal_type, ben).await;
+    exchange.tell(&answered("1", 0)).await;
+    let activities = exchange.activities().await;
+    let expected = json!({ "kind": "call", "direction": "in", "title": format!("Call from {CLIENT}"),
+        "call_status": "answered", "duration_seconds": 70, "client_id": client, "contact_id": null,
+        "deal_id": deal, "user_id": ben.user_id });
+    assert_eq!(activities.iter().map(said).collect::<Vec<_>>(), [expected]);
+    assert_eq!(activities[0]["happened_at"], "2026-03-02T10:00:00Z");
+
+    // The feed told of it at the first ring and at the end, by whom, and why this client.
+    let calls = server.admin.get("/v1/events?type=call.ringing,call.finished").await.expect(200);
+    let calls = calls.json["items"].as_array().unwrap();
+    assert_eq!(
+        calls.iter().map(|call| &call["type"]).collect::<Vec<_>>(),
+        ["call.ringing", "call.finished"]
+    );
+    for call in calls {
+        assert_eq!(call["actor"], json!({ "kind": "integration", "id": exchange.id }));
+        let object = &call["object"];
+        assert_eq!((&object["client_id"], &object["deal_id"]), (&json!(client), &json!(deal)));
+        assert_eq!(object["candidates"][0]["reason"], "only_one");
+        assert!(object.get("told").is_none());
+    }
+    assert_eq!(calls[1]["object"]["activity_id"], activities[0]["id"]);
+}
+
+/// The same for every order and repetition, whatever is interpreted between.
+#[tokio::test]
+async fn whatever_the_order_a_call_is_told_once() {
+    let office = office().await;
+    let (exchange, client) = (&office.exchange, office.client("Isdom").await);
+    let mut orders = vec![answered("0", 0)];
+    let mut backwards = answered("1", 2);
+    backwards.reverse();
+    orders.push(backwards);
+    let mut turned = answered("2", 4);
+    turned.rotate_left(4);
+    turned.extend(answered("2", 4));
+    orders.push(turned);
+    for order in &orders {
+        for event in order {
+            exchange.tell(std::slice::from_ref(event)).await;
+            exchange.interpreted().await;
+        }
+    }
+    let activities = exchange.activities().await;
+    let said: Vec<_> = activities.iter().map(said).collect();
+    assert_eq!(said.len(), 3, "{activities:?}");
+    assert_eq!(said[0]["client_id"], json!(client));
+    assert!(said.iter().all(|one| *one == said[0]), "{said:?}");
+    // Two live calls of the same numbers stay two.
+    let (one, two) = (answered("a", 10), answered("b", 11));
+    for (one, two) in one.iter().zip(&two) {
+        exchange.tell(&[one.clone(), two.clone()]).await;
+    }
+    assert_eq!(exchange.activities().await.len(), 5);
+}
+
+#[tokio::test]
+async fn calls_that_nobody_answered_say_so() {
+    let office = office().await;
+    let Office { exchange, anna, .. } = &office;
+    let client = office.client("Isdom").await;
+    // Rang and was given up; was never connected to a phone; a hidden caller; busy; between employees.
+    exchange
+        .tell(&[
+            started("1", 0, CLIENT, LINE),
+            leg("1", "ringing", (0, 1), "101"),
+            left("1", (0, 20), "101", "no_answer"),
+            ended("1", (0, 20)),
+            started("2", 1, CLIENT, LINE),
+            ended("2", (1, 2)),
+            started("3", 2, "anonymous", LINE),
+            ended("3", (2, 9)),
+            started("4", 3, "101", "90201234567"),
+            left("4", (3, 9), "90201234567", "busy"),
+            ended("4", (3, 9)),
+            started("5", 4, "101", "102"),
+            leg("5", "answered", (4, 1), "102"),
+            ended("5", (4, 9)),
+        ])
+        .await;
+    let activities = exchange.activities().await;
+    let told: Vec<_> = activities
+        .iter()
+        .map(|one| (&one["title"], &one["call_status"], &one["client_id"], &one["user_id"]))
+        .collect();
+    let (missed, busy) = (json!("missed"), json!("busy"));
+    let (client, anna, none) = (json!(client), json!(anna.user_id), Value::Null);
+    let from = json!(format!("Missed call from {CLIENT}"));
+    let to = json!(format!("Call to {CLIENT}"));
+    let hidden = json!("Missed call from a hidden number");
+    assert_eq!(
+        told,
+        [
+            (&from, &missed, &client, &anna),
+            (&from, &missed, &client, &none),
+            (&hidden, &missed, &none, &none),
+            (&to, &busy, &client, &anna),
+        ]
+    );
+}
+
+/// Several have the number: who has the open deal, then who is looked after by whoever talked; none is dropped.
+#[tokio::test]
+async fn of_several_the_one_with_the_open_deal_is_taken() {
+    let office = office().await;
+    let Office { server, exchange, ben, anna, .. } = &office;
+    let first = office.client("First").await;
+    let body = json!({ "name": "Second", "owner_id": ben.user_id });
+    let second = server.admin.post("/v1/clients", body).await.expect(201).id();
+    let body = json!({ "name": "Jan", "client_id": second, "phones": ["020 123 4567"] });
+    server.admin.patch("/v1/workspace", json!({ "country": "NL" })).await.expect(200);
+    let contact = server.admin.post("/v1/contacts", body).await.expect(201).id();
+    exchange.tell(&answered("1", 0)).await;
+    let one = &exchange.activities().await[0];
+    assert_eq!((&one["client_id"], &one["contact_id"]), (&json!(second), &json!(contact)));
+    let deal_type = server.admin.deal_type(&["one", "two"]).await;
+    let deal = office.deal(&first, &deal_type, anna).await;
+    exchange.tell(&answered("2", 5)).await;
+    let two = &exchange.activities().await[1];
+    assert_eq!((&two["client_id"], &two["deal_id"]), (&json!(first), &json!(deal)));
+    let told = server.admin.get("/v1/events?type=call.finished").await.expect(200).json;
+    let candidates = |place: usize| told["items"][place]["object"]["candidates"].clone();
+    let reasons = |place| {
+        let candidates = candidates(place);
+        let of = |one: &Value| (one["client_id"].clone(), one["reason"].clone());
+        candidates.as_array().unwrap().iter().map(of).collect::<Vec<_>>()
+    };
+    let none = Value::Null;
+    assert_eq!(reasons(0), [(json!(second), json!("owner")), (json!(first), none.clone())]);
+    assert_eq!(reasons(1), [(json!(first), json!("open_deal")), (json!(second), none)]);
+}
+
+/// What is told later can make an answer of a miss, and changes the activity that there is.
+#[tokio::test]
+async fn a_miss_that_was_an_answer_becomes_one() {
+    let office = office().await;
+    let Office { exchange, ben, .. } = &office;
+    exchange.tell(&[started("1", 0, CLIENT, LINE), ended("1", (1, 20))]).await;
+    let missed = exchange.activities().await;
+    assert_eq!((missed.len(), &missed[0]["call_status"]), (1, &json!("missed")));
+    exchange.tell(&answered("1", 0)[1..]).await;
+    let answered = exchange.activities().await;
+    assert_eq!((answered.len(), &answered[0]["id"]), (1, &missed[0]["id"]));
+    assert_eq!(
+        (&answered[0]["call_status"], &answered[0]["user_id"], &answered[0]["duration_seconds"]),
+        (&json!("answered"), &json!(ben.user_id), &json!(70))
+    );
+}
+
+/// Two stages: the first is left by a call, the second by nothing that happens here.
+async fn led(admin: &Api, name: &str, call: Value) -> Reply {
+    let mut gate = json!({ "kind": "activity", "activity": "call" });
+    gate.as_object_mut().unwrap().extend(call.as_object().unwrap().clone());
+    let last = json!([{ "kind": "field", "field": "expected_close_on" }]);
+    let body = json!({ "name": name, "mode": "automatic", "stages": [
+        { "name": "first", "gate": [gate] }, { "name": "second", "gate": last }] });
+    admin.post("/v1/deal-types", body).await
+}
+
+#[tokio::test]
+async fn a_call_that_was_answered_moves_its_deal_and_the_visit_names_it() {
+    let office = office().await;
+    let Office { server, exchange, ben, .. } = &office;
+    let deal_type = led(&server.admin, "Led", json!({})).await.expect(201).id();
+    let client = office.client("Isdom").await;
+    let deal = office.deal(&client, &deal_type, ben).await;
+    let stage = async || {
+        let deal = server.admin.get(&format!("/v1/deals/{deal}")).await.expect(200);
+        deal.json["stage_key"].as_str().unwrap().to_owned()
+    };
+    exchange.tell(&[started("0", 0, CLIENT, LINE), ended("0", (0, 20))]).await;
+    assert_eq!(exchange.activities().await[0]["deal_id"], json!(deal));
+    assert_eq!(stage().await, "first", "a call that was missed is no talk");
+    exchange.tell(&answered("1", 2)).await;
+    let activity = exchange.activities().await[1]["id"].clone();
+    assert_eq!(stage().await, "second");
+    let cause = sql::json(
+        &mut server.connection(),
+        &format!(
+            "SELECT cause::text FROM stage_visits WHERE deal_id = '{deal}' ORDER BY sequence DESC LIMIT 1"
+        ),
+    );
+    assert_eq!((&cause["kind"], &cause["object_id"]), (&json!("process"), &activity));
+    assert_eq!(histories::check(&mut server.connection()), 1);
+}
+
+/// Gates may ask for calls that were missed, or for so much talk; and of nothing but calls.
+#[tokio::test]
+async fn gates_ask_how_a_call_went() {
+    let office = office().await;
+    let Office { server, exchange, ben, .. } = &office;
+    let admin = &server.admin;
+    let mut deals = Vec::new();
+    for (name, call, client) in [
+        ("Missed", json!({ "call_status": "missed" }), "+31201234501"),
+        ("A minute", json!({ "talk_seconds": 70 }), "+31201234502"),
+        ("More", json!({ "call_status": "answered", "talk_seconds": 71 }), "+31201234503"),
+    ] {
+        let deal_type = led(admin, name, call).await.expect(201).id();
+        let body = json!({ "name": name, "phones": [client] });
+        let id = admin.post("/v1/clients", body).await.expect(201).id();
+        deals.push((client, office.deal(&id, &deal_type, ben).await));
+    }
+    let stages = async || {
+        let mut stages = Vec::new();
+        for (_, deal) in &deals {
+            let deal = admin.get(&format!("/v1/deals/{deal}")).await.expect(200);
+            stages.push(deal.json["stage_key"].as_str().unwrap().to_owned());
+        }
+        stages
+    };
+    for (number, (client, _)) in deals.iter().enumerate() {
+        let mut call = answered(&format!("a{number}"), 0);
+        call[0]["from"] = json!(client);
+        exchange.tell(&call).await;
+    }
+    exchange.interpreted().await;
+    assert_eq!(stages().await, ["first", "second", "first"]);
+    exchange.tell(&[started("m", 9, deals[0].0, LINE), ended("m", (9, 20))]).await;
+    exchange.interpreted().await;
+    assert_eq!(stages().await, ["second", "second", "first"]);
+    // What somebody writes down is no proof of talk.
+    let body =
+        json!({ "kind": "call", "title": "Talked", "deal_id": deals[2].1, "duration_seconds": 90 });
+    admin.post("/v1/activities", body).await.expect(201);
+    assert_eq!(stages().await[2], "first");
+    let meeting = json!({ "activity": "meeting", "call_status": "missed" });
+    let refused = led(admin, "Meeting", meeting).await.expect(422);
+    let place = "/stages/0/gate/0/call_status".to_owned();
+    assert_eq!(refused.faults()[0], (place, "never_met".to_owned()));
+}

@@ -1,0 +1,47 @@
+//! Integrations, and what is posted to them.
+
+use serde_json::json;
+
+use super::{Bad, world::World};
+
+pub fn all(world: &World) -> Vec<Bad> {
+    let one = format!("/v1/integrations/{}", world.integration);
+    let hook = format!("/webhooks/v1/telephony/{}", world.integration);
+    let nobody = "0199c2f0-7a35-7d0e-9d5a-3f0a5f1c2b11";
+    let new = |field: &str, value: serde_json::Value, pointer| {
+        let mut body = json!({ "adapter": "canonical", "name": "Office" });
+        body[field] = value;
+        Bad::post("/v1/integrations", body, pointer)
+    };
+    let many: serde_json::Map<_, _> = (0..5_001).map(|n| (n.to_string(), json!(null))).collect();
+    let lines = vec!["+31201110000"; 501];
+    vec![
+        new("adapter", json!("smoke signals"), "/adapter"),
+        new("name", json!(" "), "/name"),
+        new("lines", json!(["101"]), "/lines/0"),
+        new("lines", json!(lines), "/lines"),
+        new("country", json!("nl"), "/country"),
+        new("access_digit", json!("99"), "/access_digit"),
+        new("access_digit", json!("x"), "/access_digit"),
+        new("extensions", json!({ "101": nobody }), "/extensions/101"),
+        new("extensions", json!({ " 1": null }), "/extensions/ 1"),
+        new("extensions", json!({ "": null }), "/extensions/"),
+        new("extensions", json!(many), "/extensions"),
+        new("secret", json!("whsec_AAAA"), "/secret"),
+        Bad::patch(&one, json!({ "adapter": "canonical" }), "/adapter"),
+        Bad::patch(&one, json!({ "name": null }), "/name"),
+        Bad::patch(&one, json!({ "lines": null }), "/lines"),
+        Bad::patch(&one, json!({ "country": "XX" }), "/country"),
+        Bad::post(
+            format!("{one}/raw-events/reprocess"),
+            json!({ "event_id": nobody }),
+            "/event_id",
+        ),
+        Bad::get(format!("{one}/raw-events?state=lost"), "/state"),
+        Bad::text(&hook, "").gives(401, "invalid_signature").anywhere(),
+        Bad::text(&hook, "{}").gives(401, "invalid_signature").anywhere(),
+        Bad::text(&hook, vec![b'x'; 2 << 20]).gives(413, "body_too_large"),
+        Bad::text(format!("{hook}?a=1"), "{}").gives(400, "invalid_parameters").at("/a"),
+        Bad::text("/webhooks/v1/telephony/moon", "{}").gives(400, "invalid_parameters").at("/id"),
+    ]
+}

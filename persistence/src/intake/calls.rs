@@ -1,0 +1,217 @@
+//! Calls: what exchanges told of them, and the activities that they become.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use serde::Serialize;
+use uuid::Uuid;
+use voronka_domain::{
+    intake::{
+        call::{self, Direction, Judged},
+        candidate::{self, Candidate, Taken},
+    },
+    kernel::contact_point::{Country, phone},
+    work::activity::{ActivityKind, CallStatus},
+};
+
+use super::{candidates, integrations::Integration};
+use crate::{
+    Error, Result, Unit,
+    core::{
+        enum_names::to_name,
+        noun::{noun, table::Row},
+        schema::calls,
+        unit::to_json,
+    },
+    work::activities::{self, Activity, ActivityPatch, NewActivity},
+};
+
+/// A call as it is kept.
+#[derive(Debug, Clone, PartialEq, Serialize, Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = calls, treat_none_as_null = true)]
+pub struct Call {
+    pub id: Uuid,
+    pub integration_id: Uuid,
+    /// The exchange's id of the call.
+    pub root: String,
+    #[serde(skip)]
+    pub told: serde_json::Value,
+    pub direction: String,
+    pub number: Option<String>,
+    pub e164: Option<String>,
+    pub status: Option<String>,
+    pub talk_seconds: i64,
+    pub user_id: Option<Uuid>,
+    pub client_id: Option<Uuid>,
+    pub contact_id: Option<Uuid>,
+    pub deal_id: Option<Uuid>,
+    pub candidates: serde_json::Value,
+    pub activity_id: Option<Uuid>,
+    pub began_at: Option<DateTime<Utc>>,
+    pub version: i32,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+}
+
+noun!(calls, Call, "call");
+
+fn of_root(unit: &mut Unit<'_>, integration_id: Uuid, root: &str) -> Result<Option<Call>> {
+    let rows = unit
+        .tenant
+        .rows(Call::as_select(), "calls")
+        .sql(" AND integration_id = ")
+        .bind(integration_id)
+        .sql(" AND root = ")
+        .bind(root)
+        .sql(" FOR UPDATE");
+    Ok(rows.get_result(unit.tenant.conn).optional()?)
+}
+
+/// Takes in what was told of a call: it is the same whatever came before, and however often.
+pub(crate) fn tell(
+    unit: &mut Unit<'_>,
+    integration: &Integration,
+    root: String,
+    told: call::Call,
+) -> Result<()> {
+    let before = of_root(unit, integration.id, &root)?;
+    let so_far = before.as_ref().map(|before| serde_json::from_value(before.told.clone()));
+    let so_far: call::Call =
+        so_far.transpose().map_err(|error| Error::Internal(error.to_string()))?.unwrap_or_default();
+    let whole = so_far.clone().with(told);
+    if before.is_some() && whole == so_far {
+        return Ok(());
+    }
+    let country = integration.country.as_deref().and_then(Country::parse);
+    let country = country.or(unit.caller.settings.country);
+    let judged = whole.judged(&integration.exchange(), &|text| phone(text, country));
+    let fresh = before.is_none();
+    let before = before.unwrap_or_else(|| blank(integration, root, unit.now));
+    let mut row = before.clone();
+    row.told = to_json(&whole)?;
+    row.began_at = whole.began_at.or(whole.parties.as_ref().map(|parties| parties.at));
+    row.direction = to_name(&judged.direction);
+    row.number.clone_from(&judged.number);
+    row.e164.clone_from(&judged.e164);
+    row.talk_seconds = judged.talk_seconds;
+    row.user_id = judged.user;
+    // A call that goes on after its end was told is what it was until it ends again.
+    row.status = judged.status.as_ref().map(to_name).or(row.status);
+    identify(unit, &before, &mut row)?;
+    if row.status.is_some() && judged.direction != Direction::Internal {
+        row.activity_id = Some(write_down(unit, &row, &judged, whole.recordings.first())?);
+    }
+    if fresh {
+        Call::insert_rows(&mut unit.tenant, std::slice::from_ref(&row))?;
+    } else {
+        row.set_version(before.version.saturating_add(1), unit.now);
+        row.update_row(&mut unit.tenant)?;
+    }
+    if row.status != before.status {
+        unit.happened("call.finished", row.id, row.version, &row)?;
+    } else if fresh {
+        unit.happened("call.ringing", row.id, row.version, &row)?;
+    }
+    Ok(())
+}
+
+/// Whose number it is. Once a call is an activity, only another number or another talker is looked up anew: who has
+/// the number tomorrow was not called today.
+fn identify(unit: &mut Unit<'_>, before: &Call, row: &mut Call) -> Result<()> {
+    let Some(e164) = row.e164.clone() else { return Ok(()) };
+    let same = before.e164 == row.e164 && before.user_id == row.user_id;
+    if same && (before.activity_id.is_some() || before.client_id.is_some()) {
+        return Ok(());
+    }
+    let found = candidates::of_number(&mut unit.tenant, &e164)?;
+    let Some(taken) = candidate::taken(found, row.user_id) else { return Ok(()) };
+    row.client_id = Some(taken.candidate.client_id);
+    row.contact_id = taken.candidate.contact_id;
+    row.deal_id = taken.deal_id;
+    row.candidates = listed(&taken);
+    Ok(())
+}
+
+fn listed(taken: &Taken) -> serde_json::Value {
+    let one = |candidate: &Candidate, reason: Option<String>| {
+        serde_json::json!({
+            "client_id": candidate.client_id,
+            "contact_id": candidate.contact_id,
+            "open_deal_ids": candidate.open_deals.iter().map(|(deal, _)| deal).collect::<Vec<_>>(),
+            "reason": reason,
+        })
+    };
+    let first = one(&taken.candidate, Some(to_name(&taken.reason)));
+    std::iter::once(first).chain(taken.others.iter().map(|other| one(other, None))).collect()
+}
+
+fn blank(integration: &Integration, root: String, now: DateTime<Utc>) -> Call {
+    Call {
+        id: Uuid::now_v7(),
+        integration_id: integration.id,
+        root,
+        told: serde_json::json!({}),
+        direction: to_name(&Direction::In),
+        number: None,
+        e164: None,
+        status: None,
+        talk_seconds: 0,
+        user_id: None,
+        client_id: None,
+        contact_id: None,
+        deal_id: None,
+        candidates: serde_json::json!([]),
+        activity_id: None,
+        began_at: None,
+        version: 1,
+        created_at: now,
+        updated_at: now,
+    }
+}
+
+/// The activity that a call becomes when it is over, and stays when more is told of it.
+fn write_down(
+    unit: &mut Unit<'_>,
+    row: &Call,
+    judged: &Judged<Uuid>,
+    recording: Option<&String>,
+) -> Result<Uuid> {
+    let says = ActivityPatch {
+        title: Some(title(row, judged)),
+        duration_seconds: Some(i32::try_from(judged.talk_seconds).ok()),
+        recording_url: recording.map(|url| Some(url.clone())),
+        call_status: row.status.clone(),
+        happened_at: row.began_at.map(|at| at.min(unit.now)),
+        ..ActivityPatch::default()
+    };
+    if let Some(id) = row.activity_id {
+        let anew = |activity: Activity| Activity {
+            direction: Some(row.direction.clone()),
+            deal_id: row.deal_id,
+            client_id: row.client_id,
+            contact_id: row.contact_id,
+            user_id: row.user_id,
+            ..activity
+        };
+        return Ok(activities::tell_anew(unit, id, row.deal_id, anew, says)?.id);
+    }
+    let new = NewActivity {
+        kind: ActivityKind::Call,
+        direction: Some(row.direction.clone()),
+        deal_id: row.deal_id,
+        client_id: row.client_id,
+        contact_id: row.contact_id,
+        user_id: row.user_id,
+        external: Some((format!("integration:{}", row.integration_id), row.root.clone())),
+        says,
+    };
+    Ok(activities::create(unit, new)?.id)
+}
+
+fn title(row: &Call, judged: &Judged<Uuid>) -> String {
+    let number = row.e164.as_deref().or(row.number.as_deref()).unwrap_or("a hidden number");
+    match (judged.direction, judged.status) {
+        (Direction::In, Some(CallStatus::Answered) | None) => format!("Call from {number}"),
+        (Direction::In, _) => format!("Missed call from {number}"),
+        _ => format!("Call to {number}"),
+    }
+}

@@ -1,0 +1,6 @@
+//! What comes in from outside: integrations, what they post, and the calls that it tells of.
+
+pub mod calls;
+mod candidates;
+pub mod integrations;
+pub mod raw_events;

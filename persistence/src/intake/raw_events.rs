@@ -1,0 +1,195 @@
+//! Raw events: what was posted, as it came. Kept before it is acknowledged, interpreted after.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use diesel::{prelude::*, sql_types::Uuid as SqlUuid};
+use uuid::Uuid;
+use voronka_domain::intake::call::Told;
+
+use super::{calls, integrations::Integration};
+use crate::{
+    Error, Noun, Result, Statement, Store, Tenant, Unit,
+    core::{
+        list::{Field, FieldKind, Page, Query, Spec},
+        schema::raw_events,
+        unit::raw,
+    },
+};
+
+/// An event as it was posted.
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = raw_events)]
+pub struct RawEvent {
+    pub id: Uuid,
+    pub integration_id: Uuid,
+    pub received_at: DateTime<Utc>,
+    pub token: Option<String>,
+    pub content_type: Option<String>,
+    pub body: Vec<u8>,
+    pub state: String,
+    pub reason: Option<String>,
+}
+
+pub const LIST: Spec = Spec {
+    table: "raw_events",
+    fields: &[
+        Field::new("state", "raw_events.state", FieldKind::Choice(&["waiting", "done", "failed"])),
+        Field::new("received_at", "raw_events.received_at", FieldKind::Instant)
+            .sorted_by_making("raw_events.id"),
+    ],
+    default_sort: "-received_at",
+    search: None,
+};
+
+/// What an integration has posted.
+pub fn list(tenant: &mut Tenant<'_>, integration_id: Uuid, query: Query) -> Result<Page<RawEvent>> {
+    let of = |list: crate::core::list::Narrow<_>| {
+        list.sql(" AND raw_events.integration_id = ").bind(integration_id)
+    };
+    tenant.page(&LIST, query, RawEvent::as_select(), of, |row: &RawEvent| row.id)
+}
+
+/// Has those that could not be interpreted wait again: one, or all of an integration. Answers how many.
+pub fn wait_again(unit: &mut Unit<'_>, integration_id: Uuid, id: Option<Uuid>) -> Result<usize> {
+    let failed = Statement::command(
+        "UPDATE raw_events SET state = 'waiting', reason = NULL WHERE state = 'failed' AND workspace_id = ",
+    )
+    .bind(unit.tenant.workspace_id)
+    .sql(" AND integration_id = ")
+    .bind(integration_id);
+    let failed = match id {
+        Some(id) => failed.sql(" AND id = ").bind(id),
+        None => failed,
+    };
+    Ok(failed.execute(unit.tenant.conn)?)
+}
+
+/// How long they are kept.
+const KEPT: TimeDelta = TimeDelta::days(90);
+const FORGOTTEN_AT_ONCE: i64 = 10_000;
+
+/// Forgets what came long ago, so many at a time: there may be more.
+pub fn forget(tenant: &mut Tenant<'_>, now: DateTime<Utc>) -> Result<usize> {
+    let old = Statement::command(
+        "DELETE FROM raw_events r USING (SELECT workspace_id, id FROM raw_events WHERE received_at < ",
+    )
+    .bind(now - KEPT)
+    .sql(" AND workspace_id = ")
+    .bind(tenant.workspace_id)
+    .sql(" ORDER BY received_at LIMIT ")
+    .bind(FORGOTTEN_AT_ONCE)
+    .sql(") AS old WHERE r.workspace_id = old.workspace_id AND r.id = old.id");
+    Ok(old.execute(tenant.conn)?)
+}
+
+impl Store {
+    /// The workspaces of the oldest of those that are to be forgotten.
+    pub fn workspaces_of_old_raw(&self, now: DateTime<Utc>) -> Result<Vec<Uuid>> {
+        let mut connection = self.connection()?;
+        let old = Statement::select(raw::<SqlUuid>(
+            "DISTINCT workspace_id FROM (SELECT workspace_id FROM raw_events WHERE received_at < ",
+        ))
+        .bind(now - KEPT)
+        .sql(" ORDER BY received_at LIMIT 10000) AS oldest")
+        .load(&mut *connection)
+        .map_err(Error::from);
+        connection.watch(old)
+    }
+
+    /// Keeps what was posted; what has come before is not kept again. It is there when this is done.
+    pub fn keep_raw(&self, workspace_id: Uuid, event: &RawEvent) -> Result<()> {
+        self.tenant(workspace_id, |tenant| {
+            diesel::insert_into(raw_events::table)
+                .values((raw_events::workspace_id.eq(workspace_id), event))
+                .on_conflict_do_nothing()
+                .execute(tenant.conn)?;
+            Ok(())
+        })
+    }
+
+    /// The workspaces in which something was posted that waits.
+    pub fn workspaces_with_raw(&self) -> Result<Vec<Uuid>> {
+        let mut connection = self.connection()?;
+        let due = Statement::select(raw::<SqlUuid>(
+            "w.workspace_id FROM workspaces w WHERE EXISTS (SELECT FROM raw_events r \
+             WHERE r.workspace_id = w.workspace_id AND r.state = 'waiting')",
+        ))
+        .load(&mut *connection)
+        .map_err(Error::from);
+        connection.watch(due)
+    }
+
+    /// The next ones that wait, in the order of their coming.
+    pub fn waiting_raw(&self, workspace_id: Uuid, limit: i64) -> Result<Vec<RawEvent>> {
+        self.tenant(workspace_id, |tenant| {
+            let rows = tenant
+                .rows(RawEvent::as_select(), "raw_events")
+                .sql(" AND state = 'waiting' ORDER BY id LIMIT ")
+                .bind(limit);
+            Ok(rows.load(tenant.conn)?)
+        })
+    }
+
+    /// Takes in what an event says, unless somebody has meanwhile: all of it, or nothing. What cannot be taken in is
+    /// kept with the reason.
+    pub fn interpret(
+        &self,
+        workspace_id: Uuid,
+        event: &RawEvent,
+        read: std::result::Result<Vec<Told>, String>,
+        now: DateTime<Utc>,
+    ) -> Result<()> {
+        let caller = self.integration_caller(workspace_id, event.integration_id)?;
+        self.write(&caller, now, None, |unit| {
+            if held(&mut unit.tenant, event.id)? {
+                let done = match read {
+                    Ok(told) => unit.attempt(|unit| take_in(unit, event.integration_id, told)),
+                    Err(reason) => Err(Error::invalid("", "unreadable", reason)),
+                };
+                let (state, reason) = match done {
+                    Ok(()) => ("done", None),
+                    Err(error) if error.passing().is_some() => return Err(error),
+                    Err(error) => ("failed", Some(reason(&error))),
+                };
+                let row = raw_events::table.find((workspace_id, event.id));
+                diesel::update(row)
+                    .set((raw_events::state.eq(state), raw_events::reason.eq(reason)))
+                    .execute(unit.tenant.conn)?;
+            }
+            Ok(crate::Answer::default())
+        })?;
+        Ok(())
+    }
+}
+
+fn take_in(unit: &mut Unit<'_>, integration_id: Uuid, told: Vec<Told>) -> Result<()> {
+    let integration = Integration::get(&mut unit.tenant, integration_id)?;
+    for Told { root, call } in told {
+        calls::tell(unit, &integration, root, call)?;
+    }
+    Ok(())
+}
+
+fn reason(error: &Error) -> String {
+    match error {
+        Error::Refused(refusal) => {
+            let faults = refusal.faults().into_iter();
+            faults.map(|fault| fault.detail).collect::<Vec<_>>().join(" ")
+        }
+        Error::Internal(_) | Error::Database(_) => {
+            tracing::error!(?error, "an event could not be interpreted");
+            "A fault of the server.".to_owned()
+        }
+        error => error.to_string(),
+    }
+}
+
+fn held(tenant: &mut Tenant<'_>, id: Uuid) -> Result<bool> {
+    let row: Option<Uuid> = tenant
+        .rows(raw::<SqlUuid>("id"), "raw_events")
+        .sql(" AND state = 'waiting' AND id = ")
+        .bind(id)
+        .sql(" FOR UPDATE")
+        .get_result(tenant.conn)
+        .optional()?;
+    Ok(row.is_some())
+}
