@@ -55,7 +55,7 @@ def before_call(context, case, kwargs):
         query["from"], query["to"] = sorted([query["from"], query["to"]])
     elif isinstance(query.get("from"), str):
         query["to"] = max(query["from"], date.today().isoformat())
-    if case.path.endswith("/gantt") and isinstance(query.get("to"), str) and isinstance(query.get("from"), str):
+    if case.path.partition(".")[0].endswith("/gantt") and isinstance(query.get("to"), str) and isinstance(query.get("from"), str):
         query["from"] = max(query["from"], query["to"][:4] + "-01-01")
     # A figure of all reasons and groups is of no one of them.
     if "/losses/" in case.path and query.get("figure") == "reopened_from_review":

@@ -77,6 +77,7 @@ def furnish(api):
     make("custom-fields", entity="deal", key="delivery", name="Delivery", type="date")
     make("exchange-rates", currency="USD", day="2020-01-01", rate="0.9")
     make("products", name="Rack server")
+    make("integrations", adapter="canonical", name="Office")
     make("segments", name="Open", entity="deal",
          condition={"field": "deal.status", "op": "eq", "value": "open"})
     deal_type = make("deal-types", name="Sale", mode="manual",
