@@ -60,7 +60,7 @@ impl<T: DeserializeOwned + Validate + 'static> FromRequest for Body<T> {
 /// A body of any kind, as it came. It is not long.
 pub struct Raw(pub Vec<u8>);
 
-const RAW_LIMIT: usize = 1 << 20;
+const RAW_LIMIT: usize = 256 << 10;
 
 impl FromRequest for Raw {
     type Error = Problem;

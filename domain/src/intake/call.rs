@@ -13,6 +13,7 @@ use crate::work::activity::CallStatus;
 
 /// No call has more legs; what is told of others is not kept.
 pub const MOST_LEGS: usize = 200;
+const MOST_RECORDINGS: usize = 20;
 
 /// How a leg ended. The later of two is what is believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -143,7 +144,8 @@ impl Call {
                 self.legs.insert(id, before.with(leg));
             }
         }
-        self.recordings.extend(told.recordings);
+        let room = MOST_RECORDINGS.saturating_sub(self.recordings.len());
+        self.recordings.extend(told.recordings.into_iter().take(room));
         Self {
             parties: earliest(self.parties, told.parties),
             began_at: earliest(self.began_at, told.began_at),

@@ -162,13 +162,17 @@ impl Default for PostedTo {
 impl Store {
     /// The integration that somebody posts to, who names nothing else; with its workspace.
     pub fn integration_posted_to(&self, id: Uuid) -> Result<Option<Arc<(Uuid, Integration)>>> {
-        let kept = self.kept::<PostedTo>();
-        if let Some(known) = kept.0.get(&id) {
+        if let Some(known) = self.known_integration(id) {
             return Ok(known);
         }
         let found = self.find_integration(id)?.map(Arc::new);
-        kept.0.insert(id, found.clone());
+        self.kept::<PostedTo>().0.insert(id, found.clone());
         Ok(found)
+    }
+
+    /// The same, if it was looked up a moment ago: without the database.
+    pub fn known_integration(&self, id: Uuid) -> Option<Option<Arc<(Uuid, Integration)>>> {
+        self.kept::<PostedTo>().0.get(&id)
     }
 
     /// After a change of one.

@@ -1,12 +1,19 @@
 //! What exchanges post: verified, kept, and then acknowledged. It is interpreted later.
 
+use std::sync::Arc;
+
 use actix_web::{
     HttpRequest, HttpResponse,
     http::header::{HeaderName, HeaderValue},
     post, web,
 };
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
-use voronka_persistence::{Error, intake::raw_events::RawEvent, now};
+use voronka_persistence::{
+    Error,
+    intake::{integrations::Integration, raw_events::RawEvent},
+    now,
+};
 
 use crate::{
     http::{
@@ -41,40 +48,64 @@ pub async fn post_telephony(
     body: Raw,
 ) -> Responded {
     no_parameters(request.query_string())?;
-    let headers = headers(&request);
-    let store = app.store.clone();
-    let kept = block(move || {
-        let found = store.integration_posted_to(id.0)?.ok_or(Error::NotFound("integration"))?;
-        let (workspace_id, integration) = &*found;
-        let adapter = telephony::named(&integration.adapter)
-            .ok_or_else(|| Error::Internal("an adapter that is gone".to_owned()))?;
-        let (posted, now) = (Posted { headers: &headers, body: &body.0 }, now());
-        let token = match adapter.verify(&posted, &integration.secrets(now), now) {
-            Ok(token) => token,
-            Err(refused) => return Ok(Err(refused)),
-        };
-        if !integration.enabled {
-            let detail = "The integration is switched off.";
-            return Err(Error::conflict("integration_disabled", "", detail));
-        }
-        store.keep_raw(
-            *workspace_id,
-            &RawEvent {
-                id: Uuid::now_v7(),
-                integration_id: integration.id,
-                received_at: now,
-                token,
-                content_type: posted.header("content-type").map(str::to_owned),
-                body: body.0,
-                state: "waiting".to_owned(),
-                reason: None,
-            },
-        )?;
-        Ok(Ok(()))
-    });
-    kept.await?.map_err(|refused| Problem::new("invalid_signature", refused.to_string()))?;
+    let found = posted_to(&app, id.0).await?;
+    let (workspace_id, integration) = &*found;
+    let (headers, now) = (headers(&request), now());
+    let posted = Posted { headers: &headers, body: &body.0 };
+    let token = verified(integration, &posted, now)?;
+    if !integration.enabled {
+        return Err(Problem::new("integration_disabled", "The integration is switched off."));
+    }
+    let event = RawEvent {
+        id: Uuid::now_v7(),
+        integration_id: integration.id,
+        received_at: now,
+        token,
+        content_type: posted.header("content-type").map(str::to_owned),
+        body: body.0,
+        state: "waiting".to_owned(),
+        reason: None,
+    };
+    let share = app.shares.one(*workspace_id).await?;
+    let (store, workspace_id) = (app.store.clone(), *workspace_id);
+    block(move || {
+        let _share = share;
+        store.keep_raw(workspace_id, &event)
+    })
+    .await?;
     app.wake.work();
     Ok(HttpResponse::NoContent().finish())
+}
+
+/// Strangers have a share of the connections like a workspace: they may name whatever they like.
+const STRANGERS: Uuid = Uuid::nil();
+
+async fn posted_to(app: &App, id: Uuid) -> Result<Arc<(Uuid, Integration)>, Problem> {
+    let found = match app.store.known_integration(id) {
+        Some(known) => known,
+        None => {
+            let share = app.shares.one(STRANGERS).await?;
+            let store = app.store.clone();
+            block(move || {
+                let _share = share;
+                store.integration_posted_to(id)
+            })
+            .await?
+        }
+    };
+    found.ok_or_else(|| Error::NotFound("integration").into())
+}
+
+/// What a repetition has in common with it.
+fn verified(
+    integration: &Integration,
+    posted: &Posted<'_>,
+    now: DateTime<Utc>,
+) -> Result<Option<String>, Problem> {
+    let adapter = telephony::named(&integration.adapter)
+        .ok_or_else(|| Error::Internal("an adapter that is gone".to_owned()))?;
+    let verified = adapter.verify(posted, &integration.secrets(now), now);
+    verified.map_err(|refused| Problem::new("invalid_signature", refused.to_string()))
 }
 
 /// Those that adapters look at, and short: of a header that came twice, the first.
