@@ -54,6 +54,7 @@ use crate::{
         (name = "Products", description = "What is sold."),
         (name = "Exchange rates", description = "What currencies are worth in the base currency."),
         (name = "Segments", description = "Saved conditions over deals or clients."),
+        (name = "Integrations", description = "Telephone exchanges that post their calls, and what they have posted."),
         (name = "Jobs", description = "What the server does by itself, in the background."),
         (name = "Deal types", description = "Sales processes and their versions."),
         (name = "Deals", description = "Deals, their moves and their history."),

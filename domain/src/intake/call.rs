@@ -256,7 +256,7 @@ impl Call {
             _ => !is_client(leg),
         };
         let bridged: Vec<&Leg> = legs().filter(|leg| leg.was_bridged()).collect();
-        let talks: Vec<&Leg> = bridged.iter().copied().filter(|leg| answers(&leg)).collect();
+        let talks: Vec<&Leg> = bridged.iter().copied().filter(|leg| answers(leg)).collect();
         let mut people = bridged;
         people.retain(|leg| is_phone(leg));
         people.sort_by_key(|leg| (leg.bridged_at, leg.ended_at, party(leg)));

@@ -49,32 +49,40 @@ pub async fn post_telephony(
 ) -> Responded {
     no_parameters(request.query_string())?;
     let found = posted_to(&app, id.0).await?;
-    let (workspace_id, integration) = &*found;
-    let (headers, now) = (headers(&request), now());
-    let posted = Posted { headers: &headers, body: &body.0 };
+    let event = taken(&found.1, &request, body.0)?;
+    let share = app.shares.one(found.0).await?;
+    let store = app.store.clone();
+    block(move || {
+        let _share = share;
+        store.keep_raw(found.0, &event)
+    })
+    .await?;
+    app.wake.work();
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// What was posted, if the integration takes it.
+fn taken(
+    integration: &Integration,
+    request: &HttpRequest,
+    body: Vec<u8>,
+) -> Result<RawEvent, Problem> {
+    let (headers, now) = (headers(request), now());
+    let posted = Posted { headers: &headers, body: &body };
     let token = verified(integration, &posted, now)?;
     if !integration.enabled {
         return Err(Problem::new("integration_disabled", "The integration is switched off."));
     }
-    let event = RawEvent {
+    Ok(RawEvent {
         id: Uuid::now_v7(),
         integration_id: integration.id,
         received_at: now,
         token,
         content_type: posted.header("content-type").map(str::to_owned),
-        body: body.0,
+        body,
         state: "waiting".to_owned(),
         reason: None,
-    };
-    let share = app.shares.one(*workspace_id).await?;
-    let (store, workspace_id) = (app.store.clone(), *workspace_id);
-    block(move || {
-        let _share = share;
-        store.keep_raw(workspace_id, &event)
     })
-    .await?;
-    app.wake.work();
-    Ok(HttpResponse::NoContent().finish())
 }
 
 /// Strangers have a share of the connections like a workspace: they may name whatever they like.
