@@ -83,6 +83,7 @@ CREATE TABLE calls (
     candidates jsonb NOT NULL,
     activity_id uuid,
     began_at timestamptz,
+    closed_by_clock boolean NOT NULL,
     version integer NOT NULL,
     created_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL,
@@ -90,6 +91,7 @@ CREATE TABLE calls (
 );
 CREATE UNIQUE INDEX calls_by_root ON calls (workspace_id, integration_id, root);
 CREATE INDEX calls_by_number ON calls (workspace_id, e164, id) WHERE e164 IS NOT NULL;
+CREATE INDEX calls_going_on ON calls (workspace_id, updated_at) WHERE status IS NULL;
 COMMENT ON TABLE calls IS 'Calls, each the legs under one root.';
 COMMENT ON COLUMN calls.workspace_id IS 'The tenant.';
 COMMENT ON COLUMN calls.id IS 'UUIDv7.';
@@ -108,6 +110,7 @@ COMMENT ON COLUMN calls.deal_id IS 'The open deal that it was about.';
 COMMENT ON COLUMN calls.candidates IS 'All whose number it is, the one that was taken first, with the reason.';
 COMMENT ON COLUMN calls.activity_id IS 'The activity that it became.';
 COMMENT ON COLUMN calls.began_at IS 'When it began.';
+COMMENT ON COLUMN calls.closed_by_clock IS 'Its end was never told: nothing was, for four hours.';
 COMMENT ON COLUMN calls.version IS 'Raised by every change.';
 COMMENT ON COLUMN calls.created_at IS 'When it was first told of.';
 COMMENT ON COLUMN calls.updated_at IS 'When it was last changed.';

@@ -41,8 +41,12 @@ impl Work for InterpretEvents {
         Duration::from_millis(100)
     }
 
-    fn due(&self, store: &Store, _: DateTime<Utc>) -> Result<Vec<Uuid>, Error> {
-        store.workspaces_with_raw()
+    fn due(&self, store: &Store, now: DateTime<Utc>) -> Result<Vec<Uuid>, Error> {
+        let mut due = store.workspaces_with_raw()?;
+        due.extend(store.workspaces_of_silent_calls(now)?);
+        due.sort_unstable();
+        due.dedup();
+        Ok(due)
     }
 
     fn run(
@@ -50,7 +54,7 @@ impl Work for InterpretEvents {
         store: &Store,
         claimed: &Claimed,
         turn: &Turn<'_>,
-        _: DateTime<Utc>,
+        now: DateTime<Utc>,
     ) -> Result<Ended, Error> {
         let workspace_id = claimed.workspace_id;
         let mut interpreted = 0_u64;
@@ -65,7 +69,15 @@ impl Work for InterpretEvents {
             }
             Ok(u64::try_from(waiting.len()).unwrap_or(u64::MAX))
         })?;
-        Ok(Ended::Done(json!({ "events": interpreted })))
+        // What was told last is heard before.
+        let mut closed = 0_u64;
+        turn.for_a_moment(|| {
+            let some = store.close_silent_calls(workspace_id, now)?;
+            let some = u64::try_from(some).unwrap_or(u64::MAX);
+            closed = closed.saturating_add(some);
+            Ok(some)
+        })?;
+        Ok(Ended::Done(json!({ "events": interpreted, "closed": closed })))
     }
 }
 

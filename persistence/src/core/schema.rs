@@ -438,6 +438,7 @@ diesel::table! {
         candidates -> Jsonb,
         activity_id -> Nullable<Uuid>,
         began_at -> Nullable<Timestamptz>,
+        closed_by_clock -> Bool,
         version -> Int4,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,

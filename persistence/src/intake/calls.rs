@@ -1,7 +1,7 @@
 //! Calls: what exchanges told of them, and the activities that they become.
 
-use chrono::{DateTime, Utc};
-use diesel::prelude::*;
+use chrono::{DateTime, TimeDelta, Utc};
+use diesel::{prelude::*, sql_types::Uuid as SqlUuid};
 use serde::Serialize;
 use uuid::Uuid;
 use voronka_domain::{
@@ -15,12 +15,12 @@ use voronka_domain::{
 
 use super::{candidates, integrations::Integration};
 use crate::{
-    Error, Result, Unit,
+    Error, Noun, Result, Statement, Store, Unit,
     core::{
         enum_names::to_name,
         noun::{noun, table::Row},
         schema::calls,
-        unit::to_json,
+        unit::{raw, to_json},
     },
     work::activities::{self, Activity, ActivityPatch, NewActivity},
 };
@@ -47,6 +47,8 @@ pub struct Call {
     pub candidates: serde_json::Value,
     pub activity_id: Option<Uuid>,
     pub began_at: Option<DateTime<Utc>>,
+    /// Its end was never told.
+    pub closed_by_clock: bool,
     pub version: i32,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
@@ -74,9 +76,72 @@ pub(crate) fn tell(
     told: call::Call,
 ) -> Result<()> {
     let before = of_root(unit, integration.id, &root)?;
-    let so_far = before.as_ref().map(|before| serde_json::from_value(before.told.clone()));
-    let so_far: call::Call =
-        so_far.transpose().map_err(|error| Error::Internal(error.to_string()))?.unwrap_or_default();
+    take_in(unit, integration, root, before, told, false)
+}
+
+/// A call that nothing was told of for so long is over; its end was lost.
+const LONGEST_SILENCE: TimeDelta = TimeDelta::hours(4);
+const CLOSED_AT_ONCE: i64 = 200;
+
+impl Store {
+    /// The workspaces with calls whose end does not come.
+    pub fn workspaces_of_silent_calls(&self, now: DateTime<Utc>) -> Result<Vec<Uuid>> {
+        let mut connection = self.connection()?;
+        let silent = Statement::select(raw::<SqlUuid>(
+            "w.workspace_id FROM workspaces w WHERE EXISTS (SELECT FROM calls c \
+             WHERE c.workspace_id = w.workspace_id AND c.status IS NULL AND c.updated_at < ",
+        ))
+        .bind(now - LONGEST_SILENCE)
+        .sql(")")
+        .load(&mut *connection)
+        .map_err(Error::from);
+        connection.watch(silent)
+    }
+
+    /// Closes some of them where the last thing was told; answers how many.
+    pub fn close_silent_calls(&self, workspace_id: Uuid, now: DateTime<Utc>) -> Result<usize> {
+        let silent: Vec<(Uuid, Uuid)> = self.tenant(workspace_id, |tenant| {
+            let rows = tenant
+                .rows(raw::<(SqlUuid, SqlUuid)>("id, integration_id"), "calls")
+                .sql(" AND status IS NULL AND updated_at < ")
+                .bind(now - LONGEST_SILENCE)
+                .sql(" ORDER BY updated_at LIMIT ")
+                .bind(CLOSED_AT_ONCE);
+            Ok(rows.load(tenant.conn)?)
+        })?;
+        for (id, integration_id) in &silent {
+            let caller = self.integration_caller(workspace_id, *integration_id)?;
+            self.write(&caller, now, None, |unit| {
+                let integration = Integration::get(&mut unit.tenant, *integration_id)?;
+                let before = Call::lock(unit, *id, None)?;
+                if before.status.is_none() && before.updated_at < now - LONGEST_SILENCE {
+                    let so_far = before.so_far()?;
+                    let end = call::Call { over_at: so_far.last_at, ..call::Call::default() };
+                    take_in(unit, &integration, before.root.clone(), Some(before), end, true)?;
+                }
+                Ok(crate::Answer::default())
+            })?;
+        }
+        Ok(silent.len())
+    }
+}
+
+impl Call {
+    fn so_far(&self) -> Result<call::Call> {
+        let told = serde_json::from_value(self.told.clone());
+        told.map_err(|error| Error::Internal(error.to_string()))
+    }
+}
+
+fn take_in(
+    unit: &mut Unit<'_>,
+    integration: &Integration,
+    root: String,
+    before: Option<Call>,
+    told: call::Call,
+    by_clock: bool,
+) -> Result<()> {
+    let so_far = before.as_ref().map(Call::so_far).transpose()?.unwrap_or_default();
     let whole = so_far.clone().with(told);
     if before.is_some() && whole == so_far {
         return Ok(());
@@ -93,6 +158,7 @@ pub(crate) fn tell(
     row.number.clone_from(&judged.number);
     row.e164.clone_from(&judged.e164);
     row.talk_seconds = judged.talk_seconds;
+    row.closed_by_clock = by_clock;
     row.user_id = judged.user;
     // A call that goes on after its end was told is what it was until it ends again.
     row.status = judged.status.as_ref().map(to_name).or(row.status);
@@ -162,6 +228,7 @@ fn blank(integration: &Integration, root: String, now: DateTime<Utc>) -> Call {
         candidates: serde_json::json!([]),
         activity_id: None,
         began_at: None,
+        closed_by_clock: false,
         version: 1,
         created_at: now,
         updated_at: now,

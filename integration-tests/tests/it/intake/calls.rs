@@ -1,7 +1,7 @@
 //! Calls become activities of whose they are, and move their deals.
 
 use serde_json::{Value, json};
-use voronka_integration_tests::{Api, Reply, TestServer, histories, sql};
+use voronka_integration_tests::{Api, Reply, TestServer, histories, process::until, sql};
 
 use super::exchange::{CLIENT, Exchange, LINE, answered, ended, left, leg, started};
 
@@ -205,6 +205,35 @@ async fn a_miss_that_was_an_answer_becomes_one() {
         (&answered[0]["call_status"], &answered[0]["user_id"], &answered[0]["duration_seconds"]),
         (&json!("answered"), &json!(ben.user_id), &json!(70))
     );
+}
+
+/// A call whose end never comes is closed by the clock, and says so.
+#[tokio::test]
+async fn a_call_that_falls_silent_is_closed_where_it_was_last_heard_of() {
+    let office = office().await;
+    let Office { server, exchange, ben, .. } = &office;
+    let told = answered("1", 0);
+    exchange.tell(&told[..4]).await;
+    exchange.tell(&[leg("1", "answered", (3, 10), "101")]).await;
+    assert_eq!(exchange.activities().await, Vec::<Value>::new());
+    let age = "UPDATE calls SET updated_at = updated_at - interval '4 hours 1 minute'";
+    sql::run(&mut server.connection(), age);
+    until("it is closed", async || !exchange.activities().await.is_empty()).await;
+    let closed = exchange.activities().await;
+    assert_eq!(
+        (&closed[0]["call_status"], &closed[0]["duration_seconds"]),
+        (&json!("answered"), &json!(180))
+    );
+    let told = server.admin.get("/v1/events?type=call.finished").await.expect(200).json;
+    assert_eq!(told["items"][0]["object"]["closed_by_clock"], true);
+    // Its end comes after all.
+    exchange
+        .tell(&[left("1", (1, 20), "102", "hung_up"), left("1", (4, 10), "101", "hung_up")])
+        .await;
+    exchange.tell(&[ended("1", (4, 10))]).await;
+    let ended = exchange.activities().await;
+    assert_eq!((ended.len(), &ended[0]["duration_seconds"]), (1, &json!(130)));
+    assert_ne!(ended[0]["user_id"], json!(ben.user_id));
 }
 
 /// Two stages: the first is left by a call, the second by nothing that happens here.
