@@ -43,8 +43,7 @@ struct Event {
     leg_id: Option<String>,
     /// The phone of the leg: an extension, or a number outside.
     party: Option<String>,
-    #[serde(default)]
-    machine: bool,
+    machine: Option<bool>,
     talk_seconds: Option<i64>,
     reason: Option<String>,
     recording_url: Option<String>,
@@ -118,7 +117,7 @@ impl Event {
             crate::http::limits::ADDRESS as usize,
         )?;
         let at = Some(self.at);
-        let mut call = Call { last_at: at, ..Call::default() };
+        let mut call = Call { first_at: at, last_at: at, ..Call::default() };
         if self.from.is_some() || self.to.is_some() {
             call.parties = Some(Parties {
                 at: self.at,
@@ -130,7 +129,7 @@ impl Event {
         }
         let mut leg = Leg {
             party: self.party.clone(),
-            machine: self.machine,
+            machine: self.machine.unwrap_or(false),
             talk_seconds: self.talk_seconds.filter(|seconds| (0..=86_400).contains(seconds)),
             ..Leg::default()
         };
@@ -147,7 +146,9 @@ impl Event {
             let id = id.ok_or_else(|| Unreadable("A leg has leg_id or party.".to_owned()))?;
             call.legs.insert(id, leg);
         }
-        call.recordings.extend(self.recording_url);
+        // What a browser is not to be sent to stays in the post.
+        let web = |url: &String| url.starts_with("https://") || url.starts_with("http://");
+        call.recordings.extend(self.recording_url.filter(web));
         Ok(Told { root: self.call_id, call })
     }
 }

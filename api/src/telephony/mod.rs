@@ -12,7 +12,7 @@ use voronka_domain::intake::call::Told;
 pub const LONGEST_ID: usize = 200;
 pub const LONGEST_NUMBER: usize = 64;
 /// One post tells of so many events at most.
-pub const MOST_EVENTS: usize = 500;
+pub const MOST_EVENTS: usize = 100;
 
 /// A post as it came in.
 #[derive(Debug, Clone)]

@@ -1,6 +1,6 @@
 //! What integrations have posted, interpreted in the order of its coming.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
@@ -18,7 +18,10 @@ use crate::telephony;
 pub struct InterpretEvents;
 
 /// Events that are read at a time.
-const AT_ONCE: i64 = 200;
+const MOST: usize = 200;
+const AT_ONCE: i64 = MOST as i64;
+/// How long a workspace has its turn.
+const TURN: Duration = Duration::from_millis(250);
 
 impl Work for InterpretEvents {
     fn job(&self) -> Job {
@@ -38,7 +41,8 @@ impl Work for InterpretEvents {
     }
 
     fn looked_for_every(&self) -> Duration {
-        Duration::from_millis(100)
+        // Whenever something was posted.
+        Duration::ZERO
     }
 
     fn due(&self, store: &Store, now: DateTime<Utc>) -> Result<Vec<Uuid>, Error> {
@@ -58,17 +62,22 @@ impl Work for InterpretEvents {
     ) -> Result<Ended, Error> {
         let workspace_id = claimed.workspace_id;
         let mut interpreted = 0_u64;
-        turn.for_a_moment(|| {
-            let waiting = store.waiting_raw(workspace_id, AT_ONCE)?;
-            for event in &waiting {
-                let read = read(store, workspace_id, event)?;
-                again(|| {
-                    store.interpret(workspace_id, event, read.clone(), voronka_persistence::now())
-                })?;
-                interpreted = interpreted.saturating_add(1);
+        let until = Instant::now() + TURN;
+        let waiting = store.waiting_raw(workspace_id, AT_ONCE)?;
+        for event in &waiting {
+            // Others have their turn, however much waits here.
+            if Instant::now() >= until || turn.is_over() {
+                break;
             }
-            Ok(u64::try_from(waiting.len()).unwrap_or(u64::MAX))
-        })?;
+            let read = read(store, workspace_id, event)?;
+            again(|| {
+                store.interpret(workspace_id, event, read.clone(), voronka_persistence::now())
+            })?;
+            interpreted = interpreted.saturating_add(1);
+        }
+        if interpreted < u64::try_from(waiting.len()).unwrap_or(u64::MAX) || waiting.len() == MOST {
+            turn.wake.work();
+        }
         // What was told last is heard before.
         let mut closed = 0_u64;
         turn.for_a_moment(|| {

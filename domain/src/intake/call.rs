@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::work::activity::CallStatus;
 
-/// No call has more legs; what is told of others is not kept.
+/// No call has more legs: those that rang in vain make room for those that were bridged.
 pub const MOST_LEGS: usize = 200;
 const MOST_RECORDINGS: usize = 20;
 
@@ -83,8 +83,11 @@ pub struct Call {
     pub began_at: Option<DateTime<Utc>>,
     /// When it was last told to be over.
     pub over_at: Option<DateTime<Utc>>,
-    /// The latest moment that anything is told of.
+    /// The earliest and the latest moment that anything is told of.
+    pub first_at: Option<DateTime<Utc>>,
     pub last_at: Option<DateTime<Utc>>,
+    /// Nothing more will be told, as far as one knows.
+    pub closed: bool,
     pub legs: BTreeMap<String, Leg>,
     /// Where it can be heard.
     pub recordings: BTreeSet<String>,
@@ -139,9 +142,9 @@ impl Call {
     /// The call after more was told of it.
     pub fn with(mut self, told: Self) -> Self {
         for (id, leg) in told.legs {
-            if self.legs.contains_key(&id) || self.legs.len() < MOST_LEGS {
-                let before = self.legs.remove(&id).unwrap_or_default();
-                self.legs.insert(id, before.with(leg));
+            let before = self.legs.remove(&id);
+            if before.is_some() || self.has_room(&leg) {
+                self.legs.insert(id, before.unwrap_or_default().with(leg));
             }
         }
         let room = MOST_RECORDINGS.saturating_sub(self.recordings.len());
@@ -150,9 +153,22 @@ impl Call {
             parties: earliest(self.parties, told.parties),
             began_at: earliest(self.began_at, told.began_at),
             over_at: self.over_at.max(told.over_at),
+            first_at: earliest(self.first_at, told.first_at),
             last_at: self.last_at.max(told.last_at),
+            closed: self.closed || told.closed,
             legs: self.legs,
             recordings: self.recordings,
+        }
+    }
+
+    fn has_room(&mut self, leg: &Leg) -> bool {
+        if self.legs.len() < MOST_LEGS {
+            return true;
+        }
+        let vain = self.legs.iter().find(|(_, other)| !other.was_bridged());
+        match vain.map(|(id, _)| id.clone()).filter(|_| leg.was_bridged()) {
+            Some(vain) => self.legs.remove(&vain).is_some(),
+            None => false,
         }
     }
 
@@ -275,8 +291,8 @@ impl Call {
             }
         }
         let status = match talks.is_empty() {
-            // Before the end nobody knows whether it was the last word.
-            _ if !self.is_over() => None,
+            // Before the end nobody knows whether it was the last word, nor without the parties whose call it was.
+            _ if !self.is_over() || (parties.is_none() && !self.closed) => None,
             false => Some(CallStatus::Answered),
             true => Some(unanswered(direction, legs().filter(answers))),
         };

@@ -10,12 +10,12 @@ use voronka_domain::{
         candidate::{self, Candidate, Taken},
     },
     kernel::contact_point::{Country, phone},
-    work::activity::{ActivityKind, CallStatus},
+    work::activity::ActivityKind,
 };
 
 use super::{candidates, integrations::Integration};
 use crate::{
-    Error, Noun, Result, Statement, Store, Unit,
+    Error, Noun, Result, Statement, Store, Unit, clients,
     core::{
         enum_names::to_name,
         noun::{noun, table::Row},
@@ -82,6 +82,9 @@ pub(crate) fn tell(
 /// A call that nothing was told of for so long is over; its end was lost.
 const LONGEST_SILENCE: TimeDelta = TimeDelta::hours(4);
 const CLOSED_AT_ONCE: i64 = 200;
+/// What an exchange tells is of the past, as far as its clock is right.
+const CLOCKS_DIFFER: TimeDelta = TimeDelta::hours(24);
+const EARLIEST: DateTime<Utc> = DateTime::UNIX_EPOCH;
 
 impl Store {
     /// The workspaces with calls whose end does not come.
@@ -116,7 +119,11 @@ impl Store {
                 let before = Call::lock(unit, *id, None)?;
                 if before.status.is_none() && before.updated_at < now - LONGEST_SILENCE {
                     let so_far = before.so_far()?;
-                    let end = call::Call { over_at: so_far.last_at, ..call::Call::default() };
+                    let end = call::Call {
+                        over_at: so_far.last_at,
+                        closed: true,
+                        ..call::Call::default()
+                    };
                     take_in(unit, &integration, before.root.clone(), Some(before), end, true)?;
                 }
                 Ok(crate::Answer::default())
@@ -141,6 +148,10 @@ fn take_in(
     told: call::Call,
     by_clock: bool,
 ) -> Result<()> {
+    let known = EARLIEST..=unit.now + CLOCKS_DIFFER;
+    if [told.first_at, told.last_at].into_iter().flatten().any(|at| !known.contains(&at)) {
+        return Err(Error::invalid("/at", "out_of_range", "It is told of a time that is not now."));
+    }
     let so_far = before.as_ref().map(Call::so_far).transpose()?.unwrap_or_default();
     let whole = so_far.clone().with(told);
     if before.is_some() && whole == so_far {
@@ -153,7 +164,7 @@ fn take_in(
     let before = before.unwrap_or_else(|| blank(integration, root, unit.now));
     let mut row = before.clone();
     row.told = to_json(&whole)?;
-    row.began_at = whole.began_at.or(whole.parties.as_ref().map(|parties| parties.at));
+    row.began_at = whole.began_at.or(whole.first_at);
     row.direction = to_name(&judged.direction);
     row.number.clone_from(&judged.number);
     row.e164.clone_from(&judged.e164);
@@ -164,7 +175,8 @@ fn take_in(
     row.status = judged.status.as_ref().map(to_name).or(row.status);
     identify(unit, &before, &mut row)?;
     if row.status.is_some() && judged.direction != Direction::Internal {
-        row.activity_id = Some(write_down(unit, &row, &judged, whole.recordings.first())?);
+        row.activity_id =
+            Some(write_down(unit, (&before, &row), &judged, whole.recordings.first())?);
     }
     if fresh {
         Call::insert_rows(&mut unit.tenant, std::slice::from_ref(&row))?;
@@ -184,7 +196,8 @@ fn take_in(
 /// the number tomorrow was not called today.
 fn identify(unit: &mut Unit<'_>, before: &Call, row: &mut Call) -> Result<()> {
     let Some(e164) = row.e164.clone() else { return Ok(()) };
-    let same = before.e164 == row.e164 && before.user_id == row.user_id;
+    let late = before.activity_id.is_some() && before.created_at < unit.now - LONGEST_SILENCE;
+    let same = before.e164 == row.e164 && (before.user_id == row.user_id || late);
     if same && (before.activity_id.is_some() || before.client_id.is_some()) {
         return Ok(());
     }
@@ -238,35 +251,50 @@ fn blank(integration: &Integration, root: String, now: DateTime<Utc>) -> Call {
 /// The activity that a call becomes when it is over, and stays when more is told of it.
 fn write_down(
     unit: &mut Unit<'_>,
-    row: &Call,
+    (before, row): (&Call, &Call),
     judged: &Judged<Uuid>,
     recording: Option<&String>,
 ) -> Result<Uuid> {
     let says = ActivityPatch {
-        title: Some(title(row, judged)),
+        title: Some(title(row)),
         duration_seconds: Some(i32::try_from(judged.talk_seconds).ok()),
         recording_url: recording.map(|url| Some(url.clone())),
         call_status: row.status.clone(),
         happened_at: row.began_at.map(|at| at.min(unit.now)),
         ..ActivityPatch::default()
     };
+    let whose = |call: &Call| (call.client_id, call.contact_id, call.deal_id);
     if let Some(id) = row.activity_id {
-        let anew = |activity: Activity| Activity {
-            direction: Some(row.direction.clone()),
-            deal_id: row.deal_id,
-            client_id: row.client_id,
-            contact_id: row.contact_id,
-            user_id: row.user_id,
-            ..activity
+        // What has not changed of the call is not said again: somebody may have said it better, or merged the client.
+        let says = ActivityPatch {
+            title: says.title.filter(|title| *title != self::title(before)),
+            duration_seconds: says
+                .duration_seconds
+                .filter(|_| row.talk_seconds != before.talk_seconds),
+            ..says
         };
-        return Ok(activities::tell_anew(unit, id, row.deal_id, anew, says)?.id);
+        let moved = whose(row) != whose(before);
+        let client_id = if moved { in_use(unit, row.client_id)? } else { None };
+        let anew = |mut activity: Activity| {
+            activity.direction = Some(row.direction.clone());
+            activity.user_id = row.user_id.or(activity.user_id);
+            if moved {
+                (activity.client_id, activity.contact_id) = (client_id, row.contact_id);
+                activity.deal_id = row.deal_id;
+            }
+            activity
+        };
+        let deal_id =
+            if moved { row.deal_id } else { Activity::get(&mut unit.tenant, id)?.deal_id };
+        return Ok(activities::tell_anew(unit, id, deal_id, anew, says)?.id);
     }
+    let client_id = in_use(unit, row.client_id)?;
     let new = NewActivity {
         kind: ActivityKind::Call,
         direction: Some(row.direction.clone()),
         deal_id: row.deal_id,
-        client_id: row.client_id,
-        contact_id: row.contact_id,
+        client_id,
+        contact_id: row.contact_id.filter(|_| client_id.is_some()),
         user_id: row.user_id,
         external: Some((format!("integration:{}", row.integration_id), row.root.clone())),
         says,
@@ -274,11 +302,19 @@ fn write_down(
     Ok(activities::create(unit, new)?.id)
 }
 
-fn title(row: &Call, judged: &Judged<Uuid>) -> String {
+/// The client, or what it has become part of; none that was archived meanwhile.
+fn in_use(unit: &mut Unit<'_>, client_id: Option<Uuid>) -> Result<Option<Uuid>> {
+    match client_id.map(|id| clients::meant(unit, "/client_id", id)).transpose() {
+        Err(Error::Refused(_)) => Ok(None),
+        meant => meant,
+    }
+}
+
+fn title(row: &Call) -> String {
     let number = row.e164.as_deref().or(row.number.as_deref()).unwrap_or("a hidden number");
-    match (judged.direction, judged.status) {
-        (Direction::In, Some(CallStatus::Answered) | None) => format!("Call from {number}"),
-        (Direction::In, _) => format!("Missed call from {number}"),
+    match (row.direction.as_str(), row.status.as_deref()) {
+        ("in", Some("missed")) => format!("Missed call from {number}"),
+        ("in", _) => format!("Call from {number}"),
         _ => format!("Call to {number}"),
     }
 }

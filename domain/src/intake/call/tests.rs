@@ -252,3 +252,25 @@ proptest! {
         prop_assert!(after.talk_seconds > 0 || before.talk_seconds == 0);
     }
 }
+
+/// A queue that rings for long makes hundreds of legs, and the one that was answered is not among the first.
+#[test]
+fn legs_that_rang_in_vain_make_room_for_the_one_that_was_bridged() {
+    let mut told = vec![between(CLIENT, LINE), over(900)];
+    for number in 0..2 * MOST_LEGS {
+        let id = format!("leg {number}");
+        told.push(rings(&id, "101", 1));
+        told.push(ends(&id, "101", 20, LegEnd::NoAnswer));
+    }
+    told.push(bridged("last", "102", 700));
+    told.push(ends("last", "102", 900, LegEnd::HungUp));
+    let whole = told.iter().cloned().fold(Call::default(), Call::with);
+    assert_eq!(whole.legs.len(), MOST_LEGS);
+    told.reverse();
+    for told in [judged(told.clone()), whole.judged(&exchange(), &e164)] {
+        assert_eq!(
+            (told.status, told.user, told.talk_seconds),
+            (Some(CallStatus::Answered), Some(2), 200)
+        );
+    }
+}

@@ -318,3 +318,83 @@ async fn gates_ask_how_a_call_went() {
     let place = "/stages/0/gate/0/call_status".to_owned();
     assert_eq!(refused.faults()[0], (place, "never_met".to_owned()));
 }
+
+/// What happens to a client meanwhile stays as it is, whatever else is told of the call.
+#[tokio::test]
+async fn a_client_that_was_merged_or_archived_stays_so() {
+    let office = office().await;
+    let Office { server, exchange, .. } = &office;
+    let admin = &server.admin;
+    let twin = office.client("Isdom B.V.").await;
+    exchange.tell(&answered("1", 0)).await;
+    assert_eq!(exchange.activities().await[0]["client_id"], json!(twin));
+    let kept = admin.post("/v1/clients", json!({ "name": "Isdom" })).await.expect(201).id();
+    let merge = format!("/v1/clients/{kept}/merge");
+    admin.post(&merge, json!({ "duplicate_id": twin })).await.expect(200);
+    let activity = exchange.activities().await[0]["id"].as_str().unwrap().to_owned();
+    let own = json!({ "title": "About pumps", "duration_seconds": 60 });
+    admin.patch(&format!("/v1/activities/{activity}"), own).await.expect(200);
+    let recording = |call: &str, url: &str| json!({ "call_id": call, "type": "recording", "at": "2026-03-02T10:09:00Z", "recording_url": url });
+    exchange.tell(&[recording("1", "javascript:alert(1)")]).await;
+    exchange.tell(&[recording("1", "https://pbx.example/1.mp3")]).await;
+    let told = &exchange.activities().await[0];
+    assert_eq!(
+        (&told["client_id"], &told["recording_url"], &told["title"], &told["duration_seconds"]),
+        (&json!(kept), &json!("https://pbx.example/1.mp3"), &json!("About pumps"), &json!(60))
+    );
+    // Archived between the first ring and the end, together with a call of somebody else.
+    let call = answered("2", 5);
+    exchange.tell(&call[..2]).await;
+    exchange.interpreted().await;
+    admin.patch(&format!("/v1/clients/{kept}"), json!({ "archived": true })).await.expect(200);
+    let mut events = call[2..].to_vec();
+    events.extend(answered("3", 9));
+    exchange.tell(&[json!({ "events": events })]).await;
+    let activities = exchange.activities().await;
+    assert_eq!(exchange.raw("failed").await, Vec::<Value>::new());
+    assert_eq!(activities.len(), 3);
+    assert!(activities[1]["client_id"].is_null() && activities[1]["call_status"] == "answered");
+}
+
+/// Before it is known who called whom, nobody knows whether a call is anybody's business.
+#[tokio::test]
+async fn a_call_between_phones_is_no_activity_in_any_order() {
+    let office = office().await;
+    let Office { server, exchange, .. } = &office;
+    let call = |number: &str| {
+        vec![
+            started(number, 0, "102", "101"),
+            leg(number, "answered", (0, 2), "101"),
+            left(number, (0, 8), "101", "hung_up"),
+            ended(number, (0, 8)),
+        ]
+    };
+    let mut late = call("2");
+    late.rotate_left(1);
+    for events in [call("1"), late] {
+        for event in events {
+            exchange.tell(&[event]).await;
+            exchange.interpreted().await;
+        }
+    }
+    assert_eq!(exchange.activities().await, Vec::<Value>::new());
+    // Without its beginning a call has the time at which it was first heard of; one of another time is none.
+    exchange.tell(&answered("3", 5)[1..]).await;
+    exchange.interpreted().await;
+    let age = "UPDATE calls SET updated_at = updated_at - interval '4 hours 1 minute' WHERE status IS NULL";
+    sql::run(&mut server.connection(), age);
+    until("it is closed", async || !exchange.activities().await.is_empty()).await;
+    assert_eq!(exchange.activities().await[0]["happened_at"], "2026-03-02T10:05:01Z");
+    for at in ["2036-01-01T00:00:00Z", "-262143-01-01T00:00:00Z"] {
+        exchange
+            .tell(&[json!({ "call_id": "4", "type": "started", "at": at, "from": CLIENT })])
+            .await;
+    }
+    exchange.interpreted().await;
+    let failed = exchange.raw("failed").await;
+    assert_eq!(failed.len(), 2);
+    assert!(
+        failed.iter().all(|one| one["reason"] == "It is told of a time that is not now."),
+        "{failed:?}"
+    );
+}
