@@ -11,6 +11,8 @@ use crate::kernel::fault::Fault;
 const SCALE: usize = 4;
 /// One more than the largest amount that is kept: a thousand trillions, the `numeric(19,4)` of the database.
 const LIMIT: i64 = 1_000_000_000_000_000;
+/// No sum of money is larger, without its decimals.
+pub const LARGEST: i64 = LIMIT - 1;
 
 /// An ISO 4217 currency in use, e.g. `EUR`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -16,6 +16,8 @@ use crate::{
 };
 
 const LONGEST_SAYING: usize = 500;
+/// A day, in seconds.
+const LONGEST_TALK: u32 = 86_400;
 
 /// One requirement of a gate. As somebody writes it, its condition is JSON; in a published process it is
 /// a condition that fits the fields of the workspace.
@@ -177,6 +179,11 @@ impl Draft {
                 if let Some((field, _)) = wrong {
                     let detail = "Only calls have that.";
                     faults.add(format!("{pointer}/{field}"), "never_met", detail);
+                    return None;
+                }
+                if talk_seconds.is_some_and(|least| least > LONGEST_TALK) {
+                    let detail = format!("At most {LONGEST_TALK}.");
+                    faults.add(format!("{pointer}/talk_seconds"), "out_of_range", detail);
                     return None;
                 }
                 Some(Requirement::Activity { activity, outcome, call_status, talk_seconds })

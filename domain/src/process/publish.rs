@@ -10,6 +10,7 @@ use crate::{
     kernel::{
         fault::{Faults, Refusal},
         limits,
+        money::LARGEST,
     },
     people::access::Permission,
     process::{
@@ -216,8 +217,8 @@ fn check(faults: &mut Faults, index: usize, draft: &StageDraft) {
     if draft.norm_days.is_some_and(|d| d <= Decimal::ZERO || d > Decimal::from(MOST_NORM_DAYS)) {
         faults.add(at("norm_days"), "out_of_range", "More than 0 and at most 3650 days.");
     }
-    if draft.cost.is_some_and(|cost| cost < Decimal::ZERO) {
-        faults.add(at("cost"), "out_of_range", "Not below 0.");
+    if draft.cost.is_some_and(|cost| cost < Decimal::ZERO || cost > Decimal::from(LARGEST)) {
+        faults.add(at("cost"), "out_of_range", format!("Not below 0, and at most {LARGEST}."));
     }
     let performer = draft.performer.as_ref();
     if performer.and_then(|one| one.position.as_ref()).is_some_and(|one| one.trim().is_empty()) {

@@ -313,6 +313,8 @@ async fn gates_ask_how_a_call_went() {
         json!({ "kind": "call", "title": "Talked", "deal_id": deals[2].1, "duration_seconds": 90 });
     admin.post("/v1/activities", body).await.expect(201);
     assert_eq!(stages().await[2], "first");
+    let long = led(admin, "Long", json!({ "talk_seconds": 86_401 })).await.expect(422);
+    assert_eq!(long.faults()[0].0, "/stages/0/gate/0/talk_seconds");
     let meeting = json!({ "activity": "meeting", "call_status": "missed" });
     let refused = led(admin, "Meeting", meeting).await.expect(422);
     let place = "/stages/0/gate/0/call_status".to_owned();

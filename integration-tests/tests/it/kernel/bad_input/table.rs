@@ -298,6 +298,7 @@ fn processes(world: &World) -> Vec<Bad> {
         stage("performer", json!({ "assign": "dice" }), "/stages/0/performer/assign"),
         stage("performer", json!({ "position": " " }), "/stages/0/performer/position"),
         stage("cost", json!(-1), "/stages/0/cost"),
+        stage("cost", json!(1_000_000_000_000_000_i64), "/stages/0/cost"),
         stage("gate", json!([{ "kind": "payment", "share": 2 }]), "/stages/0/gate/0/share"),
         stage(
             "gate",
