@@ -211,8 +211,8 @@ pub struct NewStage {
     pub tasks: Vec<TaskTemplate>,
     /// Whom a deal goes to when it enters the stage; it stays with its owner by default.
     pub performer: Option<Performer>,
-    /// What a visit to the stage costs, in the workspace's base currency.
-    #[schema(value_type = Option<f64>, minimum = 0, maximum = 999_999_999_999_999_i64, example = 12.5)]
+    /// What a visit to the stage costs, in the workspace's base currency: at most 999,999,999,999,999.
+    #[schema(value_type = Option<f64>, minimum = 0, example = 12.5)]
     #[serde(default, with = "voronka_domain::kernel::number::option")]
     pub cost: Option<Decimal>,
 }
