@@ -75,10 +75,13 @@ impl Work for InterpretEvents {
             })?;
             interpreted = interpreted.saturating_add(1);
         }
-        if interpreted < u64::try_from(waiting.len()).unwrap_or(u64::MAX) || waiting.len() == MOST {
+        let left =
+            waiting.len() == MOST || interpreted < u64::try_from(waiting.len()).unwrap_or(u64::MAX);
+        // What was told last is heard before a call is taken for silent.
+        if left {
             turn.wake.work();
+            return Ok(Ended::Done(json!({ "events": interpreted, "closed": 0 })));
         }
-        // What was told last is heard before.
         let mut closed = 0_u64;
         turn.for_a_moment(|| {
             let some = store.close_silent_calls(workspace_id, now)?;
