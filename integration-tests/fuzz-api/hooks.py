@@ -6,9 +6,26 @@ from datetime import date
 
 import schemathesis
 from schemathesis import GenerationMode
+from schemathesis.engine import observations
+
+_same_origin_path = observations._same_origin_path
+
+
+def same_origin_path(value, origin):
+    """The tool stops at a text in an answer that only begins like an address."""
+    try:
+        return _same_origin_path(value, origin)
+    except ValueError:
+        return None
+
+
+observations._same_origin_path = same_origin_path
 
 # Faults of a body's form: what the specification allows has none of them.
 FORM = {"unknown_field", "unknown_parameter", "malformed_json"}
+
+# Parameters that are lists of any texts: whatever stands in a query is one of them, `false` and 7 too.
+TEXTS = set()
 
 # What a list is sorted by only with one of some filters.
 SORTS_WITH = {
@@ -29,11 +46,19 @@ def before_load_schema(context, raw_schema):
             parameters = [copy.deepcopy(shared[name]) if name else one for name, one in given]
             operation["parameters"] = [one for one in parameters if one["name"] != "cursor"]
             for parameter in parameters:
+                items = parameter.get("schema", {}).get("items", {})
+                if items.get("type") == "string" and not items.keys() & {"enum", "format", "pattern"}:
+                    TEXTS.add(parameter["name"])
                 if parameter["name"] == "as_of":
                     parameter["schema"]["pattern"] = "^(19[7-9][0-9]|20[01][0-9])"
                 # Which numbers a country has no pattern says.
                 if parameter["name"] == "phone":
                     parameter["schema"] = {"type": "string", "enum": ["+31201234567", "+442083661177"]}
+
+
+@schemathesis.hook
+def filter_query(context, query):
+    return not any(name in TEXTS and isinstance(value, (bool, int, float)) for name, value in (query or {}).items())
 
 
 @schemathesis.hook
@@ -44,6 +69,9 @@ def before_call(context, case, kwargs):
         if value is None or value == "None":
             case.path_parameters[name] = "00000000-0000-7000-8000-000000000000"
     query = case.query or {}
+    # What is wrong on purpose stays.
+    if case.meta and case.meta.generation.mode == GenerationMode.NEGATIVE:
+        return
     for name, value in list(query.items()):
         if value in (None, "None", [], [None], ["None"]) or name.endswith("_id") and value in ("", [""]):
             del query[name]

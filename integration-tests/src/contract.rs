@@ -53,6 +53,42 @@ fn checked(method: &str, path: &str, reply: &Reply) -> Result<(), String> {
     if faults.is_empty() { Ok(()) } else { Err(faults.join("; ")) }
 }
 
+/// What is wrong with a request by the specification: with its path, the names in its query, its body as JSON.
+pub fn asks(method: &str, path: &str, body: Option<&Value>) -> Vec<String> {
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    let path = openapi::sheets::meant(method, path).map_or(path, |(path, _)| path);
+    let Some(template) = template(path) else { return vec![format!("there is no {path}")] };
+    let at = format!("/paths/{}/{}", escaped(&template), method.to_lowercase());
+    let document = openapi::document();
+    let Some(operation) = document.pointer(&at) else { return vec![format!("no {method} {path}")] };
+    let mut wrong = Vec::new();
+    let parameters = operation["parameters"].as_array().into_iter().flatten();
+    let parameters: Vec<_> = parameters
+        .filter_map(|one| match one["$ref"].as_str() {
+            Some(place) => document.pointer(place.trim_start_matches('#'))?["name"].as_str(),
+            None => one["name"].as_str(),
+        })
+        .collect();
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let name = pair.split('=').next().unwrap_or_default();
+        // What custom fields there are, the workspace says.
+        if !parameters.contains(&name) && !name.starts_with("custom.") {
+            wrong.push(format!("{template} has no parameter {name}"));
+        }
+    }
+    let contents = &operation["requestBody"]["content"];
+    match (body, contents.get("application/json"), contents.get("multipart/form-data")) {
+        (Some(body), Some(_), _) => {
+            let at = format!("{at}/requestBody/content/{}/schema", escaped("application/json"));
+            wrong.extend(faults(&at, body));
+        }
+        (Some(body), None, Some(_)) => wrong.extend(faults("/components/schemas/ImportSpec", body)),
+        (Some(_), None, None) => wrong.push(format!("{template} takes no body")),
+        (None, ..) => {}
+    }
+    wrong
+}
+
 /// What is wrong with a value by a schema, which is named by its place.
 fn faults(at: &str, value: &Value) -> Vec<String> {
     let schema = schema(at);

@@ -3,6 +3,7 @@
 pub mod batch;
 pub mod body;
 pub mod call;
+pub mod defaulted;
 pub mod format;
 mod headers;
 pub mod limits;

@@ -10,6 +10,7 @@ use crate::{
     http::{
         Call, Problem, Reply, Responded,
         call::{EventsRead, unknown},
+        defaulted::{Limit, Position},
     },
     v1::bodies::event::EventBody,
 };
@@ -31,8 +32,8 @@ pub struct EventStretch {
 /// event exactly once, however many write at the same time: events of transactions that are still
 /// running, and all after them, wait for the next answer.
 #[utoipa::path(tag = "Events", operation_id = "listEvents", security(("bearer" = ["events:read"])),
-    params(("after" = Option<i64>, Query, minimum = 0, description = "Position to go on from; 0, the beginning, by default.", example = 0),
-        ("limit" = Option<i64>, Query, minimum = 1, maximum = 200, description = "Events in the answer: 1 to 200, 50 by default.", example = 50),
+    params(("after" = inline(Option<Position>), Query, description = "Position to go on from; 0, the beginning, by default.", example = 0),
+        ("limit" = inline(Option<Limit>), Query, description = "Events in the answer: 1 to 200, 50 by default.", example = 50),
         ("type" = Option<String>, Query, description = "Event types, separated by commas.", example = "deal.won,deal.lost"),
         ("object_id" = Option<Uuid>, Query, description = "Events of one object.")),
     responses((status = 200, description = "A stretch of the feed.", body = EventStretch)))]
@@ -42,7 +43,7 @@ pub async fn list(call: Call<EventsRead>) -> Responded {
     for (name, value) in call.distinct_pairs()? {
         let read = match name.as_str() {
             "after" => value.parse().ok().filter(|n| *n >= 0).map(|n| after = n),
-            "limit" => value.parse().ok().filter(|n| (1..=200).contains(n)).map(|n| limit = n),
+            "limit" => Limit::read(&value).map(|n| limit = n),
             "type" => {
                 types = Some(value.split(',').map(str::to_owned).collect());
                 Some(())

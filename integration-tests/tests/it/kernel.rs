@@ -17,5 +17,6 @@ mod openapi;
 mod passing;
 mod schema;
 mod shares;
+mod snippets;
 mod typescript_client;
 mod unlogged;

@@ -23,6 +23,7 @@ use super::{NewClient, body::ClientBody};
 use crate::http::{
     Body, Call, Id, Problem, Reply, Responded,
     call::{ClientsRead, ClientsWrite, Needs, unknown},
+    defaulted::{self, Limit},
     page::PageInfo,
 };
 
@@ -140,7 +141,7 @@ fn asked<P: Needs>(call: &Call<P>, paged: bool) -> Result<Asked, Problem> {
                 score.map(|score| asked.least = score)
             }
             "limit" if paged => {
-                let limit = value.parse().ok().filter(|limit| (1..=200).contains(limit));
+                let limit = Limit::read(&value).and_then(|limit| usize::try_from(limit).ok());
                 limit.map(|limit| asked.limit = limit)
             }
             "cursor" if paged => place(&value).map(|place| asked.cursor = Some(place)),
@@ -160,8 +161,8 @@ fn asked<P: Needs>(call: &Call<P>, paged: bool) -> Result<Asked, Problem> {
 /// contacts count as their client's. Pairs are kept as clients change, those with a score of 0.3 or more; `pending`
 /// tells how many changes are still to be looked at.
 #[utoipa::path(tag = "Clients", operation_id = "listDuplicateClients", security(("bearer" = ["clients:read"])),
-    params(("min_score" = Option<f64>, Query, minimum = 0, maximum = 1, description = "Only pairs with at least this score; 0.5 by default.", example = 0.5),
-        ("limit" = Option<i64>, Query, minimum = 1, maximum = 200, description = "Pairs on a page: 1 to 200, 50 by default.", example = 50),
+    params(("min_score" = inline(Option<defaulted::Likeness>), Query, description = "Only pairs with at least this score; 0.5 by default.", example = 0.5),
+        ("limit" = inline(Option<Limit>), Query, description = "Pairs on a page: 1 to 200, 50 by default.", example = 50),
         ("cursor" = Option<String>, Query, description = "The page to read, from the page before.")),
     responses((status = 200, description = "A page of pairs.", body = PairPage)))]
 #[get("/v1/clients/duplicates")]
@@ -197,7 +198,7 @@ fn page(tenant: &mut Tenant<'_>, asked: &Asked) -> Result<PairPage, Error> {
 /// Clients in use that may be the same, the likeliest first, with the reasons.
 #[utoipa::path(tag = "Clients", operation_id = "getClientDuplicates", security(("bearer" = ["clients:read"])),
     params(("id" = Uuid, Path, description = "Id of the client."),
-        ("min_score" = Option<f64>, Query, minimum = 0, maximum = 1, description = "Only clients with at least this score; 0.5 by default.", example = 0.5)),
+        ("min_score" = inline(Option<defaulted::Likeness>), Query, description = "Only clients with at least this score; 0.5 by default.", example = 0.5)),
     responses((status = 200, description = "Clients that may be the same.", body = DuplicatesBody)))]
 #[get("/v1/clients/{id}/duplicates")]
 pub async fn duplicates_of_client(call: Call<ClientsRead>, id: Id) -> Responded {

@@ -18,6 +18,7 @@ use crate::{
     http::{
         Body, Call, Id, Problem, Reply, Responded,
         call::{ClientsRead, ClientsWrite, unknown},
+        defaulted::Limit,
         page::PageInfo,
     },
     v1::bodies::event::EventBody,
@@ -97,7 +98,7 @@ pub struct ClientHistory {
 /// whose event it is. `limit` and `cursor` page.
 #[utoipa::path(tag = "Clients", operation_id = "getClientHistory", security(("bearer" = ["clients:read"])),
     params(("id" = Uuid, Path, description = "Id of the client."),
-        ("limit" = Option<i64>, Query, minimum = 1, maximum = 200, description = "Events on a page: 1 to 200, 50 by default.", example = 50),
+        ("limit" = inline(Option<Limit>), Query, description = "Events on a page: 1 to 200, 50 by default.", example = 50),
         ("cursor" = Option<String>, Query, description = "The page to read, from the page before.")),
     responses((status = 200, description = "A page of the history.", body = ClientHistory)))]
 #[get("/v1/clients/{id}/history")]
@@ -105,7 +106,7 @@ pub async fn client_history(call: Call<ClientsRead>, id: Id) -> Responded {
     let (mut limit, mut after) = (50, 0);
     for (name, value) in call.distinct_pairs()? {
         let read = match name.as_str() {
-            "limit" => value.parse().ok().filter(|n| (1..=200).contains(n)).map(|n| limit = n),
+            "limit" => Limit::read(&value).map(|n| limit = n),
             "cursor" => value.parse().ok().filter(|n| *n >= 0).map(|n: i64| after = n),
             _ => return Err(Problem::invalid_parameters(vec![unknown(&name)])),
         };

@@ -26,6 +26,7 @@ use crate::{
     http::{
         Call, Id, Problem, Reply, Responded,
         call::{DealsRead, unknown},
+        defaulted::Limit,
     },
     v1::bodies::{event::EventBody, obstacle::Obstacle, process::GateRequirement},
 };
@@ -105,7 +106,7 @@ pub struct DealHistory {
 /// with the previous and the current values. `limit` and `cursor` page.
 #[utoipa::path(tag = "Deals", operation_id = "getDealHistory", security(("bearer" = ["deals:read"])),
     params(("id" = Uuid, Path, description = "Id of the deal."),
-        ("limit" = Option<i64>, Query, minimum = 1, maximum = 200, description = "Events on a page: 1 to 200, 50 by default.", example = 50),
+        ("limit" = inline(Option<Limit>), Query, description = "Events on a page: 1 to 200, 50 by default.", example = 50),
         ("cursor" = Option<String>, Query, pattern = "^[0-9]{1,9}$", description = "The page to read, from the page before.")),
     responses((status = 200, description = "A page of the history.", body = DealHistory)))]
 #[get("/v1/deals/{id}/history")]
@@ -113,7 +114,7 @@ pub async fn history(call: Call<DealsRead>, id: Id) -> Responded {
     let (mut limit, mut after) = (50, 0);
     for (name, value) in call.distinct_pairs()? {
         let read = match name.as_str() {
-            "limit" => value.parse().ok().filter(|n| (1..=200).contains(n)).map(|n| limit = n),
+            "limit" => Limit::read(&value).map(|n| limit = n),
             "cursor" => value.parse().ok().filter(|n| *n >= 0).map(|n: i32| after = n),
             _ => return Err(Problem::invalid_parameters(vec![unknown(&name)])),
         };

@@ -18,6 +18,7 @@ use crate::{
     http::{
         Call, Responded,
         call::TasksRead,
+        defaulted::Limit,
         format::{CHARTS, Format},
         parameters::{Choice, Parameters, json},
         work::reading,
@@ -31,6 +32,7 @@ const GROUPS: &[(&str, GroupBy)] =
 const FOUR_WEEKS: u64 = 28;
 const MOST_DAYS: i64 = 366;
 const BARS: i64 = 100;
+type BarLimit = Limit<BARS>;
 
 /// Whoever is to do a task.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -149,9 +151,7 @@ impl Request {
         if days >= MOST_DAYS {
             parameters.fault("from", "out_of_range", "At most 366 days before the end of `to`.");
         }
-        let limit = parameters.read("limit", "a number from 1 to 200", |text| {
-            text.parse().ok().filter(|limit| (1..=list::MOST).contains(limit))
-        });
+        let limit = parameters.read("limit", "a number from 1 to 200", Limit::read);
         Self {
             from,
             to,
@@ -232,7 +232,7 @@ pub fn choices() -> Vec<Choice> {
     params(("from" = Option<NaiveDate>, Query, description = "First day; two weeks before today by default, or four weeks with `to`.", example = "2026-11-09"),
         ("to" = Option<NaiveDate>, Query, description = "Last day, at most 366 days with `from`; four weeks in all by default.", example = "2026-12-06"),
         ("group_by" = Option<String>, Query, description = "`responsible` (the default) or `deal`.", example = "responsible"),
-        ("limit" = Option<i64>, Query, minimum = 1, maximum = 200, description = "Bars at most: 1 to 200, 100 by default.", example = 100),
+        ("limit" = inline(Option<BarLimit>), Query, description = "Bars at most: 1 to 200, 100 by default.", example = 100),
         ("format" = Option<String>, Query, description = "`json` or `svg`.", example = "json")),
     responses((status = 200, description = "The bars.", content(
         (TaskGantt = "application/json"), (String = "image/svg+xml")))))]
