@@ -2,7 +2,9 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use voronka_api::telephony::ADAPTERS;
+use chrono::DateTime;
+use chrono_tz::Tz;
+use voronka_api::telephony::{ADAPTERS, Kept};
 use voronka_domain::{
     intake::call::{Call, Exchange},
     kernel::contact_point::{Country, phone},
@@ -14,9 +16,19 @@ fuzz_target!(|body: &[u8]| {
         lines: ["+31201110000".to_owned()].into(),
         access_digit: Some('9'),
     };
+    // What came with the body is at its beginning.
+    let cut = body.iter().position(|byte| *byte == b'\n').unwrap_or(0);
+    let (target, body) = body.split_at(cut);
+    let kept = Kept {
+        target: std::str::from_utf8(target).unwrap_or_default(),
+        content_type: None,
+        body,
+        received_at: DateTime::UNIX_EPOCH,
+        zone: Tz::Europe__Amsterdam,
+    };
     let read = |text: &str| phone(text, Country::parse("NL"));
     for adapter in ADAPTERS {
-        let Ok(told) = adapter.read(body) else { continue };
+        let Ok(told) = adapter.read(&kept) else { continue };
         let fold = |calls: Vec<Call>| calls.into_iter().fold(Call::default(), Call::with);
         let calls: Vec<Call> = told.into_iter().map(|told| told.call).collect();
         let backwards = calls.iter().rev().chain(&calls).cloned().collect();

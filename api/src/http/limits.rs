@@ -10,3 +10,6 @@ pub const KEY: u64 = limits::KEY as u64;
 pub const SHORTEST_PASSWORD: u64 = password::SHORTEST as u64;
 /// Passwords and tokens, of whatever they are made.
 pub const SECRET: u64 = 1_024;
+
+/// Numbers and extensions of telephony, as an exchange has them.
+pub const NUMBER: u64 = crate::telephony::LONGEST_NUMBER as u64;

@@ -34,7 +34,9 @@ pub fn own(id: &str) -> &'static [Code] {
         "setPassword" => &[invalid_credentials, too_many_login_attempts],
         "changePassword" => &[too_many_login_attempts],
         "createPasswordReset" => &[user_inactive],
-        "postTelephonyEvent" => &[invalid_signature, integration_disabled, rate_limited],
+        "postTelephonyEvent" | "callTelephonyMethod" => {
+            &[invalid_signature, integration_disabled, rate_limited]
+        }
         "createUser" => &[email_taken],
         "updateUser" => &[email_taken, last_admin],
         "updateDepartment" => &[department_loop],

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use voronka_domain::intake::call::{Call, Direction, Leg, LegEnd, Parties, Told};
 
 use super::{
-    Adapter, LONGEST_ID, LONGEST_NUMBER, MOST_EVENTS, Posted, Refused, Unreadable,
+    Adapter, Kept, LONGEST_ID, LONGEST_NUMBER, MOST_EVENTS, Posted, Refused, Secret, Unreadable,
     standard_webhooks,
 };
 
@@ -63,8 +63,12 @@ impl Adapter for Canonical {
         standard_webhooks::verify(posted, secrets, now).map(Some)
     }
 
-    fn read(&self, body: &[u8]) -> Result<Vec<Told>, Unreadable> {
-        let value: serde_json::Value = serde_json::from_slice(body)
+    fn secret(&self) -> Secret {
+        Secret::Made(standard_webhooks::secret)
+    }
+
+    fn read(&self, kept: &Kept<'_>) -> Result<Vec<Told>, Unreadable> {
+        let value: serde_json::Value = serde_json::from_slice(kept.body)
             .map_err(|error| Unreadable(format!("Not JSON: {error}.")))?;
         let events = match value.get("events") {
             Some(events) => serde_json::from_value::<Vec<Event>>(events.clone()),
@@ -149,6 +153,6 @@ impl Event {
         // What a browser is not to be sent to stays in the post.
         let web = |url: &String| url.starts_with("https://") || url.starts_with("http://");
         call.recordings.extend(self.recording_url.filter(web));
-        Ok(Told { root: self.call_id, call })
+        Ok(Told { root: self.call_id, also: Vec::new(), call })
     }
 }

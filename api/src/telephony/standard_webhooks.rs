@@ -87,7 +87,8 @@ mod tests {
     ) -> Result<String, Refused> {
         let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let now = DateTime::from_timestamp(SENT + later, 0).unwrap();
-        verify(&Posted { headers: &headers, body }, secrets, now)
+        let posted = Posted { rest: "", query: "", url: None, headers: &headers, body };
+        verify(&posted, secrets, now)
     }
 
     fn headers<'h>(id: &'h str, at: &'h str, signature: &'h str) -> [(&'h str, &'h str); 3] {

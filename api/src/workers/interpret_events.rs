@@ -10,10 +10,11 @@ use voronka_persistence::{
     Error, Noun, Store, again,
     core::jobs::{Claimed, Ended, Job},
     intake::{integrations::Integration, raw_events::RawEvent},
+    workspace::workspaces,
 };
 
 use super::{Lane, Turn, Work};
-use crate::telephony;
+use crate::telephony::{self, Kept};
 
 pub struct InterpretEvents;
 
@@ -99,10 +100,19 @@ fn read(
     workspace_id: Uuid,
     event: &RawEvent,
 ) -> Result<Result<Vec<Told>, String>, Error> {
-    let integration =
-        store.tenant(workspace_id, |tenant| Integration::get(tenant, event.integration_id))?;
+    let (integration, zone) = store.tenant(workspace_id, |tenant| {
+        let zone = workspaces::get(tenant)?.settings()?.time_zone;
+        Ok((Integration::get(tenant, event.integration_id)?, zone))
+    })?;
     let Some(adapter) = telephony::named(&integration.adapter) else {
         return Ok(Err("There is no such adapter any more.".to_owned()));
     };
-    Ok(adapter.read(&event.body).map_err(|error| error.to_string()))
+    let kept = Kept {
+        target: &event.target,
+        content_type: event.content_type.as_deref(),
+        body: &event.body,
+        received_at: event.received_at,
+        zone: integration.zone(zone),
+    };
+    Ok(adapter.read(&kept).map_err(|error| error.to_string()))
 }

@@ -98,6 +98,8 @@ pub struct Call {
 pub struct Told {
     /// The exchange's id of the call.
     pub root: String,
+    /// Other ids that it had before, or gets: exchanges change them in mid-call.
+    pub also: Vec<String>,
     pub call: Call,
 }
 
@@ -194,7 +196,7 @@ pub struct Exchange<U> {
 
 impl<U: Copy + PartialEq> Exchange<U> {
     /// A number as the exchange has it, as E.164 if it is one.
-    fn outside(&self, text: &str, read: &dyn Fn(&str) -> Option<String>) -> Option<String> {
+    pub fn outside(&self, text: &str, read: &dyn Fn(&str) -> Option<String>) -> Option<String> {
         let stripped = self.access_digit.and_then(|digit| text.strip_prefix(digit));
         // A number that is one as it stands has no digit before it.
         read(text).or_else(|| stripped.and_then(read))

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono_tz::Tz;
 use uuid::Uuid;
 
 use crate::kernel::{
@@ -26,6 +27,10 @@ pub struct IntegrationChange {
     pub access_digit: Option<Option<String>>,
     /// The company's own numbers.
     pub lines: Option<Vec<String>>,
+    /// How the exchange sees the address that it posts to.
+    pub external_url: Option<Option<String>>,
+    /// Of times that say none. The workspace's, if there is none.
+    pub time_zone: Option<Option<Tz>>,
     /// Whose phones they are, by extension; none of a phone that is nobody's, such as a meeting room's.
     pub extensions: Option<BTreeMap<String, Option<Uuid>>>,
 }
@@ -51,6 +56,12 @@ impl IntegrationChange {
         if digit.is_some_and(|text| text.len() != 1 || !text.bytes().all(|b| b.is_ascii_digit())) {
             faults.add("/access_digit", "invalid_format", "One digit, such as 9.");
         }
+        let url = self.external_url.as_ref().and_then(|url| url.as_deref());
+        if url.is_some_and(|url| !is_address(url)) {
+            let detail =
+                "An address such as https://crm.example/webhooks/v1/telephony/…, without a query.";
+            faults.add("/external_url", "invalid_format", detail);
+        }
         Self {
             name: self.name.map(|name| name.trim().to_owned()),
             lines: self.lines.map(|lines| read_lines(faults, &lines, country)),
@@ -58,6 +69,15 @@ impl IntegrationChange {
             ..self
         }
     }
+}
+
+fn is_address(url: &str) -> bool {
+    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    let is_odd = |character: char| {
+        character.is_whitespace() || character.is_control() || "?#".contains(character)
+    };
+    url.len() <= limits::ADDRESS
+        && rest.is_some_and(|rest| !rest.is_empty() && !rest.contains(is_odd))
 }
 
 fn read_lines(faults: &mut Faults, lines: &[String], country: Option<Country>) -> Vec<String> {
@@ -105,6 +125,7 @@ mod tests {
             name: Some(" Office ".into()),
             country: Some(Some("NL".into())),
             access_digit: Some(Some("9".into())),
+            external_url: Some(Some("https://crm.example/hooks/1".into())),
             lines: Some(vec!["020 111 0000".into(), "+31201110000".into()]),
             extensions: Some([("101".to_owned(), None)].into()),
             ..IntegrationChange::default()
@@ -117,14 +138,22 @@ mod tests {
             name: Some(" ".into()),
             country: Some(Some("XX".into())),
             access_digit: Some(Some("12".into())),
+            external_url: Some(Some("https://crm.example/hooks?a=1".into())),
             lines: Some(vec!["101".into()]),
             extensions: Some([(" 1".to_owned(), None), (String::new(), None)].into()),
             ..change
         };
         wrong.read(&mut faults, None);
         let places: Vec<_> = faults.into_inner().into_iter().map(|fault| fault.pointer).collect();
-        let expected =
-            ["/name", "/country", "/access_digit", "/lines/0", "/extensions/", "/extensions/ 1"];
+        let expected = [
+            "/name",
+            "/country",
+            "/access_digit",
+            "/external_url",
+            "/lines/0",
+            "/extensions/",
+            "/extensions/ 1",
+        ];
         assert_eq!(places, expected);
     }
 }

@@ -402,6 +402,17 @@ diesel::table! {
         version -> Int4,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+        external_url -> Nullable<Text>,
+        time_zone -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    integration_refusals (workspace_id, integration_id) {
+        workspace_id -> Uuid,
+        integration_id -> Uuid,
+        at -> Timestamptz,
+        reason -> Text,
     }
 }
 
@@ -416,6 +427,7 @@ diesel::table! {
         body -> Bytea,
         state -> Text,
         reason -> Nullable<Text>,
+        target -> Text,
     }
 }
 
@@ -718,6 +730,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     deals,
     departments,
     events,
+    integration_refusals,
     integrations,
     raw_events,
     calls,

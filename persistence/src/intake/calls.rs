@@ -15,7 +15,7 @@ use voronka_domain::{
 
 use super::{candidates, integrations::Integration};
 use crate::{
-    Error, Noun, Result, Statement, Store, Unit, clients,
+    Error, Noun, Result, Statement, Store, Tenant, Unit, clients,
     core::{
         enum_names::to_name,
         noun::{noun, table::Row},
@@ -317,4 +317,37 @@ fn title(row: &Call) -> String {
         ("in", _) => format!("Call from {number}"),
         _ => format!("Call to {number}"),
     }
+}
+
+/// What would become of a call; nothing is kept.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tried {
+    pub judged: Judged<Uuid>,
+    pub client_id: Option<Uuid>,
+    pub contact_id: Option<Uuid>,
+    pub deal_id: Option<Uuid>,
+    pub candidates: serde_json::Value,
+}
+
+pub fn tried(
+    tenant: &mut Tenant<'_>,
+    integration: &Integration,
+    country: Option<Country>,
+    call: &call::Call,
+) -> Result<Tried> {
+    let country = integration.country.as_deref().and_then(Country::parse).or(country);
+    let judged = call.judged(&integration.exchange(), &|text| phone(text, country));
+    let found = match &judged.e164 {
+        Some(e164) => candidates::of_number(tenant, e164)?,
+        None => Vec::new(),
+    };
+    let taken = candidate::taken(found, judged.user);
+    let candidates = taken.as_ref().map_or_else(|| serde_json::json!([]), listed);
+    Ok(Tried {
+        judged,
+        client_id: taken.as_ref().map(|taken| taken.candidate.client_id),
+        contact_id: taken.as_ref().and_then(|taken| taken.candidate.contact_id),
+        deal_id: taken.as_ref().and_then(|taken| taken.deal_id),
+        candidates,
+    })
 }

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 use diesel::prelude::*;
 use moka::sync::Cache;
 use serde::Serialize;
@@ -46,6 +47,8 @@ pub struct Integration {
     pub version: i32,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
+    pub external_url: Option<String>,
+    pub time_zone: Option<String>,
 }
 
 noun!(integrations, Integration, "integration");
@@ -82,6 +85,8 @@ impl Integration {
             version: 1,
             created_at: now,
             updated_at: now,
+            external_url: None,
+            time_zone: None,
         }
     }
 
@@ -91,11 +96,13 @@ impl Integration {
         let own = self.country.as_deref().and_then(Country::parse);
         let change = change.read(&mut faults, own.or(unit.caller.settings.country));
         faults.into_result()?;
-        let IntegrationChange { name, enabled, country, access_digit, lines, extensions } = change;
-        set(&mut self.name, name);
-        set(&mut self.enabled, enabled);
-        set(&mut self.country, country);
-        set(&mut self.access_digit, access_digit);
+        let IntegrationChange { external_url, time_zone, extensions, lines, .. } = change;
+        set(&mut self.name, change.name);
+        set(&mut self.enabled, change.enabled);
+        set(&mut self.country, change.country);
+        set(&mut self.access_digit, change.access_digit);
+        set(&mut self.external_url, external_url);
+        set(&mut self.time_zone, time_zone.map(|zone| zone.map(|zone| zone.name().to_owned())));
         set(&mut self.lines, lines);
         if let Some(extensions) = extensions {
             check_users(&mut unit.tenant, &extensions)?;
@@ -115,6 +122,11 @@ impl Integration {
         let before = self.previous_secret.as_deref();
         let before = before.filter(|_| self.previous_until.is_some_and(|until| now < until));
         std::iter::once(self.secret.as_str()).chain(before).collect()
+    }
+
+    /// Of times that say none.
+    pub fn zone(&self, workspace: Tz) -> Tz {
+        self.time_zone.as_deref().and_then(|zone| zone.parse().ok()).unwrap_or(workspace)
     }
 
     /// The phones and lines, as calls are judged by them.

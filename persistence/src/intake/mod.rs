@@ -3,4 +3,6 @@
 pub mod calls;
 mod candidates;
 pub mod integrations;
+pub mod known;
 pub mod raw_events;
+pub mod status;

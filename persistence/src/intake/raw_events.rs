@@ -27,6 +27,7 @@ pub struct RawEvent {
     pub body: Vec<u8>,
     pub state: String,
     pub reason: Option<String>,
+    pub target: String,
 }
 
 pub const LIST: Spec = Spec {
@@ -163,7 +164,7 @@ impl Store {
 
 fn take_in(unit: &mut Unit<'_>, integration_id: Uuid, told: Vec<Told>) -> Result<()> {
     let integration = Integration::get(&mut unit.tenant, integration_id)?;
-    for Told { root, call } in told {
+    for Told { root, call, .. } in told {
         calls::tell(unit, &integration, root, call)?;
     }
     Ok(())

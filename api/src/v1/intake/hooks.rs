@@ -1,9 +1,9 @@
 //! What exchanges post: verified, kept, and then acknowledged. It is interpreted later.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use actix_web::{
-    HttpRequest, HttpResponse,
+    HttpRequest, HttpResponse, get,
     http::header::{HeaderName, HeaderValue},
     post, web,
 };
@@ -11,35 +11,36 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 use voronka_persistence::{
     Error,
-    intake::{integrations::Integration, raw_events::RawEvent},
+    intake::{integrations::Integration, known, raw_events::RawEvent},
     now,
 };
 
 use crate::{
-    http::{
-        Problem, Responded,
-        body::Raw,
-        call::{Id, no_parameters},
-        work::block,
-    },
+    http::{Problem, Responded, body::Raw, call::Id, work::block},
     state::App,
-    telephony::{self, Posted},
+    telephony::{self, Adapter, Known, Posted, Question, Spoken},
 };
 
 const LONGEST_HEADER: usize = 4_096;
+const LONGEST_QUERY: usize = 4_096;
+/// Whoever asks has somebody on the line.
+const PATIENCE: Duration = Duration::from_millis(300);
 
 /// Post an event of telephony
 ///
 /// For exchanges: one event of a call, or several, as the integration's adapter has it, signed with its secret. It is
 /// kept before it is acknowledged, and interpreted after: what cannot be interpreted is listed with the reason. What
-/// has the same id as something that was posted before is acknowledged and not taken again.
+/// has the same id as something that was posted before is acknowledged and not taken again. Some exchanges ask while
+/// they post, whose number it is for instance: they get their answer at once.
 #[utoipa::path(tag = "Integrations", operation_id = "postTelephonyEvent",
     params(("id" = Uuid, Path, description = "Id of the integration."),
         ("webhook-id" = String, Header, description = "Of the canonical form: id of the message, the same when it is sent again."),
         ("webhook-timestamp" = String, Header, description = "Of the canonical form: seconds since 1970 at which it was sent."),
         ("webhook-signature" = String, Header, description = "Of the canonical form: signature by Standard Webhooks, `v1,` and base64.")),
     request_body(content = Object, description = "As the adapter has it.", example = json!({"call_id": "1764300000.17", "type": "started", "at": "2026-11-28T09:00:00Z", "from": "+31201234567", "to": "+31201110000"})),
-    responses((status = 204, description = "It is kept.")))]
+    responses((status = 200, description = "It is kept, and this is what the exchange asked for.", body = Object,
+            example = json!({"contact_name": "Alder Mill", "responsible": "101"})),
+        (status = 204, description = "It is kept.")))]
 #[post("/webhooks/v1/telephony/{id}")]
 pub async fn post_telephony(
     app: web::Data<App>,
@@ -47,42 +48,139 @@ pub async fn post_telephony(
     id: Id,
     body: Raw,
 ) -> Responded {
-    no_parameters(request.query_string())?;
-    let found = posted_to(&app, id.0).await?;
-    let event = taken(&found.1, &request, body.0)?;
-    let share = app.shares.one(found.0).await?;
-    let store = app.store.clone();
-    block(move || {
-        let _share = share;
-        store.keep_raw(found.0, &event)
-    })
-    .await?;
-    app.wake.work();
-    Ok(HttpResponse::NoContent().finish())
+    taken(&app, &request, (id.0, ""), body.0).await
 }
 
-/// What was posted, if the integration takes it.
-fn taken(
-    integration: &Integration,
+/// Greet an integration
+///
+/// For exchanges that look whether somebody is there before they post: Zadarma gets its `zd_echo` back. Nothing is kept.
+#[utoipa::path(tag = "Integrations", operation_id = "greetTelephony",
+    params(("id" = Uuid, Path, description = "Id of the integration."),
+        ("zd_echo" = Option<String>, Query, description = "What Zadarma wants to hear: 1 to 64 letters and digits.", example = "5f0a5f1c2b11")),
+    responses((status = 200, description = "What was asked for.", body = String, content_type = "text/plain", example = "5f0a5f1c2b11")))]
+#[get("/webhooks/v1/telephony/{id}")]
+pub async fn greet_telephony(app: web::Data<App>, request: HttpRequest, id: Id) -> Responded {
+    let (_, integration) = &*posted_to(&app, id.0).await?;
+    let greeting = adapter_of(integration)?.greeting(query(&request)?);
+    greeting.map(spoken).ok_or_else(|| Error::NotFound("greeting").into())
+}
+
+/// Call a method of telephony
+///
+/// For exchanges that know Bitrix24: `telephony.externalcall.register`, `.finish`, `.attachRecord`, `.show` and
+/// `.hide`, with the integration's secret in the address, as in that of an incoming webhook there. Fields come as JSON,
+/// as a form, or in the query.
+#[utoipa::path(tag = "Integrations", operation_id = "callTelephonyMethod",
+    params(("id" = Uuid, Path, description = "Id of the integration."),
+        ("secret" = String, Path, description = "The integration's secret."),
+        ("method" = String, Path, description = "The method, with or without `.json` behind it.", example = "telephony.externalcall.register.json")),
+    request_body(content = Object, description = "The fields of the method.", example = json!({"USER_PHONE_INNER": "101", "PHONE_NUMBER": "+31201234567", "TYPE": 2, "CALL_START_DATE": "2026-11-28T10:00:00+01:00"})),
+    responses((status = 200, description = "The answer of the method.", body = Object, example = json!({"result": {"CALL_ID": "externalCall.5f0a5f1c2b11.0"}}))))]
+#[post("/webhooks/v1/telephony/{id}/{secret}/{method}")]
+pub async fn call_telephony(
+    app: web::Data<App>,
+    request: HttpRequest,
+    id: Id,
+    body: Raw,
+) -> Responded {
+    let part = |name| request.match_info().get(name).unwrap_or_default();
+    let rest = format!("{}/{}", part("secret"), part("method"));
+    taken(&app, &request, (id.0, &rest), body.0).await
+}
+
+async fn taken(
+    app: &App,
     request: &HttpRequest,
+    (id, rest): (Uuid, &str),
     body: Vec<u8>,
-) -> Result<RawEvent, Problem> {
+) -> Responded {
     let (headers, now) = (headers(request), now());
-    let posted = Posted { headers: &headers, body: &body };
-    let token = verified(integration, &posted, now)?;
+    let found = posted_to(app, id).await?;
+    let (workspace_id, integration) = (found.0, &found.1);
+    let adapter = adapter_of(integration)?;
+    let query = query(request)?;
+    let url = integration.external_url.as_ref().map(|url| match query {
+        "" => url.clone(),
+        query => format!("{url}?{query}"),
+    });
+    let posted = Posted { rest, query, url: url.as_deref(), headers: &headers, body: &body };
+    let token = match adapter.verify(&posted, &integration.secrets(now), now) {
+        Ok(token) => token,
+        Err(refused) => {
+            note(app, (workspace_id, id), now, refused.to_string()).await?;
+            return Err(Problem::new("invalid_signature", refused.to_string()));
+        }
+    };
     if !integration.enabled {
         return Err(Problem::new("integration_disabled", "The integration is switched off."));
     }
-    Ok(RawEvent {
+    let question = adapter.asks(&posted);
+    let known = match question {
+        Some(question) => answered(app, &found, question).await,
+        None => Known::default(),
+    };
+    let answer = adapter.answer(&posted, &known);
+    let (answer, said) =
+        answer.map_or((None, String::new()), |(spoken, said)| (Some(spoken), said));
+    let event = RawEvent {
         id: Uuid::now_v7(),
-        integration_id: integration.id,
+        integration_id: id,
         received_at: now,
         token,
         content_type: posted.header("content-type").map(str::to_owned),
+        target: adapter.target(&posted) + &said,
         body,
         state: "waiting".to_owned(),
         reason: None,
+    };
+    let share = app.shares.one(workspace_id).await?;
+    let store = app.store.clone();
+    block(move || {
+        let _share = share;
+        store.keep_raw(workspace_id, &event)
     })
+    .await?;
+    app.wake.work();
+    Ok(answer.map_or_else(|| HttpResponse::NoContent().finish(), spoken))
+}
+
+fn spoken(spoken: Spoken) -> HttpResponse {
+    HttpResponse::Ok().content_type(spoken.content_type).body(spoken.text)
+}
+
+/// What is known, if it can be found in time.
+async fn answered(app: &App, found: &Arc<(Uuid, Integration)>, question: Question) -> Known {
+    let look = async {
+        let share = app.shares.one(found.0).await?;
+        let (store, found) = (app.store.clone(), found.clone());
+        block(move || {
+            let _share = share;
+            store.tenant(found.0, |tenant| match &question {
+                Question::Whose { number } => known_of(tenant, &found.1, number),
+                Question::Which { key, number } => {
+                    let over = known::over(tenant, found.1.id, key)?;
+                    let known = number.as_ref().map(|number| known_of(tenant, &found.1, number));
+                    Ok(Known { over, ..known.transpose()?.unwrap_or_default() })
+                }
+            })
+        })
+        .await
+    };
+    match tokio::time::timeout(PATIENCE, look).await {
+        Ok(Ok(known)) => known,
+        _ => Known::default(),
+    }
+}
+
+fn known_of(
+    tenant: &mut voronka_persistence::Tenant<'_>,
+    integration: &Integration,
+    number: &str,
+) -> Result<Known, Error> {
+    let known::Known { client_id, name, owner_id } = known::of_number(tenant, integration, number)?;
+    let extensions = integration.exchange().extensions;
+    let phone = extensions.into_iter().find(|(_, user)| user.is_some() && *user == owner_id);
+    Ok(Known { client_id, name, extension: phone.map(|(extension, _)| extension), over: 0 })
 }
 
 /// Strangers have a share of the connections like a workspace: they may name whatever they like.
@@ -104,16 +202,35 @@ async fn posted_to(app: &App, id: Uuid) -> Result<Arc<(Uuid, Integration)>, Prob
     found.ok_or_else(|| Error::NotFound("integration").into())
 }
 
-/// What a repetition has in common with it.
-fn verified(
-    integration: &Integration,
-    posted: &Posted<'_>,
-    now: DateTime<Utc>,
-) -> Result<Option<String>, Problem> {
-    let adapter = telephony::named(&integration.adapter)
-        .ok_or_else(|| Error::Internal("an adapter that is gone".to_owned()))?;
-    let verified = adapter.verify(posted, &integration.secrets(now), now);
-    verified.map_err(|refused| Problem::new("invalid_signature", refused.to_string()))
+/// Writes down what was not taken: whoever sets an exchange up looks for it.
+async fn note(
+    app: &App,
+    (workspace_id, id): (Uuid, Uuid),
+    at: DateTime<Utc>,
+    reason: String,
+) -> Result<(), Problem> {
+    if !app.store.notes_refusals(id) {
+        return Ok(());
+    }
+    let share = app.shares.one(STRANGERS).await?;
+    let store = app.store.clone();
+    block(move || {
+        let _share = share;
+        store.note_refusal(workspace_id, id, at, &reason)
+    })
+    .await
+}
+
+fn adapter_of(integration: &Integration) -> Result<&'static dyn Adapter, Error> {
+    let adapter = telephony::named(&integration.adapter);
+    adapter.ok_or_else(|| Error::Internal("an adapter that is gone".to_owned()))
+}
+
+fn query(request: &HttpRequest) -> Result<&str, Problem> {
+    match request.query_string() {
+        query if query.len() <= LONGEST_QUERY => Ok(query),
+        _ => Err(Problem::new("invalid_parameters", "The query is too long.")),
+    }
 }
 
 /// Those that adapters look at, and short: of a header that came twice, the first.

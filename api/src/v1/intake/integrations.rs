@@ -1,6 +1,9 @@
 //! Integrations: exchanges that post their events.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, OnceLock},
+};
 
 use actix_web::{get, patch, post};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -17,7 +20,8 @@ use crate::{
         call::{IntegrationsManage, with_secret},
         words,
     },
-    page_of, telephony,
+    page_of,
+    telephony::{self, Adapter, Secret},
 };
 
 /// How long a secret is taken after the next one was made.
@@ -40,11 +44,20 @@ pub struct IntegrationBody {
     /// Where the exchange posts to, below the server's address.
     #[schema(example = "/webhooks/v1/telephony/0199c2f0-7a35-7d0e-9d5a-3f0a5f1c2b11")]
     pub path: String,
-    /// What it signs its posts with: shown once, when it is made, and null ever after.
+    /// What it signs its posts with, or names itself by: shown once, when it is made, and null ever after. Null too
+    /// where the exchange has it.
     #[schema(example = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD")]
     pub secret: Option<String>,
     /// Until when the secret before is taken too.
     pub previous_secret_until: Option<DateTime<Utc>>,
+    /// How the exchange sees the address that it posts to, where it signs that, too (Twilio).
+    #[schema(
+        example = "https://crm.example/webhooks/v1/telephony/0199c2f0-7a35-7d0e-9d5a-3f0a5f1c2b11"
+    )]
+    pub external_url: Option<String>,
+    /// IANA zone of times that the exchange tells without one; null: the workspace's.
+    #[schema(example = "Europe/Amsterdam")]
+    pub time_zone: Option<String>,
     /// ISO 3166 code of the country whose national numbers are understood; null: the workspace's.
     #[schema(example = "NL")]
     pub country: Option<String>,
@@ -74,6 +87,8 @@ impl From<Integration> for IntegrationBody {
             name: row.name,
             enabled: row.enabled,
             previous_secret_until: row.previous_until,
+            external_url: row.external_url,
+            time_zone: row.time_zone,
             country: row.country,
             access_digit: row.access_digit,
             lines: row.lines,
@@ -105,6 +120,16 @@ pub struct NewIntegration {
     #[validate(length(min = 1, max = crate::http::limits::NAME))]
     #[schema(min_length = 1, max_length = 200)]
     pub name: String,
+    /// What the exchange signs its posts with, where it makes that up itself: the auth token (`twilio`), the secret of
+    /// the API (`zadarma`), the key and the salt with a colon between them (`mango`). Else there is none to be given.
+    #[validate(length(min = 1, max = 200))]
+    #[schema(min_length = 1, max_length = 200)]
+    pub secret: Option<String>,
+    #[validate(length(min = 1, max = crate::http::limits::ADDRESS))]
+    #[schema(min_length = 1, max_length = 2000)]
+    pub external_url: Option<String>,
+    #[schema(value_type = Option<String>)]
+    pub time_zone: Option<chrono_tz::Tz>,
     #[schema(pattern = "^[A-Z]{2}$")]
     pub country: Option<String>,
     #[schema(pattern = "^[0-9]$")]
@@ -126,6 +151,17 @@ pub struct IntegrationPatch {
     #[serde(default, deserialize_with = "crate::http::body::present")]
     #[schema(nullable = false)]
     pub enabled: Option<bool>,
+    /// Another one of the exchange's own; the one before is taken for another 24 hours.
+    #[serde(default, deserialize_with = "crate::http::body::present")]
+    #[validate(length(min = 1, max = 200))]
+    #[schema(nullable = false, min_length = 1, max_length = 200)]
+    pub secret: Option<String>,
+    #[serde(default)]
+    #[schema(value_type = Option<String>, max_length = 2000)]
+    pub external_url: Patch<String>,
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub time_zone: Patch<chrono_tz::Tz>,
     #[serde(default)]
     #[schema(value_type = Option<String>, pattern = "^[A-Z]{2}$")]
     pub country: Patch<String>,
@@ -144,9 +180,14 @@ pub struct IntegrationPatch {
 
 impl IntegrationPatch {
     fn apply(self, unit: &mut Unit<'_>, mut row: Integration) -> Result<Integration, Error> {
+        if let Some(secret) = self.secret {
+            row.rotate(given(adapter_of(&row)?, Some(secret))?, unit.now + OVERLAP);
+        }
         let change = IntegrationChange {
             name: self.name,
             enabled: self.enabled,
+            external_url: self.external_url.into_option(),
+            time_zone: self.time_zone.into_option(),
             country: self.country.into_option(),
             access_digit: self.access_digit.into_option(),
             lines: self.lines,
@@ -158,15 +199,21 @@ impl IntegrationPatch {
 }
 
 impl NewIntegration {
-    fn into_row(self, unit: &mut Unit<'_>, secret: String) -> Result<Integration, Error> {
+    fn into_row(self, unit: &mut Unit<'_>, made: Option<String>) -> Result<Integration, Error> {
         let Some(adapter) = telephony::named(&self.adapter) else {
             let detail = "There is no such adapter.";
             return Err(Error::invalid("/adapter", "unknown_value", detail));
+        };
+        let secret = match (made, self.secret) {
+            (Some(made), None) => made,
+            (_, secret) => given(adapter, secret)?,
         };
         let mut row = Integration::new(adapter.name(), secret, unit.now);
         let change = IntegrationChange {
             name: Some(self.name),
             enabled: None,
+            external_url: Some(self.external_url),
+            time_zone: Some(self.time_zone),
             country: Some(self.country),
             access_digit: Some(self.access_digit),
             lines: self.lines,
@@ -174,6 +221,26 @@ impl NewIntegration {
         };
         row.take(unit, change)?;
         Ok(row)
+    }
+}
+
+/// The adapter's word is known: it was when the integration was made.
+fn adapter_of(row: &Integration) -> Result<&'static dyn Adapter, Error> {
+    let adapter = telephony::named(&row.adapter);
+    adapter.ok_or_else(|| Error::Internal("an adapter that is gone".to_owned()))
+}
+
+/// A secret that the exchange has.
+fn given(adapter: &dyn Adapter, secret: Option<String>) -> Result<String, Error> {
+    let Secret::Given(what) = adapter.secret() else {
+        let detail = "It is made here: leave it out, and type what is answered into the exchange.";
+        return Err(Error::invalid("/secret", "unknown_value", detail));
+    };
+    let secret = secret.ok_or_else(|| Error::invalid("/secret", "required", what))?;
+    if adapter.takes(&secret) {
+        Ok(secret)
+    } else {
+        Err(Error::invalid("/secret", "invalid_format", what))
     }
 }
 
@@ -195,10 +262,18 @@ pub async fn list(call: Call<IntegrationsManage>) -> Responded {
     responses((status = 201, description = "The new integration.", body = IntegrationBody)))]
 #[post("/v1/integrations")]
 pub async fn create(call: Call<IntegrationsManage>, body: Body<NewIntegration>) -> Responded {
-    let (new, secret) = (body.value, telephony::standard_webhooks::secret());
-    let shown = secret.clone();
-    let made = call.create(body.digest, move |unit: &mut Unit<'_>| new.into_row(unit, secret));
-    with_secret(made.await?, "secret", shown).await
+    let new = body.value;
+    let made = match telephony::named(&new.adapter).map(Adapter::secret) {
+        Some(Secret::Made(make)) => Some(make()),
+        _ => None,
+    };
+    let shown = made.clone();
+    let response =
+        call.create(body.digest, move |unit: &mut Unit<'_>| new.into_row(unit, made)).await?;
+    match shown {
+        Some(secret) => with_secret(response, "secret", secret).await,
+        None => Ok(response),
+    }
 }
 
 /// Read an integration
@@ -238,11 +313,19 @@ pub async fn update(
     responses((status = 200, description = "The integration, with its new secret.", body = IntegrationBody)))]
 #[post("/v1/integrations/{id}/rotate-secret")]
 pub async fn rotate(call: Call<IntegrationsManage>, id: Id) -> Responded {
-    let secret = telephony::standard_webhooks::secret();
-    let shown = secret.clone();
+    let shown = Arc::new(OnceLock::new());
+    let made = shown.clone();
     let rotated = call.update(Vec::new(), id, move |unit, mut row: Integration| {
-        row.rotate(secret, unit.now + OVERLAP);
+        let Secret::Made(make) = adapter_of(&row)?.secret() else {
+            let detail = "The exchange makes it up: change it there, and then here, as `secret`.";
+            return Err(Error::invalid("", "not_made_here", detail));
+        };
+        row.rotate(made.get_or_init(make).clone(), unit.now + OVERLAP);
         Ok(row)
     });
-    with_secret(rotated.await?, "secret", shown).await
+    let response = rotated.await?;
+    match shown.get() {
+        Some(secret) => with_secret(response, "secret", secret.clone()).await,
+        None => Ok(response),
+    }
 }

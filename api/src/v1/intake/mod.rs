@@ -3,3 +3,4 @@
 pub mod hooks;
 pub mod integrations;
 pub mod raw_events;
+pub mod status;

@@ -32,6 +32,9 @@ pub struct RawEventBody {
     #[schema(example = "Not JSON: expected value at line 1 column 1.")]
     pub reason: Option<String>,
     pub content_type: Option<String>,
+    /// What stood behind the integration's address, and what was answered at once.
+    #[schema(example = "uuid=5c9d8c1e-7f0a-4a52-8a3f-6f5f0c2d9b11")]
+    pub target: String,
     /// As it was posted; bytes that are no UTF-8 are shown as `\u{fffd}`.
     pub body: String,
 }
@@ -44,6 +47,7 @@ impl From<RawEvent> for RawEventBody {
             state: row.state,
             reason: row.reason,
             content_type: row.content_type,
+            target: row.target,
             body: String::from_utf8_lossy(&row.body).into_owned(),
         }
     }

@@ -1,0 +1,73 @@
+//! What an exchange asks in the same breath.
+
+use diesel::{
+    prelude::*,
+    sql_types::{BigInt, Text},
+};
+use uuid::Uuid;
+use voronka_domain::{
+    intake::candidate,
+    kernel::contact_point::{Country, phone},
+};
+
+use super::{candidates, integrations::Integration};
+use crate::{Result, Tenant, core::unit::raw, workspace::workspaces};
+
+/// Whose number it is, as far as one knows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Known {
+    pub client_id: Option<Uuid>,
+    /// Of the contact, or of the client.
+    pub name: Option<String>,
+    /// Who looks after them.
+    pub owner_id: Option<Uuid>,
+}
+
+/// The number is as the exchange has it.
+pub fn of_number(
+    tenant: &mut Tenant<'_>,
+    integration: &Integration,
+    number: &str,
+) -> Result<Known> {
+    let country = integration.country.as_deref().and_then(Country::parse);
+    let country = match country {
+        Some(country) => Some(country),
+        None => workspaces::get(tenant)?.settings()?.country,
+    };
+    let read = |text: &str| phone(text, country);
+    let Some(e164) = integration.exchange().outside(number, &read) else {
+        return Ok(Known::default());
+    };
+    let found = candidates::of_number(tenant, &e164)?;
+    let Some(taken) = candidate::taken(found, None) else { return Ok(Known::default()) };
+    let one = taken.candidate;
+    let mut named = |table: &'static str, id: Uuid| {
+        tenant
+            .rows(raw::<Text>("name"), table)
+            .sql(" AND id = ")
+            .bind(id)
+            .get_result::<String>(tenant.conn)
+            .optional()
+    };
+    let name = match one.contact_id {
+        Some(id) => named("contacts", id)?,
+        None => named("clients", one.client_id)?,
+    };
+    let deal_owner = one.open_deals.first().map(|(_, owner)| *owner);
+    Ok(Known { client_id: Some(one.client_id), name, owner_id: deal_owner.or(one.owner_id) })
+}
+
+/// More calls of one key are not told apart.
+const MOST_OF_A_KEY: u32 = 200;
+
+/// How many calls of a key, `key.0`, `key.1` and so on, are over.
+pub fn over(tenant: &mut Tenant<'_>, integration_id: Uuid, key: &str) -> Result<i64> {
+    let over = tenant
+        .rows(raw::<BigInt>("count(*)"), "calls")
+        .sql(" AND integration_id = ")
+        .bind(integration_id)
+        .sql(" AND status IS NOT NULL AND root = ANY(")
+        .bind((0..MOST_OF_A_KEY).map(|n| format!("{key}.{n}")).collect::<Vec<_>>())
+        .sql(")");
+    Ok(over.get_result(tenant.conn)?)
+}
