@@ -49,6 +49,9 @@ def before_load_schema(context, raw_schema):
                 items = parameter.get("schema", {}).get("items", {})
                 if items.get("type") == "string" and not items.keys() & {"enum", "format", "pattern"}:
                     TEXTS.add(parameter["name"])
+                # A format ends where it ends.
+                if parameter.get("schema", {}).get("format") == "int64":
+                    parameter["schema"].setdefault("maximum", 2**63 - 1)
                 if parameter["name"] == "as_of":
                     parameter["schema"]["pattern"] = "^(19[7-9][0-9]|20[01][0-9])"
                 # Which numbers a country has no pattern says.

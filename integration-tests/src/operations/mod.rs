@@ -199,6 +199,7 @@ const APART: &[(&str, &str)] = &[
     ("createIntegration", "nothing was posted to it yet"),
     ("updateIntegration", "holds for what is posted from now on"),
     ("rotateIntegrationSecret", "changes a secret"),
+    ("tryCall", "reads"),
     ("reprocessRawEvents", "what they say is taken in later, as activities"),
     ("revokeApiKey", "ends a caller"),
     ("takeOverApiKey", "changes a caller"),

@@ -9,6 +9,7 @@ use actix_web::{
 };
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
+use voronka_domain::Fault;
 use voronka_persistence::{
     Error,
     intake::{integrations::Integration, known, raw_events::RawEvent},
@@ -16,7 +17,12 @@ use voronka_persistence::{
 };
 
 use crate::{
-    http::{Problem, Responded, body::Raw, call::Id, work::block},
+    http::{
+        Problem, Responded,
+        body::Raw,
+        call::{Id, no_parameters},
+        work::block,
+    },
     state::App,
     telephony::{self, Adapter, Known, Posted, Question, Spoken},
 };
@@ -61,8 +67,14 @@ pub async fn post_telephony(
 #[get("/webhooks/v1/telephony/{id}")]
 pub async fn greet_telephony(app: web::Data<App>, request: HttpRequest, id: Id) -> Responded {
     let (_, integration) = &*posted_to(&app, id.0).await?;
-    let greeting = adapter_of(integration)?.greeting(query(&request)?);
-    greeting.map(spoken).ok_or_else(|| Error::NotFound("greeting").into())
+    let query = query(&request)?;
+    match adapter_of(integration)?.greeting(query) {
+        Some(greeting) => Ok(spoken(greeting)),
+        None => {
+            no_parameters(query)?;
+            Err(Error::NotFound("greeting").into())
+        }
+    }
 }
 
 /// Call a method of telephony
@@ -229,7 +241,10 @@ fn adapter_of(integration: &Integration) -> Result<&'static dyn Adapter, Error> 
 fn query(request: &HttpRequest) -> Result<&str, Problem> {
     match request.query_string() {
         query if query.len() <= LONGEST_QUERY => Ok(query),
-        _ => Err(Problem::new("invalid_parameters", "The query is too long.")),
+        _ => {
+            let fault = Fault::new("/", "invalid_parameter", "The query is too long.");
+            Err(Problem::invalid_parameters(vec![fault]))
+        }
     }
 }
 

@@ -28,6 +28,15 @@ pub fn all(world: &World) -> Vec<Bad> {
         new("extensions", json!({ "": null }), "/extensions/"),
         new("extensions", json!(many), "/extensions"),
         new("secret", json!("whsec_AAAA"), "/secret"),
+        new("secret", json!(""), "/secret"),
+        new("external_url", json!("ftp://crm.example"), "/external_url"),
+        new("external_url", json!("https://crm.example/a?b=c"), "/external_url"),
+        new("time_zone", json!("Mars/Olympus"), "/time_zone"),
+        Bad::patch(&one, json!({ "secret": "whsec_AAAA" }), "/secret"),
+        Bad::patch(&one, json!({ "time_zone": 3 }), "/time_zone"),
+        Bad::post(format!("{one}/try-call"), json!({ "from": "1".repeat(65) }), "/from"),
+        Bad::post(format!("{one}/try-call"), json!({ "by": "101" }), "/by"),
+        Bad::get(format!("{one}/status?a=1"), "/a"),
         Bad::patch(&one, json!({ "adapter": "canonical" }), "/adapter"),
         Bad::patch(&one, json!({ "name": null }), "/name"),
         Bad::patch(&one, json!({ "lines": null }), "/lines"),
@@ -41,7 +50,10 @@ pub fn all(world: &World) -> Vec<Bad> {
         Bad::text(&hook, "").gives(401, "invalid_signature").anywhere(),
         Bad::text(&hook, "{}").gives(401, "invalid_signature").anywhere(),
         Bad::text(&hook, vec![b'x'; 2 << 20]).gives(413, "body_too_large"),
-        Bad::text(format!("{hook}?a=1"), "{}").gives(400, "invalid_parameters").at("/a"),
+        Bad::text(format!("{hook}?{}", "a".repeat(5_000)), "{}")
+            .gives(400, "invalid_parameters")
+            .at("/"),
+        Bad::text(format!("{hook}/secret/method"), "{}").gives(401, "invalid_signature").anywhere(),
         Bad::text("/webhooks/v1/telephony/moon", "{}").gives(400, "invalid_parameters").at("/id"),
     ]
 }

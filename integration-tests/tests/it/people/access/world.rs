@@ -34,7 +34,7 @@ impl Operation {
 /// Operations that let somebody in, and so need nobody.
 pub const LOGINS: &[&str] = &["createToken", "refreshToken", "revokeToken", "setPassword"];
 /// What exchanges call, which sign what they post.
-const HOOKS: &[&str] = &["postTelephonyEvent"];
+const HOOKS: &[&str] = &["greetTelephony", "postTelephonyEvent", "callTelephonyMethod"];
 
 fn all() -> Vec<Operation> {
     let mut operations = Vec::new();
@@ -60,6 +60,9 @@ fn all() -> Vec<Operation> {
             }
             if path.ends_with("/holidays/{day}") {
                 names = &["day"];
+            }
+            if path.ends_with("/{id}/{secret}/{method}") {
+                names = &["id", "secret", "method"];
             }
             // Every workspace has the same kinds of work.
             if path.starts_with("/v1/jobs/{name}") {
@@ -606,6 +609,8 @@ const CASES: &[Case] = &[
     read("getIntegration", |a| &a.integration),
     change("updateIntegration", |a| &a.integration, renamed),
     read("rotateIntegrationSecret", |a| &a.integration),
+    read("getIntegrationStatus", |a| &a.integration),
+    change("tryCall", |a| &a.integration, |_| json!({ "from": "+31201234567" })),
     read("listRawEvents", |a| &a.integration),
     change("reprocessRawEvents", |a| &a.integration, |_| json!({})),
     case("getJob", Whose::Own, Send::Nothing),
