@@ -55,6 +55,7 @@ use crate::{
         (name = "Exchange rates", description = "What currencies are worth in the base currency."),
         (name = "Segments", description = "Saved conditions over deals or clients."),
         (name = "Integrations", description = "Telephone exchanges that post their calls, and what they have posted."),
+        (name = "Inbox", description = "Who called and is no client yet."),
         (name = "Jobs", description = "What the server does by itself, in the background."),
         (name = "Deal types", description = "Sales processes and their versions."),
         (name = "Deals", description = "Deals, their moves and their history."),

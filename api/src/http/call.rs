@@ -48,7 +48,7 @@ needs! {
     WorkspaceRead, WorkspaceWrite, UsersRead, UsersWrite, ApiKeysManage, ClientsRead, ClientsWrite,
     CataloguesRead, CataloguesWrite, DealTypesRead, DealTypesWrite, DealsRead, DealsWrite,
     TasksRead, TasksWrite, ActivitiesRead, ActivitiesWrite, DocumentsRead, DocumentsWrite, ImportsRead, ImportsWrite, ReportsRead, EventsRead,
-    HandOversRead, HandOversWrite, JobsRead, JobsWrite, IntegrationsManage,
+    HandOversRead, HandOversWrite, JobsRead, JobsWrite, IntegrationsManage, InboxRead, InboxWrite,
 }
 
 pub struct Call<P> {

@@ -37,6 +37,17 @@ pub fn own(id: &str) -> &'static [Code] {
         "postTelephonyEvent" | "callTelephonyMethod" => {
             &[invalid_signature, integration_disabled, rate_limited]
         }
+        "transitionInboxEntry" => &[
+            inbox_status_refused,
+            client_merged,
+            external_id_taken,
+            deal_type_disabled,
+            deal_has_no_stages,
+            skip_not_allowed,
+            stage_not_in_process,
+            stage_gate_unmet,
+            transition_is_automatic,
+        ],
         "createUser" => &[email_taken],
         "updateUser" => &[email_taken, last_admin],
         "updateDepartment" => &[department_loop],

@@ -2,10 +2,15 @@
 //!
 //! Adapters read and verify, and decide nothing: what a call was is the domain's ([`voronka_domain::intake::call`]).
 
+pub mod bitrix24;
 pub mod canonical;
+pub mod mango;
+pub mod megafon;
+mod said;
 pub mod standard_webhooks;
 #[cfg(test)]
 mod testing;
+pub mod zadarma;
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -82,8 +87,8 @@ pub struct Known {
     pub name: Option<String>,
     /// The phone of whoever looks after them.
     pub extension: Option<String>,
-    /// How many calls of the key are over.
-    pub over: i64,
+    /// Which of the calls of the key it is: the same until that one is over.
+    pub which: String,
 }
 
 /// Why a post was not taken.
@@ -160,7 +165,13 @@ pub trait Adapter: Sync {
     fn read(&self, kept: &Kept<'_>) -> Result<Vec<Told>, Unreadable>;
 }
 
-pub const ADAPTERS: [&dyn Adapter; 1] = [&canonical::Canonical];
+pub const ADAPTERS: [&dyn Adapter; 5] = [
+    &canonical::Canonical,
+    &mango::Mango,
+    &zadarma::Zadarma,
+    &megafon::Megafon,
+    &bitrix24::Bitrix24,
+];
 
 pub fn named(name: &str) -> Option<&'static dyn Adapter> {
     ADAPTERS.into_iter().find(|adapter| adapter.name() == name)

@@ -19,7 +19,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use self::{
     clients::contacts,
     import::{imports, preview as import_preview},
-    intake::{hooks, integrations, raw_events, status as integration_status},
+    intake::{hooks, inbox, integrations, raw_events, status as integration_status},
     people::{api_keys, auth, departments, passwords, users},
     process::deal_types,
     work::{activities, documents, hand_overs, payments, tasks},
@@ -200,6 +200,9 @@ operations! {
     integrations::rotate,
     raw_events::list,
     raw_events::reprocess,
+    inbox::list,
+    inbox::read,
+    inbox::transition,
     integration_status::read,
     integration_status::try_call,
     hooks::post_telephony,

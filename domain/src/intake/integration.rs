@@ -17,6 +17,10 @@ pub const MOST_LINES: usize = 500;
 /// An extension is no longer, in characters.
 pub const LONGEST_EXTENSION: usize = 64;
 
+/// Who called in vain is called back in so many working minutes, where nothing else is said; and at most.
+pub const CALL_BACK_MINUTES: i32 = 60;
+pub const MOST_CALL_BACK_MINUTES: i32 = 60 * 24 * 30;
+
 /// What is given of an integration: none keeps a field, `Some(None)` clears it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct IntegrationChange {
@@ -31,6 +35,10 @@ pub struct IntegrationChange {
     pub external_url: Option<Option<String>>,
     /// Of times that say none. The workspace's, if there is none.
     pub time_zone: Option<Option<Tz>>,
+    /// Of the deal that the first call of an unknown number opens.
+    pub deal_type_id: Option<Option<Uuid>>,
+    /// Working minutes; none: no tasks to call back are made.
+    pub call_back_minutes: Option<Option<i32>>,
     /// Whose phones they are, by extension; none of a phone that is nobody's, such as a meeting room's.
     pub extensions: Option<BTreeMap<String, Option<Uuid>>>,
 }
@@ -61,6 +69,11 @@ impl IntegrationChange {
             let detail =
                 "An address such as https://crm.example/webhooks/v1/telephony/…, without a query.";
             faults.add("/external_url", "invalid_format", detail);
+        }
+        let minutes = self.call_back_minutes.flatten();
+        if minutes.is_some_and(|minutes| !(1..=MOST_CALL_BACK_MINUTES).contains(&minutes)) {
+            let detail = format!("From 1 to {MOST_CALL_BACK_MINUTES} working minutes, or null.");
+            faults.add("/call_back_minutes", "out_of_range", detail);
         }
         Self {
             name: self.name.map(|name| name.trim().to_owned()),

@@ -102,6 +102,8 @@ permissions! {
     JobsRead = "jobs:read",
     JobsWrite = "jobs:write",
     IntegrationsManage = "integrations:manage",
+    InboxRead = "inbox:read",
+    InboxWrite = "inbox:write",
 }
 
 impl Permission {
@@ -136,6 +138,8 @@ impl Permission {
             | Self::EventsRead
             | Self::HandOversRead
             | Self::HandOversWrite
+            | Self::InboxRead
+            | Self::InboxWrite
             | Self::JobsRead => false,
         }
     }
@@ -157,6 +161,7 @@ impl Role {
                         | P::TasksWrite
                         | P::ActivitiesWrite
                         | P::DocumentsWrite
+                        | P::InboxWrite
                 );
                 let gives = self == Self::Head && permission == P::HandOversWrite;
                 reads || works || gives

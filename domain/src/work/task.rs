@@ -126,6 +126,8 @@ pub enum TaskKind {
     Work,
     /// A head looks at why a deal was lost.
     LossReview,
+    /// Somebody called in vain.
+    CallBack,
 }
 
 impl TaskKind {
@@ -133,7 +135,7 @@ impl TaskKind {
     pub fn may_reopen(self) -> Result<(), Refusal> {
         match self {
             Self::LossReview => Ok(()),
-            Self::Work => {
+            Self::Work | Self::CallBack => {
                 let detail = "Only the review of a loss brings its deal back.";
                 Err(Refusal::invalid("/reopen", "not_allowed", detail))
             }

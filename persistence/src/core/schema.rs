@@ -404,6 +404,40 @@ diesel::table! {
         updated_at -> Timestamptz,
         external_url -> Nullable<Text>,
         time_zone -> Nullable<Text>,
+        deal_type_id -> Nullable<Uuid>,
+        call_back_minutes -> Nullable<Int4>,
+    }
+}
+
+diesel::table! {
+    inbox_entries (workspace_id, id) {
+        workspace_id -> Uuid,
+        id -> Uuid,
+        integration_id -> Uuid,
+        direction -> Text,
+        number -> Nullable<Text>,
+        status -> Text,
+        user_id -> Nullable<Uuid>,
+        client_id -> Nullable<Uuid>,
+        deal_id -> Nullable<Uuid>,
+        reason -> Nullable<Text>,
+        calls -> Int4,
+        last_status -> Nullable<Text>,
+        last_activity_id -> Nullable<Uuid>,
+        first_at -> Timestamptz,
+        last_at -> Timestamptz,
+        version -> Int4,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    call_backs (workspace_id, number) {
+        workspace_id -> Uuid,
+        number -> Text,
+        call_id -> Uuid,
+        task_id -> Nullable<Uuid>,
     }
 }
 
@@ -454,6 +488,7 @@ diesel::table! {
         version -> Int4,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+        inbox_id -> Nullable<Uuid>,
     }
 }
 
@@ -730,6 +765,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     deals,
     departments,
     events,
+    call_backs,
+    inbox_entries,
     integration_refusals,
     integrations,
     raw_events,

@@ -13,7 +13,7 @@ use voronka_domain::{
     work::activity::ActivityKind,
 };
 
-use super::{candidates, integrations::Integration};
+use super::{call_backs, candidates, inbox, integrations::Integration};
 use crate::{
     Error, Noun, Result, Statement, Store, Tenant, Unit, clients,
     core::{
@@ -52,6 +52,8 @@ pub struct Call {
     pub version: i32,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
+    /// Of a number that nobody had.
+    pub inbox_id: Option<Uuid>,
 }
 
 noun!(calls, Call, "call");
@@ -177,6 +179,9 @@ fn take_in(
     if row.status.is_some() && judged.direction != Direction::Internal {
         row.activity_id =
             Some(write_down(unit, (&before, &row), &judged, whole.recordings.first())?);
+        if row.client_id.is_none() {
+            row.inbox_id = Some(inbox::receive(unit, integration, &row)?);
+        }
     }
     if fresh {
         Call::insert_rows(&mut unit.tenant, std::slice::from_ref(&row))?;
@@ -186,8 +191,59 @@ fn take_in(
     }
     if row.status != before.status {
         unit.happened("call.finished", row.id, row.version, &row)?;
+        follow(unit, integration, (&before, row), &judged)?;
     } else if fresh {
         unit.happened("call.ringing", row.id, row.version, &row)?;
+    }
+    Ok(())
+}
+
+/// What follows of a call that has been judged: for who has called, and for what waits in the inbox.
+fn follow(
+    unit: &mut Unit<'_>,
+    integration: &Integration,
+    (before, mut row): (&Call, Call),
+    judged: &Judged<Uuid>,
+) -> Result<()> {
+    if judged.direction == Direction::Internal {
+        return Ok(());
+    }
+    if row.client_id.is_some() {
+        inbox::found_out(unit, &row)?;
+    } else if let Some((client_id, deal_id)) = inbox::open_deal(unit, integration, &row)? {
+        (row.client_id, row.deal_id) = (Some(client_id), Some(deal_id));
+    }
+    call_backs::follow(unit, integration, (before, &row), judged)
+}
+
+/// The calls of an entry of the inbox are of a client from now on, and of a deal.
+pub(crate) fn belong(
+    unit: &mut Unit<'_>,
+    entry_id: Uuid,
+    (client_id, deal_id): (Uuid, Option<Uuid>),
+    most: i64,
+) -> Result<()> {
+    let calls: Vec<Call> = unit
+        .tenant
+        .rows(Call::as_select(), "calls")
+        .sql(" AND inbox_id = ")
+        .bind(entry_id)
+        .sql(" ORDER BY id DESC LIMIT ")
+        .bind(most)
+        .load(unit.tenant.conn)?;
+    for call in calls {
+        if let Some(id) = call.activity_id {
+            let anew = |mut activity: Activity| {
+                activity.client_id = activity.client_id.or(Some(client_id));
+                activity.deal_id = activity.deal_id.or(deal_id);
+                activity
+            };
+            activities::tell_anew(unit, id, deal_id, anew, ActivityPatch::default())?;
+        }
+        let mut row = call.clone();
+        (row.client_id, row.deal_id) = (Some(client_id), deal_id);
+        row.set_version(call.version.saturating_add(1), unit.now);
+        row.update_row(&mut unit.tenant)?;
     }
     Ok(())
 }
@@ -245,6 +301,7 @@ fn blank(integration: &Integration, root: String, now: DateTime<Utc>) -> Call {
         version: 1,
         created_at: now,
         updated_at: now,
+        inbox_id: None,
     }
 }
 

@@ -9,13 +9,16 @@ use moka::sync::Cache;
 use serde::Serialize;
 use uuid::Uuid;
 use voronka_domain::{
-    intake::{call::Exchange, integration::IntegrationChange},
+    intake::{
+        call::Exchange,
+        integration::{CALL_BACK_MINUTES, IntegrationChange},
+    },
     kernel::{contact_point::Country, fault::Faults},
     people::access::{Actor, Visibility},
 };
 
 use crate::{
-    Caller, Error, Result, Store, Tenant, Unit,
+    Caller, Error, Noun, Result, Store, Tenant, Unit,
     core::{
         caller::Grant,
         list::{Field, FieldKind, Spec},
@@ -23,6 +26,7 @@ use crate::{
         schema::integrations,
         unit::raw,
     },
+    process::deal_types::DealType,
     workspace::workspaces,
 };
 
@@ -49,6 +53,8 @@ pub struct Integration {
     pub updated_at: DateTime<Utc>,
     pub external_url: Option<String>,
     pub time_zone: Option<String>,
+    pub deal_type_id: Option<Uuid>,
+    pub call_back_minutes: Option<i32>,
 }
 
 noun!(integrations, Integration, "integration");
@@ -87,6 +93,8 @@ impl Integration {
             updated_at: now,
             external_url: None,
             time_zone: None,
+            deal_type_id: None,
+            call_back_minutes: Some(CALL_BACK_MINUTES),
         }
     }
 
@@ -97,6 +105,12 @@ impl Integration {
         let change = change.read(&mut faults, own.or(unit.caller.settings.country));
         faults.into_result()?;
         let IntegrationChange { external_url, time_zone, extensions, lines, .. } = change;
+        if let Some(id) = change.deal_type_id.flatten() {
+            DealType::get(&mut unit.tenant, id)
+                .map_err(|error| error.or_unknown("/deal_type_id", "deal type"))?;
+        }
+        set(&mut self.deal_type_id, change.deal_type_id);
+        set(&mut self.call_back_minutes, change.call_back_minutes);
         set(&mut self.name, change.name);
         set(&mut self.enabled, change.enabled);
         set(&mut self.country, change.country);

@@ -1,5 +1,6 @@
 //! What an exchange asks in the same breath.
 
+use chrono::NaiveDate;
 use diesel::{
     prelude::*,
     sql_types::{BigInt, Text},
@@ -57,17 +58,24 @@ pub fn of_number(
     Ok(Known { client_id: Some(one.client_id), name, owner_id: deal_owner.or(one.owner_id) })
 }
 
-/// More calls of one key are not told apart.
-const MOST_OF_A_KEY: u32 = 200;
+/// More calls of one key in a day are not told apart.
+const MOST_OF_A_DAY: usize = 200;
 
-/// How many calls of a key, `key.0`, `key.1` and so on, are over.
-pub fn over(tenant: &mut Tenant<'_>, integration_id: Uuid, key: &str) -> Result<i64> {
+/// Which of the calls of a key, `key.day-0`, `key.day-1` and so on, goes on, or is the next: what stands behind the key.
+pub fn which(
+    tenant: &mut Tenant<'_>,
+    integration_id: Uuid,
+    key: &str,
+    day: NaiveDate,
+) -> Result<String> {
+    let which = |n: usize| format!("{}-{n}", day.format("%y%m%d"));
     let over = tenant
         .rows(raw::<BigInt>("count(*)"), "calls")
         .sql(" AND integration_id = ")
         .bind(integration_id)
         .sql(" AND status IS NOT NULL AND root = ANY(")
-        .bind((0..MOST_OF_A_KEY).map(|n| format!("{key}.{n}")).collect::<Vec<_>>())
+        .bind((0..MOST_OF_A_DAY).map(|n| format!("{key}.{}", which(n))).collect::<Vec<_>>())
         .sql(")");
-    Ok(over.get_result(tenant.conn)?)
+    let over: i64 = over.get_result(tenant.conn)?;
+    Ok(which(usize::try_from(over).unwrap_or(MOST_OF_A_DAY)))
 }

@@ -15,7 +15,8 @@ pub use facet::*;
 pub use merge::*;
 
 use actix_web::{get, patch, post};
-use body::{ClientPatch, NewClient};
+use body::ClientPatch;
+pub use body::NewClient;
 use voronka_persistence::{
     Caller, Error, Noun, Tenant, Unit,
     clients::{self, Client},
@@ -83,7 +84,14 @@ pub async fn create(call: Call<ClientsWrite>, body: Body<NewClient>) -> Responde
     call.write(body.digest, move |unit, _| created(unit, new)).await
 }
 
-fn created(unit: &mut Unit<'_>, mut new: NewClient) -> Result<Reply<ClientBody>, Error> {
+fn created(unit: &mut Unit<'_>, new: NewClient) -> Result<Reply<ClientBody>, Error> {
+    let row = made(unit, new)?;
+    let (location, version) = (format!("/v1/clients/{}", row.id), row.version);
+    Ok(Reply::created(location, ClientBody::from(row), version))
+}
+
+/// A new client, recorded.
+pub fn made(unit: &mut Unit<'_>, mut new: NewClient) -> Result<Client, Error> {
     clients::check_owner(&mut unit.tenant, new.owner_id)?;
     let custom = std::mem::take(&mut new.custom);
     let mut row = new.into_row(unit.caller.settings.country, unit.now)?;
@@ -92,8 +100,7 @@ fn created(unit: &mut Unit<'_>, mut new: NewClient) -> Result<Reply<ClientBody>,
         clients::lock_all(unit, Vec::new(), vec![external])?;
     }
     Client::insert(unit, &row)?;
-    let (location, version) = (format!("/v1/clients/{}", row.id), row.version);
-    Ok(Reply::created(location, ClientBody::from(row), version))
+    Ok(row)
 }
 
 /// Read a client

@@ -10,7 +10,8 @@ pub use demand::*;
 pub use route::*;
 
 use actix_web::{get, patch, post};
-use body::{NewDealBody, TransitionBody};
+pub use body::NewDealBody;
+use body::TransitionBody;
 use voronka_persistence::{
     Caller, Error, Tenant,
     core::list::{Page, Query},

@@ -79,25 +79,24 @@ pub async fn greet_telephony(app: web::Data<App>, request: HttpRequest, id: Id) 
 
 /// Call a method of telephony
 ///
-/// For exchanges that know Bitrix24: `telephony.externalcall.register`, `.finish`, `.attachRecord`, `.show` and
-/// `.hide`, with the integration's secret in the address, as in that of an incoming webhook there. Fields come as JSON,
-/// as a form, or in the query.
-#[utoipa::path(tag = "Integrations", operation_id = "callTelephonyMethod",
+/// For exchanges that put something behind the address. Mango puts the kind of event there. Those that know Bitrix24
+/// have the integration's secret in the address that they are given, as in that of an incoming webhook there, and put
+/// `telephony.externalcall.register`, `.finish`, `.attachRecord`, `.show` or `.hide` behind it; fields come as JSON, as a
+/// form, or in the query.
+#[utoipa::path(path = "/webhooks/v1/telephony/{id}/{rest}", tag = "Integrations", operation_id = "callTelephonyMethod",
     params(("id" = Uuid, Path, description = "Id of the integration."),
-        ("secret" = String, Path, description = "The integration's secret."),
-        ("method" = String, Path, description = "The method, with or without `.json` behind it.", example = "telephony.externalcall.register.json")),
+        ("rest" = String, Path, description = "What the exchange puts behind the address; it may have slashes.", example = "events/call")),
     request_body(content = Object, description = "The fields of the method.", example = json!({"USER_PHONE_INNER": "101", "PHONE_NUMBER": "+31201234567", "TYPE": 2, "CALL_START_DATE": "2026-11-28T10:00:00+01:00"})),
     responses((status = 200, description = "The answer of the method.", body = Object, example = json!({"result": {"CALL_ID": "externalCall.5f0a5f1c2b11.0"}}))))]
-#[post("/webhooks/v1/telephony/{id}/{secret}/{method}")]
+#[post("/webhooks/v1/telephony/{id}/{rest:.*}")]
 pub async fn call_telephony(
     app: web::Data<App>,
     request: HttpRequest,
     id: Id,
     body: Raw,
 ) -> Responded {
-    let part = |name| request.match_info().get(name).unwrap_or_default();
-    let rest = format!("{}/{}", part("secret"), part("method"));
-    taken(&app, &request, (id.0, &rest), body.0).await
+    let rest = request.match_info().get("rest").unwrap_or_default();
+    taken(&app, &request, (id.0, rest), body.0).await
 }
 
 async fn taken(
@@ -170,9 +169,9 @@ async fn answered(app: &App, found: &Arc<(Uuid, Integration)>, question: Questio
             store.tenant(found.0, |tenant| match &question {
                 Question::Whose { number } => known_of(tenant, &found.1, number),
                 Question::Which { key, number } => {
-                    let over = known::over(tenant, found.1.id, key)?;
+                    let which = known::which(tenant, found.1.id, key, now().date_naive())?;
                     let known = number.as_ref().map(|number| known_of(tenant, &found.1, number));
-                    Ok(Known { over, ..known.transpose()?.unwrap_or_default() })
+                    Ok(Known { which, ..known.transpose()?.unwrap_or_default() })
                 }
             })
         })
@@ -180,7 +179,8 @@ async fn answered(app: &App, found: &Arc<(Uuid, Integration)>, question: Questio
     };
     match tokio::time::timeout(PATIENCE, look).await {
         Ok(Ok(known)) => known,
-        _ => Known::default(),
+        // One that nobody else has.
+        _ => Known { which: Uuid::now_v7().simple().to_string(), ..Known::default() },
     }
 }
 
@@ -192,7 +192,12 @@ fn known_of(
     let known::Known { client_id, name, owner_id } = known::of_number(tenant, integration, number)?;
     let extensions = integration.exchange().extensions;
     let phone = extensions.into_iter().find(|(_, user)| user.is_some() && *user == owner_id);
-    Ok(Known { client_id, name, extension: phone.map(|(extension, _)| extension), over: 0 })
+    Ok(Known {
+        client_id,
+        name,
+        extension: phone.map(|(extension, _)| extension),
+        ..Known::default()
+    })
 }
 
 /// Strangers have a share of the connections like a workspace: they may name whatever they like.

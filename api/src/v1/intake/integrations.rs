@@ -67,6 +67,12 @@ pub struct IntegrationBody {
     /// The company's own numbers, E.164: never a client's.
     #[schema(example = json!(["+31201110000"]))]
     pub lines: Vec<String>,
+    /// Type of the deal that the first call of an unknown number opens, with a client of that number; null: it opens none,
+    /// and the number waits in the inbox.
+    pub deal_type_id: Option<Uuid>,
+    /// Working minutes in which who called in vain is to be called back; null: no tasks are made.
+    #[schema(example = 60)]
+    pub call_back_minutes: Option<i32>,
     /// Whose phones they are: ids of users by extension; null where a phone is nobody's.
     #[schema(value_type = BTreeMap<String, Option<Uuid>>,
         example = json!({"101": "0199c2f0-7a35-7d0e-9d5a-3f0a5f1c2b11", "900": null}))]
@@ -92,6 +98,8 @@ impl From<Integration> for IntegrationBody {
             country: row.country,
             access_digit: row.access_digit,
             lines: row.lines,
+            deal_type_id: row.deal_type_id,
+            call_back_minutes: row.call_back_minutes,
             extensions: row.extensions,
             version: row.version,
             created_at: row.created_at,
@@ -136,6 +144,10 @@ pub struct NewIntegration {
     pub access_digit: Option<String>,
     #[schema(max_items = 500)]
     pub lines: Option<Vec<String>>,
+    pub deal_type_id: Option<Uuid>,
+    /// 60 by default.
+    #[schema(minimum = 1, maximum = 43_200)]
+    pub call_back_minutes: Option<i32>,
     pub extensions: Option<BTreeMap<String, Option<Uuid>>>,
 }
 
@@ -172,6 +184,12 @@ pub struct IntegrationPatch {
     #[serde(default, deserialize_with = "crate::http::body::present")]
     #[schema(nullable = false, max_items = 500)]
     pub lines: Option<Vec<String>>,
+    #[serde(default)]
+    #[schema(value_type = Option<Uuid>)]
+    pub deal_type_id: Patch<Uuid>,
+    #[serde(default)]
+    #[schema(value_type = Option<i32>, minimum = 1, maximum = 43_200)]
+    pub call_back_minutes: Patch<i32>,
     /// In the place of those that there are.
     #[serde(default, deserialize_with = "crate::http::body::present")]
     #[schema(nullable = false)]
@@ -191,6 +209,8 @@ impl IntegrationPatch {
             country: self.country.into_option(),
             access_digit: self.access_digit.into_option(),
             lines: self.lines,
+            deal_type_id: self.deal_type_id.into_option(),
+            call_back_minutes: self.call_back_minutes.into_option(),
             extensions: self.extensions,
         };
         row.take(unit, change)?;
@@ -217,6 +237,8 @@ impl NewIntegration {
             country: Some(self.country),
             access_digit: Some(self.access_digit),
             lines: self.lines,
+            deal_type_id: Some(self.deal_type_id),
+            call_back_minutes: self.call_back_minutes.map(Some),
             extensions: self.extensions,
         };
         row.take(unit, change)?;

@@ -12,6 +12,7 @@ use voronka_persistence::{
         integrations::Integration,
         raw_events::{self, RawEvent},
     },
+    now,
 };
 
 use crate::{
@@ -35,12 +36,15 @@ pub struct RawEventBody {
     /// What stood behind the integration's address, and what was answered at once.
     #[schema(example = "uuid=5c9d8c1e-7f0a-4a52-8a3f-6f5f0c2d9b11")]
     pub target: String,
-    /// As it was posted; bytes that are no UTF-8 are shown as `\u{fffd}`.
+    /// As it was posted; bytes that are no UTF-8 are shown as `\u{fffd}`, the exchange's secrets as `(secret)`.
     pub body: String,
 }
 
-impl From<RawEvent> for RawEventBody {
-    fn from(row: RawEvent) -> Self {
+impl RawEventBody {
+    /// The exchange's secrets are shown to nobody, where it posts them in the body.
+    fn of(row: RawEvent, secrets: &[&str]) -> Self {
+        let body = String::from_utf8_lossy(&row.body).into_owned();
+        let body = secrets.iter().fold(body, |body, secret| body.replace(secret, "(secret)"));
         Self {
             id: row.id,
             received_at: row.received_at,
@@ -48,7 +52,7 @@ impl From<RawEvent> for RawEventBody {
             reason: row.reason,
             content_type: row.content_type,
             target: row.target,
-            body: String::from_utf8_lossy(&row.body).into_owned(),
+            body,
         }
     }
 }
@@ -80,8 +84,10 @@ pub struct Reprocessed {
 #[get("/v1/integrations/{id}/raw-events")]
 pub async fn list(call: Call<IntegrationsManage>, id: Id) -> Responded {
     call.page(&raw_events::LIST, move |tenant, _, _, query| {
-        Integration::get(tenant, id.0)?;
-        Ok(raw_events::list(tenant, id.0, query)?.map(RawEventBody::from))
+        let integration = Integration::get(tenant, id.0)?;
+        let page = raw_events::list(tenant, id.0, query)?;
+        let secrets = integration.secrets(now());
+        Ok(page.map(|row| RawEventBody::of(row, &secrets)))
     })
     .await
 }

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use validator::Validate;
 use voronka_domain::{
     kernel::fault::Faults,
-    work::task::{Priority, TaskStatus},
+    work::task::{Priority, TaskKind, TaskStatus},
 };
 use voronka_persistence::{
     Error,
@@ -174,6 +174,7 @@ pub struct NewTask {
 impl From<NewTask> for tasks::NewTask {
     fn from(new: NewTask) -> Self {
         Self {
+            kind: TaskKind::Work,
             title: new.title,
             description: new.description,
             deal_id: new.deal_id,

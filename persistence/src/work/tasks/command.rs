@@ -34,6 +34,7 @@ use crate::{
 /// A task as somebody writes it down.
 #[derive(Debug, Clone, Default)]
 pub struct NewTask {
+    pub kind: TaskKind,
     pub title: String,
     pub description: Option<String>,
     pub deal_id: Option<Uuid>,
@@ -82,7 +83,7 @@ pub fn create(unit: &mut Unit<'_>, new: NewTask) -> Result<TaskWithPeople> {
     let deal = deal.as_ref().map(|held| held.deal());
     let task = Task {
         id: Uuid::now_v7(),
-        kind: to_name(&TaskKind::Work),
+        kind: to_name(&new.kind),
         deal_id: new.deal_id,
         client_id,
         key: new.key,

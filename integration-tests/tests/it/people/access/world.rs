@@ -61,8 +61,8 @@ fn all() -> Vec<Operation> {
             if path.ends_with("/holidays/{day}") {
                 names = &["day"];
             }
-            if path.ends_with("/{id}/{secret}/{method}") {
-                names = &["id", "secret", "method"];
+            if path.ends_with("/{id}/{rest}") {
+                names = &["id", "rest"];
             }
             // Every workspace has the same kinds of work.
             if path.starts_with("/v1/jobs/{name}") {
