@@ -2,16 +2,20 @@
 //!
 //! Adapters read and verify, and decide nothing: what a call was is the domain's ([`voronka_domain::intake::call`]).
 
+pub mod asterisk;
 pub mod bitrix24;
 pub mod canonical;
+pub mod freeswitch;
 pub mod mango;
 pub mod megafon;
 mod said;
 pub mod standard_webhooks;
 #[cfg(test)]
 mod testing;
+pub mod twilio;
 pub mod zadarma;
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use rand::RngCore;
@@ -165,10 +169,13 @@ pub trait Adapter: Sync {
     fn read(&self, kept: &Kept<'_>) -> Result<Vec<Told>, Unreadable>;
 }
 
-pub const ADAPTERS: [&dyn Adapter; 5] = [
+pub const ADAPTERS: [&dyn Adapter; 8] = [
     &canonical::Canonical,
+    &asterisk::Asterisk,
+    &freeswitch::Freeswitch,
     &mango::Mango,
     &zadarma::Zadarma,
+    &twilio::Twilio,
     &megafon::Megafon,
     &bitrix24::Bitrix24,
 ];
@@ -201,4 +208,15 @@ pub fn fields(form: &[u8]) -> Vec<(String, String)> {
 pub fn field<'f>(fields: &'f [(String, String)], name: &str) -> Option<&'f str> {
     let found = fields.iter().find(|(one, _)| one == name).map(|(_, value)| value.trim());
     found.filter(|value| !value.is_empty())
+}
+
+/// The user and the password of HTTP Basic.
+pub fn basic(posted: &Posted<'_>) -> Option<(String, String)> {
+    let (scheme, encoded) = posted.header("authorization")?.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let decoded = String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()?;
+    let (user, password) = decoded.split_once(':')?;
+    Some((user.to_owned(), password.to_owned()))
 }

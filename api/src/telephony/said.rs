@@ -7,9 +7,14 @@ const LONGEST_TALK: i64 = 86_400;
 
 /// A text without what C leaves at its end; none if it says nothing, or cannot be kept.
 fn clean(text: &str, longest: usize) -> Option<&str> {
-    let text = text.trim_end_matches('\0').trim();
+    let text = text.trim_matches(|char: char| char == '\0' || char.is_whitespace());
     let fine = !text.is_empty() && text.len() <= longest && !text.contains('\0');
     fine.then_some(text)
+}
+
+/// The same of any text.
+pub fn short(text: &str, longest: usize) -> Option<String> {
+    clean(text, longest).map(str::to_owned)
 }
 
 /// A number or an extension. What is too long to be one is none: the rest of the post still counts.
