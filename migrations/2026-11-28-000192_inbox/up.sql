@@ -67,3 +67,22 @@ ALTER TABLE integrations ADD COLUMN deal_type_id uuid, ADD COLUMN call_back_minu
 COMMENT ON COLUMN integrations.deal_type_id IS 'Of the deal that the first call of an unknown number opens; null: it opens none.';
 COMMENT ON COLUMN integrations.call_back_minutes IS 'Working minutes in which who called in vain is to be called back; null: no tasks are made.';
 UPDATE integrations SET call_back_minutes = 60;
+
+CREATE TABLE call_roots (
+    workspace_id uuid NOT NULL,
+    integration_id uuid NOT NULL,
+    root text NOT NULL,
+    call_id uuid NOT NULL,
+    PRIMARY KEY (workspace_id, integration_id, root)
+);
+CREATE INDEX call_roots_of_call ON call_roots (workspace_id, call_id);
+COMMENT ON TABLE call_roots IS 'Other ids of calls: exchanges change them in mid-call.';
+COMMENT ON COLUMN call_roots.workspace_id IS 'The tenant.';
+COMMENT ON COLUMN call_roots.integration_id IS 'Whose exchange has the id.';
+COMMENT ON COLUMN call_roots.root IS 'The exchange''s other id.';
+COMMENT ON COLUMN call_roots.call_id IS 'The call.';
+
+-- Of rows that there are nothing is doubted.
+ALTER TABLE tasks DROP CONSTRAINT tasks_kind_check,
+    ADD CONSTRAINT tasks_kind_check CHECK (kind IN ('work', 'loss_review', 'call_back')) NOT VALID;
+COMMENT ON COLUMN tasks.kind IS 'work; loss_review: a head looks at why a deal was lost; call_back: somebody called in vain.';

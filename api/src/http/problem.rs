@@ -78,6 +78,7 @@ codes! {
     skip_not_allowed 409 "Skipping not allowed" "The deal's type does not allow skipping stages."
     sku_taken 409 "SKU taken" "Another product has this SKU."
     stage_not_in_process 409 "Stage not in the process" "The deal's process has no such stage."
+    secret_not_made_here 409 "Secret not made here" "The exchange makes its secret up: it is changed there, and then here."
     inbox_status_refused 409 "Inbox status refused" "An entry of the inbox in its status does not go to the other one; what has become a client's stays so."
     task_status_refused 409 "Task status refused" "A task in its status does not go to the other one; what is done or cancelled is taken up again first."
     too_many_jobs 409 "Too many jobs" "So many runs of background work wait already that no other is taken in."

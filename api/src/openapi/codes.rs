@@ -37,6 +37,7 @@ pub fn own(id: &str) -> &'static [Code] {
         "postTelephonyEvent" | "callTelephonyMethod" => {
             &[invalid_signature, integration_disabled, rate_limited]
         }
+        "rotateIntegrationSecret" => &[secret_not_made_here],
         "transitionInboxEntry" => &[
             inbox_status_refused,
             client_merged,

@@ -1,5 +1,9 @@
 //! What comes in from outside.
 
+mod call_backs;
 mod calls;
 mod exchange;
 mod hooks;
+mod inbox;
+mod office;
+mod providers;

@@ -433,6 +433,15 @@ diesel::table! {
 }
 
 diesel::table! {
+    call_roots (workspace_id, integration_id, root) {
+        workspace_id -> Uuid,
+        integration_id -> Uuid,
+        root -> Text,
+        call_id -> Uuid,
+    }
+}
+
+diesel::table! {
     call_backs (workspace_id, number) {
         workspace_id -> Uuid,
         number -> Text,
@@ -766,6 +775,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     departments,
     events,
     call_backs,
+    call_roots,
     inbox_entries,
     integration_refusals,
     integrations,

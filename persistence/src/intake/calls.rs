@@ -6,14 +6,14 @@ use serde::Serialize;
 use uuid::Uuid;
 use voronka_domain::{
     intake::{
-        call::{self, Direction, Judged},
+        call::{self, Direction, Judged, Told},
         candidate::{self, Candidate, Taken},
     },
     kernel::contact_point::{Country, phone},
     work::activity::ActivityKind,
 };
 
-use super::{call_backs, candidates, inbox, integrations::Integration};
+use super::{call_backs, call_roots, candidates, inbox, integrations::Integration};
 use crate::{
     Error, Noun, Result, Statement, Store, Tenant, Unit, clients,
     core::{
@@ -58,27 +58,29 @@ pub struct Call {
 
 noun!(calls, Call, "call");
 
-fn of_root(unit: &mut Unit<'_>, integration_id: Uuid, root: &str) -> Result<Option<Call>> {
-    let rows = unit
-        .tenant
-        .rows(Call::as_select(), "calls")
-        .sql(" AND integration_id = ")
-        .bind(integration_id)
-        .sql(" AND root = ")
-        .bind(root)
-        .sql(" FOR UPDATE");
-    Ok(rows.get_result(unit.tenant.conn).optional()?)
-}
-
 /// Takes in what was told of a call: it is the same whatever came before, and however often.
 pub(crate) fn tell(
     unit: &mut Unit<'_>,
     integration: &Integration,
-    root: String,
-    told: call::Call,
+    Told { root, also, call }: Told,
 ) -> Result<()> {
-    let before = of_root(unit, integration.id, &root)?;
-    take_in(unit, integration, root, before, told, false)
+    let mut told = call;
+    let ids = call_roots::ids(root, also);
+    let mut found = call_roots::of(unit, integration.id, &ids)?.into_iter();
+    let mut before = found.next();
+    if let Some(call) = &mut before {
+        for other in found.filter(|other| other.activity_id.is_none()) {
+            told = told.with(other.so_far()?);
+            call_roots::give(unit, &other, call)?;
+        }
+    }
+    let root = ids.first().cloned().unwrap_or_default();
+    let call_id = take_in(unit, integration, (root, before), told, false)?;
+    // By its own id it is found without.
+    if ids.len() > 1 {
+        call_roots::note(unit, integration.id, &ids, call_id)?;
+    }
+    Ok(())
 }
 
 /// A call that nothing was told of for so long is over; its end was lost.
@@ -126,7 +128,8 @@ impl Store {
                         closed: true,
                         ..call::Call::default()
                     };
-                    take_in(unit, &integration, before.root.clone(), Some(before), end, true)?;
+                    let known = (before.root.clone(), Some(before));
+                    take_in(unit, &integration, known, end, true)?;
                 }
                 Ok(crate::Answer::default())
             })?;
@@ -136,7 +139,7 @@ impl Store {
 }
 
 impl Call {
-    fn so_far(&self) -> Result<call::Call> {
+    pub(super) fn so_far(&self) -> Result<call::Call> {
         let told = serde_json::from_value(self.told.clone());
         told.map_err(|error| Error::Internal(error.to_string()))
     }
@@ -145,19 +148,18 @@ impl Call {
 fn take_in(
     unit: &mut Unit<'_>,
     integration: &Integration,
-    root: String,
-    before: Option<Call>,
+    (root, before): (String, Option<Call>),
     told: call::Call,
     by_clock: bool,
-) -> Result<()> {
+) -> Result<Uuid> {
     let known = EARLIEST..=unit.now + CLOCKS_DIFFER;
     if [told.first_at, told.last_at].into_iter().flatten().any(|at| !known.contains(&at)) {
         return Err(Error::invalid("/at", "out_of_range", "It is told of a time that is not now."));
     }
     let so_far = before.as_ref().map(Call::so_far).transpose()?.unwrap_or_default();
     let whole = so_far.clone().with(told);
-    if before.is_some() && whole == so_far {
-        return Ok(());
+    if let Some(same) = before.as_ref().filter(|_| whole == so_far) {
+        return Ok(same.id);
     }
     let country = integration.country.as_deref().and_then(Country::parse);
     let country = country.or(unit.caller.settings.country);
@@ -189,13 +191,14 @@ fn take_in(
         row.set_version(before.version.saturating_add(1), unit.now);
         row.update_row(&mut unit.tenant)?;
     }
+    let id = row.id;
     if row.status != before.status {
         unit.happened("call.finished", row.id, row.version, &row)?;
         follow(unit, integration, (&before, row), &judged)?;
     } else if fresh {
         unit.happened("call.ringing", row.id, row.version, &row)?;
     }
-    Ok(())
+    Ok(id)
 }
 
 /// What follows of a call that has been judged: for who has called, and for what waits in the inbox.

@@ -1,6 +1,7 @@
 //! What comes in from outside: integrations, what they post, and the calls that it tells of.
 
 mod call_backs;
+mod call_roots;
 pub mod calls;
 mod candidates;
 pub mod inbox;

@@ -164,8 +164,8 @@ impl Store {
 
 fn take_in(unit: &mut Unit<'_>, integration_id: Uuid, told: Vec<Told>) -> Result<()> {
     let integration = Integration::get(&mut unit.tenant, integration_id)?;
-    for Told { root, call, .. } in told {
-        calls::tell(unit, &integration, root, call)?;
+    for told in told {
+        calls::tell(unit, &integration, told)?;
     }
     Ok(())
 }

@@ -340,7 +340,7 @@ pub async fn rotate(call: Call<IntegrationsManage>, id: Id) -> Responded {
     let rotated = call.update(Vec::new(), id, move |unit, mut row: Integration| {
         let Secret::Made(make) = adapter_of(&row)?.secret() else {
             let detail = "The exchange makes it up: change it there, and then here, as `secret`.";
-            return Err(Error::invalid("", "not_made_here", detail));
+            return Err(Error::conflict("secret_not_made_here", "", detail));
         };
         row.rotate(made.get_or_init(make).clone(), unit.now + OVERLAP);
         Ok(row)

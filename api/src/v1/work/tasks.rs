@@ -36,7 +36,7 @@ use crate::{
 #[schema(as = Task)]
 pub struct TaskBody {
     pub id: Uuid,
-    /// `work`, or `loss_review`: a head looks at why a deal was lost.
+    /// `work`; `loss_review`: a head looks at why a deal was lost; `call_back`: somebody called in vain.
     #[schema(value_type = words::TaskKind)]
     #[schema(example = "work")]
     pub kind: String,

@@ -1,38 +1,10 @@
 //! Calls become activities of whose they are, and move their deals.
 
 use serde_json::{Value, json};
-use voronka_integration_tests::{Api, Reply, TestServer, histories, process::until, sql};
+use voronka_integration_tests::{Api, Reply, histories, process::until, sql};
 
-use super::exchange::{CLIENT, Exchange, LINE, answered, ended, left, leg, started};
-
-struct Office {
-    server: TestServer,
-    anna: Api,
-    ben: Api,
-    exchange: Exchange,
-}
-
-async fn office() -> Office {
-    let server = TestServer::start().await;
-    let admin = &server.admin;
-    let anna = admin.colleague("seller", None).await;
-    let ben = admin.colleague("seller", None).await;
-    let exchange = Exchange::open(admin, [&anna, &ben]).await;
-    Office { anna, ben, exchange, server }
-}
-
-impl Office {
-    async fn client(&self, name: &str) -> String {
-        let body = json!({ "name": name, "phones": [CLIENT] });
-        self.server.admin.post("/v1/clients", body).await.expect(201).id()
-    }
-
-    async fn deal(&self, client: &str, deal_type: &str, owner: &Api) -> String {
-        let body = json!({ "title": "Pumps", "deal_type_id": deal_type, "client_id": client,
-            "owner_id": owner.user_id });
-        self.server.admin.post("/v1/deals", body).await.expect(201).id()
-    }
-}
+use super::exchange::{CLIENT, LINE, answered, ended, left, leg, started};
+use super::office::{Office, office};
 
 /// What tells one activity of a call from another.
 fn said(activity: &Value) -> Value {
