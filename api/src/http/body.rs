@@ -6,7 +6,7 @@ use actix_web::{FromRequest, HttpRequest, dev::Payload, error::PayloadError, htt
 use futures_util::{Stream, StreamExt, stream};
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
-use validator::Validate;
+use validator::{Validate, ValidationErrorsKind};
 use voronka_domain::kernel::fault::escaped;
 
 use super::problem::Problem;
@@ -236,10 +236,32 @@ fn pointer(path: &serde_path_to_error::Path) -> String {
 
 /// Field checks by attribute. Their parameters, which hold the input, stay out of the answer.
 fn invalid(errors: &validator::ValidationErrors) -> Problem {
-    let mut problem = Problem::new("validation_failed", "The request has invalid fields.");
-    let mut fields: Vec<_> = errors.field_errors().into_iter().collect();
-    fields.sort_by(|a, b| a.0.cmp(&b.0));
-    for (field, faults) in fields {
+    let problem = Problem::new("validation_failed", "The request has invalid fields.");
+    invalid_within(problem, "", errors)
+}
+
+fn invalid_within(
+    mut problem: Problem,
+    place: &str,
+    errors: &validator::ValidationErrors,
+) -> Problem {
+    let mut fields: Vec<_> = errors.errors().iter().collect();
+    fields.sort_by(|a, b| a.0.cmp(b.0));
+    for (field, kind) in fields {
+        let place = format!("{place}/{field}");
+        let faults = match kind {
+            ValidationErrorsKind::Field(faults) => faults,
+            ValidationErrorsKind::Struct(within) => {
+                problem = invalid_within(problem, &place, within);
+                continue;
+            }
+            ValidationErrorsKind::List(items) => {
+                for (index, within) in items {
+                    problem = invalid_within(problem, &format!("{place}/{index}"), within);
+                }
+                continue;
+            }
+        };
         for fault in faults {
             let (code, detail) = match fault.code.as_ref() {
                 "length" => ("invalid_length", bounds(fault)),
@@ -247,7 +269,7 @@ fn invalid(errors: &validator::ValidationErrors) -> Problem {
                 "email" => ("invalid_email", "Not an email address.".to_owned()),
                 _ => ("invalid_value", "Not a valid value.".to_owned()),
             };
-            problem = problem.with(&format!("/{field}"), code, detail);
+            problem = problem.with(&place, code, detail);
         }
     }
     problem

@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-pub use world::{Deal, Flavour, Type, World, meeting};
+pub use world::{Deal, Flavour, Type, World, meeting, stranger};
 
 use crate::{Api, Reply};
 
@@ -89,6 +89,8 @@ pub enum Need {
     Lost,
     /// The review of its loss.
     Review,
+    /// Somebody has called whom nobody knows: an entry of the inbox.
+    Waiting,
 }
 
 impl Need {

@@ -84,6 +84,17 @@ pub const ALL: &[Operation] = &[
     Operation::new("createActivity", "call the client", &[Kind::ClientCalls], &[], |deal| {
         call("client_id", &deal.client)
     }),
+    Operation::new(
+        "transitionInboxEntry",
+        "link",
+        &[Kind::ClientCalls],
+        &[Need::Waiting],
+        |deal| {
+            let path = format!("/v1/inbox/{}/transition", deal.thing(Need::Waiting));
+            let to = json!({ "to": "linked", "client_id": deal.client, "deal_id": deal.id });
+            Request::post(path, to)
+        },
+    ),
     Operation::new("updateActivity", "reached", &[Kind::Activity], &[Need::PlannedCall], |deal| {
         outcome(deal, Need::PlannedCall, "reached")
     }),

@@ -1,13 +1,16 @@
 //! The inbox: whoever called and is no client yet.
 
 use actix_web::{get, post};
-use chrono::{DateTime, Utc};
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 use validator::Validate;
 use voronka_domain::{
-    intake::inbox::InboxStatus, kernel::fault::Faults, people::access::Permission,
+    clients::LeadTemperature, intake::inbox::InboxStatus, kernel::fault::Faults,
+    people::access::Permission,
 };
 use voronka_persistence::{
     Error, Unit,
@@ -24,8 +27,9 @@ use crate::{
     },
     page_of,
     v1::{
+        bodies::money::MoneyBody,
         clients::{self, NewClient},
-        deals::NewDealBody,
+        deals::{NewDealBody, NewDemandLine},
     },
 };
 
@@ -94,6 +98,53 @@ impl From<Entry> for EntryBody {
 
 page_of!(InboxPage, EntryBody);
 
+/// The deal of a client to be. Only the title and the deal type are required.
+#[derive(Clone, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"title": "Servers for the new plant", "deal_type_id": "0199c2f0-7a35-7d0e-9d5a-3f0a5f1c2b11"}))]
+pub struct InboxDeal {
+    pub title: String,
+    pub deal_type_id: Uuid,
+    /// The caller by default; an API key has to name one.
+    pub owner_id: Option<Uuid>,
+    /// 0 in the base currency by default.
+    pub amount: Option<MoneyBody>,
+    pub source_id: Option<Uuid>,
+    /// `cold`, `warm` or `hot`.
+    #[schema(value_type = Option<words::LeadTemperature>)]
+    pub lead_temperature: Option<LeadTemperature>,
+    pub expected_close_on: Option<NaiveDate>,
+    /// Values of custom fields, by key.
+    #[serde(default)]
+    #[schema(value_type = words::CustomValues)]
+    pub custom: BTreeMap<String, serde_json::Value>,
+    /// What the client first wants. Some types and some workspaces require it.
+    #[serde(default)]
+    #[schema(max_items = 200)]
+    pub demand: Vec<NewDemandLine>,
+}
+
+impl InboxDeal {
+    fn of(self, client_id: Uuid) -> NewDealBody {
+        NewDealBody {
+            title: self.title,
+            deal_type_id: self.deal_type_id,
+            client_id: Some(client_id),
+            owner_id: self.owner_id,
+            amount: self.amount,
+            source: None,
+            source_id: self.source_id,
+            lead_temperature: self.lead_temperature,
+            expected_close_on: self.expected_close_on,
+            external_id: None,
+            custom: self.custom,
+            opened_at: None,
+            stage_key: None,
+            demand: self.demand,
+        }
+    }
+}
+
 /// Where an entry is to go. `to` is `assigned` (with `user_id`), `linked` (with `client_id`, and `deal_id` if you
 /// like), `converted` (with `client`, and `deal` if you like), `junk` (with `reason`), or `open`.
 #[derive(Clone, Deserialize, Validate, ToSchema)]
@@ -109,9 +160,9 @@ pub struct InboxTransition {
     /// The client that it becomes; it has the number, whether it is among `phones` or not.
     #[validate(nested)]
     pub client: Option<NewClient>,
-    /// A deal to open with it: of that client, whatever `client_id` says.
+    /// A deal to open with it.
     #[validate(nested)]
-    pub deal: Option<NewDealBody>,
+    pub deal: Option<InboxDeal>,
     #[validate(length(min = 1, max = crate::http::limits::NAME))]
     #[schema(min_length = 1, max_length = 200)]
     pub reason: Option<String>,
@@ -164,8 +215,10 @@ impl InboxTransition {
             let client_id = made.id;
             let deal_id = match self.deal {
                 Some(deal) => {
-                    let deal = NewDealBody { client_id: Some(client_id), ..deal };
-                    let opened = deal.into_opening().and_then(|opening| deals::open(unit, opening));
+                    let opened = deal
+                        .of(client_id)
+                        .into_opening()
+                        .and_then(|opening| deals::open(unit, opening));
                     Some(opened.map_err(|error| error.under("/deal"))?.deal.id)
                 }
                 None => None,

@@ -63,6 +63,8 @@ pub(super) fn bind(kind: FieldKind, text: &str) -> std::result::Result<Bind, Str
     })
 }
 
+/// Of the years 1 to 9999, in whatever zone they are written.
 fn storable(instant: DateTime<Utc>) -> bool {
-    (-62_135_596_800..=253_402_300_799).contains(&instant.timestamp())
+    const DAY: i64 = 86_400;
+    (-62_135_596_800 - DAY..=253_402_300_799 + DAY).contains(&instant.timestamp())
 }

@@ -58,6 +58,7 @@ pub struct ProcessDraftPut {
     pub stages: Vec<Json>,
     /// Rules as of a new version, once they are sound.
     #[serde(default)]
+    #[validate(length(max = 100))]
     #[schema(value_type = Vec<Value>, max_items = 100)]
     pub rules: Vec<Json>,
 }

@@ -13,6 +13,9 @@ pub fn all(world: &World) -> Vec<Bad> {
         body[field] = value;
         Bad::post("/v1/integrations", body, pointer)
     };
+    let to = |body: serde_json::Value, pointer| {
+        Bad::post(format!("/v1/inbox/{}/transition", world.inbox_entry), body, pointer)
+    };
     let many: serde_json::Map<_, _> = (0..5_001).map(|n| (n.to_string(), json!(null))).collect();
     let lines = vec!["+31201110000"; 501];
     vec![
@@ -46,6 +49,30 @@ pub fn all(world: &World) -> Vec<Bad> {
             json!({ "event_id": nobody }),
             "/event_id",
         ),
+        new("call_back_minutes", json!(0), "/call_back_minutes"),
+        new("call_back_minutes", json!(43_201), "/call_back_minutes"),
+        new("deal_type_id", json!(nobody), "/deal_type_id"),
+        to(json!({ "to": "won" }), "/to"),
+        to(json!({ "to": "assigned" }), "/user_id"),
+        to(json!({ "to": "assigned", "user_id": nobody }), "/user_id"),
+        to(json!({ "to": "linked" }), "/client_id"),
+        to(json!({ "to": "linked", "client_id": nobody }), "/client_id"),
+        to(json!({ "to": "junk" }), "/reason"),
+        to(json!({ "to": "junk", "reason": "" }), "/reason"),
+        to(json!({ "to": "open", "reason": "x" }), "/reason"),
+        to(json!({ "to": "converted" }), "/client"),
+        to(json!({ "to": "converted", "client": { "name": "" } }), "/client/name"),
+        to(
+            json!({ "to": "converted", "client": { "name": "Birch", "phones": ["1"] } }),
+            "/client/phones/0",
+        ),
+        to(
+            json!({ "to": "converted", "client": { "name": "Birch" },
+            "deal": { "title": "Racks", "deal_type_id": nobody } }),
+            "/deal/deal_type_id",
+        ),
+        Bad::get("/v1/inbox?status=lost", "/status"),
+        Bad::get("/v1/inbox?sort=number", "/sort"),
         Bad::get(format!("{one}/raw-events?state=lost"), "/state"),
         Bad::text(&hook, "").gives(401, "invalid_signature").anywhere(),
         Bad::text(&hook, "{}").gives(401, "invalid_signature").anywhere(),
@@ -53,6 +80,7 @@ pub fn all(world: &World) -> Vec<Bad> {
         Bad::text(format!("{hook}?{}", "a".repeat(5_000)), "{}")
             .gives(400, "invalid_parameters")
             .at("/"),
+        Bad::text(format!("{hook}/events"), "{}").gives(401, "invalid_signature").anywhere(),
         Bad::text(format!("{hook}/secret/method"), "{}").gives(401, "invalid_signature").anywhere(),
         Bad::text("/webhooks/v1/telephony/moon", "{}").gives(400, "invalid_parameters").at("/id"),
     ]

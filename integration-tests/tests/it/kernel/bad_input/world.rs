@@ -32,6 +32,7 @@ pub struct World {
     pub task: String,
     pub hand_over: String,
     pub integration: String,
+    pub inbox_entry: String,
 }
 
 #[derive(QueryableByName)]
@@ -89,8 +90,6 @@ impl World {
         let import = api.import("id\n1\n", spec).await.expect(202).id();
         server.finished(&api, &import).await;
         Self {
-            server,
-            api,
             deal_type,
             deal,
             won,
@@ -112,7 +111,10 @@ impl World {
             segment,
             task,
             hand_over,
+            inbox_entry: an_entry(&server, &api, &integration),
             integration,
+            server,
+            api,
         }
     }
 
@@ -141,6 +143,7 @@ impl World {
             "hand-overs" => &self.hand_over,
             // The second is of /webhooks/v1/telephony/{id}.
             "integrations" | "v1" => &self.integration,
+            "inbox" => &self.inbox_entry,
             "jobs" => &self.import,
             "workspace" => "2026-12-25",
             other => panic!("nothing of {other}"),
@@ -175,4 +178,17 @@ impl World {
     pub async fn feed(&self) -> Value {
         self.api.get("/v1/events?limit=200").await.expect(200).json
     }
+}
+
+/// Who called and is no client.
+fn an_entry(server: &TestServer, admin: &Api, integration: &str) -> String {
+    let id = uuid::Uuid::now_v7();
+    let insert = format!(
+        "INSERT INTO inbox_entries (workspace_id, id, integration_id, direction, status, calls, \
+         first_at, last_at, version, created_at, updated_at) \
+         VALUES ('{}', '{id}', '{integration}', 'in', 'open', 1, now(), now(), 1, now(), now())",
+        admin.workspace_id
+    );
+    voronka_integration_tests::sql::run(&mut server.connection(), &insert);
+    id.to_string()
 }

@@ -167,6 +167,7 @@ fn changes(scope: &str) -> &'static [&'static str] {
         "documents:write" => &["documents", "payments", "document_lines"],
         "imports:write" => &["imports", "import_chunks", "import_rejections"],
         "hand_overs:write" => &["hand_overs", "hand_over_things"],
+        "inbox:write" => &["inbox_entries"],
         "integrations:manage" => &["integrations", "raw_events"],
         // What is done in the background is left out.
         "jobs:write" => &[],

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 use voronka_api::openapi;
-use voronka_integration_tests::{Api, Reply, TestServer};
+use voronka_integration_tests::{Api, Reply, TestServer, operations::stranger};
 
 use super::world::{World, a_hand_over, a_payment, an_activity, operations};
 
@@ -70,6 +70,16 @@ async fn lose(own: &World, reason: Value, competitor: Value) -> Reply {
 
 async fn new_task(own: &World, field: &str, id: Value) -> Reply {
     own.admin.post("/v1/tasks", json!({ "title": "New", field: id })).await
+}
+
+async fn convert(own: &World, deal: Value) -> Reply {
+    settle(own, json!({ "to": "converted", "client": { "name": "Birch" }, "deal": deal })).await
+}
+
+async fn settle(own: &World, to: Value) -> Reply {
+    let number = format!("+3120{:07}", uuid::Uuid::now_v7().as_u128() % 8_999_999 + 1_000_000);
+    let entry = stranger(&own.admin, &number, &own.user).await.expect("an entry");
+    own.admin.post(&format!("/v1/inbox/{entry}/transition"), to).await
 }
 
 async fn end_task(own: &World, field: &str, id: Value) -> Reply {
@@ -259,6 +269,45 @@ const REFERENCES: &[Reference] = &[
     ),
     reference!("createJobRun", "/run_id", job_run, |own, id| {
         own.admin.post("/v1/jobs/sweep/runs", json!({ "run_id": id })).await
+    }),
+    reference!("createIntegration", "/deal_type_id", deal_type, |own, id| {
+        let body = json!({ "adapter": "canonical", "name": "Office", "deal_type_id": id });
+        own.admin.post("/v1/integrations", body).await
+    }),
+    reference!("updateIntegration", "/deal_type_id", deal_type, |own, id| {
+        let path = format!("/v1/integrations/{}", own.integration);
+        own.admin.patch(&path, json!({ "deal_type_id": id })).await
+    }),
+    reference!("transitionInboxEntry", "/user_id", user, |own, id| {
+        settle(&own, json!({ "to": "assigned", "user_id": id })).await
+    }),
+    reference!("transitionInboxEntry", "/client_id", client, |own, id| {
+        settle(&own, json!({ "to": "linked", "client_id": id })).await
+    }),
+    reference!("transitionInboxEntry", "/deal_id", deal, |own, id| {
+        settle(&own, json!({ "to": "linked", "client_id": own.client, "deal_id": id })).await
+    }),
+    reference!("transitionInboxEntry", "/client/owner_id", user, |own, id| {
+        let client = json!({ "name": "Birch", "owner_id": id });
+        settle(&own, json!({ "to": "converted", "client": client })).await
+    }),
+    reference!("transitionInboxEntry", "/deal/deal_type_id", deal_type, |own, id| {
+        convert(&own, json!({ "title": "Racks", "deal_type_id": id })).await
+    }),
+    reference!("transitionInboxEntry", "/deal/owner_id", user, |own, id| {
+        convert(&own, json!({ "title": "Racks", "deal_type_id": own.deal_type, "owner_id": id }))
+            .await
+    }),
+    reference!("transitionInboxEntry", "/deal/demand/0/product_id", product, |own, id| {
+        convert(
+            &own,
+            json!({ "title": "Racks", "deal_type_id": own.deal_type, "demand": wanted(id) }),
+        )
+        .await
+    }),
+    reference!("transitionInboxEntry", "/deal/source_id", source, |own, id| {
+        convert(&own, json!({ "title": "Racks", "deal_type_id": own.deal_type, "source_id": id }))
+            .await
     }),
     reference!("reprocessRawEvents", "/event_id", raw_event, |own, id| {
         let path = format!("/v1/integrations/{}/raw-events/reprocess", own.integration);

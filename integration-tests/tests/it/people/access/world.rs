@@ -141,6 +141,7 @@ pub struct World {
     pub integration: String,
     /// What it has posted, and could not be interpreted.
     pub raw_event: String,
+    pub inbox_entry: String,
     /// A run of background work that has failed.
     pub job_run: String,
 }
@@ -218,6 +219,7 @@ impl World {
             task,
             hand_over,
             raw_event: failed_event(server, admin, &integration),
+            inbox_entry: an_entry(server, admin, &integration),
             integration,
             job_run: failed_run(server, admin),
         };
@@ -262,6 +264,7 @@ impl World {
             &self.hand_over,
             &self.integration,
             &self.raw_event,
+            &self.inbox_entry,
             &self.job_run,
         ];
         let own = [self.admin.workspace_id.to_string(), self.admin.user_id.to_string()];
@@ -287,6 +290,19 @@ fn failed_event(server: &TestServer, admin: &Api, integration: &str) -> String {
     let insert = format!(
         "INSERT INTO raw_events (workspace_id, id, integration_id, received_at, body, state, reason) \
          VALUES ('{}', '{id}', '{integration}', now(), 'Hello', 'failed', 'Not JSON')",
+        admin.workspace_id
+    );
+    sql::run(&mut server.connection(), &insert);
+    id.to_string()
+}
+
+/// Who called and is no client.
+fn an_entry(server: &TestServer, admin: &Api, integration: &str) -> String {
+    let id = Uuid::now_v7();
+    let insert = format!(
+        "INSERT INTO inbox_entries (workspace_id, id, integration_id, direction, status, calls, user_id, \
+         first_at, last_at, version, created_at, updated_at) \
+         VALUES ('{}', '{id}', '{integration}', 'in', 'open', 1, NULL, now(), now(), 1, now(), now())",
         admin.workspace_id
     );
     sql::run(&mut server.connection(), &insert);
@@ -609,6 +625,13 @@ const CASES: &[Case] = &[
     read("getIntegration", |a| &a.integration),
     change("updateIntegration", |a| &a.integration, renamed),
     read("rotateIntegrationSecret", |a| &a.integration),
+    list("listInbox"),
+    read("getInboxEntry", |a| &a.inbox_entry),
+    change(
+        "transitionInboxEntry",
+        |a| &a.inbox_entry,
+        |own| json!({ "to": "assigned", "user_id": own.user }),
+    ),
     read("getIntegrationStatus", |a| &a.integration),
     change("tryCall", |a| &a.integration, |_| json!({ "from": "+31201234567" })),
     read("listRawEvents", |a| &a.integration),

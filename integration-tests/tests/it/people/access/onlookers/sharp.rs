@@ -35,6 +35,8 @@ pub struct Near {
     own_deal: String,
     own_task: String,
     own_activity: String,
+    /// An entry of the inbox that is nobody's.
+    entry: String,
 }
 
 impl Near {
@@ -55,6 +57,7 @@ impl Near {
             deal_type: world.deal_type.clone(),
             document: world.document.clone(),
             activity: world.activity.clone(),
+            entry: world.inbox_entry.clone(),
             segment: world.segment.clone(),
             task: String::new(),
             me: by.user_id.to_string(),

@@ -160,6 +160,14 @@ pub const SHARP: &[(&str, Sharps)] = &[
         sharps.push(sharp(RefusedToAll, "", taken));
         sharps
     }),
+    ("transitionInboxEntry", |near| {
+        let linked = json!({ "to": "linked", "client_id": near.client, "deal_id": near.deal });
+        let client = json!({ "name": "Own", "external_id": taken() });
+        // What it makes is its own.
+        let deal = json!({ "title": "Own", "deal_type_id": near.deal_type });
+        let converted = json!({ "to": "converted", "client": client, "deal": deal });
+        vec![sharp(RefusedToAll, &near.entry, linked), sharp(Either, &near.entry, converted)]
+    }),
     ("updateActivity", |near| {
         let more = vec![
             json!({ "outcome": "reached" }),
