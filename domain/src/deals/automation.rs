@@ -32,7 +32,7 @@ use crate::{
         task_template::TaskTemplate,
     },
     work::{
-        activity::{ActivityKind, Outcome},
+        activity::{ActivityKind, CallFact, Outcome},
         document::{DocumentKind, DocumentState},
         task::{Priority, TaskKind},
     },
@@ -60,6 +60,8 @@ pub enum Happened {
     Activity {
         kind: ActivityKind,
         outcome: Option<Outcome>,
+        /// Of a call that an exchange told of.
+        call: Option<CallFact>,
     },
 }
 
@@ -213,16 +215,28 @@ impl Rule {
                 self.document.is_none_or(|wanted| wanted == *kind)
                     && self.state.is_none_or(|wanted| wanted == *state)
             }
-            Happened::Activity { kind, outcome } => {
+            Happened::Activity { kind, outcome, .. } => {
                 self.activity.is_none_or(|wanted| wanted == *kind)
                     && (self.outcome.is_none() || self.outcome == *outcome)
             }
         };
+        let hears = self.on == happening.cause.on || self.hears_call(&happening.what);
         // What is closed is over, but for what its end calls for.
         let live = deal.is_open() || matches!(self.on, Trigger::DealWon | Trigger::DealLost);
-        live && fits
-            && self.on == happening.cause.on
-            && self.stage.as_ref().is_none_or(|key| here() == Some(key))
+        live && fits && hears && self.stage.as_ref().is_none_or(|key| here() == Some(key))
+    }
+}
+
+impl Rule {
+    /// A call that has finished is an activity that was recorded, too.
+    fn hears_call(&self, what: &Happened) -> bool {
+        match what {
+            Happened::Activity { call: Some(call), .. } if self.on == Trigger::CallFinished => {
+                self.call_status.is_none_or(|wanted| wanted == call.status)
+                    && call.talk_seconds >= i64::from(self.talk_seconds.unwrap_or(0))
+            }
+            _ => false,
+        }
     }
 }
 

@@ -21,6 +21,9 @@ pub enum Trigger {
     TaskDone,
     #[serde(rename = "activity.recorded")]
     ActivityRecorded,
+    /// An exchange told how a call went.
+    #[serde(rename = "call.finished")]
+    CallFinished,
     #[serde(rename = "document.changed")]
     DocumentChanged,
     #[serde(rename = "payment.received")]

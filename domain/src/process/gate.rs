@@ -17,7 +17,7 @@ use crate::{
 
 const LONGEST_SAYING: usize = 500;
 /// A day, in seconds.
-const LONGEST_TALK: u32 = 86_400;
+pub(super) const LONGEST_TALK: u32 = 86_400;
 
 /// One requirement of a gate. As somebody writes it, its condition is JSON; in a published process it is
 /// a condition that fits the fields of the workspace.

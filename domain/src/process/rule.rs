@@ -12,10 +12,11 @@ use crate::{
     process::{
         check_key,
         condition::{Condition, Schema},
+        gate::LONGEST_TALK,
         task_template::TaskTemplate,
     },
     work::{
-        activity::{ActivityKind, Outcome},
+        activity::{ActivityKind, CallStatus, Outcome},
         document::{DocumentKind, DocumentState},
     },
     workspace::custom_field::{self, Custom, CustomField, Entity},
@@ -105,6 +106,12 @@ pub struct Rule<C = Condition> {
     /// Of `activity.recorded`: only with this outcome.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Outcome>,
+    /// Of `call.finished`: only calls that went so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call_status: Option<CallStatus>,
+    /// Of `call.finished`: only with at least so many seconds of talk.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub talk_seconds: Option<u32>,
     /// Of `deal.stuck`: working days without anything happening.
     #[serde(
         default,
@@ -157,6 +164,7 @@ impl RuleDraft {
             }
         };
         let Self { id, key, on, stage, task, document, state, activity, outcome, .. } = self;
+        let (call_status, talk_seconds) = (self.call_status, self.talk_seconds);
         let (after_days, then) = (self.after_days, self.then);
         let what = Rule {
             id,
@@ -168,6 +176,8 @@ impl RuleDraft {
             state,
             activity,
             outcome,
+            call_status,
+            talk_seconds,
             after_days,
             r#if,
             then,
@@ -191,11 +201,17 @@ impl RuleDraft {
             (self.state.is_some(), Trigger::DocumentChanged, "state"),
             (self.activity.is_some(), Trigger::ActivityRecorded, "activity"),
             (self.outcome.is_some(), Trigger::ActivityRecorded, "outcome"),
+            (self.call_status.is_some(), Trigger::CallFinished, "call_status"),
+            (self.talk_seconds.is_some(), Trigger::CallFinished, "talk_seconds"),
             (self.after_days.is_some(), Trigger::DealStuck, "after_days"),
         ] {
             if given && self.on != on {
                 faults.add(at(field), "not_allowed", "The event of the rule has no such thing.");
             }
+        }
+        if self.talk_seconds.is_some_and(|least| least > LONGEST_TALK) {
+            let detail = format!("At most {LONGEST_TALK}: a day.");
+            faults.add(at("talk_seconds"), "out_of_range", detail);
         }
         if let (Some(document), Some(state)) = (self.document, self.state)
             && !document.has(state)
@@ -273,7 +289,7 @@ impl Rule {
     pub(crate) fn needs(&self, pointer: &str, needs: &mut Vec<(String, Permission)>) {
         let heard = match self.on {
             Trigger::TaskDone => Some(Permission::TasksRead),
-            Trigger::ActivityRecorded => Some(Permission::ActivitiesRead),
+            Trigger::ActivityRecorded | Trigger::CallFinished => Some(Permission::ActivitiesRead),
             Trigger::DocumentChanged | Trigger::PaymentReceived => Some(Permission::DocumentsRead),
             _ => None,
         };

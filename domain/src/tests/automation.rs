@@ -149,6 +149,8 @@ fn rule(number: usize) -> impl Strategy<Value = RuleDraft> {
             document: None,
             state: None,
             activity: None,
+            call_status: None,
+            talk_seconds: None,
             outcome: None,
             after_days: (on == Trigger::DealStuck).then_some(Decimal::ONE),
             r#if,

@@ -10,7 +10,7 @@ use voronka_domain::{
     deals::automation::{Happened, Happening},
     kernel::trigger::Trigger,
     people::access::{Actor, Cause, Visibility, may_change},
-    work::activity::{ActivityKind, Course, CourseChange, Outcome},
+    work::activity::{ActivityKind, CallFact, Course, CourseChange, Outcome},
 };
 
 use crate::{
@@ -302,6 +302,14 @@ impl Activity {
         Ok(course.is_news(before.course()?) || course.happened_at.is_some() && !same)
     }
 
+    /// How it went, of a call that an exchange told of.
+    fn call(&self) -> Result<Option<CallFact>> {
+        let Some(word) = self.call_status.as_deref() else { return Ok(None) };
+        let talk_seconds = i64::from(self.duration_seconds.unwrap_or(0));
+        let status = from_name(word).ok_or_else(bad)?;
+        Ok(Some(CallFact { status, talk_seconds }))
+    }
+
     fn course(&self) -> Result<Course> {
         let outcome = self.outcome.as_deref().map(|word| from_name(word).ok_or_else(bad));
         let Self { planned_at, happened_at, cancelled, .. } = *self;
@@ -333,7 +341,12 @@ fn react(
     let kind = from_name(&row.kind).ok_or_else(bad)?;
     let outcome = course.outcome;
     let cause = Cause { on: Trigger::ActivityRecorded, object_id: row.id, sequence: row.version };
-    deals::react(unit, held, Happening { cause, what: Happened::Activity { kind, outcome } })?;
+    let call = row.call()?;
+    deals::react(
+        unit,
+        held,
+        Happening { cause, what: Happened::Activity { kind, outcome, call } },
+    )?;
     Ok(())
 }
 

@@ -243,7 +243,7 @@ pub struct ProcessRule {
     /// What it waits for. `stage.overdue` and `deal.stuck` come by the clock, once a visit.
     #[schema(
         value_type = String,
-        pattern = r"^(deal\.(opened|updated|won|lost|stuck)|stage\.(entered|overdue)|task\.done|activity\.recorded|document\.changed|payment\.received|demand\.changed)$",
+        pattern = r"^(deal\.(opened|updated|won|lost|stuck)|stage\.(entered|overdue)|task\.done|activity\.recorded|call\.finished|document\.changed|payment\.received|demand\.changed)$",
         example = "deal.opened"
     )]
     on: Trigger,
@@ -264,6 +264,12 @@ pub struct ProcessRule {
     /// Of `activity.recorded`: only with this outcome.
     #[schema(value_type = Option<words::ActivityOutcome>)]
     outcome: Option<Outcome>,
+    /// Of `call.finished`: only calls that went so.
+    #[schema(value_type = Option<words::CallStatus>)]
+    call_status: Option<CallStatus>,
+    /// Of `call.finished`: only with at least so many seconds of talk.
+    #[schema(maximum = 86_400, example = 30)]
+    talk_seconds: Option<u32>,
     /// Of `deal.stuck`: working days without anything happening.
     #[schema(value_type = Option<f64>, exclusive_minimum = 0, maximum = 3_650, example = 10)]
     #[serde(default, with = "voronka_domain::kernel::number::option")]
@@ -287,6 +293,8 @@ impl From<ProcessRule> for RuleDraft {
             state,
             activity,
             outcome,
+            call_status,
+            talk_seconds,
             after_days,
             r#if,
             then,
@@ -302,6 +310,8 @@ impl From<ProcessRule> for RuleDraft {
             state,
             activity,
             outcome,
+            call_status,
+            talk_seconds,
             after_days,
             r#if,
             then,

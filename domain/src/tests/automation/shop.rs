@@ -159,7 +159,7 @@ impl Shop {
                     visit,
                     happened_at: self.now,
                 });
-                (Trigger::ActivityRecorded, Happened::Activity { kind, outcome })
+                (Trigger::ActivityRecorded, Happened::Activity { kind, outcome, call: None })
             }
             Act::Pay(amount) => {
                 let (id, amount) = (self.id(), money(*amount));

@@ -372,3 +372,58 @@ async fn a_call_between_phones_is_no_activity_in_any_order() {
         "{failed:?}"
     );
 }
+
+/// A rule hears a call that has finished, and how; one that waits for activities hears it, too.
+#[tokio::test]
+async fn rules_hear_how_a_call_went() {
+    let office = office().await;
+    let Office { server, anna, exchange, .. } = &office;
+    let client = office.client("Isdom").await;
+    let warm = |value: &str| json!([{ "do": "set", "field": "lead_temperature", "value": value }]);
+    let task = json!([{ "do": "create_task", "task": { "key": "heard", "title": "Heard", "due_days": 1 } }]);
+    let body = json!({ "name": "Calls", "mode": "automatic",
+        "stages": [{ "name": "Lead", "gate": [{ "kind": "field", "field": "amount" }] }],
+        "rules": [
+            { "key": "talked", "on": "call.finished", "call_status": "answered", "talk_seconds": 60, "then": warm("hot") },
+            { "key": "missed", "on": "call.finished", "call_status": "missed", "then": warm("cold") },
+            { "key": "any", "on": "activity.recorded", "activity": "call", "then": task } ] });
+    let deal_type = server.admin.post("/v1/deal-types", body).await.expect(201).id();
+    let deal = office.deal(&client, &deal_type, anna).await;
+    let now = async || {
+        exchange.interpreted().await;
+        let tasks =
+            server.admin.get(&format!("/v1/tasks?deal_id={deal}&limit=200")).await.expect(200);
+        let heard = tasks.json["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|task| task["key"] == "heard")
+            .count();
+        let deal = server.admin.get(&format!("/v1/deals/{deal}")).await.expect(200).json;
+        (deal["lead_temperature"].clone(), heard)
+    };
+    let talk = |call: &str, minute: u32, seconds: u32| {
+        [
+            started(call, minute, CLIENT, LINE),
+            leg(call, "answered", (minute, 1), "101"),
+            ended(call, (minute + seconds / 60, 1 + seconds % 60)),
+        ]
+    };
+    exchange.tell(&talk("1", 0, 59)).await;
+    assert_eq!(now().await, (json!(null), 1));
+    exchange.tell(&talk("2", 2, 60)).await;
+    assert_eq!(now().await, (json!("hot"), 2));
+    exchange.tell(&[started("3", 5, CLIENT, LINE), ended("3", (5, 20))]).await;
+    assert_eq!(now().await, (json!("cold"), 3));
+    // What somebody writes down is no call that an exchange told of.
+    let body = json!({ "kind": "call", "title": "Call", "deal_id": deal });
+    anna.post("/v1/activities", body).await.expect(201);
+    assert_eq!(now().await, (json!("cold"), 4));
+    let wrong = json!({ "name": "Wrong", "mode": "automatic", "stages": [{ "name": "Lead", "gate": [{ "kind": "field", "field": "amount" }] }],
+        "rules": [{ "key": "a", "on": "activity.recorded", "call_status": "missed", "then": warm("hot") },
+            { "key": "b", "on": "call.finished", "talk_seconds": 86_401, "then": warm("hot") }] });
+    let refused =
+        server.admin.post("/v1/deal-types", wrong).await.problem(422, "validation_failed");
+    let places: Vec<_> = refused.faults().into_iter().map(|fault| fault.0).collect();
+    assert_eq!(places, ["/rules/0/call_status", "/rules/1/talk_seconds"]);
+}
