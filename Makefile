@@ -9,12 +9,12 @@ TARGET = $${CARGO_TARGET_DIR:-target}/$(if $(filter dev,$(PROFILE)),debug,$(PROF
 ENV = . .ci/env &&
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run demo test lint openapi fuzz fuzz-api clients breaking bench growth crowd storm audit
+.PHONY: help setup build run demo test lint openapi fuzz fuzz-api clients test-real breaking bench growth crowd storm audit
 
 help: ## List the targets
 	@echo 'Voronka, a headless sales-process engine. To try it: make run'
 	@echo
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 	@echo
 	@echo 'PROFILE=dev with run, build or demo builds in half the time, for a slower server.'
 	@echo 'ARGS=... is passed on to the server, the tests or the benchmarks.'
@@ -74,6 +74,10 @@ fuzz-api: build ## Ask a server for everything that its description allows and f
 clients: build ## Generate clients by six generators, compile them and let them sell; ARGS="orval" only that one
 	@$(ENV) clients/with-server "$(TARGET)/voronka" clients/run $(ARGS)
 	@$(ENV) clients/with-server "$(TARGET)/voronka" clients/lint
+
+# OUTAGE=60 keeps the server down for a minute in the midst of calls.
+test-real: build ## Let a real Asterisk and Kamailio tell a server of their calls; ARGS=kamailio only that one
+	@python3 -B integration-tests/real/run.py "$(TARGET)/voronka" $(ARGS)
 
 breaking: build ## List what breaks clients since the description in clients/released.json
 	@$(ENV) "$(TARGET)/voronka" openapi --format json >"$${CARGO_TARGET_DIR:-target}/openapi.json"

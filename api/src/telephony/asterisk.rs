@@ -325,7 +325,7 @@ fn of_cause(cause: i64) -> LegEnd {
         17 | 21 => LegEnd::Busy,
         18 | 19 => LegEnd::NoAnswer,
         26 => LegEnd::AnsweredElsewhere,
-        1..=3 | 20 | 22 | 27..=58 | 88 | 127 => LegEnd::Failed,
+        1..=3 | 20 | 22 | 27..=58 | 88 => LegEnd::Failed,
         _ => LegEnd::Unknown,
     }
 }

@@ -246,9 +246,14 @@ impl Call {
             parties.and_then(|parties| parties.from.as_deref()).filter(|from| !is_hidden(from));
         let to = parties.and_then(|parties| parties.to.as_deref());
         let ours = |party: Option<&str>| party.is_some_and(|party| exchange.is_ours(party, read));
+        let is_extension = |party: Option<&str>| {
+            party.is_some_and(|party| exchange.extensions.contains_key(party))
+        };
         let told = parties.and_then(|parties| parties.direction);
         // What is known of the phones goes before what the exchange says: it takes a click to call for a call in.
         let direction = match (ours(from), ours(to)) {
+            // From one phone to the other; a line of ours may stand for somebody outside.
+            (true, true) if is_extension(from) && is_extension(to) => Direction::Internal,
             (true, true) => told.unwrap_or(Direction::Internal),
             (true, false) => Direction::Out,
             (false, true) => Direction::In,

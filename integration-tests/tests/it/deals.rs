@@ -9,6 +9,7 @@ mod loss_reviews;
 mod one_gate;
 mod overdue_deals;
 mod pairs;
+mod planned_tasks;
 mod task_gantt;
 mod titles;
 mod together;

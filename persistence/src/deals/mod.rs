@@ -415,7 +415,7 @@ fn command(
     decide(&mut change_set, &facts)?;
     let (deal, alarm_at) = (change_set.deal.clone(), change_set.alarm);
     let changed = !change_set.is_unchanged();
-    if changed && !about.validate_only {
+    if !about.validate_only {
         let actor = unit.actor;
         record(unit, vec![Recordable::by(actor, change_set, process.clone())])?;
     }

@@ -137,7 +137,17 @@ impl Recordable {
 /// Records what has happened to some deals. Where a deal was not locked, somebody else may have been faster:
 /// then nothing happens but [`Error::Overtaken`].
 pub(crate) fn record(unit: &mut Unit<'_>, mut deals: Vec<Recordable>) -> Result<()> {
-    deals.retain(|deal| !deal.change_set.is_unchanged());
+    // A rule may plan tasks of a deal that stays as it is.
+    let (unchanged, changed): (Vec<_>, Vec<_>) =
+        deals.into_iter().partition(|deal| deal.change_set.is_unchanged());
+    deals = changed;
+    let planned: Vec<_> = unchanged.iter().flat_map(Recordable::effects).collect();
+    if !planned.is_empty() {
+        return unit.transaction(|unit| {
+            record(unit, deals)?;
+            planned_tasks::plan_and_cancel(unit, planned)
+        });
+    }
     if deals.len() == 1
         && unit.events.len() < MANY
         && let Some(deal) = deals.pop()

@@ -154,6 +154,8 @@ fn a_call_out_is_as_it_ended_for_the_client() {
     for (cause, dialstatus, status) in [
         (17, "BUSY", CallStatus::Busy),
         (0, "CANCEL", CallStatus::Cancelled),
+        // What Asterisk 16 says of the phone that rang, when whoever called hangs up.
+        (127, "CANCEL", CallStatus::Cancelled),
         (19, "NOANSWER", CallStatus::Missed),
         (34, "CONGESTION", CallStatus::Failed),
     ] {

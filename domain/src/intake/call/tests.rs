@@ -164,6 +164,14 @@ fn phones_and_lines_say_which_way_a_call_goes() {
     assert_eq!(way(CLIENT, "101"), (Direction::In, client.clone()));
     assert_eq!(way(CLIENT, LINE), (Direction::In, client));
     assert_eq!(way("101", "102"), (Direction::Internal, None));
+    // Whatever the exchange says: a dialplan may take every call of a phone for one out.
+    for told in [Direction::In, Direction::Out] {
+        let mut call = between("101", "102");
+        if let Some(parties) = &mut call.parties {
+            parties.direction = Some(told);
+        }
+        assert_eq!(judged([call]).direction, Direction::Internal);
+    }
     // Six digits are no phone of ours unless the map says so, and are told as they are.
     let city = judged([between("735797", "101")]);
     assert_eq!(

@@ -8,12 +8,12 @@ use voronka_integration_tests::{
 };
 use voronka_persistence::Store;
 
-async fn automatic(api: &Api, name: &str, stages: Value, rules: Value) -> String {
+pub async fn automatic(api: &Api, name: &str, stages: Value, rules: Value) -> String {
     let body = json!({ "name": name, "mode": "automatic", "stages": stages, "rules": rules });
     api.post("/v1/deal-types", body).await.expect(201).id()
 }
 
-async fn open(api: &Api, deal_type: &str) -> String {
+pub async fn open(api: &Api, deal_type: &str) -> String {
     let body = json!({ "title": "Servers", "deal_type_id": deal_type });
     api.post("/v1/deals", body).await.expect(201).id()
 }

@@ -405,8 +405,8 @@ async fn rules_hear_how_a_call_went() {
     let talk = |call: &str, minute: u32, seconds: u32| {
         [
             started(call, minute, CLIENT, LINE),
-            leg(call, "answered", (minute, 1), "101"),
-            ended(call, (minute + seconds / 60, 1 + seconds % 60)),
+            leg(call, "answered", (minute, 0), "101"),
+            ended(call, (minute + seconds / 60, seconds % 60)),
         ]
     };
     exchange.tell(&talk("1", 0, 59)).await;
