@@ -12,11 +12,7 @@ use voronka_persistence::{
     clients::{self, Client},
 };
 
-use super::{
-    NewClient, applied,
-    body::{ClientBody, ClientPatch},
-    changed, created,
-};
+use super::{applied, body::ClientBody, changed, created};
 use crate::{
     http::{
         Body, Call, ExternalPath, Problem, Reply, Responded,
@@ -24,7 +20,10 @@ use crate::{
         body::parse_item,
         call::ClientsWrite,
     },
-    v1::bodies::external_id::ExternalIdBody,
+    v1::bodies::{
+        client::{ClientPatch, NewClient},
+        external_id::ExternalIdBody,
+    },
 };
 
 /// Create or change a client by its external id

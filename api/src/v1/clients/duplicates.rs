@@ -19,13 +19,14 @@ use voronka_persistence::{
     now,
 };
 
-use super::{NewClient, body::ClientBody};
+use super::body::ClientBody;
 use crate::http::{
     Body, Call, Id, Problem, Reply, Responded,
     call::{ClientsRead, ClientsWrite, Needs, unknown},
     defaulted::{self, Limit},
     page::PageInfo,
 };
+use crate::v1::bodies::client::NewClient;
 
 /// One thing that speaks for two clients being one, or, with a negative weight, against it.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]

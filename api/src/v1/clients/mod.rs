@@ -15,8 +15,6 @@ pub use facet::*;
 pub use merge::*;
 
 use actix_web::{get, patch, post};
-use body::ClientPatch;
-pub use body::NewClient;
 use voronka_persistence::{
     Caller, Error, Noun, Tenant, Unit,
     clients::{self, Client},
@@ -30,6 +28,7 @@ use crate::{
         format::Workbook,
     },
     state::App,
+    v1::bodies::client::{ClientPatch, NewClient},
 };
 
 /// List clients
@@ -85,22 +84,9 @@ pub async fn create(call: Call<ClientsWrite>, body: Body<NewClient>) -> Responde
 }
 
 fn created(unit: &mut Unit<'_>, new: NewClient) -> Result<Reply<ClientBody>, Error> {
-    let row = made(unit, new)?;
+    let row = new.record(unit)?;
     let (location, version) = (format!("/v1/clients/{}", row.id), row.version);
     Ok(Reply::created(location, ClientBody::from(row), version))
-}
-
-/// A new client, recorded.
-pub fn made(unit: &mut Unit<'_>, mut new: NewClient) -> Result<Client, Error> {
-    clients::check_owner(&mut unit.tenant, new.owner_id)?;
-    let custom = std::mem::take(&mut new.custom);
-    let mut row = new.into_row(unit.caller.settings.country, unit.now)?;
-    row.custom = clients::change_custom(unit, &row.custom, custom)?;
-    if let Some(external) = row.external_source.clone().zip(row.external_id.clone()) {
-        clients::lock_all(unit, Vec::new(), vec![external])?;
-    }
-    Client::insert(unit, &row)?;
-    Ok(row)
 }
 
 /// Read a client

@@ -12,10 +12,7 @@ use voronka_persistence::{
     deals::{Stored, demands},
 };
 
-use super::{
-    body::{NewDealBody, TransitionBody},
-    demand::{NewDemandLine, read_lines},
-};
+use super::body::TransitionBody;
 use crate::{
     http::{
         Body, Call, ExternalPath, Problem, Reply, Responded,
@@ -25,7 +22,9 @@ use crate::{
     },
     v1::bodies::{
         deal::{DealBody, DealPatchBody},
+        demand::{NewDemandLine, read_lines},
         external_id::ExternalIdBody,
+        new_deal::NewDealBody,
     },
 };
 

@@ -10,7 +10,6 @@ pub use demand::*;
 pub use route::*;
 
 use actix_web::{get, patch, post};
-pub use body::NewDealBody;
 use body::TransitionBody;
 use voronka_persistence::{
     Caller, Error, Tenant,
@@ -28,6 +27,7 @@ use crate::{
     v1::bodies::{
         deal::{DealBody, DealPage, DealPatchBody, DealsFound},
         deal_line,
+        new_deal::NewDealBody,
     },
 };
 

@@ -26,10 +26,8 @@ use crate::{
         words,
     },
     page_of,
-    v1::{
-        bodies::money::MoneyBody,
-        clients::{self, NewClient},
-        deals::{NewDealBody, NewDemandLine},
+    v1::bodies::{
+        client::NewClient, demand::NewDemandLine, money::MoneyBody, new_deal::NewDealBody,
     },
 };
 
@@ -211,7 +209,7 @@ impl InboxTransition {
         if let Some(mut client) = self.client {
             let number = held.entry().number.clone().filter(|number| number.starts_with('+'));
             client.phones.extend(number.filter(|number| !client.phones.contains(number)));
-            let made = clients::made(unit, client).map_err(|error| error.under("/client"))?;
+            let made = client.record(unit).map_err(|error| error.under("/client"))?;
             let client_id = made.id;
             let deal_id = match self.deal {
                 Some(deal) => {
