@@ -50,6 +50,8 @@ ALTER TABLE calls ADD COLUMN inbox_id uuid;
 COMMENT ON COLUMN calls.inbox_id IS 'The entry of the inbox, of a call of a number that nobody had.';
 CREATE INDEX calls_of_inbox ON calls (workspace_id, inbox_id, id) WHERE inbox_id IS NOT NULL;
 
+CREATE INDEX calls_by_plain_number ON calls (workspace_id, number) WHERE e164 IS NULL AND number IS NOT NULL;
+
 CREATE TABLE call_backs (
     workspace_id uuid NOT NULL,
     number text NOT NULL,

@@ -11,6 +11,10 @@ use utoipa::{
 use voronka_domain::clients::duplicate::CANDIDATE;
 use voronka_persistence::core::list::{DEFAULT_LIMIT, MOST};
 
+fn of_format(kind: Type, format: KnownFormat) -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(kind).format(Some(SchemaFormat::KnownFormat(format)))
+}
+
 /// How many there are in an answer.
 #[derive(Debug, Clone, Copy)]
 pub struct Limit<const DEFAULT: i64 = DEFAULT_LIMIT>;
@@ -23,7 +27,7 @@ impl Limit {
 
 impl<const DEFAULT: i64> PartialSchema for Limit<DEFAULT> {
     fn schema() -> RefOr<Schema> {
-        let limit = ObjectBuilder::new().schema_type(Type::Integer);
+        let limit = of_format(Type::Integer, KnownFormat::Int64);
         limit.minimum(Some(1)).maximum(Some(MOST)).default(Some(json!(DEFAULT))).into()
     }
 }
@@ -34,8 +38,7 @@ pub struct Position;
 
 impl PartialSchema for Position {
     fn schema() -> RefOr<Schema> {
-        let position = ObjectBuilder::new().schema_type(Type::Integer);
-        let position = position.format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)));
+        let position = of_format(Type::Integer, KnownFormat::Int64);
         position.minimum(Some(0)).default(Some(json!(0))).into()
     }
 }
@@ -46,7 +49,7 @@ pub struct Likeness;
 
 impl PartialSchema for Likeness {
     fn schema() -> RefOr<Schema> {
-        let score = ObjectBuilder::new().schema_type(Type::Number);
+        let score = of_format(Type::Number, KnownFormat::Double);
         score.minimum(Some(0)).maximum(Some(1)).default(Some(json!(CANDIDATE))).into()
     }
 }

@@ -14,6 +14,8 @@ pub struct Circumstances {
     pub before: Option<CallStatus>,
     /// Somebody has talked with whoever has the number after this call began.
     pub reached_since: bool,
+    /// Whoever has the number has called in vain since anybody last talked with them.
+    pub still_missed: bool,
     /// A task to call the number back is open.
     pub is_open: bool,
     /// It is of this very call, and nobody has begun it.
@@ -36,12 +38,12 @@ impl Circumstances {
         let changed = self.before != Some(self.status);
         match (self.status, self.direction) {
             _ if !changed => Follows::Nothing,
+            // The talk was before they called in vain: they are to be called back all the same.
+            (CallStatus::Answered, _) if !self.is_open || self.still_missed => Follows::Nothing,
             (CallStatus::Answered, _) if self.before.is_some() && self.is_untouched => {
                 Follows::Cancel
             }
-            (CallStatus::Answered, Direction::In | Direction::Out) if self.is_open => {
-                Follows::Complete
-            }
+            (CallStatus::Answered, Direction::In | Direction::Out) => Follows::Complete,
             (CallStatus::Missed, Direction::In) if !self.is_open && !self.reached_since => {
                 Follows::Create
             }
@@ -64,6 +66,7 @@ mod tests {
         status: CallStatus::Missed,
         before: None,
         reached_since: false,
+        still_missed: true,
         is_open: false,
         is_untouched: false,
     };
@@ -81,7 +84,15 @@ mod tests {
         not(|one| one.direction = Direction::Out);
         not(|one| one.before = Some(CallStatus::Missed));
         not(|one| one.status = CallStatus::Answered);
-        let answered = Circumstances { status: CallStatus::Answered, is_open: true, ..MISSED };
+        let answered = Circumstances {
+            status: CallStatus::Answered,
+            is_open: true,
+            still_missed: false,
+            ..MISSED
+        };
+        // Told late, of a talk before the miss.
+        let late = Circumstances { still_missed: true, ..answered };
+        assert_eq!(late.follows(), Follows::Nothing);
         assert_eq!(answered.follows(), Follows::Complete);
         let out = Circumstances { direction: Direction::Out, ..answered };
         assert_eq!(out.follows(), Follows::Complete);
@@ -96,8 +107,12 @@ mod tests {
             before: Some(CallStatus::Missed),
             is_open: true,
             is_untouched: true,
+            still_missed: false,
             ..MISSED
         };
+        // They have called in vain once more since.
+        let again = Circumstances { still_missed: true, ..told };
+        assert_eq!(again.follows(), Follows::Nothing);
         assert_eq!(told.follows(), Follows::Cancel);
         // Somebody has begun it, or it is of another call: they were reached.
         assert_eq!(Circumstances { is_untouched: false, ..told }.follows(), Follows::Complete);

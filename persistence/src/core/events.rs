@@ -62,9 +62,11 @@ impl diesel::Queryable<EventTypes, Pg> for Event {
 
     fn build((head, parts, packed): Self::Row) -> diesel::deserialize::Result<Self> {
         let (actor, change, object) = match (parts, packed) {
-            (_, Some(packed)) => unpacked(&packed)?,
+            // Whoever mends it has to know which it is.
+            (_, Some(packed)) => unpacked(&packed)
+                .map_err(|error| format!("event {} at {}: {error}", head.0, head.1))?,
             ((Some(actor), Some(change), Some(object)), None) => (actor, change, object),
-            _ => return Err("an event that says nothing".into()),
+            _ => return Err(format!("event {} at {} says nothing", head.0, head.1).into()),
         };
         let (id, position, event_type, object_id, sequence, occurred_at, recorded_at) = head;
         Ok(Self {

@@ -1,8 +1,9 @@
 //! Tasks to call back whoever called in vain: one that is open for each number.
 
+use chrono::{DateTime, Utc};
 use diesel::{
     prelude::*,
-    sql_types::{Bool, Nullable, Uuid as SqlUuid},
+    sql_types::{Bool, Nullable, Timestamptz, Uuid as SqlUuid},
 };
 use uuid::Uuid;
 use voronka_domain::{
@@ -24,6 +25,8 @@ use crate::{
     work::tasks::{self, NewTask, TaskPatch},
 };
 
+type Instant = Option<DateTime<Utc>>;
+
 /// What follows of a call that has been judged, or judged anew.
 pub(crate) fn follow(
     unit: &mut Unit<'_>,
@@ -38,11 +41,13 @@ pub(crate) fn follow(
         return Ok(());
     }
     let open = open(unit, &number)?;
+    let (talked_at, missed_at) = last(unit, row, &number)?;
     let circumstances = Circumstances {
         direction: judged.direction,
         status,
         before: was,
-        reached_since: status == CallStatus::Missed && reached_since(unit, row, &number)?,
+        reached_since: talked_at >= Some(row.began_at.unwrap_or(unit.now)),
+        still_missed: missed_at > talked_at,
         is_open: open.is_some(),
         is_untouched: open
             .as_ref()
@@ -82,21 +87,21 @@ fn open(unit: &mut Unit<'_>, number: &str) -> Result<Option<(Uuid, Task)>> {
     Ok(Some((call, task)).filter(|_| status.is_some_and(TaskStatus::is_open)))
 }
 
-/// Somebody has talked with whoever has the number since the call began.
-fn reached_since(unit: &mut Unit<'_>, row: &Call, number: &str) -> Result<bool> {
-    let column = if row.e164.is_some() { "e164" } else { "number" };
-    let since = unit
+/// When the calls of a number began in which somebody last talked, and in which it last called in vain.
+fn last(unit: &mut Unit<'_>, row: &Call, number: &str) -> Result<(Instant, Instant)> {
+    let which = if row.e164.is_some() { " AND e164 = " } else { " AND e164 IS NULL AND number = " };
+    let last = unit
         .tenant
-        .rows(raw::<SqlUuid>("id"), "calls")
-        .sql(format!(" AND {column} = "))
-        .bind(number.to_owned())
-        .sql(" AND status = 'answered' AND began_at >= ")
-        .bind(row.began_at.unwrap_or(unit.now))
-        .sql(" AND id <> ")
-        .bind(row.id)
-        .sql(" LIMIT 1");
-    let found: Option<Uuid> = since.get_result(unit.tenant.conn).optional()?;
-    Ok(found.is_some())
+        .rows(
+            raw::<(Nullable<Timestamptz>, Nullable<Timestamptz>)>(
+                "max(began_at) FILTER (WHERE status = 'answered'), \
+                 max(began_at) FILTER (WHERE status = 'missed' AND direction = 'in')",
+            ),
+            "calls",
+        )
+        .sql(which)
+        .bind(number.to_owned());
+    Ok(last.get_result(unit.tenant.conn)?)
 }
 
 fn create(

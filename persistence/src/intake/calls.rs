@@ -177,6 +177,9 @@ fn take_in(
     row.user_id = judged.user;
     // A call that goes on after its end was told is what it was until it ends again.
     row.status = judged.status.as_ref().map(to_name).or(row.status);
+    if let Some(number) = row.e164.as_deref().filter(|_| row.client_id.is_none()) {
+        inbox::wait_for(unit, number)?;
+    }
     identify(unit, &before, &mut row)?;
     if row.status.is_some() && judged.direction != Direction::Internal {
         row.activity_id =
@@ -195,6 +198,9 @@ fn take_in(
     if row.status != before.status {
         unit.happened("call.finished", row.id, row.version, &row)?;
         follow(unit, integration, (&before, row), &judged)?;
+    } else if row.status.is_some() && before.user_id.is_none() && row.user_id.is_some() {
+        // Whose it was has become known after how it went.
+        inbox::open_deal(unit, integration, &row)?;
     } else if fresh {
         unit.happened("call.ringing", row.id, row.version, &row)?;
     }

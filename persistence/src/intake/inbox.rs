@@ -286,7 +286,14 @@ pub(crate) fn open_deal(
         return Ok(None);
     }
     let before = Entry::lock(unit, entry_id, None)?;
-    if !before.status()?.is_waiting() || before.calls > 1 || before.reason.is_some() {
+    if before.status()? != InboxStatus::Open {
+        return Ok(None);
+    }
+    if row.user_id.is_none() {
+        let why =
+            "Nobody of the company's phones rang or talked: it is not known whose the deal is.";
+        let entry = Entry { reason: Some(why.to_owned()), ..before.clone() };
+        Entry::save(unit, &before, entry)?;
         return Ok(None);
     }
     let opened = unit.attempt(|unit| {
@@ -330,6 +337,11 @@ pub(crate) fn open_deal(
         }
         Err(error) => Err(error),
     }
+}
+
+/// Waits for whoever is seeing to the number at this moment: it may be a client's after.
+pub(crate) fn wait_for(unit: &mut Unit<'_>, number: &str) -> Result<()> {
+    waiting(unit, None, Some(number)).map(drop)
 }
 
 /// The number has become a client's meanwhile: what waits for it is that client's.

@@ -12,7 +12,7 @@ use voronka_domain::{
 };
 
 use super::{candidates, integrations::Integration};
-use crate::{Result, Tenant, core::unit::raw, workspace::workspaces};
+use crate::{Result, Statement, Tenant, core::unit::raw, workspace::workspaces};
 
 /// Whose number it is, as far as one knows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -61,6 +61,9 @@ pub fn of_number(
 /// More calls of one key in a day are not told apart.
 const MOST_OF_A_DAY: usize = 200;
 
+/// Calls of one key that end while none is interpreted.
+const AHEAD: usize = 20;
+
 /// Which of the calls of a key, `key.day-0`, `key.day-1` and so on, goes on, or is the next: what stands behind the key.
 pub fn which(
     tenant: &mut Tenant<'_>,
@@ -77,5 +80,16 @@ pub fn which(
         .bind((0..MOST_OF_A_DAY).map(|n| format!("{key}.{}", which(n))).collect::<Vec<_>>())
         .sql(")");
     let over: i64 = over.get_result(tenant.conn)?;
-    Ok(which(usize::try_from(over).unwrap_or(MOST_OF_A_DAY)))
+    let over = usize::try_from(over).unwrap_or(MOST_OF_A_DAY);
+    // What ends the next ones may be acknowledged and not interpreted yet.
+    let next = (over..over.saturating_add(AHEAD)).map(|n| format!("{key}.{}", which(n)));
+    let ending = Statement::select(raw::<BigInt>("count(*) FROM unnest("))
+        .bind(next.collect::<Vec<_>>())
+        .sql(") AS one(root) WHERE EXISTS (SELECT FROM raw_events r WHERE r.state = 'waiting' AND r.workspace_id = ")
+        .bind(tenant.workspace_id)
+        .sql(" AND r.integration_id = ")
+        .bind(integration_id)
+        .sql(" AND r.target ILIKE '%finish%' AND position(convert_to(one.root, 'UTF8') IN r.body) > 0)");
+    let ending: i64 = ending.get_result(tenant.conn)?;
+    Ok(which(over.saturating_add(usize::try_from(ending).unwrap_or(0))))
 }

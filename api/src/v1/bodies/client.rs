@@ -103,10 +103,10 @@ pub struct ClientPatch {
     #[schema(nullable = false)]
     pub client_type: Option<ClientType>,
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
     pub class: Patch<String>,
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
     pub region: Patch<String>,
     #[serde(default, deserialize_with = "crate::http::body::present")]
     #[schema(nullable = false)]

@@ -197,7 +197,7 @@ pub fn check_day(faults: &mut Faults, pointer: &str, day: Option<NaiveDate>) {
 #[schema(as = DealPatch, example = json!({"amount": {"amount": "2500.00", "currency": "EUR"}, "expected_close_on": null}))]
 pub struct DealPatchBody {
     #[serde(default, deserialize_with = "crate::http::body::present")]
-    #[schema(nullable = false)]
+    #[schema(nullable = false, min_length = 1, max_length = 200)]
     pub title: Option<String>,
     #[serde(default)]
     #[schema(value_type = Option<Uuid>)]

@@ -30,6 +30,7 @@ use crate::http::words;
 #[schema(as = NewDeal, example = json!({"title": "Servers for the new plant", "deal_type_id": "0199c2f0-7a35-7d0e-9d5a-3f0a5f1c2b11",
     "amount": {"amount": "1999.95", "currency": "EUR"}, "expected_close_on": "2026-12-15"}))]
 pub struct NewDealBody {
+    #[schema(min_length = 1, max_length = 200)]
     pub title: String,
     pub deal_type_id: Uuid,
     pub client_id: Option<Uuid>,

@@ -65,6 +65,8 @@ fn put_one(
         return changed(unit, before, patch);
     }
     if patch.name.is_none() {
+        // What is wrong with the rest is said whether there is such a client or not.
+        patch.apply(Client::new(String::new(), unit.now), unit.caller.settings.country)?;
         return Err(Error::invalid("/name", "required", "A new client needs a name."));
     }
     let new = Client {
@@ -99,7 +101,7 @@ pub struct ClientItem {
     {"op": "upsert", "external_id": {"source": "erp", "id": "4711"}, "name": "Isdom Engineering", "class": "A"}]}))]
 pub struct ClientBatch {
     /// 1 to 1,000.
-    #[schema(value_type = Vec<ClientItem>)]
+    #[schema(value_type = Vec<ClientItem>, min_items = 1, max_items = 1_000)]
     pub items: Vec<Value>,
     /// Whether a refusal of one refuses all; by default each stands by itself.
     #[serde(default)]

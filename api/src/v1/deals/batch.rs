@@ -181,7 +181,7 @@ pub struct DealItem {
     {"op": "transition", "id": "0199c2f0-7a35-7d0e-9d5a-3f0a5f1c2b12", "to": "next"}]}))]
 pub struct DealBatch {
     /// 1 to 1,000.
-    #[schema(value_type = Vec<DealItem>)]
+    #[schema(value_type = Vec<DealItem>, min_items = 1, max_items = 1_000)]
     pub items: Vec<Value>,
     /// Whether a refusal of one refuses all; by default each stands by itself.
     #[serde(default)]

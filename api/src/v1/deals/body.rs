@@ -23,8 +23,10 @@ pub struct TransitionBody {
     pub to: String,
     pub stage_key: Option<String>,
     pub loss_reason_id: Option<Uuid>,
+    #[schema(max_length = 4_000)]
     pub note: Option<String>,
     pub competitor_id: Option<Uuid>,
+    #[schema(max_length = 4_000)]
     pub reason: Option<String>,
     pub resume_on: Option<NaiveDate>,
     /// When it happened, if not now: between the deal's last event and now.

@@ -101,6 +101,7 @@ page_of!(InboxPage, EntryBody);
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"title": "Servers for the new plant", "deal_type_id": "0199c2f0-7a35-7d0e-9d5a-3f0a5f1c2b11"}))]
 pub struct InboxDeal {
+    #[schema(min_length = 1, max_length = 200)]
     pub title: String,
     pub deal_type_id: Uuid,
     /// The caller by default; an API key has to name one.

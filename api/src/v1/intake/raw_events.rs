@@ -44,14 +44,17 @@ impl RawEventBody {
     /// The exchange's secrets are shown to nobody, where it posts them in the body.
     fn of(row: RawEvent, secrets: &[&str]) -> Self {
         let body = String::from_utf8_lossy(&row.body).into_owned();
-        let body = secrets.iter().fold(body, |body, secret| body.replace(secret, "(secret)"));
+        // Some are two: a key, and what it is salted with.
+        let parts = || secrets.iter().flat_map(|secret| secret.split(':'));
+        let hide = |text: String| parts().fold(text, |text, part| text.replace(part, "(secret)"));
+        let body = hide(body);
         Self {
             id: row.id,
             received_at: row.received_at,
             state: row.state,
             reason: row.reason,
             content_type: row.content_type,
-            target: row.target,
+            target: hide(row.target),
             body,
         }
     }

@@ -113,3 +113,37 @@ async fn an_integration_may_make_no_tasks() {
     exchange.interpreted().await;
     assert_eq!(tasks(&server.admin).await, Vec::<Value>::new());
 }
+
+/// What decides is when calls were, and not when they are told.
+#[tokio::test]
+async fn an_earlier_talk_that_is_told_late_does_not_do_the_task() {
+    let office = office().await;
+    let Office { server, exchange, .. } = &office;
+    let talk = |call: &str, minute: u32| {
+        [
+            started(call, minute, CLIENT, LINE),
+            leg(call, "answered", (minute, 5), "101"),
+            ended(call, (minute, 40)),
+        ]
+    };
+    let statuses = async || {
+        exchange.interpreted().await;
+        let tasks = tasks(&server.admin).await;
+        tasks.iter().map(|task| task["status"].clone()).collect::<Vec<_>>()
+    };
+    exchange.tell(&missed("late", 20, CLIENT)).await;
+    assert_eq!(statuses().await, ["new"]);
+    exchange.tell(&talk("early", 10)).await;
+    assert_eq!(statuses().await, ["new"]);
+    // Another miss before, which turns out to have been answered: there is still the later one.
+    exchange.tell(&missed("first", 15, CLIENT)).await;
+    exchange.tell(&[leg("first", "answered", (15, 10), "102")]).await;
+    assert_eq!(statuses().await, ["new"]);
+    exchange.tell(&talk("after", 25)).await;
+    assert_eq!(statuses().await, ["done"]);
+    // Of two misses the one that made the task was none: who called again is called back.
+    exchange.tell(&missed("a", 30, CLIENT)).await;
+    exchange.tell(&missed("b", 35, CLIENT)).await;
+    exchange.tell(&[leg("a", "answered", (30, 10), "102")]).await;
+    assert_eq!(statuses().await, ["done", "new"]);
+}

@@ -1,7 +1,7 @@
 //! Who calls and is no client yet waits in the inbox until somebody sees to it, and is never lost.
 
 use serde_json::{Value, json};
-use voronka_integration_tests::{Api, histories};
+use voronka_integration_tests::{Api, histories, process::until_so, sql};
 
 use super::{
     exchange::{CLIENT, LINE, answered, ended, leg, started},
@@ -225,7 +225,12 @@ async fn the_first_call_opens_a_deal_where_the_integration_says_so() {
     let deals = server.admin.get("/v1/deals").await.expect(200);
     assert_eq!(deals.json["items"].as_array().unwrap().len(), 1);
     let open = inbox(&server.admin, "&status=open").await;
-    assert!(open[0]["reason"].as_str().is_some_and(|why| !why.is_empty()), "{open:?}");
+    assert!(open[0]["reason"].as_str().is_some_and(|why| why.contains("phones")), "{open:?}");
+    // Whose it was is told after: the deal is theirs.
+    exchange.tell(&[leg("3", "ringing", (6, 2), "101")]).await;
+    exchange.interpreted().await;
+    let late = inbox(&server.admin, "&number=%2B31205556666").await;
+    assert_eq!(late[0]["status"], "converted", "{late:?}");
     // What a switch refuses stays, with the reason, and no client is left of it.
     server
         .admin
@@ -240,5 +245,35 @@ async fn the_first_call_opens_a_deal_where_the_integration_says_so() {
         "{open:?}"
     );
     let clients = server.admin.get("/v1/clients").await.expect(200);
-    assert_eq!(clients.json["items"].as_array().unwrap().len(), 1);
+    assert_eq!(clients.json["items"].as_array().unwrap().len(), 2);
+}
+
+/// A call that is interpreted while its number becomes a client's waits for that, and is the client's.
+#[tokio::test]
+async fn a_call_in_the_moment_of_a_conversion_is_the_clients() {
+    let office = office().await;
+    let Office { server, exchange, .. } = &office;
+    exchange.tell(&talk("1", 0, CLIENT)).await;
+    let entry = only(&office).await;
+    // Somebody holds the entry, and has made a client of it.
+    let mut held = server.connection();
+    sql::run(&mut held, "BEGIN");
+    let id = entry["id"].as_str().unwrap();
+    sql::run(
+        &mut held,
+        &format!("UPDATE inbox_entries SET status = 'converted' WHERE id = '{id}'"),
+    );
+    let client =
+        server.admin.post("/v1/clients", json!({ "name": "Birch" })).await.expect(201).id();
+    sql::run(
+        &mut held,
+        &format!("UPDATE clients SET phones = ARRAY['{CLIENT}'] WHERE id = '{client}'"),
+    );
+    exchange.tell(&talk("2", 3, CLIENT)).await;
+    let mut other = server.connection();
+    until_so("the call waits for the entry", || sql::waiting(&mut other) > 0).await;
+    sql::run(&mut held, "COMMIT");
+    let activities = exchange.activities().await;
+    assert_eq!(activities[1]["client_id"], json!(client));
+    assert_eq!(inbox(&server.admin, "").await.len(), 1);
 }
