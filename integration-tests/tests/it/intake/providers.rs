@@ -3,7 +3,7 @@
 use base64::{Engine, engine::general_purpose::STANDARD};
 use reqwest::Method;
 use serde_json::{Value, json};
-use voronka_integration_tests::Reply;
+use voronka_integration_tests::{Reply, sql};
 
 use super::{
     exchange::Exchange,
@@ -166,10 +166,14 @@ async fn what_knows_bitrix24_is_pointed_here() {
     // The same parameters are the same call until it is over.
     exchange.interpreted().await;
     assert_eq!(register().await, first);
+    // Its end is acknowledged and cannot be interpreted yet: the next call is another one all the same.
+    let mut held = office.server.connection();
+    sql::run(&mut held, "BEGIN; SELECT FROM calls FOR UPDATE");
     let done = json!({ "CALL_ID": first, "USER_PHONE_INNER": "101", "DURATION": 60, "STATUS_CODE": "200" });
     call("finish", done).await.expect(200);
-    exchange.interpreted().await;
     let second = register().await;
+    sql::run(&mut held, "COMMIT");
+    exchange.interpreted().await;
     assert_ne!(second, first);
     let missed =
         json!({ "CALL_ID": second, "USER_PHONE_INNER": "101", "DURATION": 0, "STATUS_CODE": 304 });
