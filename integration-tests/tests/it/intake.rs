@@ -5,5 +5,6 @@ mod calls;
 mod exchange;
 mod hooks;
 mod inbox;
+mod lists;
 mod office;
 mod providers;

@@ -22,6 +22,8 @@ diesel::table! {
         working_hours -> Jsonb,
         calendar_version -> Int4,
         require_primary_demand -> Bool,
+        raw_event_days -> Int4,
+        recording_days -> Int4,
     }
 }
 

@@ -13,6 +13,7 @@ use crate::{
         schema::raw_events,
         unit::raw,
     },
+    workspace::workspaces,
 };
 
 /// An event as it was posted.
@@ -64,16 +65,15 @@ pub fn wait_again(unit: &mut Unit<'_>, integration_id: Uuid, id: Option<Uuid>) -
     Ok(failed.execute(unit.tenant.conn)?)
 }
 
-/// How long they are kept.
-const KEPT: TimeDelta = TimeDelta::days(90);
 const FORGOTTEN_AT_ONCE: i64 = 10_000;
 
-/// Forgets what came long ago, so many at a time: there may be more.
+/// Forgets what came longer ago than the workspace keeps it, so many at a time: there may be more.
 pub fn forget(tenant: &mut Tenant<'_>, now: DateTime<Utc>) -> Result<usize> {
+    let kept = TimeDelta::days(workspaces::get(tenant)?.raw_event_days.into());
     let old = Statement::command(
         "DELETE FROM raw_events r USING (SELECT workspace_id, id FROM raw_events WHERE received_at < ",
     )
-    .bind(now - KEPT)
+    .bind(now - kept)
     .sql(" AND workspace_id = ")
     .bind(tenant.workspace_id)
     .sql(" ORDER BY received_at LIMIT ")
@@ -83,14 +83,15 @@ pub fn forget(tenant: &mut Tenant<'_>, now: DateTime<Utc>) -> Result<usize> {
 }
 
 impl Store {
-    /// The workspaces of the oldest of those that are to be forgotten.
+    /// The workspaces with some that are to be forgotten.
     pub fn workspaces_of_old_raw(&self, now: DateTime<Utc>) -> Result<Vec<Uuid>> {
         let mut connection = self.connection()?;
         let old = Statement::select(raw::<SqlUuid>(
-            "DISTINCT workspace_id FROM (SELECT workspace_id FROM raw_events WHERE received_at < ",
+            "w.workspace_id FROM workspaces w WHERE EXISTS (SELECT FROM raw_events r \
+             WHERE r.workspace_id = w.workspace_id AND r.received_at < ",
         ))
-        .bind(now - KEPT)
-        .sql(" ORDER BY received_at LIMIT 10000) AS oldest")
+        .bind(now)
+        .sql(" - make_interval(days => w.raw_event_days))")
         .load(&mut *connection)
         .map_err(Error::from);
         connection.watch(old)

@@ -129,17 +129,34 @@ async fn a_phone_is_of_somebody_of_the_workspace() {
 }
 
 #[tokio::test]
-async fn posts_are_kept_for_ninety_days() {
+async fn posts_are_kept_for_ninety_days_or_as_long_as_the_workspace_says() {
     let server = TestServer::start().await;
     let exchange = exchange(&server).await;
     exchange.tell(&answered("1", 0)[..2]).await;
     exchange.interpreted().await;
-    let age = "UPDATE raw_events SET received_at = received_at - interval '90 days 1 minute' \
-               WHERE body::text LIKE '%' || encode('started', 'hex') || '%'";
-    sql::run(&mut server.connection(), age);
+    let older = |event: &str, by: &str| {
+        let age = format!(
+            "UPDATE raw_events SET received_at = received_at - interval '{by}' \
+             WHERE body::text LIKE '%' || encode('{event}', 'hex') || '%'"
+        );
+        sql::run(&mut server.connection(), &age);
+    };
+    older("started", "90 days 1 minute");
+    older("ringing", "89 days 23 hours");
     server.admin.post("/v1/jobs/sweep/runs", json!({})).await.expect(202);
     until("the older one is gone", async || exchange.raw("done").await.len() == 1).await;
     assert!(exchange.raw("done").await[0]["body"].as_str().unwrap().contains("ringing"));
+    let workspace = server.admin.get("/v1/workspace").await.expect(200).json;
+    assert_eq!(
+        (&workspace["raw_event_days"], &workspace["recording_days"]),
+        (&json!(90), &json!(180))
+    );
+    for wrong in [json!({ "raw_event_days": 0 }), json!({ "recording_days": 3651 })] {
+        server.admin.patch("/v1/workspace", wrong).await.problem(422, "validation_failed");
+    }
+    server.admin.patch("/v1/workspace", json!({ "raw_event_days": 89 })).await.expect(200);
+    server.admin.post("/v1/jobs/sweep/runs", json!({})).await.expect(202);
+    until("the other one is gone", async || exchange.raw("done").await.is_empty()).await;
 }
 
 /// What was acknowledged is there after a kill, and is taken in once.
