@@ -6,7 +6,7 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 use voronka_domain::{
     Currency, Money,
-    clients::LeadTemperature,
+    clients::{Initiator, LeadTemperature},
     deals::{
         deal::DealPatch,
         demand,
@@ -155,6 +155,12 @@ impl Play<'_> {
             ])),
             expected_close_on: None,
             external_id: None,
+            initiated_by: Some(if number.is_multiple_of(3) {
+                Initiator::Us
+            } else {
+                Initiator::Client
+            }),
+            from_activity_id: None,
             custom: Default::default(),
             opened_at: Some(self.at),
             stage_key: None,

@@ -330,6 +330,8 @@ diesel::table! {
         alarm_at -> Nullable<Timestamptz>,
         touched -> Nullable<Array<Int4>>,
         visit_stage -> Nullable<Int4>,
+        initiated_by -> Nullable<Text>,
+        from_activity_id -> Nullable<Uuid>,
     }
 }
 
