@@ -31,6 +31,29 @@ pub struct RawEvent {
     pub target: String,
 }
 
+impl RawEvent {
+    /// One that waits to be interpreted: how it is written, and what stood behind the address.
+    pub fn posted(
+        integration_id: Uuid,
+        token: Option<String>,
+        (content_type, target): (Option<String>, String),
+        body: Vec<u8>,
+        received_at: DateTime<Utc>,
+    ) -> Self {
+        Self {
+            id: Uuid::now_v7(),
+            integration_id,
+            received_at,
+            token,
+            content_type,
+            body,
+            state: "waiting".to_owned(),
+            reason: None,
+            target,
+        }
+    }
+}
+
 pub const LIST: Spec = Spec {
     table: "raw_events",
     fields: &[

@@ -189,3 +189,27 @@ async fn whoever_is_killed_what_was_acknowledged_is_taken_in_once() {
     assert_eq!(count(&mut server.connection(), activities), i64::from(calls));
     assert_eq!(exchange.raw("failed").await.len(), 0);
 }
+
+/// An exchange that posts without end is told to wait, and nobody else is.
+#[tokio::test]
+async fn an_exchange_posts_as_often_as_a_caller_may_ask() {
+    let server = TestServer::with(&["--rate-limit", "20"]).await;
+    let exchange = exchange(&server).await;
+    let other = server.workspace("Other", "EUR", "Europe/Amsterdam").await;
+    let other = Exchange::open(&other, [&other, &other]).await;
+    let event = &answered("1", 0)[0];
+    for _ in 0..20 {
+        exchange.post(event).await.expect(204);
+    }
+    let refused = exchange.post(event).await.problem(429, "rate_limited");
+    let wait: u64 = refused.header("retry-after").parse().expect("seconds");
+    assert!((1..=60).contains(&wait), "{wait}");
+    other.post(event).await.expect(204);
+    // What is not signed does not use it up.
+    let strange = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+    let now = chrono::Utc::now().timestamp();
+    for _ in 0..25 {
+        other.post_signed(strange, "msg_1", now, b"{}").await.problem(401, "invalid_signature");
+    }
+    other.post(event).await.expect(204);
+}
