@@ -70,10 +70,7 @@ impl Work for InterpretEvents {
             if Instant::now() >= until || turn.is_over() {
                 break;
             }
-            let read = read(store, workspace_id, event)?;
-            again(|| {
-                store.interpret(workspace_id, event, read.clone(), voronka_persistence::now())
-            })?;
+            interpret(store, workspace_id, event)?;
             interpreted = interpreted.saturating_add(1);
         }
         let left =
@@ -92,6 +89,24 @@ impl Work for InterpretEvents {
         })?;
         Ok(Ended::Done(json!({ "events": interpreted, "closed": closed })))
     }
+}
+
+/// Interprets all that waits in a workspace.
+pub fn interpret_waiting(store: &Store, workspace_id: Uuid) -> Result<(), Error> {
+    loop {
+        let waiting = store.waiting_raw(workspace_id, AT_ONCE)?;
+        if waiting.is_empty() {
+            return Ok(());
+        }
+        for event in &waiting {
+            interpret(store, workspace_id, event)?;
+        }
+    }
+}
+
+fn interpret(store: &Store, workspace_id: Uuid, event: &RawEvent) -> Result<(), Error> {
+    let read = read(store, workspace_id, event)?;
+    again(|| store.interpret(workspace_id, event, read.clone(), voronka_persistence::now()))
 }
 
 /// What an event says, or why it says nothing.

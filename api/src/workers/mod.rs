@@ -3,7 +3,7 @@
 mod compare_clients;
 mod deal_clock;
 pub mod imports;
-mod interpret_events;
+pub mod interpret_events;
 mod return_hand_overs;
 mod runner;
 mod sweep;

@@ -1,7 +1,10 @@
 //! Calls: what exchanges told of them, and the activities that they become.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use diesel::{prelude::*, sql_types::Uuid as SqlUuid};
+use diesel::{
+    prelude::*,
+    sql_types::{BigInt, Uuid as SqlUuid},
+};
 use serde::Serialize;
 use uuid::Uuid;
 use voronka_domain::{
@@ -150,6 +153,16 @@ impl Store {
 }
 
 impl Call {
+    /// How many an exchange has told of.
+    pub fn count_of(tenant: &mut Tenant<'_>, integration_id: Uuid) -> Result<u64> {
+        let rows = tenant
+            .rows(raw::<BigInt>("count(*)"), "calls")
+            .sql(" AND integration_id = ")
+            .bind(integration_id);
+        let count: i64 = rows.get_result(tenant.conn)?;
+        Ok(u64::try_from(count).unwrap_or_default())
+    }
+
     pub(super) fn so_far(&self) -> Result<call::Call> {
         let told = serde_json::from_value(self.told.clone());
         told.map_err(|error| Error::Internal(error.to_string()))

@@ -73,6 +73,15 @@ pub fn list(tenant: &mut Tenant<'_>, integration_id: Uuid, query: Query) -> Resu
     tenant.page(&LIST, query, RawEvent::as_select(), of, |row: &RawEvent| row.id)
 }
 
+/// Keeps what was posted; what has come before is not kept again.
+pub fn keep(tenant: &mut Tenant<'_>, event: &RawEvent) -> Result<()> {
+    diesel::insert_into(raw_events::table)
+        .values((raw_events::workspace_id.eq(tenant.workspace_id), event))
+        .on_conflict_do_nothing()
+        .execute(tenant.conn)?;
+    Ok(())
+}
+
 /// Has those that could not be interpreted wait again: one, or all of an integration. Answers how many.
 pub fn wait_again(unit: &mut Unit<'_>, integration_id: Uuid, id: Option<Uuid>) -> Result<usize> {
     let failed = Statement::command(
@@ -120,15 +129,9 @@ impl Store {
         connection.watch(old)
     }
 
-    /// Keeps what was posted; what has come before is not kept again. It is there when this is done.
+    /// The same by itself: it is there when this is done.
     pub fn keep_raw(&self, workspace_id: Uuid, event: &RawEvent) -> Result<()> {
-        self.tenant(workspace_id, |tenant| {
-            diesel::insert_into(raw_events::table)
-                .values((raw_events::workspace_id.eq(workspace_id), event))
-                .on_conflict_do_nothing()
-                .execute(tenant.conn)?;
-            Ok(())
-        })
+        self.tenant(workspace_id, |tenant| keep(tenant, event))
     }
 
     /// The workspaces in which something was posted that waits.
