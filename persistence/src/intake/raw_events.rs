@@ -146,53 +146,92 @@ impl Store {
         connection.watch(due)
     }
 
-    /// The next ones that wait, in the order of their coming.
-    pub fn waiting_raw(&self, workspace_id: Uuid, limit: i64) -> Result<Vec<RawEvent>> {
+    /// The next ones that wait, in the order of their coming: first those that have only just come, since somebody's
+    /// phone may be ringing, however much waits before them.
+    pub fn waiting_raw(
+        &self,
+        workspace_id: Uuid,
+        limit: i64,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<RawEvent>> {
         self.tenant(workspace_id, |tenant| {
-            let rows = tenant
-                .rows(RawEvent::as_select(), "raw_events")
-                .sql(" AND state = 'waiting' ORDER BY id LIMIT ")
-                .bind(limit);
-            Ok(rows.load(tenant.conn)?)
+            let next = |tenant: &mut Tenant<'_>, since: Option<DateTime<Utc>>, limit: i64| {
+                let rows =
+                    tenant.rows(RawEvent::as_select(), "raw_events").sql(" AND state = 'waiting'");
+                let rows = match since {
+                    Some(since) => rows.sql(" AND received_at > ").bind(since),
+                    None => rows,
+                };
+                rows.sql(" ORDER BY id LIMIT ").bind(limit).load::<RawEvent>(tenant.conn)
+            };
+            let mut events = next(tenant, None, limit)?;
+            // All that waits is there already, but for a backlog.
+            if i64::try_from(events.len()).unwrap_or(limit) >= limit {
+                let mut fresh = next(tenant, Some(now - JUST_COME), limit)?;
+                events.retain(|event| fresh.iter().all(|other| other.id != event.id));
+                fresh.append(&mut events);
+                events = fresh;
+            }
+            Ok(events)
         })
     }
 
-    /// Takes in what an event says, unless somebody has meanwhile: all of it, or nothing. What cannot be taken in is
-    /// kept with the reason.
+    /// Takes in what some events of an integration say, unless somebody has meanwhile: of each all of it, or nothing.
+    /// What cannot be taken in is kept with the reason.
     pub fn interpret(
         &self,
         workspace_id: Uuid,
-        event: &RawEvent,
-        read: std::result::Result<Vec<Told>, String>,
+        integration_id: Uuid,
+        some: &[(Uuid, Said)],
         now: DateTime<Utc>,
     ) -> Result<()> {
-        let caller = self.integration_caller(workspace_id, event.integration_id)?;
+        let caller = self.integration_caller(workspace_id, integration_id)?;
         self.write(&caller, now, None, |unit| {
-            if held(&mut unit.tenant, event.id)? {
-                let done = match read {
-                    Ok(told) => unit.attempt(|unit| take_in(unit, event.integration_id, told)),
-                    Err(reason) => Err(Error::invalid("", "unreadable", reason)),
+            let held = held(&mut unit.tenant, some.iter().map(|(id, _)| *id).collect())?;
+            let integration = Integration::get(&mut unit.tenant, integration_id)?;
+            let (mut done, mut failed) = (Vec::new(), Vec::new());
+            for (id, said) in some.iter().filter(|(id, _)| held.contains(id)) {
+                let taken = match said {
+                    Ok(told) => unit.attempt(|unit| take_in(unit, &integration, told)),
+                    Err(reason) => Err(Error::invalid("", "unreadable", reason.as_str())),
                 };
-                let (state, reason) = match done {
-                    Ok(()) => ("done", None),
+                match taken {
+                    Ok(()) => done.push(*id),
                     Err(error) if error.passing().is_some() => return Err(error),
-                    Err(error) => ("failed", Some(reason(&error))),
-                };
-                let row = raw_events::table.find((workspace_id, event.id));
-                diesel::update(row)
-                    .set((raw_events::state.eq(state), raw_events::reason.eq(reason)))
-                    .execute(unit.tenant.conn)?;
+                    Err(error) => failed.push((*id, reason(&error))),
+                }
             }
+            mark(&mut unit.tenant, done, failed)?;
             Ok(crate::Answer::default())
         })?;
         Ok(())
     }
 }
 
-fn take_in(unit: &mut Unit<'_>, integration_id: Uuid, told: Vec<Told>) -> Result<()> {
-    let integration = Integration::get(&mut unit.tenant, integration_id)?;
-    for told in told {
-        calls::tell(unit, &integration, told)?;
+/// What an event says, or why it says nothing.
+pub type Said = std::result::Result<Vec<Told>, String>;
+
+/// Whoever rings now is not kept waiting by what came longer ago than this.
+const JUST_COME: TimeDelta = TimeDelta::seconds(5);
+
+fn take_in(unit: &mut Unit<'_>, integration: &Integration, told: &[Told]) -> Result<()> {
+    told.iter().try_for_each(|told| calls::tell(unit, integration, told.clone()).map(drop))
+}
+
+fn mark(tenant: &mut Tenant<'_>, done: Vec<Uuid>, failed: Vec<(Uuid, String)>) -> Result<()> {
+    use raw_events as table;
+    let events = |ids: Vec<Uuid>| {
+        table::table
+            .filter(table::workspace_id.eq(tenant.workspace_id))
+            .filter(table::id.eq_any(ids))
+    };
+    let taken = (table::state.eq("done"), table::reason.eq(None::<String>));
+    if !done.is_empty() {
+        diesel::update(events(done)).set(taken).execute(tenant.conn)?;
+    }
+    for (id, reason) in failed {
+        let why = (table::state.eq("failed"), table::reason.eq(Some(reason)));
+        diesel::update(events(vec![id])).set(why).execute(tenant.conn)?;
     }
     Ok(())
 }
@@ -211,13 +250,12 @@ fn reason(error: &Error) -> String {
     }
 }
 
-fn held(tenant: &mut Tenant<'_>, id: Uuid) -> Result<bool> {
-    let row: Option<Uuid> = tenant
+/// Those of some events that nobody else has taken in, held.
+fn held(tenant: &mut Tenant<'_>, ids: Vec<Uuid>) -> Result<Vec<Uuid>> {
+    let rows = tenant
         .rows(raw::<SqlUuid>("id"), "raw_events")
-        .sql(" AND state = 'waiting' AND id = ")
-        .bind(id)
-        .sql(" FOR UPDATE")
-        .get_result(tenant.conn)
-        .optional()?;
-    Ok(row.is_some())
+        .sql(" AND state = 'waiting' AND id = ANY(")
+        .bind(ids)
+        .sql(") ORDER BY id FOR UPDATE");
+    Ok(rows.load(tenant.conn)?)
 }

@@ -25,6 +25,7 @@ use crate::{
     },
     state::App,
     telephony::{self, Adapter, Known, Posted, Question, Spoken},
+    workers::Lane,
 };
 
 const LONGEST_HEADER: usize = 4_096;
@@ -172,7 +173,7 @@ async fn keep(app: &App, workspace_id: Uuid, event: RawEvent) -> Result<(), Prob
         store.keep_raw(workspace_id, &event)
     })
     .await?;
-    app.wake.work();
+    app.wake.work_in(Lane::Clock);
     Ok(())
 }
 

@@ -78,8 +78,11 @@ pub fn event(call: &str, what: &str, more: Value) -> Value {
     event
 }
 
+/// When to post, the call that ends with it, and the post as it is made then.
+type Planned = (Duration, String, Box<dyn Fn() -> Vec<u8>>);
+
 /// The four events of a call that is answered, with the moments at which they are told.
-fn events(exchange: &Exchange, number: usize) -> [(Duration, String, Box<dyn Fn() -> Vec<u8>>); 4] {
+fn events(exchange: &Exchange, number: usize) -> [Planned; 4] {
     let begins =
         Duration::from_secs(1) * u32::try_from(number).unwrap() / u32::try_from(CALLS).unwrap();
     let parts = [
@@ -138,8 +141,6 @@ pub fn run(options: &Options, world: &World, server: &Server) {
         at(990)
     );
 }
-
-type Planned = (Duration, String, Box<dyn Fn() -> Vec<u8>>);
 
 /// Posts what is planned when its moment comes; when the ends were acknowledged.
 fn tell(server: &Server, connections: usize, plan: Vec<Planned>) -> HashMap<String, Instant> {

@@ -213,3 +213,24 @@ async fn an_exchange_posts_as_often_as_a_caller_may_ask() {
     }
     other.post(event).await.expect(204);
 }
+
+/// After an outage there is much to catch up with, and the next call rings before all of it.
+#[tokio::test]
+async fn whoever_rings_now_is_told_of_before_what_waits() {
+    let server = TestServer::start().await;
+    let exchange = exchange(&server).await;
+    let job = "/v1/jobs/interpret-events";
+    server.admin.patch(job, json!({ "enabled": false })).await.expect(200);
+    for call in 0..220 {
+        exchange.post(&started(&format!("late {call}"), call % 60, CLIENT, LINE)).await.expect(204);
+    }
+    let age = "UPDATE raw_events SET received_at = received_at - interval '10 minutes'";
+    sql::run(&mut server.connection(), age);
+    exchange.post(&started("now", 59, CLIENT, LINE)).await.expect(204);
+    server.admin.patch(job, json!({ "enabled": true })).await.expect(200);
+    exchange.interpreted().await;
+    let feed = server.admin.get("/v1/events?type=call.ringing&limit=200").await.expect(200).json;
+    let told = feed["items"].as_array().unwrap();
+    assert_eq!((&told[0]["object"]["root"], told.len()), (&json!("now"), 200), "{}", told[0]);
+    assert_eq!(told[1]["object"]["root"], "late 0");
+}
