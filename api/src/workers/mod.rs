@@ -21,6 +21,8 @@ use voronka_persistence::{
     core::jobs::{Claimed, Ended, Holder, Job, Run},
 };
 
+use crate::objects::Objects;
+
 pub use runner::{Wake, Workers, run_one};
 
 /// All kinds of background work.
@@ -102,6 +104,7 @@ const LOOK_AROUND: Duration = Duration::from_secs(5);
 /// The turn of a run: it is over when the server stops, and after a while if other workspaces wait for theirs.
 pub struct Turn<'r> {
     wake: &'r Wake,
+    objects: Option<&'r Objects>,
     holder: &'r Holder,
     jobs: &'r [Job],
     claimed: &'r Claimed,
@@ -111,6 +114,11 @@ pub struct Turn<'r> {
 }
 
 impl Turn<'_> {
+    /// The store of files, which every server has; a command that does some work itself has none.
+    pub fn objects(&self) -> Result<&Objects, Error> {
+        self.objects.ok_or_else(|| Error::Internal("work without a store of files".to_owned()))
+    }
+
     pub fn is_over(&self) -> bool {
         if self.wake.stopping() || self.over.load(Ordering::Relaxed) {
             return true;
