@@ -38,6 +38,9 @@ pub struct App {
     pub shelf: Shelf,
     pub shares: Shares,
     pub searches: Shares,
+    /// Files on their way in and out.
+    pub uploads: Shares,
+    pub downloads: Shares,
     pub metrics: PrometheusHandle,
     /// Tells the workers that there is work.
     pub wake: Wake,

@@ -31,6 +31,9 @@ use crate::{
     workers::{Wake, Workers},
 };
 
+/// Files that a workspace has on their way at a time.
+const UPLOADS: usize = 4;
+const DOWNLOADS: usize = 32;
 const SHORTEST_SECRET: usize = 32;
 /// How often idle limits are swept out.
 const TIDY: Duration = Duration::from_secs(600);
@@ -105,6 +108,14 @@ pub fn start(
         shelf: Shelf::default(),
         shares: Shares::of(store.most_connections()),
         searches: Shares::of_searches(store.most_connections()),
+        uploads: Shares::of_any(
+            UPLOADS,
+            "A workspace uploads four files at a time. Send it again.",
+        ),
+        downloads: Shares::of_any(
+            DOWNLOADS,
+            "A workspace downloads 32 files at a time. Ask again.",
+        ),
         metrics: metrics.clone(),
         wake: wake.clone(),
     });

@@ -4,6 +4,7 @@ mod compare_clients;
 mod deal_clock;
 pub mod imports;
 mod interpret_events;
+mod remove_objects;
 mod return_hand_overs;
 mod runner;
 mod sweep;
@@ -26,7 +27,7 @@ use crate::objects::Objects;
 pub use runner::{Wake, Workers, run_one};
 
 /// All kinds of background work.
-pub const WORKS: [&dyn Work; 7] = [
+pub const WORKS: [&dyn Work; 8] = [
     &imports::Imports,
     &interpret_events::InterpretEvents,
     &deal_clock::DealClock,
@@ -34,6 +35,7 @@ pub const WORKS: [&dyn Work; 7] = [
     &compare_clients::CompareClients,
     &work_out_tracks::WorkOutTracks,
     &sweep::Sweep,
+    &remove_objects::RemoveObjects,
 ];
 
 /// Work of one lane does not wait for that of another.

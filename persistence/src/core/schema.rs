@@ -791,6 +791,24 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    files (workspace_id, id) {
+        workspace_id -> Uuid,
+        id -> Uuid,
+        object_kind -> Text,
+        object_id -> Uuid,
+        name -> Text,
+        content_type -> Nullable<Text>,
+        bytes -> Int8,
+        sha256 -> Bytea,
+        stored_id -> Uuid,
+        author_id -> Nullable<Uuid>,
+        version -> Int4,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     api_keys,
     client_changes,
