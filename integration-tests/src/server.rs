@@ -109,6 +109,11 @@ impl TestServer {
         }
     }
 
+    /// Where its store of files is, unless it was told another place.
+    pub fn files(&self) -> std::path::PathBuf {
+        postgres::files_of(&self.url).join("files")
+    }
+
     /// A connection for SQL of the test's own.
     pub fn connection(&self) -> diesel::PgConnection {
         diesel::Connection::establish(&self.url).expect("connect")

@@ -16,7 +16,7 @@ CREATE TABLE files (
     FOREIGN KEY (workspace_id, stored_id) REFERENCES stored_objects,
     FOREIGN KEY (workspace_id, author_id) REFERENCES users
 );
-CREATE UNIQUE INDEX files_by_stored ON files (workspace_id, stored_id);
+CREATE INDEX files_by_stored ON files (workspace_id, stored_id);
 CREATE INDEX files_of_object ON files (workspace_id, object_id, id);
 CREATE INDEX files_by_kind ON files (workspace_id, object_kind, id);
 COMMENT ON TABLE files IS 'Files that hang on other things. Their bytes are in the store.';

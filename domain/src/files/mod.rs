@@ -1,4 +1,4 @@
-//! Files that hang on other things: on what, and what is believed of what they say of themselves.
+//! Files that hang on other things: on what, and by whom.
 
 pub mod name;
 
@@ -46,61 +46,9 @@ impl ObjectKind {
     }
 }
 
-/// Types that a browser only shows or saves, whatever is in the file. All others are answered as bytes.
-const HARMLESS: [&str; 24] = [
-    "application/pdf",
-    "application/zip",
-    "application/gzip",
-    "application/msword",
-    "application/rtf",
-    "application/vnd.ms-excel",
-    "application/vnd.ms-powerpoint",
-    "application/vnd.oasis.opendocument.spreadsheet",
-    "application/vnd.oasis.opendocument.text",
-    "application/vnd.openxmlformats-officedocument.presentationml.presentation",
-    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-    "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-    "audio/mpeg",
-    "audio/mp4",
-    "audio/ogg",
-    "audio/wav",
-    "image/gif",
-    "image/jpeg",
-    "image/png",
-    "image/webp",
-    "text/csv",
-    "text/plain",
-    "video/mp4",
-    "video/webm",
-];
-
-/// The type as which a file is answered: what it was said to be if that is harmless, else bytes.
-pub fn answered_type(said: Option<&str>) -> &'static str {
-    let said = said.unwrap_or_default();
-    let known = HARMLESS.into_iter().find(|harmless| harmless.eq_ignore_ascii_case(said));
-    known.unwrap_or("application/octet-stream")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_browsers_would_run_is_bytes() {
-        for wild in [
-            "text/html",
-            "image/svg+xml",
-            "application/xhtml+xml",
-            "text/xml",
-            "text/javascript",
-            "text/plain; charset=utf-7",
-            "",
-        ] {
-            assert_eq!(answered_type(Some(wild)), "application/octet-stream", "{wild}");
-        }
-        assert_eq!(answered_type(None), "application/octet-stream");
-        assert_eq!(answered_type(Some("Image/PNG")), "image/png");
-    }
 
     #[test]
     fn rights_are_those_of_the_thing() {

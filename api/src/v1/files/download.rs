@@ -3,7 +3,6 @@
 use actix_web::{HttpResponse, body::SizedStream, http::header};
 use futures_util::StreamExt;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use voronka_domain::files::answered_type;
 use voronka_persistence::files::File;
 
 use crate::{
@@ -30,7 +29,7 @@ pub(super) async fn answer(call: &Call<FilesRead>, file: File) -> Responded {
     });
     let length = u64::try_from(file.bytes).unwrap_or(0);
     Ok(HttpResponse::Ok()
-        .content_type(answered_type(file.content_type.as_deref()))
+        .content_type("application/octet-stream")
         .insert_header((header::CONTENT_DISPOSITION, disposition(&file.name)))
         .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .insert_header((header::CONTENT_SECURITY_POLICY, "default-src 'none'; sandbox"))

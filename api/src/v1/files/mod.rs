@@ -162,8 +162,8 @@ pub async fn read(call: Call<FilesRead>, id: Id) -> Responded {
 
 /// Download a file
 ///
-/// The bytes, to be saved and never shown: whatever was uploaded runs in nobody's browser. A type that browsers would
-/// run is answered as `application/octet-stream`. A workspace downloads 32 at a time.
+/// The bytes, to be saved and never shown: whatever was uploaded runs in nobody's browser. They are
+/// `application/octet-stream`, whatever the file was said to be. A workspace downloads 32 at a time.
 #[utoipa::path(tag = "Files", operation_id = "getFileContent",
     security(("bearer" = ["deals:read"]), ("bearer" = ["clients:read"]), ("bearer" = ["activities:read"]),
         ("bearer" = ["documents:read"])),

@@ -14,7 +14,7 @@ use voronka_persistence::{
         jobs,
         list::{Field, Spec},
     },
-    deals,
+    deals, files,
     work::{activities, documents, payments, tasks},
     workspace::products,
 };
@@ -290,6 +290,7 @@ fn every_sort_of_a_list_that_grows_has_its_index() {
         &tasks::LIST,
         &activities::LIST,
         &documents::LIST,
+        &files::LIST,
         &payments::LIST,
         &jobs::LIST,
     ] {
