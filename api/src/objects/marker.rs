@@ -18,14 +18,16 @@ impl Objects {
             return Err(another(place, None, noted).into());
         }
         let objects = Self::at(place)?;
-        let marked = objects.ask(place, noted.is_none())?;
-        let noted = match (noted, marked) {
-            (None, Some(marked)) => Some(store.note_file_store(marked)?),
-            (noted, _) => noted,
+        let noted = match noted {
+            Some(noted) => noted,
+            None => store.file_store_or(|| {
+                let made = objects.ask(place, true)?;
+                made.ok_or_else(|| Failure::from(format!("{place} does not keep its marker.")))
+            })?,
         };
-        match marked == noted {
-            true => Ok(objects),
-            false => Err(another(place, marked, noted).into()),
+        match objects.ask(place, false)? {
+            Some(marked) if marked == noted => Ok(objects),
+            marked => Err(another(place, marked, Some(noted)).into()),
         }
     }
 

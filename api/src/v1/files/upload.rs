@@ -141,20 +141,21 @@ impl Upload {
         let (limit, share) = app.file_limits;
         let most = announced(request).unwrap_or(limit).min(limit);
         let connection = app.shares.one(workspace_id).await?;
-        let (theirs, caller) = (app.clone(), caller.clone());
-        let id = block(move || {
+        let (app, caller) = (app.clone(), caller.clone());
+        // Whoever goes away meanwhile leaves an upload that is given up.
+        block(move || {
             let _connection = connection;
             again(|| {
-                theirs.store.write(&caller, now(), None, |unit| {
+                app.store.write(&caller, now(), None, |unit| {
                     files::require(unit, (object.kind, object.id))?;
                     Ok(Answer::default())
                 })
             })?;
-            theirs.store.begin_object(workspace_id, (most, share), now())
-        });
-        let key = Key { workspace_id, id: id.await? };
-        let app = app.clone();
-        Ok(Self { app, key, most, object, under_way: false, settled: false, _place: place })
+            let id = app.store.begin_object(workspace_id, (most, share), now())?;
+            let key = Key { workspace_id, id };
+            Ok(Self { app, key, most, object, under_way: false, settled: false, _place: place })
+        })
+        .await
     }
 
     /// Writes the file to the store. Answers it, and the digest of all that was sent.
