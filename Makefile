@@ -76,7 +76,7 @@ clients: build ## Generate clients by six generators, compile them and let them 
 	@$(ENV) clients/with-server "$(TARGET)/voronka" clients/lint
 
 # OUTAGE=60 keeps the server down for a minute in the midst of calls.
-test-real: build ## Let a real Asterisk and Kamailio tell a server of their calls; ARGS=kamailio only that one
+test-real: build ## Let a real Asterisk and Kamailio tell a server of their calls, and a store keep its files; ARGS=s3 only that one
 	@python3 -B integration-tests/real/run.py "$(TARGET)/voronka" $(ARGS)
 
 breaking: build ## List what breaks clients since the description in clients/released.json

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::auth::address::parse_network;
+use crate::{auth::address::parse_network, objects::Place};
 
 #[derive(Debug, Parser)]
 #[command(name = "voronka", version, about = "Voronka: a headless sales-process engine")]
@@ -20,7 +20,7 @@ pub struct DatabaseConfig {
     /// Postgres 14 or later. Without it a private cluster is started in the data directory.
     #[arg(long, env = "DATABASE_URL", global = true, hide_env_values = true)]
     pub database_url: Option<String>,
-    /// Where the private cluster and the demo's files are kept.
+    /// Where the private cluster, the demo's files and, by default, all others are kept.
     #[arg(long, env = "VORONKA_DATA_DIR", global = true, default_value = "./.voronka")]
     pub data_dir: PathBuf,
     /// Most connections to the database.
@@ -154,6 +154,17 @@ pub struct ServeConfig {
     /// Largest file of an import, in bytes.
     #[arg(long, env = "VORONKA_IMPORT_LIMIT", default_value_t = 512 << 20)]
     pub import_limit: usize,
+    /// Where files are kept: a directory, or s3://bucket/prefix with what AWS_* variables say of it; `files` in the
+    /// data directory by default. All servers of a database need the same.
+    #[arg(long, env = "VORONKA_FILES", value_parser = clap::value_parser!(Place))]
+    pub files: Option<Place>,
+    /// Largest file that hangs on something, in bytes.
+    #[arg(long, env = "VORONKA_FILE_LIMIT", default_value_t = 100 << 20,
+          value_parser = clap::value_parser!(u64).range(1..=40 << 30))]
+    pub file_limit: u64,
+    /// Bytes of files that a workspace may have.
+    #[arg(long, env = "VORONKA_FILES_LIMIT", default_value_t = 10 << 30)]
+    pub files_limit: u64,
     /// Largest sheet (CSV or XLSX), in bytes: it is written to a temporary file before it is sent.
     #[arg(long, env = "VORONKA_SHEET_LIMIT", default_value_t = 1 << 30)]
     pub sheet_limit: u64,
@@ -182,4 +193,11 @@ pub struct ServeConfig {
     /// Seconds that requests in progress have to finish when the server is told to stop.
     #[arg(long, env = "VORONKA_SHUTDOWN_SECONDS", default_value_t = 30)]
     pub shutdown_seconds: u64,
+}
+
+impl ServeConfig {
+    /// Where files are kept.
+    pub fn place(&self, data_dir: &std::path::Path) -> Place {
+        self.files.clone().unwrap_or_else(|| Place::Directory(data_dir.join("files")))
+    }
 }

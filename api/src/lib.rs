@@ -12,6 +12,7 @@ pub mod gantt_svg;
 pub mod heavy;
 pub mod http;
 pub mod import_file;
+pub mod objects;
 pub mod openapi;
 pub mod server;
 pub mod shares;

@@ -63,6 +63,7 @@ use crate::{
         (name = "Hand-overs", description = "What one person has goes to another one, for good or for a time."),
         (name = "Activities", description = "Calls, emails, meetings, messages and notes."),
         (name = "Documents", description = "Quotes, contracts, invoices, orders and shipments of deals, and payments."),
+        (name = "Files", description = "Files that hang on deals, clients, activities and documents."),
         (name = "Imports", description = "Deals and event logs from files."),
         (name = "Reports", description = "Funnels."),
         (name = "Events", description = "The feed of what happened."),
@@ -224,11 +225,14 @@ fn say_free_form(value: &mut Value) {
 
 fn complete_operation(path: &str, method: &str, operation: &mut Map<String, Value>) {
     let id = operation.get("operationId").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let scope = operation
+    let scopes: Vec<String> = operation
         .get("security")
-        .and_then(|security| security.pointer("/0/bearer/0"))
-        .and_then(Value::as_str)
-        .map(str::to_owned);
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(|one| one.pointer("/bearer/0").and_then(Value::as_str))
+        .map(|scope| format!("`{scope}`"))
+        .collect();
     let has_body = operation.contains_key("requestBody");
     let has_id = path.contains('{');
     let is_login = path.starts_with("/v1/auth/");
@@ -239,7 +243,7 @@ fn complete_operation(path: &str, method: &str, operation: &mut Map<String, Valu
         || path.ends_with("/transition")
         || path.ends_with("/return")
         || path.ends_with("/versions") && method == "post";
-    describe(operation, scope.as_deref());
+    describe(operation, &scopes);
     let mut parameters = operation
         .remove("parameters")
         .and_then(|list| match list {
@@ -279,7 +283,7 @@ fn complete_operation(path: &str, method: &str, operation: &mut Map<String, Valu
     }
     let mut codes: Vec<Code> =
         vec![Code::invalid_parameters, Code::internal_error, Code::unavailable];
-    if scope.is_some() {
+    if !scopes.is_empty() {
         codes.extend([Code::unauthenticated, Code::forbidden, Code::rate_limited]);
     }
     let is_report = path.contains("/reports/");
@@ -384,10 +388,14 @@ fn say_values(parameter: &mut Value, choices: &[Choice]) {
 }
 
 /// The text of an operation says what it needs; an operation without more to say says what it is.
-fn describe(operation: &mut Map<String, Value>, scope: Option<&str>) {
+fn describe(operation: &mut Map<String, Value>, scopes: &[String]) {
     let summary = operation.get("summary").and_then(Value::as_str).unwrap_or_default();
     let said = operation.get("description").and_then(Value::as_str).unwrap_or_default();
     let said = if said.is_empty() { format!("{summary}.") } else { said.to_owned() };
-    let needs = scope.map_or(String::new(), |scope| format!("\n\nNeeds `{scope}`."));
+    let needs = match scopes {
+        [] => String::new(),
+        // Which of them, the kind of thing says that it is about.
+        scopes => format!("\n\nNeeds {}.", scopes.join(" or ")),
+    };
     operation.insert("description".to_owned(), Value::String(format!("{said}{needs}")));
 }

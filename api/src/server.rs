@@ -70,6 +70,7 @@ fn cors(origins: &[String]) -> Cors {
         .allowed_methods(["GET", "POST", "PUT", "PATCH", "DELETE"])
         .allow_any_header()
         .expose_headers([
+            "content-disposition",
             "etag",
             "link",
             "location",

@@ -17,9 +17,14 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Workspaces whose shares are kept without anybody in them.
 const KEPT: usize = 1_000;
 
+const CONNECTIONS: &str =
+    "All connections that a workspace may use at once are in use. Send it again.";
+
 #[derive(Clone)]
 pub struct Shares {
     most: usize,
+    /// What is told when none becomes free.
+    busy: &'static str,
     of: Arc<Mutex<HashMap<Uuid, Arc<Semaphore>>>>,
 }
 
@@ -28,23 +33,24 @@ impl Shares {
     pub fn of(connections: u32) -> Self {
         let connections = usize::try_from(connections).unwrap_or(usize::MAX);
         let most = (connections / 4).saturating_mul(3).max(1);
-        Self { most, of: Arc::default() }
+        Self::of_any(most, CONNECTIONS)
     }
 
     /// Of so many connections, a quarter: for what may look at much.
     pub fn of_searches(connections: u32) -> Self {
         let connections = usize::try_from(connections).unwrap_or(usize::MAX);
-        Self { most: (connections / 4).max(1), of: Arc::default() }
+        Self::of_any((connections / 4).max(1), CONNECTIONS)
+    }
+
+    /// Of anything else that a workspace has so many of at once.
+    pub fn of_any(most: usize, busy: &'static str) -> Self {
+        Self { most, busy, of: Arc::default() }
     }
 
     /// One of the workspace's connections, as soon as one is free.
     pub async fn one(&self, workspace_id: Uuid) -> Result<OwnedSemaphorePermit, Problem> {
         let share = self.share(workspace_id);
-        let busy = || {
-            let detail =
-                "All connections that a workspace may use at once are in use. Send it again.";
-            Problem::new("rate_limited", detail).header("Retry-After", "1")
-        };
+        let busy = || Problem::new("rate_limited", self.busy).header("Retry-After", "1");
         match share.clone().try_acquire_owned() {
             Ok(one) => Ok(one),
             Err(_) => match tokio::time::timeout(PATIENCE, share.acquire_owned()).await {

@@ -9,6 +9,7 @@ use crate::{
     auth::{address::Addresses, limit::Limits, password::Turns, token::Tokens, tries::Tries},
     heavy::Heavy,
     http::shelf::Shelf,
+    objects::Objects,
     shares::Shares,
     workers::Wake,
 };
@@ -28,11 +29,18 @@ pub struct App {
     pub import_limit: usize,
     /// Largest sheet, in bytes.
     pub sheet_limit: u64,
+    /// Where the bytes of files are.
+    pub objects: Objects,
+    /// Largest file, and what a workspace may have of all, in bytes.
+    pub file_limits: (u64, u64),
     /// Places for heavy work.
     pub heavy: Heavy,
     pub shelf: Shelf,
     pub shares: Shares,
     pub searches: Shares,
+    /// Files on their way in and out.
+    pub uploads: Shares,
+    pub downloads: Shares,
     pub metrics: PrometheusHandle,
     /// Tells the workers that there is work.
     pub wake: Wake,

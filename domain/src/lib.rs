@@ -8,6 +8,7 @@
 pub mod analytics;
 pub mod clients;
 pub mod deals;
+pub mod files;
 pub mod import;
 pub mod intake;
 pub mod kernel;

@@ -95,6 +95,10 @@ def furnish(api):
     form = "".join(f'--b\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{text}\r\n'
                    for name, text in parts.items()) + "--b--\r\n"
     things["imports"] = [api.send("/v1/imports", "multipart/form-data; boundary=b", form.encode())["id"]]
+    parts = {"object": json.dumps({"kind": "deal", "id": deal}), "file": "Our offer"}
+    form = "".join(f'--b\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{text}\r\n'
+                   for name, text in parts.items()) + "--b--\r\n"
+    things["files"] = [api.send("/v1/files", "multipart/form-data; boundary=b", form.encode())["id"]]
     api.post(f"/v1/deals/{things['deals'][1]}/transition", to="won")
     api.post(f"/v1/deals/{things['deals'][2]}/transition", to="lost", loss_reason_id=loss)
     return things

@@ -18,7 +18,7 @@ KNOWN = ["+31205550001", "+31205550102"]
 
 
 class Office:
-    def __init__(self, room, program):
+    def __init__(self, room, program, more=None):
         self.room, self.binary, self.server = room, program, None
         # One port for all its lives: that is what exchanges post to.
         self.url = f"http://{HOST}:{free_port()}"
@@ -26,7 +26,7 @@ class Office:
         own.pop("DATABASE_URL", None)
         self.environment = own | {
             "VORONKA_DATA_DIR": str(room.path / "data"), "VORONKA_LISTEN": self.url.removeprefix("http://"),
-            "VORONKA_ACCESS_TOKEN_SECONDS": "86400", "RUST_LOG": "warn,voronka=info"}
+            "VORONKA_ACCESS_TOKEN_SECONDS": "86400", "RUST_LOG": "warn,voronka=info"} | (more or {})
         self.token = None
         self.start()
         subprocess.run([program, "workspace", "create", "--name", "Real", "--currency", "EUR", "--time-zone",
@@ -59,8 +59,10 @@ class Office:
         headers = {"Content-Type": "application/json"}
         if self.token:
             headers["Authorization"] = f"Bearer {self.token}"
-        request = urllib.request.Request(self.url + path, body and json.dumps(body).encode(), headers)
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        return self.send(urllib.request.Request(self.url + path, body and json.dumps(body).encode(), headers))
+
+    def send(self, request):
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return json.load(answer)
 
     def get(self, path):
@@ -68,6 +70,10 @@ class Office:
 
     def post(self, path, **body):
         return self.ask(path, body)
+
+    def delete(self, path):
+        headers = {"Authorization": f"Bearer {self.token}"}
+        return self.send(urllib.request.Request(self.url + path, headers=headers, method="DELETE"))
 
     def all(self, path):
         """Everything of a list, page by page."""

@@ -1,8 +1,8 @@
-"""Real exchanges, driven by sipp, tell a real server of their calls:
+"""Real exchanges, driven by sipp, tell a real server of their calls, and a server of objects keeps its files:
 
-    run.py SERVER [kamailio] [asterisk]
+    run.py SERVER [kamailio] [asterisk] [s3]
 
-Without a name both; what cannot be installed here is skipped, unless it is named. OUTAGE=60 keeps the server down for a
+Without a name all; what cannot be installed here is skipped, unless it is named. OUTAGE=60 keeps the server down for a
 minute.
 """
 
@@ -17,6 +17,7 @@ from asterisk import Asterisk
 from kamailio import Kamailio
 from office import KNOWN, Office
 from parts import LINE, Failure, Missing, Room, wait_for
+from s3 import S3
 
 OUTAGE = float(os.environ.get("OUTAGE", 5))
 ROWS = []
@@ -176,7 +177,7 @@ def main():
     server, *asked = sys.argv[1:]
     # An end by the system ends as ctrl-c does: what was started is ended.
     signal.signal(signal.SIGTERM, end_once)
-    kinds = {kind.name: kind for kind in (Kamailio, Asterisk)}
+    kinds = {kind.name: kind for kind in (Kamailio, Asterisk, S3)}
     if unknown := set(asked) - set(kinds):
         sys.exit(f"Not known: {' '.join(unknown)}. There are: {' '.join(kinds)}")
     for name in asked or kinds:
@@ -184,7 +185,10 @@ def main():
             kinds[name].ready()
             # A company of its own for each: what one has missed the other may have reached.
             with Room() as room:
-                part(kinds[name], Office(room, os.path.abspath(server)))
+                if name == S3.name:
+                    S3.run(room, os.path.abspath(server), report)
+                else:
+                    part(kinds[name], Office(room, os.path.abspath(server)))
         except Missing as missing:
             must = name in asked or (name == "kamailio" and os.environ.get("CI"))
             print(f"\n*** {name} {'CANNOT RUN' if must else 'IS SKIPPED'}: {missing} ***\n", flush=True)

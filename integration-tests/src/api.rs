@@ -221,6 +221,24 @@ impl Api {
         Some(reply)
     }
 
+    /// Hangs a file on something.
+    pub async fn add_file(&self, kind: &str, id: &str, name: &str, bytes: &[u8]) -> Reply {
+        self.add_file_with(&[], (kind, id), (name, "application/octet-stream"), bytes).await
+    }
+
+    /// The same with more headers, and what the file is said to be.
+    pub async fn add_file_with(
+        &self,
+        headers: &[(&str, &str)],
+        (kind, id): (&str, &str),
+        (name, said): (&str, &str),
+        bytes: &[u8],
+    ) -> Reply {
+        let body = upload(&json!({ "kind": kind, "id": id }).to_string(), name, said, bytes);
+        let headers: Vec<_> = headers.iter().copied().chain([("content-type", UPLOAD)]).collect();
+        self.send(Method::POST, "/v1/files", &headers, Some(body)).await
+    }
+
     /// A user of the workspace with a role, logged in.
     pub async fn colleague(&self, role: &str, department_id: Option<&str>) -> Self {
         let email = format!("{role}-{}@example.com", Uuid::now_v7().simple());
@@ -259,4 +277,17 @@ impl Api {
     pub async fn loss_reason(&self, name: &str) -> String {
         self.post("/v1/loss-reasons", json!({ "name": name })).await.expect(201).id()
     }
+}
+
+/// The type of an upload as [`upload`] writes it.
+pub const UPLOAD: &str = "multipart/form-data; boundary=between-parts";
+
+/// An upload as it goes over the wire; the name stands in it as it is.
+pub fn upload(object: &str, name: &str, said: &str, bytes: &[u8]) -> Vec<u8> {
+    let head = format!(
+        "--between-parts\r\nContent-Disposition: form-data; name=\"object\"\r\n\r\n{object}\r\n\
+         --between-parts\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\
+         Content-Type: {said}\r\n\r\n"
+    );
+    [head.as_bytes(), bytes, b"\r\n--between-parts--\r\n"].concat()
 }

@@ -259,3 +259,13 @@ SELECT d.id::text FROM deals d WHERE (SELECT count(*) FROM jsonb_object_keys(d.c
 -- rest: titles are found as the deals have them
 SELECT d.id::text FROM deals d LEFT JOIN deal_titles t ON t.workspace_id = d.workspace_id AND t.deal_id = d.id
 WHERE t.title IS DISTINCT FROM d.title
+
+-- history: each file has its object in the store, and no other file has it
+SELECT f.id::text FROM files f LEFT JOIN stored_objects o ON o.workspace_id = f.workspace_id AND o.id = f.stored_id
+WHERE o.state IS DISTINCT FROM 'kept' OR (o.bytes, o.sha256) IS DISTINCT FROM (f.bytes, f.sha256)
+    OR EXISTS (SELECT FROM files g WHERE g.workspace_id = f.workspace_id AND g.stored_id = f.stored_id AND g.id <> f.id)
+
+-- history: what a workspace has in the store is the sum of its objects
+SELECT concat_ws(' ', workspace_id, b.bytes, o.bytes) FROM stored_bytes b
+FULL JOIN (SELECT workspace_id, sum(bytes) AS bytes FROM stored_objects GROUP BY 1) AS o USING (workspace_id)
+WHERE coalesce(b.bytes, 0) <> coalesce(o.bytes, 0)

@@ -16,6 +16,6 @@ pub mod spec_lint;
 pub mod sql;
 pub mod unpacked;
 
-pub use api::{Api, Reply};
+pub use api::{Api, Reply, UPLOAD, upload};
 pub use data::test_data;
 pub use server::TestServer;

@@ -47,6 +47,12 @@ fn stop_after_us(directory: &str) -> Child {
     shell.spawn().expect("a shell")
 }
 
+/// The data directory of a server on a database: its files are there, unless they are said to be elsewhere.
+pub fn files_of(url: &str) -> std::path::PathBuf {
+    let name = url.rsplit('/').next().unwrap_or_default();
+    std::env::temp_dir().join(format!("voronka-tests-{}", std::process::id())).join(name)
+}
+
 /// The URL of a fresh database with the schema in it.
 pub fn database() -> String {
     let number = next();

@@ -58,6 +58,8 @@ impl Process {
         }
         if let Some(database) = &self.database {
             command.env("DATABASE_URL", database);
+            // All servers of a database have one store.
+            command.env("VORONKA_FILES", crate::postgres::files_of(database).join("files"));
         }
         command.args(arguments).env("VORONKA_DATA_DIR", &self.directory);
         command

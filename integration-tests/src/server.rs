@@ -9,6 +9,7 @@ use voronka_api::{
     cli,
     config::{Cli, Command, ServeConfig},
     founding,
+    objects::Objects,
 };
 use voronka_persistence::Store;
 
@@ -62,12 +63,14 @@ impl TestServer {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let (config, connections) = config(arguments);
         let store = Store::new(&url, connections);
+        let place = config.place(&postgres::files_of(&url));
+        let objects = Objects::of(&store, &place).expect("a store of files");
         let (sender, receiver) = mpsc::channel();
         let theirs = store.clone();
         let thread = std::thread::spawn(move || {
             actix_web::rt::System::new().block_on(async move {
-                let running =
-                    cli::start(theirs, &config, cli::metrics().expect("metrics")).expect("start");
+                let metrics = cli::metrics().expect("metrics");
+                let running = cli::start(theirs, objects, &config, metrics).expect("start");
                 let told = sender.send((running.address, running.server.handle()));
                 told.expect("the test waits");
                 running.server.await.expect("serves");
@@ -104,6 +107,11 @@ impl TestServer {
             }
             tokio::task::yield_now().await;
         }
+    }
+
+    /// Where its store of files is, unless it was told another place.
+    pub fn files(&self) -> std::path::PathBuf {
+        postgres::files_of(&self.url).join("files")
     }
 
     /// A connection for SQL of the test's own.

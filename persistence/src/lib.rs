@@ -10,6 +10,7 @@ pub mod core;
 pub mod analytics;
 pub mod clients;
 pub mod deals;
+pub mod files;
 pub mod import;
 pub mod intake;
 pub mod people;

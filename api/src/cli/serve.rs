@@ -24,12 +24,16 @@ use crate::{
     embedded::{Cluster, Mode},
     heavy::Heavy,
     http::shelf::Shelf,
+    objects::Objects,
     server,
     shares::Shares,
     state::App,
     workers::{Wake, Workers},
 };
 
+/// Files that a workspace has on their way at a time.
+const UPLOADS: usize = 4;
+const DOWNLOADS: usize = 32;
 const SHORTEST_SECRET: usize = 32;
 /// How often idle limits are swept out.
 const TIDY: Duration = Duration::from_secs(600);
@@ -39,10 +43,11 @@ const SUM_UP: Duration = Duration::from_secs(1);
 pub fn serve(database: &DatabaseConfig, config: ServeConfig) -> Result<(), Failure> {
     let _log = log();
     let Database { store, cluster, .. } = Database::open(database, Mode::Serve)?;
+    let objects = Objects::of(&store, &config.place(&database.data_dir))?;
     let demo = config.demo.then(|| demo::load(&store, &database.data_dir)).transpose()?;
     let supervisor = cluster.map(Supervisor::start);
     let served = actix_web::rt::System::new().block_on(async {
-        let running = start(store, &config, metrics()?)?;
+        let running = start(store, objects, &config, metrics()?)?;
         let base = format!("http://{}", running.address);
         say(&format!("Voronka serves {base}; its documentation is at {base}/docs"));
         if let Some(demo) = demo {
@@ -74,6 +79,7 @@ pub struct Running {
 /// Starts everything that serves, on a database that is there.
 pub fn start(
     store: Store,
+    objects: Objects,
     config: &ServeConfig,
     metrics: PrometheusHandle,
 ) -> Result<Running, Failure> {
@@ -96,17 +102,27 @@ pub fn start(
         body_patience: Duration::from_secs(config.body_seconds),
         import_limit: config.import_limit,
         sheet_limit: config.sheet_limit,
+        objects: objects.clone(),
+        file_limits: (config.file_limit, config.files_limit),
         heavy: Heavy::new(heavy_places(&store, config)),
         shelf: Shelf::default(),
         shares: Shares::of(store.most_connections()),
         searches: Shares::of_searches(store.most_connections()),
+        uploads: Shares::of_any(
+            UPLOADS,
+            "A workspace uploads four files at a time. Send it again.",
+        ),
+        downloads: Shares::of_any(
+            DOWNLOADS,
+            "A workspace downloads 32 files at a time. Ask again.",
+        ),
         metrics: metrics.clone(),
         wake: wake.clone(),
     });
     let (server, address) = server::build(app.clone(), config)?;
     actix_web::rt::spawn(sum_up(metrics));
     actix_web::rt::spawn(tidy(app));
-    let workers = Workers::start(&store, wake);
+    let workers = Workers::start(&store, &objects, wake);
     Ok(Running { server, address, workers })
 }
 
@@ -201,15 +217,22 @@ pub fn check(database: &DatabaseConfig, config: &ServeConfig) -> Result<(), Fail
     if config.jwt_secret.as_ref().is_some_and(|secret| secret.len() < SHORTEST_SECRET) {
         return Err(format!("VORONKA_JWT_SECRET needs {SHORTEST_SECRET} bytes").into());
     }
+    let place = config.place(&database.data_dir);
     match &database.database_url {
         Some(url) => {
-            Store::new(url, 2).ping()?;
+            let store = Store::new(url, 2);
+            store.ping()?;
             println!("The database answers.");
+            println!("{}", Objects::check(Some(&store), &place)?);
         }
-        None => println!(
-            "Without DATABASE_URL a private cluster serves in {}.",
-            database.data_dir.display()
-        ),
+        None => {
+            println!(
+                "Without DATABASE_URL a private cluster serves in {}.",
+                database.data_dir.display()
+            );
+            // Which store it wants is known when it serves.
+            println!("{}", Objects::check(None, &place)?);
+        }
     }
     println!("The configuration is good.");
     Ok(())

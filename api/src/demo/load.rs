@@ -106,7 +106,7 @@ pub fn load(store: &Store, data_dir: &Path) -> Result<Loaded, Failure> {
     };
     // The worker of a server that runs on this database may be faster; then it has done it.
     let holder = Holder::new(store.clone());
-    while run_one(store, &holder, &Wake::default(), &[&Imports])? {}
+    while run_one((store, None), &holder, &Wake::default(), &[&Imports])? {}
     let led = led::play(store, workspace_id)?;
     let calls = calls::play(store, workspace_id)?;
     let deal_type_id = deal_type(store, workspace_id)?;

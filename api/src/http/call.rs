@@ -33,14 +33,15 @@ use crate::{openapi, state::App};
 
 /// What an operation needs.
 pub trait Needs: 'static {
-    const PERMISSION: Permission;
+    /// One of these will do.
+    const ANY_OF: &'static [Permission];
 }
 
 macro_rules! needs {
     ($($name:ident),+ $(,)?) => {
         $(pub struct $name;
         impl Needs for $name {
-            const PERMISSION: Permission = Permission::$name;
+            const ANY_OF: &'static [Permission] = &[Permission::$name];
         })+
     };
 }
@@ -49,6 +50,28 @@ needs! {
     CataloguesRead, CataloguesWrite, DealTypesRead, DealTypesWrite, DealsRead, DealsWrite,
     TasksRead, TasksWrite, ActivitiesRead, ActivitiesWrite, DocumentsRead, DocumentsWrite, ImportsRead, ImportsWrite, ReportsRead, EventsRead,
     HandOversRead, HandOversWrite, JobsRead, JobsWrite, IntegrationsManage, InboxRead, InboxWrite,
+}
+
+/// Of files on things of any kind, which are looked at then.
+pub struct FilesRead;
+impl Needs for FilesRead {
+    const ANY_OF: &'static [Permission] = &[
+        Permission::DealsRead,
+        Permission::ClientsRead,
+        Permission::ActivitiesRead,
+        Permission::DocumentsRead,
+    ];
+}
+
+/// Of files on things of some kind, whose permission is asked for when the kind is known.
+pub struct FilesWrite;
+impl Needs for FilesWrite {
+    const ANY_OF: &'static [Permission] = &[
+        Permission::DealsWrite,
+        Permission::ClientsWrite,
+        Permission::ActivitiesWrite,
+        Permission::DocumentsWrite,
+    ];
 }
 
 pub struct Call<P> {
@@ -76,9 +99,10 @@ impl<P: Needs> Call<P> {
     fn of(request: &HttpRequest) -> Result<Self, Problem> {
         let caller = request.extensions().get::<Arc<Caller>>().cloned();
         let caller = caller.ok_or_else(unauthenticated)?;
-        if !caller.may(P::PERMISSION) {
-            let scope = P::PERMISSION.scope();
-            return Err(Problem::new("forbidden", format!("The operation needs {scope}.")));
+        if !P::ANY_OF.iter().any(|permission| caller.may(*permission)) {
+            let scopes: Vec<_> = P::ANY_OF.iter().map(|permission| permission.scope()).collect();
+            let detail = format!("The operation needs {}.", scopes.join(" or "));
+            return Err(Problem::new("forbidden", detail));
         }
         let app = request.app_data::<web::Data<App>>().cloned();
         let text = |name| header_text(request, name);
@@ -188,6 +212,11 @@ impl<P: Needs> Call<P> {
                 .finish());
         }
         Ok(respond(Written { answer, replayed: false }))
+    }
+
+    /// The caller has what is named by this ETag.
+    pub fn knows(&self, etag: &str) -> bool {
+        is_known(etag, self.if_none_match.as_deref())
     }
 
     pub fn path(&self) -> &str {

@@ -63,6 +63,7 @@ codes! {
     email_taken 409 "Email taken" "Another user of the workspace has this email."
     exchange_rate_taken 409 "Exchange rate taken" "The currency has a rate of this day already."
     external_id_taken 409 "External id taken" "Another thing of the same kind has this external id."
+    files_full 409 "Files full" "The workspace has as many bytes of files as it may have, or the thing has as many files. Of what is deleted, the room is free a moment later."
     hand_over_returned 409 "Hand-over returned" "What was handed over has come back already."
     idempotency_key_in_flight 409 "Request in flight" "A request with this Idempotency-Key is being carried out. Ask again later."
     import_finished 409 "Import finished" "The import has ended already: there is nothing to cancel."
@@ -83,6 +84,7 @@ codes! {
     task_status_refused 409 "Task status refused" "A task in its status does not go to the other one; what is done or cancelled is taken up again first."
     too_many_jobs 409 "Too many jobs" "So many runs of background work wait already that no other is taken in."
     transition_is_automatic 409 "Transition is automatic" "The process moves deals of this type."
+    upload_expired 409 "Upload expired" "The upload took so long that what came of it is not kept."
     user_inactive 409 "User inactive" "The person whom things are to go back to, or who is to log in, is not in use."
     version_mismatch 412 "Version mismatch" "If-Match names another version than the present one."
     sheet_too_long 422 "Sheet too long" "The sheet is longer than the server writes, or than a workbook may be: narrow it by filters."
@@ -197,6 +199,12 @@ impl Problem {
 
     pub fn with(mut self, pointer: &str, code: &'static str, detail: impl Into<String>) -> Self {
         self.faults.push(Fault::new(pointer, code, detail));
+        self
+    }
+
+    /// The same of a part of a body: its faults point into the part.
+    pub fn under(mut self, part: &str) -> Self {
+        self.faults.iter_mut().for_each(|fault| fault.pointer.insert_str(0, part));
         self
     }
 

@@ -106,6 +106,7 @@ words! {
     HandOverReason hand_over::Reason::VARIANTS;
     HandedOver hand_over::HandedOver::VARIANTS;
     CallStatus activity::CallStatus::VARIANTS;
+    FileObjectKind voronka_domain::files::ObjectKind::VARIANTS;
     InboxStatus voronka_domain::intake::inbox::InboxStatus::VARIANTS;
     CallDirection voronka_domain::intake::call::Direction::VARIANTS;
     Adapter &crate::telephony::ADAPTERS.iter().map(|adapter| adapter.name()).collect::<Vec<_>>();

@@ -80,6 +80,8 @@ pub fn own(id: &str) -> &'static [Code] {
             external_id_taken,
         ],
         "createActivity" | "createDocument" => &[external_id_taken],
+        "createFile" => &[files_full, upload_expired, not_a_participant],
+        "deleteFile" => &[not_a_participant],
         "transitionDocument" => &[document_state_refused],
         "createPayment" => &[external_id_taken, document_state_refused],
         "updateDeal" => &[external_id_taken, deal_closed],

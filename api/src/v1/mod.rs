@@ -5,6 +5,7 @@ pub mod bodies;
 pub mod clients;
 pub mod deals;
 pub mod events;
+pub mod files;
 pub mod health;
 pub mod import;
 pub mod intake;
@@ -176,6 +177,11 @@ operations! {
     payments::list,
     payments::create,
     payments::read,
+    files::list,
+    files::create,
+    files::read,
+    files::remove,
+    files::content,
     import_preview::preview,
     imports::list,
     imports::create,

@@ -4,6 +4,7 @@ mod compare_clients;
 mod deal_clock;
 pub mod imports;
 pub mod interpret_events;
+mod remove_objects;
 mod return_hand_overs;
 mod runner;
 mod sweep;
@@ -21,10 +22,12 @@ use voronka_persistence::{
     core::jobs::{Claimed, Ended, Holder, Job, Run},
 };
 
+use crate::objects::Objects;
+
 pub use runner::{Wake, Workers, run_one};
 
 /// All kinds of background work.
-pub const WORKS: [&dyn Work; 7] = [
+pub const WORKS: [&dyn Work; 8] = [
     &imports::Imports,
     &interpret_events::InterpretEvents,
     &deal_clock::DealClock,
@@ -32,6 +35,7 @@ pub const WORKS: [&dyn Work; 7] = [
     &compare_clients::CompareClients,
     &work_out_tracks::WorkOutTracks,
     &sweep::Sweep,
+    &remove_objects::RemoveObjects,
 ];
 
 /// Work of one lane does not wait for that of another.
@@ -102,6 +106,7 @@ const LOOK_AROUND: Duration = Duration::from_secs(5);
 /// The turn of a run: it is over when the server stops, and after a while if other workspaces wait for theirs.
 pub struct Turn<'r> {
     wake: &'r Wake,
+    objects: Option<&'r Objects>,
     holder: &'r Holder,
     jobs: &'r [Job],
     claimed: &'r Claimed,
@@ -111,6 +116,11 @@ pub struct Turn<'r> {
 }
 
 impl Turn<'_> {
+    /// The store of files, which every server has; a command that does some work itself has none.
+    pub fn objects(&self) -> Result<&Objects, Error> {
+        self.objects.ok_or_else(|| Error::Internal("work without a store of files".to_owned()))
+    }
+
     pub fn is_over(&self) -> bool {
         if self.wake.stopping() || self.over.load(Ordering::Relaxed) {
             return true;

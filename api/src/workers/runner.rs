@@ -14,6 +14,7 @@ use voronka_persistence::{
 };
 
 use super::{Lane, Turn, WORKS, Work, named};
+use crate::objects::Objects;
 
 /// How often a server looks for work that another one took in.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -86,11 +87,12 @@ pub struct Workers {
 }
 
 impl Workers {
-    pub fn start(store: &Store, wake: Wake) -> Self {
+    pub fn start(store: &Store, objects: &Objects, wake: Wake) -> Self {
         let holder = Arc::new(Holder::new(store.clone()));
         let lane = |lane| {
             let (store, wake, holder) = (store.clone(), wake.clone(), holder.clone());
-            std::thread::spawn(move || work(&store, &holder, &wake, lane))
+            let objects = objects.clone();
+            std::thread::spawn(move || work((&store, &objects), &holder, &wake, lane))
         };
         Self { threads: Lane::ALL.into_iter().map(lane).collect(), wake }
     }
@@ -105,7 +107,7 @@ impl Workers {
 }
 
 /// Works until it is told to stop; what has begun then waits for the next start.
-fn work(store: &Store, holder: &Holder, wake: &Wake, lane: Lane) {
+fn work((store, objects): (&Store, &Objects), holder: &Holder, wake: &Wake, lane: Lane) {
     let works: Vec<&dyn Work> = WORKS.into_iter().filter(|work| work.lane() == lane).collect();
     let mut looked: Vec<Option<Instant>> = works.iter().map(|_| None).collect();
     loop {
@@ -120,7 +122,7 @@ fn work(store: &Store, holder: &Holder, wake: &Wake, lane: Lane) {
             if lane == Lane::Upkeep {
                 holder.begin_scheduled(now())?;
             }
-            while !wake.stopping() && run_one(store, holder, wake, &works)? {}
+            while !wake.stopping() && run_one((store, Some(objects)), holder, wake, &works)? {}
             Ok::<_, Error>(())
         };
         if let Err(error) = round() {
@@ -134,7 +136,7 @@ fn work(store: &Store, holder: &Holder, wake: &Wake, lane: Lane) {
 
 /// Runs what has waited longest, of some kinds of work. False when nothing waits.
 pub fn run_one(
-    store: &Store,
+    (store, objects): (&Store, Option<&Objects>),
     holder: &Holder,
     wake: &Wake,
     works: &[&dyn Work],
@@ -145,6 +147,7 @@ pub fn run_one(
     let began = Instant::now();
     let turn = Turn {
         wake,
+        objects,
         holder,
         jobs: &jobs,
         claimed: &claimed,

@@ -231,6 +231,8 @@ const APART: &[(&str, &str)] = &[
     ("createDealType", "has no deals yet"),
     ("putProcessDraft", "no deal is on a draft"),
     ("deleteProcessDraft", "no deal is on a draft"),
+    ("createFile", "no gate looks at files"),
+    ("deleteFile", "no gate looks at files"),
     ("updateJob", "what runs by itself runs as it would"),
     ("createJobRun", "what runs by itself runs sooner"),
     ("dropJobRun", "has failed"),

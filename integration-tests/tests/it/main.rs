@@ -4,6 +4,7 @@
 mod analytics;
 mod clients;
 mod deals;
+mod files;
 mod import;
 mod intake;
 mod kernel;

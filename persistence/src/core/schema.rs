@@ -767,6 +767,52 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    file_stores (singleton) {
+        singleton -> Bool,
+        id -> Uuid,
+        noted_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    stored_bytes (workspace_id) {
+        workspace_id -> Uuid,
+        bytes -> Int8,
+    }
+}
+
+diesel::table! {
+    stored_objects (workspace_id, id) {
+        workspace_id -> Uuid,
+        id -> Uuid,
+        state -> Text,
+        bytes -> Int8,
+        content_type -> Nullable<Text>,
+        sha256 -> Nullable<Bytea>,
+        remove_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    files (workspace_id, id) {
+        workspace_id -> Uuid,
+        id -> Uuid,
+        object_kind -> Text,
+        object_id -> Uuid,
+        name -> Text,
+        content_type -> Nullable<Text>,
+        bytes -> Int8,
+        sha256 -> Bytea,
+        stored_id -> Uuid,
+        author_id -> Nullable<Uuid>,
+        version -> Int4,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     api_keys,
     client_changes,

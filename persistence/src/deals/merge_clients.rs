@@ -173,14 +173,18 @@ fn move_contacts(unit: &mut Unit<'_>, from: Uuid, to: Uuid) -> Result<usize> {
     Ok(moved.len())
 }
 
-/// Tasks and activities name the client for their lists only: nothing of them happens.
+/// Tasks and activities name the client for their lists only, and files come along with it: nothing of them happens.
 fn move_work(unit: &mut Unit<'_>, from: Uuid, to: Uuid) -> Result<()> {
-    for sql in ["UPDATE tasks SET client_id = ", "UPDATE activities SET client_id = "] {
+    for (sql, of) in [
+        ("UPDATE tasks SET client_id = ", " WHERE client_id = "),
+        ("UPDATE activities SET client_id = ", " WHERE client_id = "),
+        ("UPDATE files SET object_id = ", " WHERE object_kind = 'client' AND object_id = "),
+    ] {
         Statement::command(sql)
             .bind(to)
             .sql(", updated_at = ")
             .bind(unit.now)
-            .sql(" WHERE client_id = ")
+            .sql(of)
             .bind(from)
             .sql(" AND workspace_id = ")
             .bind(unit.tenant.workspace_id)

@@ -236,6 +236,16 @@ pub fn change(
     changed(unit, held, before.clone(), before, patch)
 }
 
+/// Holds an activity, and its deal before it, for somebody who may change it.
+pub(crate) fn hold(unit: &mut Unit<'_>, id: Uuid) -> Result<()> {
+    let seen = read(&mut unit.tenant, unit.caller, id)?;
+    if let Some(deal_id) = seen.deal_id {
+        deals::lock_deal(unit, deal_id, &Visibility::All)?;
+    }
+    require_part(unit, &seen)?;
+    Activity::lock(unit, id, None).map(|_| ())
+}
+
 /// What an exchange has told anew of a call: how it went, who talked, and whose it was.
 pub(crate) fn tell_anew(
     unit: &mut Unit<'_>,

@@ -212,7 +212,7 @@ pub(crate) fn react(unit: &mut Unit<'_>, held: deals::LockedDeal, row: &Document
     Ok(())
 }
 
-fn hold(
+pub(crate) fn hold(
     unit: &mut Unit<'_>,
     id: Uuid,
     if_match: Option<crate::Seen>,

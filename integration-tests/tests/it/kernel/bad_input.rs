@@ -2,6 +2,7 @@
 
 mod battery;
 mod conditions;
+mod files;
 mod integrations;
 mod invisible;
 mod parameters;

@@ -41,6 +41,7 @@ async fn a_body_that_does_not_come_is_not_waited_for() {
         ("/v1/imports", form, ""),
         ("/v1/imports", form, "--b\r\ncontent-dis"),
         ("/v1/imports/preview", form, part),
+        ("/v1/files", form, "--b\r\ncontent-dis"),
     ] {
         let chunk =
             if body.is_empty() { String::new() } else { format!("{:x}\r\n{body}", body.len()) };

@@ -47,6 +47,7 @@ async fn every_noun_is_answered_whole() {
         ("documents", &world.document),
         ("payments", &world.payment),
         ("activities", &world.activity),
+        ("files", &world.file),
         ("sources", &world.source),
         ("competitors", &world.competitor),
         ("loss-reasons", &world.loss_reason),

@@ -52,6 +52,7 @@ async fn administrators_switch_and_schedule_the_work_of_their_workspace() {
         "compare-clients",
         "work-out-tracks",
         "sweep",
+        "remove-objects",
     ];
     assert_eq!(names, all);
     for role in ["head", "seller", "analyst"] {

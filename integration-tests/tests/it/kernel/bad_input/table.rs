@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{
     Bad,
     battery::{Operation, operations},
-    conditions, integrations, invisible, parameters, work,
+    conditions, files, integrations, invisible, parameters, work,
     world::World,
 };
 
@@ -17,6 +17,7 @@ pub async fn all(world: &World) -> Vec<Bad> {
     table.extend(texts(world));
     table.extend(invisible::all(world));
     table.extend(integrations::all(world));
+    table.extend(files::all(world));
     table.extend(deals(world));
     table.extend(processes(world));
     table.extend(tasks(world));

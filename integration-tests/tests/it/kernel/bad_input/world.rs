@@ -33,6 +33,7 @@ pub struct World {
     pub hand_over: String,
     pub integration: String,
     pub inbox_entry: String,
+    pub file: String,
 }
 
 #[derive(QueryableByName)]
@@ -71,6 +72,7 @@ impl World {
         let payment = make("/v1/payments", payment).await;
         let activity = json!({ "kind": "call", "title": "Call", "deal_id": won });
         let activity = make("/v1/activities", activity).await;
+        let file = api.add_file("deal", &won, "a.txt", b"a").await.expect(201).id();
         let field =
             json!({ "entity": "deal", "key": "delivery", "name": "Delivery", "type": "date" });
         let custom_field = make("/v1/custom-fields", field).await;
@@ -111,6 +113,7 @@ impl World {
             segment,
             task,
             hand_over,
+            file,
             inbox_entry: an_entry(&server, &api, &integration),
             integration,
             server,
@@ -144,6 +147,7 @@ impl World {
             // The second is of /webhooks/v1/telephony/{id}.
             "integrations" | "v1" => &self.integration,
             "inbox" => &self.inbox_entry,
+            "files" => &self.file,
             "jobs" => &self.import,
             "workspace" => "2026-12-25",
             other => panic!("nothing of {other}"),

@@ -7,7 +7,7 @@ use voronka_persistence::{
     clients,
     clients::contacts,
     core::list::{Field, FieldKind, Spec},
-    deals,
+    deals, files,
     import::imports,
     people::{api_keys, departments, users},
     process::deal_types,
@@ -164,6 +164,7 @@ async fn every_list_gives_each_row_once_in_every_sort() {
     let document = json!({ "deal_id": deal, "kind": "invoice", "number": "1" });
     let document = make("/v1/documents", document).await;
     let money = json!({ "amount": "1", "currency": "EUR" });
+    let file = api.add_file("deal", &deal, "a.txt", b"a").await.expect(201).id();
     let payment = make("/v1/payments", json!({ "deal_id": deal, "amount": money })).await;
     let product = make("/v1/products", json!({ "name": "A", "price": money })).await;
     let condition = json!({ "field": "deal.title", "op": "filled" });
@@ -193,6 +194,7 @@ async fn every_list_gives_each_row_once_in_every_sort() {
         ("/v1/tasks", &tasks::LIST, task),
         ("/v1/activities", &activities::LIST, activity),
         ("/v1/documents", &documents::LIST, document),
+        ("/v1/files", &files::LIST, file),
         ("/v1/payments", &payments::LIST, payment),
         ("/v1/products", &products::LIST, product),
         ("/v1/segments", &segments::LIST, segment),

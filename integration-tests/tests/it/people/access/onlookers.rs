@@ -12,7 +12,8 @@ mod searches;
 mod sharp;
 
 /// Words that stand in what only those may see who see the deal.
-const SECRETS: [&str; 4] = ["Secret servers", "SQ-4711", "secretly received", "A secret talk"];
+const SECRETS: [&str; 5] =
+    ["Secret servers", "SQ-4711", "secretly received", "A secret talk", "secret.txt"];
 
 /// All that is of the deal.
 fn of_deal(server: &TestServer, deal: &str) -> Value {
@@ -26,6 +27,7 @@ fn of_deal(server: &TestServer, deal: &str) -> Value {
         ("custom_values", "object_id"),
         ("deal_titles", "deal_id"),
         ("events", "object_id"),
+        ("files", "object_id"),
     ];
     let parts = parts.map(|(table, column)| {
         format!(
@@ -161,6 +163,9 @@ fn changes(scope: &str) -> &'static [&'static str] {
             "demand_lines",
             "tasks",
             "task_people",
+            "files",
+            "stored_objects",
+            "stored_bytes",
         ],
         "tasks:write" => &["tasks", "task_people"],
         "activities:write" => &["activities"],

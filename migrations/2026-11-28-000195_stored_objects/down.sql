@@ -1,0 +1,1 @@
+DROP TABLE stored_objects, stored_bytes, file_stores;
