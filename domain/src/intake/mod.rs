@@ -5,3 +5,4 @@ pub mod call_back;
 pub mod candidate;
 pub mod inbox;
 pub mod integration;
+pub mod recording;
