@@ -4,6 +4,8 @@ mod call_backs;
 mod calls;
 mod exchange;
 mod hooks;
+mod host;
 mod inbox;
 mod office;
 mod providers;
+mod recordings;
