@@ -4,7 +4,10 @@ use uuid::Uuid;
 use voronka_domain::{
     Currency,
     people::{access::Role, password::weakness},
-    workspace::calendar::Week,
+    workspace::{
+        calendar::Week,
+        settings::{RAW_EVENT_DAYS, RECORDING_DAYS},
+    },
 };
 use voronka_persistence::{
     Answer, Noun, Store,
@@ -37,6 +40,8 @@ pub fn new_workspace(name: &str, currency: &str, time_zone: &str) -> Result<Work
         require_primary_demand: false,
         working_hours: serde_json::to_value(Week::default())?,
         calendar_version: 1,
+        raw_event_days: RAW_EVENT_DAYS,
+        recording_days: RECORDING_DAYS,
     })
 }
 

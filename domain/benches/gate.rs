@@ -166,6 +166,8 @@ fn gate(criterion: &mut Criterion) {
         lead_temperature: Some(LeadTemperature::Hot),
         expected_close_on: None,
         external_id: None,
+        initiated_by: None,
+        from_activity_id: None,
         custom,
         opened_at: None,
         stage_key: None,

@@ -125,7 +125,8 @@ HAVING count(v.deal_id) <> (d.status = 'open')::int
 SELECT id::text FROM deals
 WHERE (status IN ('open', 'won', 'lost')) IS NOT TRUE OR (status = 'open') <> (closed_at IS NULL)
     OR (status = 'lost') <> (loss_reason_id IS NOT NULL) OR amount < 0 OR base_amount < 0
-    OR lead_temperature NOT IN ('cold', 'warm', 'hot') OR (external_source IS NULL) <> (external_id IS NULL)
+    OR lead_temperature NOT IN ('cold', 'warm', 'hot') OR initiated_by NOT IN ('us', 'client')
+    OR (external_source IS NULL) <> (external_id IS NULL)
 
 -- history: a segment has ended in a known way, and a visit begun in one
 SELECT deal_id::text FROM stage_visits
@@ -172,11 +173,12 @@ GROUP BY workspace_id, external_source, external_id HAVING count(*) > 1
 SELECT d.id::text FROM deals d JOIN events e ON e.workspace_id = d.workspace_id
     AND e.object_id = d.id AND e.sequence = d.sequence AND e.event_type LIKE 'deal.%'
 WHERE ROW(d.status, d.stage_id::text, d.version_id::text, d.owner_id::text, d.client_id::text, d.title,
-        d.lead_temperature, d.expected_close_on::text, d.amount, d.currency, d.base_amount,
+        d.lead_temperature, d.initiated_by, d.from_activity_id::text, d.expected_close_on::text, d.amount, d.currency, d.base_amount,
         d.hold_since IS NULL, d.loss_reason_id::text, d.reopened, d.overrides, d.custom)
     IS DISTINCT FROM ROW(e.object ->> 'status', e.object ->> 'stage_id', e.object ->> 'process_version_id',
         e.object ->> 'owner_id', e.object ->> 'client_id', e.object ->> 'title',
-        e.object ->> 'lead_temperature', e.object ->> 'expected_close_on',
+        e.object ->> 'lead_temperature', e.object ->> 'initiated_by', e.object ->> 'from_activity_id',
+        e.object ->> 'expected_close_on',
         (e.object #>> '{amount,amount}')::numeric, e.object #>> '{amount,currency}',
         (e.object #>> '{base_amount,amount}')::numeric, e.object ->> 'hold' IS NULL,
         e.object #>> '{loss,loss_reason_id}', (e.object ->> 'reopened')::int,

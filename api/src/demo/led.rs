@@ -6,7 +6,7 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 use voronka_domain::{
     Currency, Money,
-    clients::LeadTemperature,
+    clients::{Initiator, LeadTemperature},
     deals::{
         deal::DealPatch,
         demand,
@@ -47,12 +47,12 @@ const ITEMS: [&str; 6] = [
 ];
 const REASONS: [&str; 3] = ["Out of stock", "Too dear", "Delivery too late"];
 
-fn all(spec: &Spec, pairs: &[(&str, &str)]) -> Result<Query, Error> {
+pub(super) fn all(spec: &Spec, pairs: &[(&str, &str)]) -> Result<Query, Error> {
     let pairs: Vec<_> = pairs.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
     spec.parse(&pairs).map_err(|_| Error::Internal("a list of the demo".into()))
 }
 
-fn missing(what: &str) -> Error {
+pub(super) fn missing(what: &str) -> Error {
     Error::Internal(format!("the demo has no {what}"))
 }
 
@@ -112,7 +112,7 @@ impl Cast {
 }
 
 /// One of some.
-fn one<'t, T>(rng: &mut Rng, of: &'t [T]) -> Option<&'t T> {
+pub(super) fn one<'t, T>(rng: &mut Rng, of: &'t [T]) -> Option<&'t T> {
     of.get(rng.below(u32::try_from(of.len()).unwrap_or(0)) as usize)
 }
 
@@ -155,6 +155,12 @@ impl Play<'_> {
             ])),
             expected_close_on: None,
             external_id: None,
+            initiated_by: Some(if number.is_multiple_of(3) {
+                Initiator::Us
+            } else {
+                Initiator::Client
+            }),
+            from_activity_id: None,
             custom: Default::default(),
             opened_at: Some(self.at),
             stage_key: None,
@@ -376,7 +382,7 @@ impl Play<'_> {
 }
 
 /// An instant of a day, by the minute.
-fn at(day: NaiveDate, minute: u32) -> DateTime<Utc> {
+pub(super) fn at(day: NaiveDate, minute: u32) -> DateTime<Utc> {
     let time = NaiveTime::from_num_seconds_from_midnight_opt(minute.saturating_mul(60), 0);
     day.and_time(time.unwrap_or_default()).and_utc()
 }

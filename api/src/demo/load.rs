@@ -29,6 +29,7 @@ use voronka_persistence::{
 };
 
 use super::{
+    calls,
     generator::{self, Company, LOST_PREFIX, WON},
     led,
 };
@@ -107,11 +108,12 @@ pub fn load(store: &Store, data_dir: &Path) -> Result<Loaded, Failure> {
     let holder = Holder::new(store.clone());
     while run_one((store, None), &holder, &Wake::default(), &[&Imports])? {}
     let led = led::play(store, workspace_id)?;
+    let calls = calls::play(store, workspace_id)?;
     let deal_type_id = deal_type(store, workspace_id)?;
     let summary = generator::summary(&company);
     let counts = format!(
-        "{} employees in {} departments, {} deals ({} won, {} lost, {} open), {} {} won, and {led} deals that \
-         a process leads",
+        "{} employees in {} departments, {} deals ({} won, {} lost, {} open), {} {} won, {led} deals that a process \
+         leads, and {calls} calls",
         company.users.len(),
         company.departments.len(),
         summary.deals,

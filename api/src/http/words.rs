@@ -86,6 +86,7 @@ macro_rules! words {
 words! {
     ClientKind clients::ClientKind::VARIANTS;
     ClientType clients::ClientType::VARIANTS;
+    Initiator clients::Initiator::VARIANTS;
     LeadTemperature clients::LeadTemperature::VARIANTS;
     MergeSide clients::merge::Whose::VARIANTS;
     Role people::access::Role::VARIANTS;

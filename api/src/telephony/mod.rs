@@ -22,10 +22,8 @@ use rand::RngCore;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 use voronka_domain::intake::call::Told;
+pub use voronka_domain::intake::call::{LONGEST_ID, LONGEST_NUMBER};
 
-/// Ids and numbers of exchanges are no longer than this.
-pub const LONGEST_ID: usize = 200;
-pub const LONGEST_NUMBER: usize = 64;
 /// One post tells of so many events at most, and a form has so many fields.
 pub const MOST_EVENTS: usize = 100;
 pub const MOST_FIELDS: usize = 200;

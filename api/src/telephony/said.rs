@@ -1,9 +1,8 @@
 //! What exchanges say, made fit to be kept: of the right length, without NUL, and no more than that.
 
-use super::{LONGEST_ID, LONGEST_NUMBER, Unreadable};
+use voronka_domain::intake::call::LONGEST_TALK;
 
-/// No talk is longer than a day.
-const LONGEST_TALK: i64 = 86_400;
+use super::{LONGEST_ID, LONGEST_NUMBER, Unreadable};
 
 /// A text without what C leaves at its end; none if it says nothing, or cannot be kept.
 fn clean(text: &str, longest: usize) -> Option<&str> {

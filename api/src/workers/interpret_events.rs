@@ -5,11 +5,13 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Utc};
 use serde_json::json;
 use uuid::Uuid;
-use voronka_domain::intake::call::Told;
 use voronka_persistence::{
     Error, Noun, Store, again,
     core::jobs::{Claimed, Ended, Job},
-    intake::{integrations::Integration, raw_events::RawEvent},
+    intake::{
+        integrations::Integration,
+        raw_events::{RawEvent, Said},
+    },
     workspace::workspaces,
 };
 
@@ -21,6 +23,8 @@ pub struct InterpretEvents;
 /// Events that are read at a time.
 const MOST: usize = 200;
 const AT_ONCE: i64 = MOST as i64;
+/// Events that are taken in in one transaction: whoever waits for one of them does not wait for long.
+const TOGETHER: usize = 20;
 /// How long a workspace has its turn.
 const TURN: Duration = Duration::from_millis(250);
 
@@ -62,25 +66,21 @@ impl Work for InterpretEvents {
         now: DateTime<Utc>,
     ) -> Result<Ended, Error> {
         let workspace_id = claimed.workspace_id;
-        let mut interpreted = 0_u64;
+        let mut interpreted = 0_usize;
         let until = Instant::now() + TURN;
-        let waiting = store.waiting_raw(workspace_id, AT_ONCE)?;
-        for event in &waiting {
+        let waiting = store.waiting_raw(workspace_id, AT_ONCE, now)?;
+        for some in together(&waiting) {
             // Others have their turn, however much waits here.
             if Instant::now() >= until || turn.is_over() {
                 break;
             }
-            let read = read(store, workspace_id, event)?;
-            again(|| {
-                store.interpret(workspace_id, event, read.clone(), voronka_persistence::now())
-            })?;
-            interpreted = interpreted.saturating_add(1);
+            interpret(store, workspace_id, some)?;
+            interpreted = interpreted.saturating_add(some.len());
         }
-        let left =
-            waiting.len() == MOST || interpreted < u64::try_from(waiting.len()).unwrap_or(u64::MAX);
+        let left = waiting.len() >= MOST || interpreted < waiting.len();
         // What was told last is heard before a call is taken for silent.
         if left {
-            turn.wake.work();
+            turn.wake.work_in(Lane::Clock);
             return Ok(Ended::Done(json!({ "events": interpreted, "closed": 0 })));
         }
         let mut closed = 0_u64;
@@ -94,25 +94,62 @@ impl Work for InterpretEvents {
     }
 }
 
-/// What an event says, or why it says nothing.
+/// Interprets all that waits in a workspace.
+pub fn interpret_waiting(store: &Store, workspace_id: Uuid) -> Result<(), Error> {
+    loop {
+        let waiting = store.waiting_raw(workspace_id, AT_ONCE, voronka_persistence::now())?;
+        if waiting.is_empty() {
+            return Ok(());
+        }
+        together(&waiting).try_for_each(|some| interpret(store, workspace_id, some))?;
+    }
+}
+
+/// Events of one integration that follow each other.
+fn together(waiting: &[RawEvent]) -> impl Iterator<Item = &[RawEvent]> {
+    let alike = waiting.chunk_by(|one, next| one.integration_id == next.integration_id);
+    alike.flat_map(|alike| alike.chunks(TOGETHER))
+}
+
+/// Takes in some events of an integration in one transaction, or each by itself if others are in the way of one.
+fn interpret(store: &Store, workspace_id: Uuid, some: &[RawEvent]) -> Result<(), Error> {
+    let Some(integration_id) = some.first().map(|event| event.integration_id) else {
+        return Ok(());
+    };
+    let said = read(store, workspace_id, integration_id, some)?;
+    let take = |said: &[(Uuid, Said)]| {
+        again(|| store.interpret(workspace_id, integration_id, said, voronka_persistence::now()))
+    };
+    match take(&said) {
+        Err(error) if error.passing().is_some() && said.len() > 1 => {
+            said.chunks(1).try_for_each(take)
+        }
+        taken => taken,
+    }
+}
+
+/// What events of an integration say.
 fn read(
     store: &Store,
     workspace_id: Uuid,
-    event: &RawEvent,
-) -> Result<Result<Vec<Told>, String>, Error> {
+    integration_id: Uuid,
+    some: &[RawEvent],
+) -> Result<Vec<(Uuid, Said)>, Error> {
     let (integration, zone) = store.tenant(workspace_id, |tenant| {
         let zone = workspaces::get(tenant)?.settings()?.time_zone;
-        Ok((Integration::get(tenant, event.integration_id)?, zone))
+        Ok((Integration::get(tenant, integration_id)?, zone))
     })?;
-    let Some(adapter) = telephony::named(&integration.adapter) else {
-        return Ok(Err("There is no such adapter any more.".to_owned()));
+    let adapter = telephony::named(&integration.adapter);
+    let said = |event: &RawEvent| -> Said {
+        let adapter = adapter.ok_or("There is no such adapter any more.")?;
+        let kept = Kept {
+            target: &event.target,
+            content_type: event.content_type.as_deref(),
+            body: &event.body,
+            received_at: event.received_at,
+            zone: integration.zone(zone),
+        };
+        adapter.read(&kept).map_err(|error| error.to_string())
     };
-    let kept = Kept {
-        target: &event.target,
-        content_type: event.content_type.as_deref(),
-        body: &event.body,
-        received_at: event.received_at,
-        zone: integration.zone(zone),
-    };
-    Ok(adapter.read(&kept).map_err(|error| error.to_string()))
+    Ok(some.iter().map(|event| (event.id, said(event))).collect())
 }

@@ -4,7 +4,7 @@ mod compare_clients;
 mod deal_clock;
 pub mod fetch_recordings;
 pub mod imports;
-mod interpret_events;
+pub mod interpret_events;
 mod remove_objects;
 mod return_hand_overs;
 mod runner;

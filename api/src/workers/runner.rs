@@ -24,14 +24,29 @@ pub struct Wake(Arc<(Mutex<Signal>, Condvar)>);
 
 #[derive(Default)]
 struct Signal {
-    /// Counts what has been told.
-    told: u64,
+    /// Counts what has been told to each lane.
+    told: [u64; Lane::ALL.len()],
     stop: bool,
+}
+
+impl Signal {
+    fn told(&self, lane: Lane) -> u64 {
+        self.told.get(lane as usize).copied().unwrap_or_default()
+    }
 }
 
 impl Wake {
     pub fn work(&self) {
-        self.signal(|signal| signal.told = signal.told.wrapping_add(1));
+        Lane::ALL.into_iter().for_each(|lane| self.work_in(lane));
+    }
+
+    /// There is work of one lane: the others need not look.
+    pub fn work_in(&self, lane: Lane) {
+        self.signal(|signal| {
+            if let Some(told) = signal.told.get_mut(lane as usize) {
+                *told = told.wrapping_add(1);
+            }
+        });
     }
 
     pub fn stop(&self) {
@@ -45,14 +60,14 @@ impl Wake {
         }
     }
 
-    fn told(&self) -> u64 {
-        self.0.0.lock().map_or(0, |signal| signal.told)
+    fn told(&self, lane: Lane) -> u64 {
+        self.0.0.lock().map_or(0, |signal| signal.told(lane))
     }
 
     /// Waits until something is told that was not by then, or a while. False when it is time to stop.
-    fn wait(&self, told: u64) -> bool {
+    fn wait(&self, lane: Lane, told: u64) -> bool {
         let Ok(guard) = self.0.0.lock() else { return false };
-        let idle = |signal: &mut Signal| signal.told == told && !signal.stop;
+        let idle = |signal: &mut Signal| signal.told(lane) == told && !signal.stop;
         let Ok((guard, _)) = self.0.1.wait_timeout_while(guard, LOOK_EVERY, idle) else {
             return false;
         };
@@ -98,7 +113,7 @@ fn work((store, means): (&Store, &Means), holder: &Holder, wake: &Wake, lane: La
     let works: Vec<&dyn Work> = WORKS.into_iter().filter(|work| work.lane() == lane).collect();
     let mut looked: Vec<Option<Instant>> = works.iter().map(|_| None).collect();
     loop {
-        let told = wake.told();
+        let told = wake.told(lane);
         let mut round = || {
             for (work, looked) in works.iter().zip(&mut looked) {
                 if looked.is_none_or(|at| at.elapsed() >= work.looked_for_every()) {
@@ -115,7 +130,7 @@ fn work((store, means): (&Store, &Means), holder: &Holder, wake: &Wake, lane: La
         if let Err(error) = round() {
             tracing::warn!(%error, "background work was interrupted");
         }
-        if !wake.wait(told) {
+        if !wake.wait(lane, told) {
             return;
         }
     }

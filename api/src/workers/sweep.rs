@@ -24,7 +24,7 @@ impl Work for Sweep {
     }
 
     fn description(&self) -> &'static str {
-        "Forgets idempotency keys of more than a day, posts of integrations of more than 90 days, recordings of calls that were kept for long enough, and old runs of background work."
+        "Forgets idempotency keys of more than a day, posts of integrations and recordings of calls that are older than the workspace keeps them, and old runs of background work."
     }
 
     fn lane(&self) -> Lane {

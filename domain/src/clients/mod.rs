@@ -43,6 +43,16 @@ pub enum LeadTemperature {
     Hot,
 }
 
+/// Who began a sale: who came to whom first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, strum::VariantNames)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum Initiator {
+    /// Our employees.
+    Us,
+    Client,
+}
+
 /// What conditions look at in a client.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ClientFacts {

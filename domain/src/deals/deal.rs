@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::{
     Refusal,
-    clients::LeadTemperature,
+    clients::{Initiator, LeadTemperature},
     deals::{
         event::{Change, Details, Event},
         track::Track,
@@ -312,6 +312,9 @@ pub struct NewDeal {
     pub lead_temperature: Option<LeadTemperature>,
     pub expected_close_on: Option<NaiveDate>,
     pub external_id: Option<ExternalId>,
+    pub initiated_by: Option<Initiator>,
+    /// The activity that it is opened from.
+    pub from_activity_id: Option<Uuid>,
     pub custom: Custom,
     pub opened_at: Option<DateTime<Utc>>,
     /// The stage to open in, if not the first.
@@ -331,6 +334,7 @@ pub struct DealPatch {
     pub lead_temperature: Option<Option<LeadTemperature>>,
     pub expected_close_on: Option<Option<NaiveDate>>,
     pub external_id: Option<Option<ExternalId>>,
+    pub initiated_by: Option<Option<Initiator>>,
     /// All values after the change.
     pub custom: Option<Custom>,
 }

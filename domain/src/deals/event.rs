@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    clients::LeadTemperature,
+    clients::{Initiator, LeadTemperature},
     deals::deal::{Loss, StageRef},
     kernel::external_id::ExternalId,
     kernel::money::Money,
@@ -27,6 +27,11 @@ pub struct Details {
     pub lead_temperature: Option<LeadTemperature>,
     pub expected_close_on: Option<NaiveDate>,
     pub external_id: Option<ExternalId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub initiated_by: Option<Initiator>,
+    /// The activity that it was opened from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from_activity_id: Option<Uuid>,
     #[serde(default, skip_serializing_if = "Custom::is_empty")]
     pub custom: Custom,
 }

@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 use uuid::Uuid;
 
 use crate::{
-    clients::{ClientFacts, LeadTemperature},
+    clients::{ClientFacts, Initiator, LeadTemperature},
     deals::deal::{Deal, Status},
     kernel::money::Money,
     process::condition::{
@@ -169,6 +169,10 @@ fn deal_value<'a>(name: &str, deal: &'a Deal) -> Option<Value<'a>> {
             LeadTemperature::Cold => "cold",
             LeadTemperature::Warm => "warm",
             LeadTemperature::Hot => "hot",
+        }),
+        "initiated_by" => words(match deal.initiated_by? {
+            Initiator::Us => "us",
+            Initiator::Client => "client",
         }),
         "expected_close_on" => Value::Date(deal.expected_close_on?),
         "external_source" => text(&deal.external_id.as_ref()?.source),

@@ -97,6 +97,8 @@ fn create(
             source: defaults.external_source,
             id: row.external_id.clone(),
         }),
+        initiated_by: None,
+        from_activity_id: None,
         custom: named.custom.clone().unwrap_or_default(),
         opened_at,
         stage_key: stage.cloned(),
@@ -122,6 +124,7 @@ fn change(
         lead_temperature: row.lead_temperature.map(Some),
         expected_close_on: row.expected_close_on.map(Some),
         external_id: None,
+        initiated_by: None,
         custom: named.custom.clone(),
     };
     // A closed deal does not change, and a gate looks at what the row says. So what the row changes comes
@@ -344,6 +347,8 @@ fn begin(
         lead_temperature: None,
         expected_close_on: None,
         external_id: Some(ExternalId { source: defaults.external_source, id: row.case_id.clone() }),
+        initiated_by: None,
+        from_activity_id: None,
         custom: Custom::default(),
         opened_at: Some(row.occurred_at),
         stage_key: stage,

@@ -33,6 +33,8 @@ pub enum ImportKind {
     Users,
     /// One row a product.
     Products,
+    /// One row a call, as an exchange lists them.
+    Calls,
 }
 
 impl ImportKind {
@@ -71,6 +73,7 @@ impl ImportKind {
             Self::ExchangeRates | Self::Products => Permission::CataloguesWrite,
             Self::Clients | Self::Contacts => Permission::ClientsWrite,
             Self::Users => Permission::UsersWrite,
+            Self::Calls => Permission::ActivitiesWrite,
         }
     }
 
@@ -129,6 +132,19 @@ impl ImportKind {
             }
             Self::Users => &["email", "name", "role", "position", "department"],
             Self::Products => &["sku", "name", "unit", "price", "currency"],
+            Self::Calls => &[
+                "call_id",
+                "started_at",
+                "ended_at",
+                "direction",
+                "from",
+                "to",
+                "line",
+                "extension",
+                "status",
+                "talk_seconds",
+                "recording_url",
+            ],
         }
     }
 
@@ -141,6 +157,7 @@ impl ImportKind {
             Self::Contacts => &["name"],
             Self::Users => &["email"],
             Self::Products => &["sku"],
+            Self::Calls => &["call_id", "started_at"],
         }
     }
 }

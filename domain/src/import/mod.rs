@@ -2,6 +2,7 @@
 
 mod amount;
 mod apply;
+mod calls;
 mod clients;
 mod custom;
 mod deals;
@@ -17,6 +18,7 @@ mod synonyms;
 mod time;
 
 pub use apply::{Defaults, Named, Outcome, apply_deal, apply_event, arrange};
+pub use calls::CallRow;
 pub use clients::{ClientRow, ContactRow};
 pub use custom::CustomCells;
 pub use deals::{DealRow, EventRow, Target};

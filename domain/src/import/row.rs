@@ -5,6 +5,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use super::{
     Rejection,
     amount::plain,
+    calls::CallRow,
     clients::{ClientRow, ContactRow},
     deals::{DealRow, EventRow},
     kind::ImportKind,
@@ -33,6 +34,7 @@ pub enum Row {
     Contact(ContactRow),
     User(UserRow),
     Product(ProductRow),
+    Call(Box<CallRow>),
 }
 
 impl Row {
@@ -46,6 +48,7 @@ impl Row {
             Self::Contact(row) => row.line,
             Self::User(row) => row.line,
             Self::Product(row) => row.line,
+            Self::Call(row) => row.line,
         }
     }
 
@@ -59,6 +62,7 @@ impl Row {
             Self::Contact(row) => row.rejection(fault),
             Self::User(row) => row.rejection(fault),
             Self::Product(row) => row.rejection(fault),
+            Self::Call(row) => row.rejection(fault),
         }
     }
 }
@@ -97,6 +101,7 @@ impl Plan {
             ImportKind::Contacts => reader.contact().map(Row::Contact),
             ImportKind::Users => reader.user().map(Row::User),
             ImportKind::Products => reader.product().map(Row::Product),
+            ImportKind::Calls => reader.call().map(|row| Row::Call(Box::new(row))),
         };
         match row {
             Some(row) if reader.faults.is_empty() => Ok(row),

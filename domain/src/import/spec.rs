@@ -65,6 +65,9 @@ pub struct Spec {
     /// Of deals and their events only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deal_type_id: Option<Uuid>,
+    /// Of calls only: whose exchange lists them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub integration_id: Option<Uuid>,
     pub mapping: BTreeMap<String, Mapped>,
     #[serde(default)]
     pub stage_map: BTreeMap<String, StageTarget>,
@@ -235,6 +238,15 @@ impl Spec {
     }
 
     fn check_process(&self, faults: &mut Faults, stage_keys: &[&str]) {
+        match (self.kind == ImportKind::Calls, self.integration_id) {
+            (true, None) => {
+                faults.add("/integration_id", "required", "This kind needs an integration.");
+            }
+            (false, Some(_)) => {
+                faults.add("/integration_id", "not_allowed", "Rows of this kind are not calls.");
+            }
+            _ => {}
+        }
         if self.kind.is_of_deals() {
             if self.deal_type_id.is_none() {
                 faults.add("/deal_type_id", "required", "This kind needs a deal type.");

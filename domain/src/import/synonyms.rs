@@ -11,6 +11,7 @@ pub(super) fn names(kind: ImportKind, field: &str) -> &'static [&'static str] {
         (ImportKind::Contacts, field) => of_contacts(field),
         (ImportKind::Users, field) => of_users(field),
         (ImportKind::Products, field) => of_products(field),
+        (ImportKind::Calls, field) => of_calls(field),
     }
 }
 
@@ -401,6 +402,55 @@ fn of_products(field: &str) -> &'static [&'static str] {
         "unit" => &["unit", "unit of measure", "uom", "единица", "ед изм", "единица измерения"],
         "price" => &["price", "list price", "sales price", "unit price", "цена", "стоимость"],
         "currency" => CURRENCY,
+        _ => &[],
+    }
+}
+
+fn of_calls(field: &str) -> &'static [&'static str] {
+    match field {
+        "call_id" => &[
+            "call id",
+            "pbx call id",
+            "linkedid",
+            "entry id",
+            "callsid",
+            "uniqueid",
+            "uid",
+            "ид звонка",
+            "номер звонка",
+        ],
+        "started_at" => &[
+            "started at",
+            "start",
+            "call date",
+            "calldate",
+            "start time",
+            "callstart",
+            "date",
+            "дата и время",
+            "начало",
+            "дата",
+            "время",
+        ],
+        "ended_at" => &["ended at", "end", "end time", "finish", "окончание", "завершение"],
+        "direction" => &["direction", "type", "call type", "направление", "тип звонка", "тип"],
+        "from" => {
+            &["from", "caller", "src", "clid", "from number", "кто звонил", "от кого", "откуда"]
+        }
+        "to" => &["to", "callee", "dst", "destination", "to number", "кому", "куда"],
+        "line" => &["line", "did", "trunk", "line number", "линия", "номер линии"],
+        "extension" => &["extension", "internal", "agent", "внутренний номер", "добавочный"],
+        "status" => &["status", "disposition", "result", "статус", "результат"],
+        "talk_seconds" => &[
+            "talk seconds",
+            "billsec",
+            "talk time",
+            "seconds",
+            "duration",
+            "длительность разговора",
+            "длительность",
+        ],
+        "recording_url" => &["recording url", "recording", "record", "запись разговора", "запись"],
         _ => &[],
     }
 }

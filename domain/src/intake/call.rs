@@ -14,6 +14,11 @@ use crate::work::activity::CallStatus;
 /// No call has more legs: those that rang in vain make room for those that were bridged.
 pub const MOST_LEGS: usize = 200;
 const MOST_RECORDINGS: usize = 20;
+/// Ids and numbers of exchanges are no longer than this, in bytes.
+pub const LONGEST_ID: usize = 200;
+pub const LONGEST_NUMBER: usize = 64;
+/// A day: nobody talks for longer, in seconds.
+pub const LONGEST_TALK: i64 = 86_400;
 
 /// How a leg ended. The later of two is what is believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -91,6 +96,36 @@ pub struct Call {
     pub legs: BTreeMap<String, Leg>,
     /// Where it can be heard.
     pub recordings: BTreeSet<String>,
+    /// What lists of calls have of it: it stands where nothing finer was told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub listed: Option<Listed>,
+}
+
+/// A call that is over, as lists have it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listed {
+    pub parties: Parties,
+    pub began_at: DateTime<Utc>,
+    pub over_at: DateTime<Utc>,
+    /// By phone.
+    pub legs: BTreeMap<String, Leg>,
+}
+
+impl Listed {
+    fn with(mut self, told: Self) -> Self {
+        for (phone, leg) in told.legs {
+            let before = self.legs.remove(&phone);
+            if before.is_some() || self.legs.len() < MOST_LEGS {
+                self.legs.insert(phone, before.unwrap_or_default().with(leg));
+            }
+        }
+        Self {
+            parties: self.parties.min(told.parties),
+            began_at: self.began_at.min(told.began_at),
+            over_at: self.over_at.max(told.over_at),
+            legs: self.legs,
+        }
+    }
 }
 
 /// What is told of one call.
@@ -160,6 +195,32 @@ impl Call {
             closed: self.closed || told.closed,
             legs: self.legs,
             recordings: self.recordings,
+            listed: match (self.listed, told.listed) {
+                (Some(listed), Some(told)) => Some(listed.with(told)),
+                (listed, told) => listed.or(told),
+            },
+        }
+    }
+
+    /// When it began, as far as is known.
+    pub fn began(&self) -> Option<DateTime<Utc>> {
+        let listed = self.listed.as_ref().map(|listed| listed.began_at);
+        self.began_at.or(listed).or(self.first_at)
+    }
+
+    /// The earliest and the latest moments that it is told of.
+    pub fn times(&self) -> impl Iterator<Item = DateTime<Utc>> {
+        let listed = self.listed.iter().flat_map(|listed| [listed.began_at, listed.over_at]);
+        self.first_at.into_iter().chain(self.last_at).chain(listed)
+    }
+
+    /// The legs that say how it went: those of a list where nobody has told of a talk.
+    fn telling(&self) -> &BTreeMap<String, Leg> {
+        let talked = |legs: &BTreeMap<String, Leg>| legs.values().any(Leg::was_bridged);
+        match &self.listed {
+            Some(listed) if self.legs.is_empty() => &listed.legs,
+            Some(listed) if talked(&listed.legs) && !talked(&self.legs) => &listed.legs,
+            _ => &self.legs,
         }
     }
 
@@ -177,6 +238,9 @@ impl Call {
     /// Nobody talks any more, and no phone rings. What begins after the end was told goes on: a transfer may be told
     /// as an end while the talk goes on with somebody else.
     pub fn is_over(&self) -> bool {
+        if self.listed.is_some() {
+            return true;
+        }
         let Some(over_at) = self.over_at else { return false };
         let goes_on = |leg: &Leg| leg.ended_at.is_none() && leg.began_at() > Some(over_at);
         !self.legs.values().any(goes_on)
@@ -241,7 +305,8 @@ impl Call {
         exchange: &Exchange<U>,
         read: &dyn Fn(&str) -> Option<String>,
     ) -> Judged<U> {
-        let parties = self.parties.as_ref();
+        let listed = self.listed.as_ref();
+        let parties = self.parties.as_ref().or(listed.map(|listed| &listed.parties));
         let from =
             parties.and_then(|parties| parties.from.as_deref()).filter(|from| !is_hidden(from));
         let to = parties.and_then(|parties| parties.to.as_deref());
@@ -266,8 +331,8 @@ impl Call {
         };
         let number = number.filter(|number| !exchange.is_ours(number, read));
         let e164 = number.and_then(|number| exchange.outside(number, read));
-        let over_at = self.over_at.or(self.last_at);
-        let legs = || self.legs.values().filter(|leg| !leg.machine);
+        let over_at = self.over_at.or(listed.map(|listed| listed.over_at)).or(self.last_at);
+        let legs = || self.telling().values().filter(|leg| !leg.machine);
         let party = |leg: &Leg| leg.party.clone();
         let is_phone = |leg: &Leg| {
             leg.party.as_ref().is_some_and(|party| exchange.extensions.contains_key(party))
@@ -303,7 +368,12 @@ impl Call {
             false => Some(CallStatus::Answered),
             true => Some(unanswered(direction, legs().filter(answers))),
         };
-        let seconds = talks.iter().map(|leg| leg.talked(over_at));
+        let sum = |legs: &BTreeMap<String, Leg>| {
+            let talks = legs.values().filter(|leg| !leg.machine && leg.was_bridged());
+            let seconds = talks.filter(answers).map(|leg| leg.talked(over_at));
+            seconds.fold(0, i64::saturating_add)
+        };
+        let by_list = listed.map_or(0, |listed| sum(&listed.legs));
         Judged {
             direction,
             number: number.map(str::to_owned),
@@ -311,7 +381,7 @@ impl Call {
             status,
             user,
             others,
-            talk_seconds: seconds.fold(0, i64::saturating_add),
+            talk_seconds: sum(&self.legs).max(by_list),
         }
     }
 }

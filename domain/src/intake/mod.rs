@@ -5,4 +5,5 @@ pub mod call_back;
 pub mod candidate;
 pub mod inbox;
 pub mod integration;
+pub mod listed;
 pub mod recording;

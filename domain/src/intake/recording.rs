@@ -74,10 +74,7 @@ pub fn heard(link: Option<&str>, fetched: Option<(&str, RecordingState)>) -> Opt
     }
 }
 
-/// Days for which recordings are kept.
-pub const RECORDING_DAYS: i32 = 180;
-
-/// Recordings of calls before that are kept no more.
+/// Recordings of calls before that are kept no more, where they are kept for so many days.
 pub fn kept_since(now: DateTime<Utc>, days: i32) -> DateTime<Utc> {
     let kept = TimeDelta::try_days(i64::from(days));
     kept.and_then(|kept| now.checked_sub_signed(kept)).unwrap_or(DateTime::UNIX_EPOCH)

@@ -311,6 +311,8 @@ fn play(process: Process, next: Process, acts: &[Act], see: impl Fn(&Shop, &Chan
         lead_temperature: None,
         expected_close_on: None,
         external_id: None,
+        initiated_by: None,
+        from_activity_id: None,
         custom: Custom::default(),
         opened_at: None,
         stage_key: None,

@@ -236,6 +236,8 @@ fn patched(turn: &Turn<'_>, patch: &DealPatch) {
         lead_temperature: patch.lead_temperature.unwrap_or(old.lead_temperature),
         expected_close_on: patch.expected_close_on.unwrap_or(old.expected_close_on),
         external_id: patch.external_id.unwrap_or(old.external_id.clone()),
+        initiated_by: patch.initiated_by.unwrap_or(old.initiated_by),
+        from_activity_id: old.from_activity_id,
         custom: old.custom.clone(),
     };
     assert_eq!(after.details, expected);

@@ -145,6 +145,7 @@ fn spec(kind: ImportKind) -> impl Strategy<Value = Spec> {
         move |(mapping, stage_map, wild, date_format, delimiter)| Spec {
             kind,
             deal_type_id: Some(Uuid::nil()),
+            integration_id: None,
             mapping: mapping.into_iter().flatten().chain(wild).collect(),
             stage_map,
             external_source: "crm".into(),

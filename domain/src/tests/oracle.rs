@@ -118,6 +118,8 @@ pub fn against_opening(new: &NewDeal, facts: &Facts<'_>) -> Reasons {
             lead_temperature: new.lead_temperature,
             expected_close_on: new.expected_close_on,
             external_id: new.external_id.clone(),
+            initiated_by: new.initiated_by,
+            from_activity_id: new.from_activity_id,
             custom: crate::workspace::custom_field::Custom::default(),
         };
         add(!unmet(&details, facts, 1, position).is_empty(), "stage_gate_unmet");

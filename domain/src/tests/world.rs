@@ -9,7 +9,7 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use crate::{
-    clients::{ClientFacts, LeadTemperature},
+    clients::{ClientFacts, Initiator, LeadTemperature},
     deals::{
         change_set::ChangeSet,
         deal::{DealPatch, NewDeal},
@@ -265,9 +265,20 @@ fn patch() -> impl Strategy<Value = DealPatch> {
         kept(option::of(temperature())),
         kept(option::of(day())),
         option::weighted(0.1, option::of(external_id())),
+        kept(option::of(select(vec![Initiator::Us, Initiator::Client]))),
     );
     fields.prop_map(
-        |(title, client_id, owner_id, amount, source_id, temperature, day, external_id)| {
+        |(
+            title,
+            client_id,
+            owner_id,
+            amount,
+            source_id,
+            temperature,
+            day,
+            external_id,
+            initiator,
+        )| {
             DealPatch {
                 title,
                 client_id,
@@ -277,6 +288,7 @@ fn patch() -> impl Strategy<Value = DealPatch> {
                 lead_temperature: temperature,
                 expected_close_on: day,
                 external_id,
+                initiated_by: initiator,
                 custom: None,
             }
         },
@@ -345,6 +357,8 @@ pub fn script(longest: usize) -> impl Strategy<Value = Script> {
         lead_temperature: patch.lead_temperature.flatten(),
         expected_close_on: patch.expected_close_on.flatten(),
         external_id: patch.external_id.flatten(),
+        initiated_by: patch.initiated_by.flatten(),
+        from_activity_id: None,
         custom: Custom::default(),
         opened_at: None,
         stage_key,

@@ -19,6 +19,11 @@ pub enum DealVisibility {
     Everyone,
 }
 
+/// For how many days posts of integrations and recordings of calls are kept, where nothing else is said; and at most.
+pub const RAW_EVENT_DAYS: i32 = 90;
+pub const RECORDING_DAYS: i32 = 180;
+pub const MOST_DAYS_KEPT: i32 = 3_650;
+
 /// What a command needs to know of its workspace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settings {

@@ -6,6 +6,7 @@ mod exchange;
 mod hooks;
 mod host;
 mod inbox;
+mod lists;
 mod office;
 mod providers;
 mod recordings;

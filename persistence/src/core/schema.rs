@@ -22,6 +22,8 @@ diesel::table! {
         working_hours -> Jsonb,
         calendar_version -> Int4,
         require_primary_demand -> Bool,
+        raw_event_days -> Int4,
+        recording_days -> Int4,
     }
 }
 
@@ -328,6 +330,8 @@ diesel::table! {
         alarm_at -> Nullable<Timestamptz>,
         touched -> Nullable<Array<Int4>>,
         visit_stage -> Nullable<Int4>,
+        initiated_by -> Nullable<Text>,
+        from_activity_id -> Nullable<Uuid>,
     }
 }
 

@@ -52,6 +52,8 @@ pub(crate) struct ListedDeal {
     pub updated_at: DateTime<Utc>,
     pub custom: Value,
     pub overrides: i32,
+    pub initiated_by: Option<String>,
+    pub from_activity_id: Option<Uuid>,
 }
 
 /// The columns of [`ListedDeal`] in its order.
@@ -62,7 +64,7 @@ const COLUMNS: &str = "deals.id, deals.deal_type_id, deals.version_id, deals.tit
     deals.loss_reason_id, deals.loss_note, deals.competitor_id, deals.opened_at, deals.closed_at, \
     deals.visit, deals.visit_entered_at, deals.visit_held_seconds, deals.segment_entered_at, \
     deals.reopened, deals.sequence, deals.created_at, deals.updated_at, deals.custom, \
-    deals.overrides";
+    deals.overrides, deals.initiated_by, deals.from_activity_id";
 
 impl ListedDeal {
     pub fn columns() -> Raw<SqlTypeOf<AsSelect<Self, Pg>>> {
@@ -109,6 +111,8 @@ impl From<ListedDeal> for DealRow {
             updated_at,
             custom,
             overrides,
+            initiated_by,
+            from_activity_id,
         } = listed;
         Self {
             workspace_id: Uuid::nil(),
@@ -150,6 +154,8 @@ impl From<ListedDeal> for DealRow {
             updated_at,
             custom,
             overrides,
+            initiated_by,
+            from_activity_id,
             fired: Vec::new(),
             alarm_at: None,
             touched: None,

@@ -33,7 +33,7 @@ use std::{
     sync::Arc,
 };
 use strum::VariantNames;
-use voronka_domain::clients::LeadTemperature;
+use voronka_domain::clients::{Initiator, LeadTemperature};
 use voronka_domain::deals::deal::Status;
 
 use chrono::{DateTime, Utc};
@@ -111,6 +111,8 @@ pub const LIST: Spec = Spec {
             FieldKind::Choice(LeadTemperature::VARIANTS),
         )
         .nullable(),
+        Field::new("initiated_by", "deals.initiated_by", FieldKind::Choice(Initiator::VARIANTS))
+            .nullable(),
         Field::new("external_source", "deals.external_source", FieldKind::Text).nullable(),
         Field::new("external_id", "deals.external_id", FieldKind::Text).nullable(),
         Field::new("title", "deals.title", FieldKind::Text).sorted(),

@@ -42,7 +42,7 @@ parts! { DealRow, deals {
     Head { sequence, last_occurred_at, updated_at }
     Details {
         title, client_id, owner_id, amount, currency, base_amount, source_id, lead_temperature,
-        expected_close_on, external_source, external_id, custom,
+        expected_close_on, external_source, external_id, custom, initiated_by, from_activity_id,
     }
     Progress {
         version_id, status, stage_id, position, depth, visit, visit_entered_at, visit_held_seconds,

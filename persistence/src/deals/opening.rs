@@ -12,7 +12,7 @@ use uuid::Uuid;
 use voronka_domain::deals::deal;
 use voronka_domain::{
     Money,
-    clients::LeadTemperature,
+    clients::{Initiator, LeadTemperature},
     deals::{deal::NewDeal, demand, transition},
     kernel::fault::Faults,
     workspace::custom_field::{Custom, Entity},
@@ -43,6 +43,9 @@ pub struct Opening {
     pub lead_temperature: Option<LeadTemperature>,
     pub expected_close_on: Option<NaiveDate>,
     pub external_id: Option<ExternalId>,
+    pub initiated_by: Option<Initiator>,
+    /// The activity that it is opened from.
+    pub from_activity_id: Option<Uuid>,
     /// Values of custom fields, not yet checked.
     pub custom: BTreeMap<String, serde_json::Value>,
     pub opened_at: Option<DateTime<Utc>>,
@@ -143,6 +146,8 @@ pub fn open(unit: &mut Unit<'_>, opening: Opening) -> Result<Stored> {
         lead_temperature: opening.lead_temperature,
         expected_close_on: opening.expected_close_on,
         external_id: opening.external_id,
+        initiated_by: opening.initiated_by,
+        from_activity_id: opening.from_activity_id,
         custom,
         opened_at: opening.opened_at,
         stage_key: opening.stage_key,

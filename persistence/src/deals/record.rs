@@ -408,6 +408,8 @@ fn update(unit: &mut Unit<'_>, rows: Vec<DealRow>) -> Result<()> {
                 alarm_at,
                 touched,
                 visit_stage,
+                initiated_by,
+                from_activity_id,
             ]
         ))
         .filter(deals::sequence.lt(excluded(deals::sequence)))

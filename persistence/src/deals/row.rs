@@ -9,7 +9,7 @@ use uuid::Uuid;
 use voronka_domain::kernel::external_id::ExternalId;
 use voronka_domain::{
     Currency, Money,
-    clients::LeadTemperature,
+    clients::{Initiator, LeadTemperature},
     deals::{
         deal::{Deal, Hold, Loss, StageRef, Status, Visit},
         event::Details,
@@ -80,6 +80,8 @@ pub struct DealRow {
     /// Of a deal that was closed when its row was made. Later it is kept from the visits.
     #[diesel(skip_update)]
     pub stage_path: Option<String>,
+    pub initiated_by: Option<String>,
+    pub from_activity_id: Option<Uuid>,
 }
 
 fn broken(what: &str) -> Error {
@@ -103,6 +105,8 @@ impl DealRow {
             lead_temperature,
             expected_close_on,
             external_id,
+            initiated_by,
+            from_activity_id,
             custom,
         } = deal.details;
         let (external_source, external_id) = external_id.map(|e| (e.source, e.id)).unzip();
@@ -163,6 +167,8 @@ impl DealRow {
             touched,
             visit_stage,
             stage_path: None,
+            initiated_by: initiated_by.as_ref().map(to_name),
+            from_activity_id,
         }
     }
 
@@ -193,6 +199,8 @@ impl DealRow {
                     .external_source
                     .zip(self.external_id)
                     .map(|(source, id)| ExternalId { source, id }),
+                initiated_by: self.initiated_by.as_deref().and_then(from_name),
+                from_activity_id: self.from_activity_id,
                 custom: serde_json::from_value(self.custom).map_err(|_| broken("custom"))?,
             },
             status: from_name::<Status>(&self.status).ok_or_else(|| broken("status"))?,
@@ -242,6 +250,8 @@ struct Object<'d> {
     lead_temperature: Option<LeadTemperature>,
     expected_close_on: Option<NaiveDate>,
     external_id: Option<&'d ExternalId>,
+    initiated_by: Option<Initiator>,
+    from_activity_id: Option<Uuid>,
     custom: &'d Custom,
     status: Status,
     stage_id: Option<Uuid>,
@@ -286,6 +296,8 @@ pub(crate) fn object(deal: &Deal, base: Currency) -> Result<JsonText> {
         lead_temperature: deal.lead_temperature,
         expected_close_on: deal.expected_close_on,
         external_id: deal.external_id.as_ref(),
+        initiated_by: deal.initiated_by,
+        from_activity_id: deal.from_activity_id,
         custom: &deal.custom,
         status: deal.status,
         stage_id: deal.stage.as_ref().map(|stage| stage.stage_id),

@@ -87,6 +87,18 @@ fn open(unit: &mut Unit<'_>, number: &str) -> Result<Option<(Uuid, Task)>> {
     Ok(Some((call, task)).filter(|_| status.is_some_and(TaskStatus::is_open)))
 }
 
+/// The number has become a client's: whoever is to call it back sees whom.
+pub(crate) fn belong(unit: &mut Unit<'_>, number: Option<&str>, client_id: Uuid) -> Result<()> {
+    let Some(number) = number else { return Ok(()) };
+    let Some((_, task)) = open(unit, number)? else { return Ok(()) };
+    let before = Task::lock(unit, task.id, None)?;
+    if before.client_id.is_none() && before.deal_id.is_none() {
+        let row = Task { client_id: Some(client_id), ..before.clone() };
+        Task::save(unit, &before, row)?;
+    }
+    Ok(())
+}
+
 /// When the calls of a number began in which somebody last talked, and in which it last called in vain.
 fn last(unit: &mut Unit<'_>, row: &Call, number: &str) -> Result<(Instant, Instant)> {
     let which = if row.e164.is_some() { " AND e164 = " } else { " AND e164 IS NULL AND number = " };

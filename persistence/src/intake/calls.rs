@@ -1,7 +1,10 @@
 //! Calls: what exchanges told of them, and the activities that they become.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use diesel::{prelude::*, sql_types::Uuid as SqlUuid};
+use diesel::{
+    prelude::*,
+    sql_types::{BigInt, Uuid as SqlUuid},
+};
 use serde::Serialize;
 use uuid::Uuid;
 use voronka_domain::{
@@ -58,12 +61,23 @@ pub struct Call {
 
 noun!(calls, Call, "call");
 
+/// What was told of a call, to whoever has heard of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Heard {
+    /// There was no such call.
+    First,
+    /// It is another call now.
+    More,
+    /// It is as it was.
+    Again,
+}
+
 /// Takes in what was told of a call: it is the same whatever came before, and however often.
 pub(crate) fn tell(
     unit: &mut Unit<'_>,
     integration: &Integration,
     Told { root, also, call }: Told,
-) -> Result<()> {
+) -> Result<Heard> {
     let mut told = call;
     let ids = call_roots::ids(root, also);
     let mut found = call_roots::of(unit, integration.id, &ids)?.into_iter();
@@ -75,12 +89,12 @@ pub(crate) fn tell(
         }
     }
     let root = ids.first().cloned().unwrap_or_default();
-    let call_id = take_in(unit, integration, (root, before), told, false)?;
+    let (call_id, heard) = take_in(unit, integration, (root, before), told, false)?;
     // By its own id it is found without.
     if ids.len() > 1 {
         call_roots::note(unit, integration.id, &ids, call_id)?;
     }
-    Ok(())
+    Ok(heard)
 }
 
 /// A call that nothing was told of for so long is over; its end was lost.
@@ -139,6 +153,16 @@ impl Store {
 }
 
 impl Call {
+    /// How many an exchange has told of.
+    pub fn count_of(tenant: &mut Tenant<'_>, integration_id: Uuid) -> Result<u64> {
+        let rows = tenant
+            .rows(raw::<BigInt>("count(*)"), "calls")
+            .sql(" AND integration_id = ")
+            .bind(integration_id);
+        let count: i64 = rows.get_result(tenant.conn)?;
+        Ok(u64::try_from(count).unwrap_or_default())
+    }
+
     pub(super) fn so_far(&self) -> Result<call::Call> {
         let told = serde_json::from_value(self.told.clone());
         told.map_err(|error| Error::Internal(error.to_string()))
@@ -151,24 +175,23 @@ fn take_in(
     (root, before): (String, Option<Call>),
     told: call::Call,
     by_clock: bool,
-) -> Result<Uuid> {
+) -> Result<(Uuid, Heard)> {
     let known = EARLIEST..=unit.now + CLOCKS_DIFFER;
-    if [told.first_at, told.last_at].into_iter().flatten().any(|at| !known.contains(&at)) {
+    if told.times().any(|at| !known.contains(&at)) {
         return Err(Error::invalid("/at", "out_of_range", "It is told of a time that is not now."));
     }
     let so_far = before.as_ref().map(Call::so_far).transpose()?.unwrap_or_default();
     let whole = so_far.clone().with(told);
     if let Some(same) = before.as_ref().filter(|_| whole == so_far) {
-        return Ok(same.id);
+        return Ok((same.id, Heard::Again));
     }
-    let country = integration.country.as_deref().and_then(Country::parse);
-    let country = country.or(unit.caller.settings.country);
+    let country = integration.read_by(unit.caller.settings.country);
     let judged = whole.judged(&integration.exchange(), &|text| phone(text, country));
     let fresh = before.is_none();
     let before = before.unwrap_or_else(|| blank(integration, root, unit.now));
     let mut row = before.clone();
     row.told = to_json(&whole)?;
-    row.began_at = whole.began_at.or(whole.first_at);
+    row.began_at = whole.began();
     row.direction = to_name(&judged.direction);
     row.number.clone_from(&judged.number);
     row.e164.clone_from(&judged.e164);
@@ -196,7 +219,7 @@ fn take_in(
         row.set_version(before.version.saturating_add(1), unit.now);
         row.update_row(&mut unit.tenant)?;
     }
-    let id = row.id;
+    let (id, heard) = (row.id, heard(&before, &row, fresh));
     if row.status != before.status {
         unit.happened("call.finished", row.id, row.version, &row)?;
         follow(unit, integration, (&before, row), &judged)?;
@@ -206,7 +229,22 @@ fn take_in(
     } else if fresh {
         unit.happened("call.ringing", row.id, row.version, &row)?;
     }
-    Ok(id)
+    Ok((id, heard))
+}
+
+/// Whether another call has come of it for those who look at it.
+fn heard(before: &Call, row: &Call, fresh: bool) -> Heard {
+    let looked_at = |call: &Call| Call {
+        told: serde_json::Value::Null,
+        version: 0,
+        updated_at: before.updated_at,
+        ..call.clone()
+    };
+    match fresh {
+        true => Heard::First,
+        false if looked_at(before) == looked_at(row) => Heard::Again,
+        false => Heard::More,
+    }
 }
 
 /// What follows of a call that has been judged: for who has called, and for what waits in the inbox.
@@ -410,7 +448,7 @@ pub fn tried(
     country: Option<Country>,
     call: &call::Call,
 ) -> Result<Tried> {
-    let country = integration.country.as_deref().and_then(Country::parse).or(country);
+    let country = integration.read_by(country);
     let judged = call.judged(&integration.exchange(), &|text| phone(text, country));
     let found = match &judged.e164 {
         Some(e164) => candidates::of_number(tenant, e164)?,

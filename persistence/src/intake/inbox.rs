@@ -1,18 +1,24 @@
 //! The inbox: whoever called and is no client yet.
 
 use chrono::{DateTime, Utc};
-use diesel::prelude::*;
+use diesel::{
+    prelude::*,
+    sql_types::{Nullable, Uuid as SqlUuid},
+};
 use serde::Serialize;
 use strum::VariantNames;
 use uuid::Uuid;
 use voronka_domain::{
+    clients::Initiator,
     intake::{call::Direction, inbox::InboxStatus},
     kernel::contact_point::MOST as MOST_PHONES,
     people::access::{Permission, Visibility},
 };
 
 use super::{
+    call_backs,
     calls::{self, Call},
+    candidates,
     integrations::Integration,
 };
 use crate::{
@@ -24,6 +30,7 @@ use crate::{
         noun::{noun, table::Row},
         schema::inbox_entries,
         statement::Statement,
+        unit::raw,
     },
     deals::{self, Opening, References},
 };
@@ -126,6 +133,23 @@ impl Held {
     pub fn entry(&self) -> &Entry {
         &self.0
     }
+
+    /// A deal that is opened with it was begun by its first call.
+    pub fn begins(&self, unit: &mut Unit<'_>, opening: Opening) -> Result<Opening> {
+        let first: Option<Option<Uuid>> = unit
+            .tenant
+            .rows(raw::<Nullable<SqlUuid>>("activity_id"), "calls")
+            .sql(" AND inbox_id = ")
+            .bind(self.0.id)
+            .sql(" ORDER BY id LIMIT 1")
+            .get_result(unit.tenant.conn)
+            .optional()?;
+        Ok(Opening {
+            initiated_by: Some(initiator(&self.0.direction)),
+            from_activity_id: first.flatten(),
+            ..opening
+        })
+    }
 }
 
 /// Holds an entry for a move, if it may go there. What it is to become is made after.
@@ -186,6 +210,7 @@ pub fn settle(unit: &mut Unit<'_>, held: Held, to: Settled) -> Result<Entry> {
     row.status = to_name(&status);
     if let Some(client_id) = row.client_id {
         calls::belong(unit, row.id, (client_id, row.deal_id), MOST_CALLS)?;
+        call_backs::belong(unit, row.number.as_deref(), client_id)?;
     }
     Entry::save(unit, &before, row)
 }
@@ -196,11 +221,14 @@ fn known_by(unit: &mut Unit<'_>, client_id: Uuid, number: Option<&str>) -> Resul
     let before = Client::lock(unit, client_id, None)?;
     let is_phone = |number: &&str| number.starts_with('+');
     if let Some(number) = number.filter(is_phone) {
-        let mut row = before.clone();
-        if !row.phones.iter().any(|phone| phone == number) && row.phones.len() < MOST_PHONES {
+        // One of the client's people may have it.
+        let known = candidates::of_number(&mut unit.tenant, number)?;
+        let has_it = known.iter().any(|one| one.client_id == client_id);
+        if !has_it && before.phones.len() < MOST_PHONES {
+            let mut row = before.clone();
             row.phones.push(number.to_owned());
+            Client::save(unit, &before, row)?;
         }
-        Client::save(unit, &before, row)?;
     }
     Ok(client_id)
 }
@@ -314,6 +342,8 @@ pub(crate) fn open_deal(
             lead_temperature: None,
             expected_close_on: None,
             external_id: None,
+            initiated_by: Some(initiator(&row.direction)),
+            from_activity_id: row.activity_id,
             custom: std::collections::BTreeMap::new(),
             opened_at: None,
             stage_key: None,
@@ -337,6 +367,11 @@ pub(crate) fn open_deal(
         }
         Err(error) => Err(error),
     }
+}
+
+/// Who began, by the way that a call went.
+fn initiator(direction: &str) -> Initiator {
+    if direction == "out" { Initiator::Us } else { Initiator::Client }
 }
 
 /// Waits for whoever is seeing to the number at this moment: it may be a client's after.

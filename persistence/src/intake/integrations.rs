@@ -106,8 +106,8 @@ impl Integration {
     /// Takes what is given, unless something is wrong with it.
     pub fn take(&mut self, unit: &mut Unit<'_>, change: IntegrationChange) -> Result<()> {
         let mut faults = Faults::default();
-        let own = self.country.as_deref().and_then(Country::parse);
-        let change = change.read(&mut faults, own.or(unit.caller.settings.country));
+        let country = self.read_by(unit.caller.settings.country);
+        let change = change.read(&mut faults, country);
         faults.into_result()?;
         let IntegrationChange { external_url, time_zone, extensions, lines, .. } = change;
         if let Some(id) = change.deal_type_id.flatten() {
@@ -152,6 +152,11 @@ impl Integration {
     /// Of times that say none.
     pub fn zone(&self, workspace: Tz) -> Tz {
         self.time_zone.as_deref().and_then(|zone| zone.parse().ok()).unwrap_or(workspace)
+    }
+
+    /// Whose numbers are read that have no country.
+    pub fn read_by(&self, workspace: Option<Country>) -> Option<Country> {
+        self.country.as_deref().and_then(Country::parse).or(workspace)
     }
 
     /// The phones and lines, as calls are judged by them.

@@ -6,10 +6,7 @@ use diesel::{
     sql_types::{BigInt, Text},
 };
 use uuid::Uuid;
-use voronka_domain::{
-    intake::candidate,
-    kernel::contact_point::{Country, phone},
-};
+use voronka_domain::{intake::candidate, kernel::contact_point::phone};
 
 use super::{candidates, integrations::Integration};
 use crate::{Result, Statement, Tenant, core::unit::raw, workspace::workspaces};
@@ -30,11 +27,7 @@ pub fn of_number(
     integration: &Integration,
     number: &str,
 ) -> Result<Known> {
-    let country = integration.country.as_deref().and_then(Country::parse);
-    let country = match country {
-        Some(country) => Some(country),
-        None => workspaces::get(tenant)?.settings()?.country,
-    };
+    let country = integration.read_by(workspaces::get(tenant)?.settings()?.country);
     let read = |text: &str| phone(text, country);
     let Some(e164) = integration.exchange().outside(number, &read) else {
         return Ok(Known::default());

@@ -13,6 +13,7 @@ use crate::{
         schema::raw_events,
         unit::raw,
     },
+    workspace::workspaces,
 };
 
 /// An event as it was posted.
@@ -28,6 +29,29 @@ pub struct RawEvent {
     pub state: String,
     pub reason: Option<String>,
     pub target: String,
+}
+
+impl RawEvent {
+    /// One that waits to be interpreted: how it is written, and what stood behind the address.
+    pub fn posted(
+        integration_id: Uuid,
+        token: Option<String>,
+        (content_type, target): (Option<String>, String),
+        body: Vec<u8>,
+        received_at: DateTime<Utc>,
+    ) -> Self {
+        Self {
+            id: Uuid::now_v7(),
+            integration_id,
+            received_at,
+            token,
+            content_type,
+            body,
+            state: "waiting".to_owned(),
+            reason: None,
+            target,
+        }
+    }
 }
 
 pub const LIST: Spec = Spec {
@@ -49,6 +73,15 @@ pub fn list(tenant: &mut Tenant<'_>, integration_id: Uuid, query: Query) -> Resu
     tenant.page(&LIST, query, RawEvent::as_select(), of, |row: &RawEvent| row.id)
 }
 
+/// Keeps what was posted; what has come before is not kept again.
+pub fn keep(tenant: &mut Tenant<'_>, event: &RawEvent) -> Result<()> {
+    diesel::insert_into(raw_events::table)
+        .values((raw_events::workspace_id.eq(tenant.workspace_id), event))
+        .on_conflict_do_nothing()
+        .execute(tenant.conn)?;
+    Ok(())
+}
+
 /// Has those that could not be interpreted wait again: one, or all of an integration. Answers how many.
 pub fn wait_again(unit: &mut Unit<'_>, integration_id: Uuid, id: Option<Uuid>) -> Result<usize> {
     let failed = Statement::command(
@@ -64,16 +97,15 @@ pub fn wait_again(unit: &mut Unit<'_>, integration_id: Uuid, id: Option<Uuid>) -
     Ok(failed.execute(unit.tenant.conn)?)
 }
 
-/// How long they are kept.
-const KEPT: TimeDelta = TimeDelta::days(90);
 const FORGOTTEN_AT_ONCE: i64 = 10_000;
 
-/// Forgets what came long ago, so many at a time: there may be more.
+/// Forgets what came longer ago than the workspace keeps it, so many at a time: there may be more.
 pub fn forget(tenant: &mut Tenant<'_>, now: DateTime<Utc>) -> Result<usize> {
+    let kept = TimeDelta::days(workspaces::get(tenant)?.raw_event_days.into());
     let old = Statement::command(
         "DELETE FROM raw_events r USING (SELECT workspace_id, id FROM raw_events WHERE received_at < ",
     )
-    .bind(now - KEPT)
+    .bind(now - kept)
     .sql(" AND workspace_id = ")
     .bind(tenant.workspace_id)
     .sql(" ORDER BY received_at LIMIT ")
@@ -83,28 +115,23 @@ pub fn forget(tenant: &mut Tenant<'_>, now: DateTime<Utc>) -> Result<usize> {
 }
 
 impl Store {
-    /// The workspaces of the oldest of those that are to be forgotten.
+    /// The workspaces with some that are to be forgotten.
     pub fn workspaces_of_old_raw(&self, now: DateTime<Utc>) -> Result<Vec<Uuid>> {
         let mut connection = self.connection()?;
         let old = Statement::select(raw::<SqlUuid>(
-            "DISTINCT workspace_id FROM (SELECT workspace_id FROM raw_events WHERE received_at < ",
+            "w.workspace_id FROM workspaces w WHERE EXISTS (SELECT FROM raw_events r \
+             WHERE r.workspace_id = w.workspace_id AND r.received_at < ",
         ))
-        .bind(now - KEPT)
-        .sql(" ORDER BY received_at LIMIT 10000) AS oldest")
+        .bind(now)
+        .sql(" - make_interval(days => w.raw_event_days))")
         .load(&mut *connection)
         .map_err(Error::from);
         connection.watch(old)
     }
 
-    /// Keeps what was posted; what has come before is not kept again. It is there when this is done.
+    /// The same by itself: it is there when this is done.
     pub fn keep_raw(&self, workspace_id: Uuid, event: &RawEvent) -> Result<()> {
-        self.tenant(workspace_id, |tenant| {
-            diesel::insert_into(raw_events::table)
-                .values((raw_events::workspace_id.eq(workspace_id), event))
-                .on_conflict_do_nothing()
-                .execute(tenant.conn)?;
-            Ok(())
-        })
+        self.tenant(workspace_id, |tenant| keep(tenant, event))
     }
 
     /// The workspaces in which something was posted that waits.
@@ -119,53 +146,92 @@ impl Store {
         connection.watch(due)
     }
 
-    /// The next ones that wait, in the order of their coming.
-    pub fn waiting_raw(&self, workspace_id: Uuid, limit: i64) -> Result<Vec<RawEvent>> {
+    /// The next ones that wait, in the order of their coming: first those that have only just come, since somebody's
+    /// phone may be ringing, however much waits before them.
+    pub fn waiting_raw(
+        &self,
+        workspace_id: Uuid,
+        limit: i64,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<RawEvent>> {
         self.tenant(workspace_id, |tenant| {
-            let rows = tenant
-                .rows(RawEvent::as_select(), "raw_events")
-                .sql(" AND state = 'waiting' ORDER BY id LIMIT ")
-                .bind(limit);
-            Ok(rows.load(tenant.conn)?)
+            let next = |tenant: &mut Tenant<'_>, since: Option<DateTime<Utc>>, limit: i64| {
+                let rows =
+                    tenant.rows(RawEvent::as_select(), "raw_events").sql(" AND state = 'waiting'");
+                let rows = match since {
+                    Some(since) => rows.sql(" AND received_at > ").bind(since),
+                    None => rows,
+                };
+                rows.sql(" ORDER BY id LIMIT ").bind(limit).load::<RawEvent>(tenant.conn)
+            };
+            let mut events = next(tenant, None, limit)?;
+            // All that waits is there already, but for a backlog.
+            if i64::try_from(events.len()).unwrap_or(limit) >= limit {
+                let mut fresh = next(tenant, Some(now - JUST_COME), limit)?;
+                events.retain(|event| fresh.iter().all(|other| other.id != event.id));
+                fresh.append(&mut events);
+                events = fresh;
+            }
+            Ok(events)
         })
     }
 
-    /// Takes in what an event says, unless somebody has meanwhile: all of it, or nothing. What cannot be taken in is
-    /// kept with the reason.
+    /// Takes in what some events of an integration say, unless somebody has meanwhile: of each all of it, or nothing.
+    /// What cannot be taken in is kept with the reason.
     pub fn interpret(
         &self,
         workspace_id: Uuid,
-        event: &RawEvent,
-        read: std::result::Result<Vec<Told>, String>,
+        integration_id: Uuid,
+        some: &[(Uuid, Said)],
         now: DateTime<Utc>,
     ) -> Result<()> {
-        let caller = self.integration_caller(workspace_id, event.integration_id)?;
+        let caller = self.integration_caller(workspace_id, integration_id)?;
         self.write(&caller, now, None, |unit| {
-            if held(&mut unit.tenant, event.id)? {
-                let done = match read {
-                    Ok(told) => unit.attempt(|unit| take_in(unit, event.integration_id, told)),
-                    Err(reason) => Err(Error::invalid("", "unreadable", reason)),
+            let held = held(&mut unit.tenant, some.iter().map(|(id, _)| *id).collect())?;
+            let integration = Integration::get(&mut unit.tenant, integration_id)?;
+            let (mut done, mut failed) = (Vec::new(), Vec::new());
+            for (id, said) in some.iter().filter(|(id, _)| held.contains(id)) {
+                let taken = match said {
+                    Ok(told) => unit.attempt(|unit| take_in(unit, &integration, told)),
+                    Err(reason) => Err(Error::invalid("", "unreadable", reason.as_str())),
                 };
-                let (state, reason) = match done {
-                    Ok(()) => ("done", None),
+                match taken {
+                    Ok(()) => done.push(*id),
                     Err(error) if error.passing().is_some() => return Err(error),
-                    Err(error) => ("failed", Some(reason(&error))),
-                };
-                let row = raw_events::table.find((workspace_id, event.id));
-                diesel::update(row)
-                    .set((raw_events::state.eq(state), raw_events::reason.eq(reason)))
-                    .execute(unit.tenant.conn)?;
+                    Err(error) => failed.push((*id, reason(&error))),
+                }
             }
+            mark(&mut unit.tenant, done, failed)?;
             Ok(crate::Answer::default())
         })?;
         Ok(())
     }
 }
 
-fn take_in(unit: &mut Unit<'_>, integration_id: Uuid, told: Vec<Told>) -> Result<()> {
-    let integration = Integration::get(&mut unit.tenant, integration_id)?;
-    for told in told {
-        calls::tell(unit, &integration, told)?;
+/// What an event says, or why it says nothing.
+pub type Said = std::result::Result<Vec<Told>, String>;
+
+/// Whoever rings now is not kept waiting by what came longer ago than this.
+const JUST_COME: TimeDelta = TimeDelta::seconds(5);
+
+fn take_in(unit: &mut Unit<'_>, integration: &Integration, told: &[Told]) -> Result<()> {
+    told.iter().try_for_each(|told| calls::tell(unit, integration, told.clone()).map(drop))
+}
+
+fn mark(tenant: &mut Tenant<'_>, done: Vec<Uuid>, failed: Vec<(Uuid, String)>) -> Result<()> {
+    use raw_events as table;
+    let events = |ids: Vec<Uuid>| {
+        table::table
+            .filter(table::workspace_id.eq(tenant.workspace_id))
+            .filter(table::id.eq_any(ids))
+    };
+    let taken = (table::state.eq("done"), table::reason.eq(None::<String>));
+    if !done.is_empty() {
+        diesel::update(events(done)).set(taken).execute(tenant.conn)?;
+    }
+    for (id, reason) in failed {
+        let why = (table::state.eq("failed"), table::reason.eq(Some(reason)));
+        diesel::update(events(vec![id])).set(why).execute(tenant.conn)?;
     }
     Ok(())
 }
@@ -184,13 +250,12 @@ fn reason(error: &Error) -> String {
     }
 }
 
-fn held(tenant: &mut Tenant<'_>, id: Uuid) -> Result<bool> {
-    let row: Option<Uuid> = tenant
+/// Those of some events that nobody else has taken in, held.
+fn held(tenant: &mut Tenant<'_>, ids: Vec<Uuid>) -> Result<Vec<Uuid>> {
+    let rows = tenant
         .rows(raw::<SqlUuid>("id"), "raw_events")
-        .sql(" AND state = 'waiting' AND id = ")
-        .bind(id)
-        .sql(" FOR UPDATE")
-        .get_result(tenant.conn)
-        .optional()?;
-    Ok(row.is_some())
+        .sql(" AND state = 'waiting' AND id = ANY(")
+        .bind(ids)
+        .sql(") ORDER BY id FOR UPDATE");
+    Ok(rows.load(tenant.conn)?)
 }

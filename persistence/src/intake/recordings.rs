@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use diesel::{prelude::*, sql_types::Uuid as SqlUuid};
 use serde::Serialize;
 use uuid::Uuid;
-use voronka_domain::intake::recording::{Failure, RECORDING_DAYS, RecordingState, kept_since};
+use voronka_domain::intake::recording::{Failure, RecordingState, kept_since};
 
 use super::integrations::Integration;
 use crate::{
@@ -21,6 +21,7 @@ use crate::{
     },
     files::objects::{self, Written},
     work::activities::{self, Activity, ActivityPatch},
+    workspace::workspaces,
 };
 
 #[derive(Debug, Clone, PartialEq, Serialize, Queryable, Selectable, Insertable, AsChangeset)]
@@ -143,7 +144,7 @@ fn lock(unit: &mut Unit<'_>, activity_id: Uuid) -> Result<Option<Recording>> {
 pub(super) fn told(unit: &mut Unit<'_>, by: &Integration, activity: &Activity) -> Result<()> {
     let Some(url) = activity.recording_url.as_deref() else { return Ok(()) };
     let fresh = Recording::waiting(by, activity, url, unit);
-    let fetched = by.fetches() && fresh.happened_at >= since(unit.now);
+    let fetched = by.fetches() && fresh.happened_at >= since(&mut unit.tenant, unit.now)?;
     match lock(unit, activity.id)? {
         Some(before) if before.url == url => {}
         Some(before) => {
@@ -197,8 +198,8 @@ pub fn try_again(unit: &mut Unit<'_>, activity_id: Uuid) -> Result<(Activity, Re
 }
 
 /// Recordings of calls before that are kept no more.
-fn since(now: DateTime<Utc>) -> DateTime<Utc> {
-    kept_since(now, RECORDING_DAYS)
+fn since(tenant: &mut Tenant<'_>, now: DateTime<Utc>) -> Result<DateTime<Utc>> {
+    Ok(kept_since(now, workspaces::get(tenant)?.recording_days))
 }
 
 impl Store {
@@ -301,8 +302,8 @@ impl Store {
             "w.workspace_id FROM workspaces w WHERE EXISTS (SELECT FROM recordings r \
              WHERE r.workspace_id = w.workspace_id AND r.state IN ('waiting', 'kept') AND r.happened_at < ",
         ))
-        .bind(since(now))
-        .sql(")")
+        .bind(now)
+        .sql(" - make_interval(days => w.recording_days))")
         .load(&mut *connection)
         .map_err(Error::from);
         connection.watch(old)
@@ -315,10 +316,11 @@ impl Store {
         now: DateTime<Utc>,
     ) -> Result<usize> {
         let old: Vec<(Uuid, Uuid)> = self.tenant(workspace_id, |tenant| {
+            let since = since(tenant, now)?;
             let rows = tenant
                 .rows(raw::<(SqlUuid, SqlUuid)>("activity_id, integration_id"), "recordings")
                 .sql(" AND state IN ('waiting', 'kept') AND happened_at < ")
-                .bind(since(now))
+                .bind(since)
                 .sql(" ORDER BY happened_at LIMIT ")
                 .bind(LET_GO_AT_ONCE);
             Ok(rows.load(tenant.conn)?)

@@ -34,6 +34,10 @@ pub struct Workspace {
     /// Counts the changes of working hours, time zone and holidays.
     pub calendar_version: i32,
     pub require_primary_demand: bool,
+    /// For how many days what integrations have posted is kept.
+    pub raw_event_days: i32,
+    /// For how many days recordings are kept, from the call on.
+    pub recording_days: i32,
 }
 
 impl Workspace {

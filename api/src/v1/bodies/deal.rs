@@ -9,13 +9,14 @@ use uuid::Uuid;
 use validator::Validate;
 use voronka_domain::{
     Currency,
-    clients::LeadTemperature,
+    clients::{Initiator, LeadTemperature},
     deals::deal::DealPatch,
     kernel::{external_id::ExternalId, fault::Faults, instant},
     workspace::custom_field::Custom,
 };
 use voronka_persistence::{
     Caller, Error, Tenant,
+    core::enum_names::to_name,
     deals::{self, Due, References, SourceName, Stored},
 };
 
@@ -65,6 +66,11 @@ pub struct DealBody {
     pub lead_temperature: Option<String>,
     pub expected_close_on: Option<NaiveDate>,
     pub external_id: Option<ExternalIdBody>,
+    /// Who began: `us` or `client`; null where nobody has said. Of a deal that a call has opened, whoever called.
+    #[schema(value_type = Option<words::Initiator>)]
+    pub initiated_by: Option<String>,
+    /// The activity that it was opened from, such as the first call.
+    pub from_activity_id: Option<Uuid>,
     /// Values of custom fields, by key.
     #[schema(value_type = words::CustomValues, example = json!({"delivery": "2026-12-01"}))]
     pub custom: Custom,
@@ -131,7 +137,6 @@ impl DealBody {
 
     fn new(stored: Stored, due: Due, base: Currency) -> Self {
         let Stored { deal, created_at, updated_at, .. } = stored;
-        let word = |value: &LeadTemperature| voronka_persistence::core::enum_names::to_name(value);
         let details = deal.details;
         Self {
             id: deal.id,
@@ -143,13 +148,15 @@ impl DealBody {
             client_id: details.client_id,
             owner_id: details.owner_id,
             source_id: details.source_id,
-            lead_temperature: details.lead_temperature.as_ref().map(word),
+            lead_temperature: details.lead_temperature.as_ref().map(to_name),
             expected_close_on: details.expected_close_on,
             external_id: details
                 .external_id
                 .map(|external| ExternalIdBody { source: external.source, id: external.id }),
+            initiated_by: details.initiated_by.as_ref().map(to_name),
+            from_activity_id: details.from_activity_id,
             custom: details.custom,
-            status: voronka_persistence::core::enum_names::to_name(&deal.status),
+            status: to_name(&deal.status),
             stage_id: deal.stage.as_ref().map(|stage| stage.stage_id),
             stage_key: deal.stage.map(|stage| stage.stage_key),
             depth: deal.depth,
@@ -225,6 +232,10 @@ pub struct DealPatchBody {
     #[serde(default)]
     #[schema(value_type = Option<ExternalIdBody>)]
     pub external_id: Patch<ExternalIdBody>,
+    /// Who began: `us` or `client`.
+    #[serde(default)]
+    #[schema(value_type = Option<words::Initiator>)]
+    pub initiated_by: Patch<Initiator>,
     /// Values of custom fields, by key: those that are absent stay, null clears.
     #[serde(default)]
     #[schema(value_type = words::CustomValues)]
@@ -254,6 +265,7 @@ impl DealPatchBody {
             lead_temperature: self.lead_temperature.into_option(),
             expected_close_on: self.expected_close_on.into_option(),
             external_id: self.external_id.into_option().map(|id| id.map(ExternalId::from)),
+            initiated_by: self.initiated_by.into_option(),
             custom: None,
         };
         Ok((patch, references, self.custom))

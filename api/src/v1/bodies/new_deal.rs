@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use validator::Validate;
 use voronka_domain::{
-    clients::LeadTemperature,
+    clients::{Initiator, LeadTemperature},
     kernel::{external_id::ExternalId, fault::Faults},
 };
 use voronka_persistence::{
@@ -47,6 +47,9 @@ pub struct NewDealBody {
     pub lead_temperature: Option<LeadTemperature>,
     pub expected_close_on: Option<NaiveDate>,
     pub external_id: Option<ExternalIdBody>,
+    /// Who began: `us` or `client`.
+    #[schema(value_type = Option<words::Initiator>)]
+    pub initiated_by: Option<Initiator>,
     /// Values of custom fields, by key.
     #[serde(default)]
     #[schema(value_type = words::CustomValues, example = json!({"delivery": "2026-12-01"}))]
@@ -77,6 +80,8 @@ impl NewDealBody {
             lead_temperature: self.lead_temperature,
             expected_close_on: self.expected_close_on,
             external_id: self.external_id.map(ExternalId::from),
+            initiated_by: self.initiated_by,
+            from_activity_id: None,
             custom: self.custom,
             opened_at: self.opened_at,
             stage_key: self.stage_key,

@@ -168,11 +168,13 @@ pub struct ImportForm {
 pub struct ImportSpec {
     /// `deals`: a row a deal; `stage_events`: a row an event of a deal's history; `exchange_rates`: a row a
     /// rate; `clients`: a row a client; `contacts`: a row a person at a client; `users`: a row a user;
-    /// `products`: a row a product.
+    /// `products`: a row a product; `calls`: a row a call, as an exchange lists them.
     #[schema(value_type = words::ImportKind)]
     kind: String,
     /// Of `deals` and `stage_events`, which need it.
     deal_type_id: Option<Uuid>,
+    /// Of `calls`, which need it: whose exchange lists them. Calls that it has told of are met by their ids.
+    integration_id: Option<Uuid>,
     /// Field to `{"column": name}` or `{"value": text}`. Of `deals`: external_id (required), title, client,
     /// owner, amount, currency, source, lead_temperature, expected_close_on, opened_at, stage,
     /// stage_entered_at, closed_at, loss_reason, note, competitor, and `custom.<key>` for each custom field.
@@ -181,7 +183,9 @@ pub struct ImportSpec {
     /// rate (all three required). Of `clients`: external_id, external_source, name, kind, type, class,
     /// region, tags, consent, phones, emails, tax_id, and `custom.<key>`. Of `contacts`: client_external_id,
     /// client, name (required), position, phones, emails. Of `users`: email (required), name, role,
-    /// position, department. Of `products`: sku (required), name, unit, price, currency.
+    /// position, department. Of `products`: sku (required), name, unit, price, currency. Of `calls`: call_id,
+    /// started_at (both required), ended_at, direction, from, to, line, extension, status, talk_seconds,
+    /// recording_url.
     #[schema(value_type = BTreeMap<String, ImportColumn>)]
     mapping: serde_json::Value,
     /// Value of the stage or activity column to `{"stage": key}`, `{"won": true}`, `{"lost": reason}` or
@@ -196,7 +200,7 @@ pub struct ImportSpec {
     currency: Option<String>,
     /// Made of YYYY YY MM M DD D HH H mm ss; ISO 8601 by default.
     date_format: Option<String>,
-    /// IANA zone of times without an offset; the workspace's by default.
+    /// IANA zone of times without an offset; the integration's or the workspace's by default.
     time_zone: Option<String>,
     /// One character; of comma, semicolon, tab and bar what the first line has most of by default.
     delimiter: Option<String>,
@@ -243,7 +247,7 @@ pub struct ImportTarget {
 /// Takes the file and answers at once; the import runs behind. A row's fault never stops the others:
 /// rejected rows are listed by `rejected.csv`. Repeating an import with the same external ids changes
 /// nothing. Rows go through the same gates as requests. An import needs the permission to write what its rows are
-/// too (`deals:write`, `clients:write`, `users:write`, `catalogues:write`), and with `create_missing` that to write
+/// too (`deals:write`, `clients:write`, `users:write`, `catalogues:write`, `activities:write`), and with `create_missing` that to write
 /// what the names in its columns may make.
 #[utoipa::path(tag = "Imports", operation_id = "createImport", security(("bearer" = ["imports:write"])),
     request_body(content = ImportForm, content_type = "multipart/form-data", description = "The file and its spec."),

@@ -41,8 +41,8 @@ pub struct PreviewForm {
     /// CSV, also packed by gzip, or an XLSX workbook; with a header line.
     #[schema(value_type = String, format = Binary, content_media_type = "text/csv")]
     file: Vec<u8>,
-    /// `deals` (the default), `stage_events`, `exchange_rates`, `clients`, `contacts`, `users` or
-    /// `products`.
+    /// `deals` (the default), `stage_events`, `exchange_rates`, `clients`, `contacts`, `users`,
+    /// `products` or `calls`.
     kind: Option<String>,
     /// Deal type whose stages the values of the stage column are compared with.
     deal_type_id: Option<Uuid>,

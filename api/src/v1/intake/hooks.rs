@@ -25,6 +25,7 @@ use crate::{
     },
     state::App,
     telephony::{self, Adapter, Known, Posted, Question, Spoken},
+    workers::Lane,
 };
 
 const LONGEST_HEADER: usize = 4_096;
@@ -105,45 +106,66 @@ async fn taken(
     (id, rest): (Uuid, &str),
     body: Vec<u8>,
 ) -> Responded {
-    let (headers, now) = (headers(request), now());
-    let found = posted_to(app, id).await?;
-    let (workspace_id, integration) = (found.0, &found.1);
-    let adapter = adapter_of(integration)?;
-    let query = query(request)?;
-    let url = integration.external_url.as_ref().map(|url| match query {
+    let (headers, found) = (headers(request), posted_to(app, id).await?);
+    let (query, adapter) = (query(request)?, adapter_of(&found.1)?);
+    let url = seen_at(&found.1, query);
+    let posted = Posted { rest, query, url: url.as_deref(), headers: &headers, body: &body };
+    let token = verified(app, &found, adapter, &posted).await?;
+    let (answer, said) = spoken_to(app, &found, adapter, &posted).await;
+    let (content_type, target) =
+        (posted.header("content-type").map(str::to_owned), adapter.target(&posted) + &said);
+    let event = RawEvent::posted(id, token, (content_type, target), body, now());
+    keep(app, found.0, event).await?;
+    Ok(answer.map_or_else(|| HttpResponse::NoContent().finish(), spoken))
+}
+
+/// The address that the exchange posted to, as it sees it.
+fn seen_at(integration: &Integration, query: &str) -> Option<String> {
+    integration.external_url.as_ref().map(|url| match query {
         "" => url.clone(),
         query => format!("{url}?{query}"),
-    });
-    let posted = Posted { rest, query, url: url.as_deref(), headers: &headers, body: &body };
-    let token = match adapter.verify(&posted, &integration.secrets(now), now) {
+    })
+}
+
+/// What a post has in common with its repetitions, if it is the exchange's and there is room for it.
+async fn verified(
+    app: &App,
+    found: &(Uuid, Integration),
+    adapter: &dyn Adapter,
+    posted: &Posted<'_>,
+) -> Result<Option<String>, Problem> {
+    let (now, (workspace_id, integration)) = (now(), found);
+    let token = match adapter.verify(posted, &integration.secrets(now), now) {
         Ok(token) => token,
         Err(refused) => {
-            note(app, (workspace_id, id), now, refused.to_string()).await?;
+            note(app, (*workspace_id, integration.id), now, refused.to_string()).await?;
             return Err(Problem::new("invalid_signature", refused.to_string()));
         }
     };
     if !integration.enabled {
         return Err(Problem::new("integration_disabled", "The integration is switched off."));
     }
-    let question = adapter.asks(&posted);
-    let known = match question {
-        Some(question) => answered(app, &found, question).await,
+    app.limits.admit(integration.id)?;
+    Ok(token)
+}
+
+/// What the exchange asks for, and what has to be known of the answer when the post is interpreted.
+async fn spoken_to(
+    app: &App,
+    found: &Arc<(Uuid, Integration)>,
+    adapter: &dyn Adapter,
+    posted: &Posted<'_>,
+) -> (Option<Spoken>, String) {
+    let known = match adapter.asks(posted) {
+        Some(question) => answered(app, found, question).await,
         None => Known::default(),
     };
-    let answer = adapter.answer(&posted, &known);
-    let (answer, said) =
-        answer.map_or((None, String::new()), |(spoken, said)| (Some(spoken), said));
-    let event = RawEvent {
-        id: Uuid::now_v7(),
-        integration_id: id,
-        received_at: now,
-        token,
-        content_type: posted.header("content-type").map(str::to_owned),
-        target: adapter.target(&posted) + &said,
-        body,
-        state: "waiting".to_owned(),
-        reason: None,
-    };
+    adapter
+        .answer(posted, &known)
+        .map_or((None, String::new()), |(spoken, said)| (Some(spoken), said))
+}
+
+async fn keep(app: &App, workspace_id: Uuid, event: RawEvent) -> Result<(), Problem> {
     let share = app.shares.one(workspace_id).await?;
     let store = app.store.clone();
     block(move || {
@@ -151,8 +173,8 @@ async fn taken(
         store.keep_raw(workspace_id, &event)
     })
     .await?;
-    app.wake.work();
-    Ok(answer.map_or_else(|| HttpResponse::NoContent().finish(), spoken))
+    app.wake.work_in(Lane::Clock);
+    Ok(())
 }
 
 fn spoken(spoken: Spoken) -> HttpResponse {

@@ -136,6 +136,7 @@ impl InboxDeal {
             lead_temperature: self.lead_temperature,
             expected_close_on: self.expected_close_on,
             external_id: None,
+            initiated_by: None,
             custom: self.custom,
             opened_at: None,
             stage_key: None,
@@ -214,10 +215,11 @@ impl InboxTransition {
             let client_id = made.id;
             let deal_id = match self.deal {
                 Some(deal) => {
-                    let opened = deal
-                        .of(client_id)
-                        .into_opening()
-                        .and_then(|opening| deals::open(unit, opening));
+                    let opening = deal.of(client_id).into_opening();
+                    let opened = opening.and_then(|opening| {
+                        let opening = held.begins(unit, opening)?;
+                        deals::open(unit, opening)
+                    });
                     Some(opened.map_err(|error| error.under("/deal"))?.deal.id)
                 }
                 None => None,

@@ -8,7 +8,10 @@ use uuid::Uuid;
 use validator::Validate;
 use voronka_domain::{
     kernel::contact_point::Country,
-    workspace::{catalogue, settings::DealVisibility},
+    workspace::{
+        catalogue,
+        settings::{DealVisibility, MOST_DAYS_KEPT},
+    },
 };
 use voronka_persistence::{
     Error,
@@ -44,6 +47,12 @@ pub struct WorkspaceBody {
     pub country: Option<String>,
     /// New deals of every type are opened with a primary demand.
     pub require_primary_demand: bool,
+    /// For how many days what integrations have posted is kept as it came.
+    #[schema(example = 90)]
+    pub raw_event_days: i32,
+    /// For how many days recordings that were fetched are kept, from the call on.
+    #[schema(example = 180)]
+    pub recording_days: i32,
     pub version: i32,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
@@ -59,6 +68,8 @@ impl From<Workspace> for WorkspaceBody {
             deal_visibility: row.deal_visibility,
             country: row.country,
             require_primary_demand: row.require_primary_demand,
+            raw_event_days: row.raw_event_days,
+            recording_days: row.recording_days,
             version: row.version,
             created_at: row.created_at,
             updated_at: row.updated_at,
@@ -92,6 +103,18 @@ pub struct WorkspacePatch {
     #[serde(default, deserialize_with = "crate::http::body::present")]
     #[schema(nullable = false)]
     pub require_primary_demand: Option<bool>,
+    /// For how many days what integrations post is kept as it came. Older posts go within minutes.
+    #[validate(range(min = 1, max = MOST_DAYS_KEPT))]
+    #[schema(minimum = 1, maximum = 3_650)]
+    #[serde(default, deserialize_with = "crate::http::body::present")]
+    #[schema(nullable = false)]
+    pub raw_event_days: Option<i32>,
+    /// For how many days recordings that were fetched are kept, from the call on. Older ones go within minutes.
+    #[validate(range(min = 1, max = MOST_DAYS_KEPT))]
+    #[schema(minimum = 1, maximum = 3_650)]
+    #[serde(default, deserialize_with = "crate::http::body::present")]
+    #[schema(nullable = false)]
+    pub recording_days: Option<i32>,
 }
 
 fn check_country(code: Option<&String>) -> Result<(), Error> {
@@ -142,6 +165,8 @@ pub async fn update(call: Call<WorkspaceWrite>, body: Body<WorkspacePatch>) -> R
         patch.country.apply(&mut row.country);
         row.require_primary_demand =
             patch.require_primary_demand.unwrap_or(row.require_primary_demand);
+        row.raw_event_days = patch.raw_event_days.unwrap_or(row.raw_event_days);
+        row.recording_days = patch.recording_days.unwrap_or(row.recording_days);
         let row = workspaces::save(unit, &before, row)?;
         let version = row.version;
         Ok(Reply::versioned(WorkspaceBody::from(row), version))

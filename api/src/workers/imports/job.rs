@@ -33,8 +33,9 @@ use crate::import_file::{
     records::Records,
 };
 
-/// Most rows that are one transaction.
+/// Most rows that are one transaction; calls hold whom they are of until it ends.
 const BATCH: usize = 2_000;
+const CALLS: usize = 50;
 /// How often a batch is tried that others get in the way of, before it is taken in halves.
 const ATTEMPTS: usize = 3;
 /// With so many connections, an import may take two for writing.
@@ -122,7 +123,7 @@ impl<'a> Job<'a> {
             let mut left = left.map(|(_, row)| row).peekable();
             while left.peek().is_some() {
                 let rows: Result<Vec<_>, Error> =
-                    batch(&mut left).map(|row| Ok(reading.read(&row?))).collect();
+                    batch(&mut left, reading.most()).map(|row| Ok(reading.read(&row?))).collect();
                 // Whoever took the rows has stopped.
                 if sender.send(rows).is_err() {
                     break;
@@ -263,6 +264,10 @@ impl<'a> Job<'a> {
 }
 
 impl Reading {
+    fn most(&self) -> usize {
+        if self.plan.spec.kind == ImportKind::Calls { CALLS } else { BATCH }
+    }
+
     /// A record as a row, or its faults; with its cells.
     fn read(&self, record: &ByteRecord) -> Read {
         let line = record.position().map_or(0, csv::Position::line);
@@ -296,6 +301,7 @@ impl Reading {
 /// Rows that are one transaction: fewer, if they are long.
 fn batch(
     rows: &mut impl Iterator<Item = Result<ByteRecord, Error>>,
+    most: usize,
 ) -> impl Iterator<Item = Result<ByteRecord, Error>> {
     let mut room = ROWS;
     let next = std::iter::from_fn(move || {
@@ -304,7 +310,7 @@ fn batch(
         room = room.saturating_sub(row.as_ref().map_or(0, weight));
         Some(row)
     });
-    next.take(BATCH)
+    next.take(most)
 }
 
 /// Postgres keeps no NUL.

@@ -17,6 +17,7 @@ use voronka_persistence::{
     Error, Noun, Store, Unit,
     core::jobs::{Claimed, Ended, Job, Run},
     import::imports::{self, Claim, JOB},
+    intake::integrations::Integration,
     now,
     process::deal_types::DealType,
 };
@@ -103,12 +104,17 @@ fn reason(error: &Error) -> String {
 pub fn plan(
     store: &Store,
     workspace_id: Uuid,
-    spec: Spec,
+    mut spec: Spec,
     header: &[String],
 ) -> Result<(Plan, Option<Arc<Process>>), Error> {
     let (process, fields, settings) = store.tenant(workspace_id, |tenant| {
         let settings = voronka_persistence::workspace::workspaces::get(tenant)?.settings()?;
         let fields = store.load_custom_fields(tenant)?;
+        if let Some(id) = spec.integration_id {
+            let integration = Integration::get(tenant, id)
+                .map_err(|error| error.or_unknown("/integration_id", "integration"))?;
+            spec.time_zone = spec.time_zone.or(Some(integration.zone(settings.time_zone)));
+        }
         let Some(id) = spec.deal_type_id.filter(|_| spec.kind.is_of_deals()) else {
             return Ok((None, fields, settings));
         };

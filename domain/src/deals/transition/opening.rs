@@ -44,6 +44,8 @@ pub fn open(new: NewDeal, facts: &Facts<'_>) -> Result<ChangeSet, Refusal> {
         lead_temperature: new.lead_temperature,
         expected_close_on: new.expected_close_on,
         external_id: new.external_id,
+        initiated_by: new.initiated_by,
+        from_activity_id: new.from_activity_id,
         custom: new.custom,
     };
     let first = facts.process.at(1);

@@ -90,6 +90,7 @@ fn change(
     set(&mut current.lead_temperature, patch.lead_temperature);
     set(&mut current.expected_close_on, expected);
     set(&mut current.external_id, patch.external_id);
+    set(&mut current.initiated_by, patch.initiated_by);
     set(&mut current.custom, patch.custom);
     if current != previous {
         change_set.push(at, Change::Updated { previous: previous.clone(), current });

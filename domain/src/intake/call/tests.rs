@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::intake::listed::ListedCall;
 
 fn at(second: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_770_000_000 + second, 0).unwrap()
@@ -215,6 +216,79 @@ fn a_line_is_never_the_client() {
     assert_eq!(judged([between("104", LINE)]).number, None);
 }
 
+/// Of a list: a call in that lasted so many seconds.
+fn listed(phone: &str, status: CallStatus, seconds: i64) -> Call {
+    let listed = ListedCall {
+        root: "1".to_owned(),
+        started_at: at(0),
+        ended_at: Some(at(seconds)),
+        direction: None,
+        from: Some(CLIENT.to_owned()),
+        to: Some(LINE.to_owned()),
+        line: None,
+        extension: Some(phone.to_owned()),
+        status,
+        talk_seconds: (status == CallStatus::Answered).then_some(seconds),
+        recording: None,
+    };
+    listed.told(&exchange(), &e164).call
+}
+
+#[test]
+fn a_list_tells_what_was_lost_and_nothing_twice() {
+    let answered = |phone| listed(phone, CallStatus::Answered, 60);
+    let missed = || listed("101", CallStatus::Missed, 20);
+    let how = |told: Vec<Call>| {
+        let judged = judged(told);
+        (judged.status, judged.user, judged.talk_seconds)
+    };
+    let talk = |user, seconds| (Some(CallStatus::Answered), Some(user), seconds);
+    // Nothing was told but the list.
+    assert_eq!(how(vec![answered("101")]), talk(1, 60));
+    assert_eq!(how(vec![missed()]), (Some(CallStatus::Missed), Some(1), 0));
+    // All was told: it stays as it was told, with the one who talked last.
+    let told = || {
+        let first = [bridged("1", "101", 0), ends("1", "101", 40, LegEnd::HungUp)];
+        let second = [bridged("2", "102", 40), ends("2", "102", 60, LegEnd::HungUp)];
+        [vec![between(CLIENT, LINE)], first.to_vec(), second.to_vec(), vec![over(60)]].concat()
+    };
+    assert_eq!(how([told(), vec![answered("101")]].concat()), talk(2, 60));
+    assert_eq!(how([vec![missed()], told()].concat()), talk(2, 60));
+    // The answer was lost, and the end.
+    let ringing = || vec![between(CLIENT, LINE), rings("1", "102", 1)];
+    assert_eq!(how([ringing(), vec![answered("101")]].concat()), talk(1, 60));
+    assert_eq!(how([ringing(), vec![missed()]].concat()), (Some(CallStatus::Missed), Some(2), 0));
+    // A call that was passed on has a line for each phone.
+    assert_eq!(how(vec![answered("101"), answered("102")]).2, 120);
+}
+
+#[test]
+fn a_listed_call_out_is_of_whoever_called() {
+    let out = |from: &str, extension: Option<&str>| ListedCall {
+        root: "1".to_owned(),
+        started_at: at(0),
+        ended_at: None,
+        direction: None,
+        from: Some(from.to_owned()),
+        to: Some(CLIENT.to_owned()),
+        line: None,
+        extension: extension.map(str::to_owned),
+        status: CallStatus::Answered,
+        talk_seconds: Some(30),
+        recording: None,
+    };
+    for one in [out("101", None), out("101", Some("101")), out(LINE, Some("101"))] {
+        let told = one.told(&exchange(), &e164).call;
+        assert_eq!(told.began(), Some(at(0)));
+        let judged = judged([told]);
+        assert_eq!((judged.direction, judged.user), (Direction::Out, Some(1)));
+        assert_eq!((judged.status, judged.talk_seconds), (Some(CallStatus::Answered), 30));
+        assert_eq!(judged.number.as_deref(), Some(CLIENT));
+    }
+    let told = ListedCall { status: CallStatus::Busy, ..out("101", None) }.told(&exchange(), &e164);
+    assert_eq!(judged([told.call]).status, Some(CallStatus::Busy));
+}
+
 fn told() -> impl Strategy<Value = Vec<Call>> {
     let phones = prop::sample::select(vec!["101", "102", "103", "104"]);
     let ends = prop::sample::select(vec![
@@ -224,10 +298,11 @@ fn told() -> impl Strategy<Value = Vec<Call>> {
         LegEnd::HungUp,
     ]);
     let one =
-        (phones, 0..4_u8, 0..300_i64, ends).prop_map(|(phone, what, second, end)| match what {
+        (phones, 0..5_u8, 0..300_i64, ends).prop_map(|(phone, what, second, end)| match what {
             0 => rings(phone, phone, second),
             1 => bridged(phone, phone, second),
             2 => self::ends(phone, phone, second, end),
+            3 => listed(phone, CallStatus::Answered, second),
             _ => over(second),
         });
     prop::collection::vec(one, 0..12).prop_map(|mut told| {

@@ -60,6 +60,7 @@ pub const BUILT_IN: &[BuiltIn] = &[
     deal("amount", ValueKind::Number),
     deal("currency", ValueKind::Text),
     deal("lead_temperature", ValueKind::Word(&["cold", "warm", "hot"])),
+    deal("initiated_by", ValueKind::Word(&["us", "client"])),
     deal("expected_close_on", ValueKind::Date),
     deal("external_source", ValueKind::Text),
     deal("external_id", ValueKind::Text),

@@ -5,6 +5,7 @@
 mod crowd;
 mod growth;
 mod http;
+mod intake;
 mod machine;
 mod requests;
 mod round;
@@ -96,6 +97,9 @@ fn main() {
         println!("{row}");
     }
     println!();
+    if options.wants(intake::NAME) {
+        intake::run(&options, &world, &server);
+    }
     println!(
         "{} connections, medians of {} rounds of {} s; CPU in ms a request",
         options.connections, options.rounds, options.seconds

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::{
     Options, http,
+    intake::{self, Exchange},
     server::Server,
     twin::Script,
     world::{BLOCK, SEQUENCE, World, led, spare, task},
@@ -62,6 +63,7 @@ pub fn all<'m>(
         ("create a deal", Box::new(|making| making.create())),
         ("move a deal", Box::new(|making| making.transition())),
         ("finish a task that a deal waits for", Box::new(|making| making.finish())),
+        (intake::NAME, Box::new(|making| making.post())),
     ];
     let wanted = kinds.into_iter().filter(|(name, _)| options.wants(name));
     wanted.map(move |(_, kind)| kind(&making))
@@ -196,6 +198,23 @@ impl<'m> Making<'m> {
             twin: Some(twin),
             connections: None,
         }
+    }
+
+    /// Posts that are verified, kept and acknowledged; interpreting them is measured by itself.
+    fn post(&self) -> Request<'m> {
+        intake::interprets(self.server, &self.token, false);
+        let exchange = Exchange::open(self.server, &self.token);
+        let ringing = intake::event("1764300000.17", "ringing", json!({ "party": "101" }));
+        let head =
+            "\\set fresh 100000000000 + :round * 10000000000 + :client_id * 100000000 + :i\n";
+        let twin = self.twin(head, || {
+            let id = format!("msg_{}", uuid::Uuid::now_v7());
+            self.send(&exchange.post(&id, &ringing));
+            vec![(id, "('msg_' || :fresh::text)")]
+        });
+        let next =
+            Box::new(move |_| exchange.post(&format!("msg_{}", uuid::Uuid::now_v7()), &ringing));
+        Request { name: intake::NAME, next, twin: Some(twin), connections: None }
     }
 
     /// Every client moves deals of its own, one after the other, forth and back.

@@ -75,7 +75,7 @@ impl Log {
     }
 }
 
-/// The statements of the busiest connection that asks for deals; a server's own chores come on others.
+/// The statements of the busiest connection that asks for deals or keeps posts; a server's own chores come on others.
 fn statements(log: &str) -> Vec<Sent> {
     let mut connections: BTreeMap<&str, Vec<Sent>> = BTreeMap::new();
     for line in log.lines() {
@@ -95,7 +95,8 @@ fn statements(log: &str) -> Vec<Sent> {
             last.parameters = parameters(values);
         }
     }
-    let asks = |sent: &Vec<Sent>| sent.iter().filter(|sent| sent.sql.contains("deal")).count();
+    let asked = |sent: &&Sent| sent.sql.contains("deal") || sent.sql.contains("raw_events\" (");
+    let asks = |sent: &Vec<Sent>| sent.iter().filter(asked).count();
     connections.into_values().max_by_key(asks).filter(|sent| asks(sent) > 0).unwrap_or_default()
 }
 

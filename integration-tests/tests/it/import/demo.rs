@@ -99,6 +99,34 @@ async fn the_demo_company_is_what_its_generator_made() {
     assert_eq!(demand["totals"]["deals"], 60);
     assert!(demand["groups"].as_array().unwrap().len() > 1, "{demand}");
 
+    // A quarter of calls: each is one activity, on the deal that its client has, or waits in the inbox.
+    let calls: Value = sql::json(
+        &mut server.connection(),
+        "SELECT json_build_object('posts', (SELECT count(*) FROM raw_events), \
+         'taken', (SELECT count(*) FROM raw_events WHERE state = 'done'), \
+         'calls', (SELECT count(*) FROM calls), \
+         'activities', (SELECT count(*) FROM activities WHERE external_source LIKE 'integration:%'), \
+         'of_deals', (SELECT count(*) FROM calls WHERE deal_id IS NOT NULL), \
+         'statuses', (SELECT json_object_agg(status, count) FROM (SELECT status, count(*) FROM calls GROUP BY 1) s), \
+         'strangers', (SELECT count(*) FROM inbox_entries WHERE status = 'open'), \
+         'calls_of_strangers', (SELECT sum(calls) FROM inbox_entries), \
+         'of_nobody', (SELECT count(*) FROM calls WHERE client_id IS NULL), \
+         'tasks', (SELECT count(*) FROM tasks WHERE kind = 'call_back' AND status = 'new'))::text",
+    );
+    let number = |name: &str| calls[name].as_u64().unwrap();
+    assert!(first.contains(&format!("and {} calls", number("calls"))), "{first}");
+    assert_eq!(
+        (number("taken"), number("calls"), number("activities")),
+        (number("posts"), number("posts"), number("posts"))
+    );
+    // Eight a working day of thirteen weeks, and those that call back.
+    assert!((528..=650).contains(&number("calls")), "{calls}");
+    assert!(number("of_deals") > 200 && number("strangers") > 5 && number("tasks") > 5, "{calls}");
+    assert_eq!(number("calls_of_strangers"), number("of_nobody"));
+    for status in ["answered", "missed", "busy", "cancelled"] {
+        assert!(calls["statuses"][status].as_u64().unwrap() > 5, "{calls}");
+    }
+
     histories::check(&mut server.connection());
 
     // The clock has heard what the imports rang for.

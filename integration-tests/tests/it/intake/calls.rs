@@ -427,3 +427,73 @@ async fn rules_hear_how_a_call_went() {
     let places: Vec<_> = refused.faults().into_iter().map(|fault| fault.0).collect();
     assert_eq!(places, ["/rules/0/call_status", "/rules/1/talk_seconds"]);
 }
+
+/// Cases 10, 11, 13 and 14: every number of every contact is known, however it is written by either side; whoever hides
+/// is nobody's.
+#[tokio::test]
+async fn a_number_is_known_however_it_is_written_and_a_hidden_one_is_nobodys() {
+    let office = office().await;
+    let Office { server, exchange, .. } = &office;
+    let admin = &server.admin;
+    admin.patch("/v1/workspace", json!({ "country": "NL" })).await.expect(200);
+    let client = admin.post("/v1/clients", json!({ "name": "Isdom", "phones": ["020 987 6543"] }));
+    let client = client.await.expect(201).id();
+    let contact = json!({ "client_id": client, "name": "Vera",
+        "phones": ["+31 6 1111 2222", "+1 (202) 456-1111", "+7 (495) 123-45-67"] });
+    let contact = admin.post("/v1/contacts", contact).await.expect(201).id();
+    // As exchanges write them, with the country of the line, and 9 for a number outside.
+    let written = ["0209876543", "06-11112222", "0012024561111", "+74951234567", "9020 987 6543"];
+    for (call, number) in (0..).zip(written) {
+        exchange
+            .tell(&[
+                started(&format!("{call}"), call, number, LINE),
+                ended(&format!("{call}"), (call, 30)),
+            ])
+            .await;
+    }
+    let hidden = ["-1", "anonymous", "Restricted", ""];
+    for (call, number) in (10..).zip(hidden) {
+        exchange
+            .tell(&[
+                started(&format!("{call}"), call, number, LINE),
+                ended(&format!("{call}"), (call, 30)),
+            ])
+            .await;
+    }
+    let whose = |one: &Value| (one["client_id"].clone(), one["contact_id"].clone());
+    let found: Vec<_> = exchange.activities().await.iter().map(whose).collect();
+    let (client, contact) = (json!(client), json!(contact));
+    let of_client = (client.clone(), Value::Null);
+    let of_contact = (client, contact);
+    let nobodys = (Value::Null, Value::Null);
+    let expected = [
+        vec![of_client.clone(), of_contact.clone(), of_contact.clone(), of_contact, of_client],
+        vec![nobodys; hidden.len()],
+    ];
+    assert_eq!(found, expected.concat());
+    let inbox = admin.get("/v1/inbox").await.expect(200).json;
+    let numbers: Vec<_> =
+        inbox["items"].as_array().unwrap().iter().map(|one| &one["number"]).collect();
+    assert_eq!(numbers, [&Value::Null; 4], "each hidden caller is one of their own");
+}
+
+/// Case 29: an exchange posts what happens at once at once.
+#[tokio::test]
+async fn what_is_posted_at_the_same_moment_is_one_call() {
+    let office = office().await;
+    let Office { exchange, .. } = &office;
+    office.client("Isdom").await;
+    for _ in 0..3 {
+        let events = answered("1", 0);
+        let posts = events.iter().map(|event| exchange.post(event));
+        for reply in futures_util::future::join_all(posts).await {
+            reply.expect(204);
+        }
+    }
+    let [activity] = exchange.activities().await.try_into().expect("one activity");
+    assert_eq!(
+        (&activity["call_status"], &activity["duration_seconds"]),
+        (&json!("answered"), &json!(70))
+    );
+    assert_eq!(exchange.raw("failed").await, Vec::<Value>::new());
+}

@@ -129,17 +129,34 @@ async fn a_phone_is_of_somebody_of_the_workspace() {
 }
 
 #[tokio::test]
-async fn posts_are_kept_for_ninety_days() {
+async fn posts_are_kept_for_ninety_days_or_as_long_as_the_workspace_says() {
     let server = TestServer::start().await;
     let exchange = exchange(&server).await;
     exchange.tell(&answered("1", 0)[..2]).await;
     exchange.interpreted().await;
-    let age = "UPDATE raw_events SET received_at = received_at - interval '90 days 1 minute' \
-               WHERE body::text LIKE '%' || encode('started', 'hex') || '%'";
-    sql::run(&mut server.connection(), age);
+    let older = |event: &str, by: &str| {
+        let age = format!(
+            "UPDATE raw_events SET received_at = received_at - interval '{by}' \
+             WHERE body::text LIKE '%' || encode('{event}', 'hex') || '%'"
+        );
+        sql::run(&mut server.connection(), &age);
+    };
+    older("started", "90 days 1 minute");
+    older("ringing", "89 days 23 hours");
     server.admin.post("/v1/jobs/sweep/runs", json!({})).await.expect(202);
     until("the older one is gone", async || exchange.raw("done").await.len() == 1).await;
     assert!(exchange.raw("done").await[0]["body"].as_str().unwrap().contains("ringing"));
+    let workspace = server.admin.get("/v1/workspace").await.expect(200).json;
+    assert_eq!(
+        (&workspace["raw_event_days"], &workspace["recording_days"]),
+        (&json!(90), &json!(180))
+    );
+    for wrong in [json!({ "raw_event_days": 0 }), json!({ "recording_days": 3651 })] {
+        server.admin.patch("/v1/workspace", wrong).await.problem(422, "validation_failed");
+    }
+    server.admin.patch("/v1/workspace", json!({ "raw_event_days": 89 })).await.expect(200);
+    server.admin.post("/v1/jobs/sweep/runs", json!({})).await.expect(202);
+    until("the other one is gone", async || exchange.raw("done").await.is_empty()).await;
 }
 
 /// What was acknowledged is there after a kill, and is taken in once.
@@ -171,4 +188,49 @@ async fn whoever_is_killed_what_was_acknowledged_is_taken_in_once() {
     let activities = "SELECT count(*) AS number FROM activities WHERE call_status = 'answered'";
     assert_eq!(count(&mut server.connection(), activities), i64::from(calls));
     assert_eq!(exchange.raw("failed").await.len(), 0);
+}
+
+/// An exchange that posts without end is told to wait, and nobody else is.
+#[tokio::test]
+async fn an_exchange_posts_as_often_as_a_caller_may_ask() {
+    let server = TestServer::with(&["--rate-limit", "20"]).await;
+    let exchange = exchange(&server).await;
+    let other = server.workspace("Other", "EUR", "Europe/Amsterdam").await;
+    let other = Exchange::open(&other, [&other, &other]).await;
+    let event = &answered("1", 0)[0];
+    for _ in 0..20 {
+        exchange.post(event).await.expect(204);
+    }
+    let refused = exchange.post(event).await.problem(429, "rate_limited");
+    let wait: u64 = refused.header("retry-after").parse().expect("seconds");
+    assert!((1..=60).contains(&wait), "{wait}");
+    other.post(event).await.expect(204);
+    // What is not signed does not use it up.
+    let strange = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+    let now = chrono::Utc::now().timestamp();
+    for _ in 0..25 {
+        other.post_signed(strange, "msg_1", now, b"{}").await.problem(401, "invalid_signature");
+    }
+    other.post(event).await.expect(204);
+}
+
+/// After an outage there is much to catch up with, and the next call rings before all of it.
+#[tokio::test]
+async fn whoever_rings_now_is_told_of_before_what_waits() {
+    let server = TestServer::start().await;
+    let exchange = exchange(&server).await;
+    let job = "/v1/jobs/interpret-events";
+    server.admin.patch(job, json!({ "enabled": false })).await.expect(200);
+    for call in 0..220 {
+        exchange.post(&started(&format!("late {call}"), call % 60, CLIENT, LINE)).await.expect(204);
+    }
+    let age = "UPDATE raw_events SET received_at = received_at - interval '10 minutes'";
+    sql::run(&mut server.connection(), age);
+    exchange.post(&started("now", 59, CLIENT, LINE)).await.expect(204);
+    server.admin.patch(job, json!({ "enabled": true })).await.expect(200);
+    exchange.interpreted().await;
+    let feed = server.admin.get("/v1/events?type=call.ringing&limit=200").await.expect(200).json;
+    let told = feed["items"].as_array().unwrap();
+    assert_eq!((&told[0]["object"]["root"], told.len()), (&json!("now"), 200), "{}", told[0]);
+    assert_eq!(told[1]["object"]["root"], "late 0");
 }

@@ -106,6 +106,10 @@ async fn an_entry_becomes_a_client_with_a_deal_that_its_calls_move() {
     );
     let deal_now = server.admin.get(&format!("/v1/deals/{deal}")).await.expect(200).json;
     assert_eq!(deal_now["stage_key"], "offer", "{deal_now}");
+    assert_eq!(
+        (&deal_now["initiated_by"], &deal_now["from_activity_id"]),
+        (&json!("client"), &activity["id"])
+    );
     let map = server.admin.get(&format!("/v1/deals/{deal}/route-map")).await.expect(200).json;
     assert!(map.to_string().contains(activity["id"].as_str().unwrap()), "{map}");
     // The next call of the number is that client's, and no entry.
@@ -218,6 +222,10 @@ async fn the_first_call_opens_a_deal_where_the_integration_says_so() {
     );
     let [activity] = exchange.activities().await.try_into().expect("one activity");
     assert_eq!(activity["deal_id"], deal["id"]);
+    assert_eq!(
+        (&deal["initiated_by"], &deal["from_activity_id"]),
+        (&json!("client"), &activity["id"])
+    );
     // A second call opens no second deal; one that nobody answered has nobody to open it for.
     exchange.tell(&talk("2", 3, CLIENT)).await;
     exchange.tell(&[started("3", 6, "+31205556666", LINE), ended("3", (6, 20))]).await;
@@ -276,4 +284,35 @@ async fn a_call_in_the_moment_of_a_conversion_is_the_clients() {
     let activities = exchange.activities().await;
     assert_eq!(activities[1]["client_id"], json!(client));
     assert_eq!(inbox(&server.admin, "").await.len(), 1);
+}
+
+/// Whoever is to call back sees whom, and a number that one of the client's people has is not the client's own.
+#[tokio::test]
+async fn a_client_who_is_found_is_seen_at_the_task_and_has_the_number_once() {
+    let office = office().await;
+    let Office { server, anna, exchange, .. } = &office;
+    let admin = &server.admin;
+    let missed = |call: &str, minute| {
+        vec![
+            started(call, minute, CLIENT, LINE),
+            leg(call, "ringing", (minute, 1), "101"),
+            ended(call, (minute, 20)),
+        ]
+    };
+    exchange.tell(&missed("1", 0)).await;
+    let entry = only(&office).await;
+    let client = json!({ "name": "Isdom" });
+    let client = admin.post("/v1/clients", client).await.expect(201).id();
+    let path = "/v1/contacts";
+    let contact = json!({ "client_id": client, "name": "Vera", "phones": [CLIENT] });
+    admin.post(path, contact).await.expect(201);
+    moved(anna, &entry, json!({ "to": "linked", "client_id": client })).await.expect(200);
+    let linked = admin.get(&format!("/v1/clients/{client}")).await.expect(200).json;
+    assert_eq!(linked["phones"], json!([]));
+    let tasks = admin.get("/v1/tasks").await.expect(200).json;
+    assert_eq!(
+        (&tasks["items"][0]["kind"], &tasks["items"][0]["client_id"]),
+        (&json!("call_back"), &json!(client))
+    );
+    histories::check(&mut server.connection());
 }

@@ -304,7 +304,7 @@ async fn where_nothing_is_fetched_the_link_is_kept() {
     assert_eq!(host.asked("/1.wav"), 0);
 }
 
-/// A recording is kept for 180 days after its call, and what is older is not fetched.
+/// 180 days, where nothing else is said, and what is older is not fetched.
 #[tokio::test]
 async fn recordings_are_kept_for_as_long_as_the_workspace_says() {
     let Office { server, exchange, .. } = fetching_office(&[]).await;
@@ -331,6 +331,11 @@ async fn recordings_are_kept_for_as_long_as_the_workspace_says() {
     let path = format!("/v1/activities/{}/recording", activities[0]);
     server.admin.get(&path).await.problem(404, "recording_not_kept");
     assert_eq!(objects(&server, "kept"), 1);
+    let shorter = json!({ "recording_days": 178 });
+    server.admin.patch("/v1/workspace", shorter).await.expect(200);
+    server.admin.post("/v1/jobs/sweep/runs", json!({})).await;
+    until_it_is(&server.admin, &activities[1], "gone").await;
+    assert_eq!(objects(&server, "kept"), 0);
 
     let url = host.says("/ancient", [Answer::File("audio/wav", wave(10))]);
     let mut events = super::exchange::answered("ancient", 0);

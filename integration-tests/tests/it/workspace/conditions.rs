@@ -131,6 +131,7 @@ fn test(ids: Vec<String>) -> BoxedStrategy<Value> {
         texts("deal.title", text().boxed()),
         words("deal.status", choice(&["open", "won", "lost"])),
         words("deal.lead_temperature", choice(&["cold", "warm", "hot"])),
+        words("deal.initiated_by", choice(&["us", "client"])),
         words("deal.client_id", ids),
         texts("deal.stage_key", choice(&["first", "second", "FIRST"])),
         texts("deal.external_id", text().boxed()),
@@ -233,14 +234,20 @@ fn deal() -> impl Strategy<Value = Value> {
         &["2026-03-28T22:59:59.999999Z", "2026-03-28T23:00:00Z", "2026-03-29T22:00:00Z"][..],
     );
     let needs = proptest::sample::subsequence(&["rack", "cable", "fan"][..], 0..4);
-    let plain =
-        (text(), of(number()), of(days.clone()), opened, of(choice(&["cold", "warm", "hot"])));
+    let plain = (
+        text(),
+        of(number()),
+        of(days.clone()),
+        opened,
+        of(choice(&["cold", "warm", "hot"])),
+        of(choice(&["us", "client"])),
+    );
     let custom = (of(text()), of(number()), of(money()), of(days), of(any::<bool>()), needs);
     (plain, custom, of(choice(&["shop", "fair"]))).prop_map(
-        |((title, amount, day, opened, warm), (note, budget, price, delivery, urgent, needs), channel)| {
+        |((title, amount, day, opened, warm, by), (note, budget, price, delivery, urgent, needs), channel)| {
             let amount = amount.map(|amount| json!({ "amount": amount, "currency": "EUR" }));
             json!({ "title": title, "amount": amount, "expected_close_on": day, "opened_at": opened,
-                "lead_temperature": warm, "custom": { "note": note, "budget": budget, "price": price,
+                "lead_temperature": warm, "initiated_by": by, "custom": { "note": note, "budget": budget, "price": price,
                 "delivery": delivery, "urgent": urgent, "needs": needs, "channel": channel } })
         },
     )

@@ -1,6 +1,7 @@
 //! Carrying out an import: a batch of rows is one transaction with its own progress, so a crash
 //! neither doubles nor loses a row.
 
+mod calls;
 mod cases;
 mod clients;
 mod contacts;
@@ -221,6 +222,7 @@ fn decide(
         ImportKind::Contacts => contacts::take(unit, plan, names, rows, tally),
         ImportKind::Users => users::take(unit, names, rows, tally),
         ImportKind::Products => products::take(unit, rows, tally),
+        ImportKind::Calls => calls::take(unit, plan, rows, tally),
         ImportKind::StageEvents => Err(Error::Internal("events are put aside first".to_owned())),
     }?;
     Ok(Vec::new())

@@ -96,6 +96,7 @@ fn fields(done: &Done) -> Vec<(String, String)> {
         ("lead_temperature", "/lead_temperature", patch.lead_temperature.is_some()),
         ("expected_close_on", "/expected_close_on", patch.expected_close_on.is_some()),
         ("external_id", "/external_id", patch.external_id.is_some()),
+        ("initiated_by", "/initiated_by", patch.initiated_by.is_some()),
     ];
     let given = given.into_iter().filter(|(.., is)| *is);
     let given = given.map(|(name, pointer, _)| (name.to_owned(), format!("/deal{pointer}")));

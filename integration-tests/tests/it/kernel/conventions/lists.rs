@@ -217,7 +217,7 @@ async fn filters_narrow_by_values_ranges_null_and_text() {
         ("aXb \\ back", "40", json!("2026-03-10"), "third", Value::Null),
     ] {
         let body = json!({ "title": title, "deal_type_id": deal_type, "stage_key": stage,
-            "lead_temperature": heat, "amount": { "amount": amount, "currency": "EUR" }, "expected_close_on": close });
+            "lead_temperature": heat, "initiated_by": heat.as_str().map(|_| "us"), "amount": { "amount": amount, "currency": "EUR" }, "expected_close_on": close });
         deals.push(api.post("/v1/deals", body).await.expect(201).json);
     }
     let stage = |deal: usize| deals[deal]["stage_id"].as_str().unwrap_or_default();
@@ -246,6 +246,9 @@ async fn filters_narrow_by_values_ranges_null_and_text() {
         ("client_id=null", &[0, 1, 2, 3]),
         ("lead_temperature=cold,hot", &[0, 1]),
         ("lead_temperature=null,hot", &[0, 2, 3]),
+        ("initiated_by=us", &[0, 1]),
+        ("initiated_by=client", &[]),
+        ("initiated_by=null", &[2, 3]),
         ("q=100%25", &[0]),
         ("q=SURE", &[0, 1]),
         ("q=a_b", &[2]),

@@ -25,12 +25,19 @@ async fn a_patch_keeps_what_is_absent_clears_null_and_sets_the_rest() {
     let deal_type = api.deal_type(&["first"]).await;
     let source = api.post("/v1/sources", json!({ "name": "Fair" })).await.expect(201).id();
     let deal = json!({ "title": "A deal", "deal_type_id": deal_type, "client_id": client.id(),
-        "source": "fair", "lead_temperature": "hot", "expected_close_on": "2026-12-15",
+        "source": "fair", "lead_temperature": "hot", "initiated_by": "us", "expected_close_on": "2026-12-15",
         "external_id": { "source": "shop", "id": "1" } });
     let deal = api.post("/v1/deals", deal).await.expect(201).json;
     assert_eq!(deal["source_id"], source);
     let path = format!("/v1/deals/{}", deal["id"].as_str().unwrap_or_default());
-    let fields = ["client_id", "source_id", "lead_temperature", "expected_close_on", "external_id"];
+    let fields = [
+        "client_id",
+        "source_id",
+        "lead_temperature",
+        "initiated_by",
+        "expected_close_on",
+        "external_id",
+    ];
     for field in fields {
         let after = api.patch(&path, json!({ field: null })).await.expect(200).json;
         assert_eq!(after[field], Value::Null, "{field}");

@@ -318,6 +318,11 @@ const REFERENCES: &[Reference] = &[
             "mapping": { "external_id": { "column": "id" } } });
         own.admin.import("id\nx\n", spec).await
     }),
+    reference!("createImport", "/integration_id", integration, |own, id| {
+        let spec = json!({ "kind": "calls", "integration_id": id,
+            "mapping": { "call_id": { "column": "id" }, "started_at": { "column": "at" } } });
+        own.admin.import("id,at\nx,2026-03-02\n", spec).await
+    }),
     reference!("previewImport", "/deal_type_id", deal_type, |own, id| {
         own.admin.preview("id\nx\n", &[("deal_type_id", id.as_str().unwrap())]).await
     }),

@@ -97,6 +97,7 @@ async fn a_task_takes_from_who_does_not_see_its_deal_what_it_asks_for() {
             ("title", "/deal/title", json!("Mine")),
             ("amount", "/deal/amount", json!({ "amount": "7", "currency": "EUR" })),
             ("lead_temperature", "/deal/lead_temperature", json!("hot")),
+            ("initiated_by", "/deal/initiated_by", json!("us")),
         ] {
             let told = ben.post(&path, done(json!({ field: value }))).await;
             let faults = told.problem(422, "validation_failed").faults();
