@@ -138,6 +138,13 @@ pub struct ServeConfig {
     /// Proxies that say truly for whom they ask (X-Forwarded-For, Forwarded): addresses or networks, separated by commas.
     #[arg(long, env = "VORONKA_TRUSTED_PROXIES", value_delimiter = ',', value_parser = parse_network)]
     pub trusted_proxies: Vec<ipnet::IpNet>,
+    /// Networks of the operator's own that recordings may be fetched from, too: addresses or networks, separated by commas.
+    #[arg(long, env = "VORONKA_RECORDING_NETWORKS", value_delimiter = ',', value_parser = parse_network)]
+    pub recording_networks: Vec<ipnet::IpNet>,
+    /// Seconds that a recording may take to come.
+    #[arg(long, env = "VORONKA_RECORDING_SECONDS", default_value_t = 600,
+          value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    pub recording_seconds: u64,
     /// Origins that browsers may call from, separated by commas; `*` for any.
     #[arg(long, env = "VORONKA_CORS_ORIGINS", value_delimiter = ',')]
     pub cors_origins: Vec<String>,

@@ -14,6 +14,7 @@ pub mod http;
 pub mod import_file;
 pub mod objects;
 pub mod openapi;
+pub mod outgoing;
 pub mod server;
 pub mod shares;
 pub mod state;

@@ -78,6 +78,8 @@ fn cors(origins: &[String]) -> Cors {
             "ratelimit",
             "ratelimit-policy",
             "retry-after",
+            "accept-ranges",
+            "content-range",
             "idempotent-replayed",
         ])
         .max_age(3_600);

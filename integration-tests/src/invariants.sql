@@ -234,6 +234,7 @@ SELECT concat_ws(' ', noun, id) FROM (
     SELECT 'deal' AS noun, workspace_id, id, sequence AS version FROM deals
     UNION ALL SELECT 'task', workspace_id, id, version FROM tasks
     UNION ALL SELECT 'activity', workspace_id, id, version FROM activities
+    UNION ALL SELECT 'recording', workspace_id, id, version FROM recordings
     UNION ALL SELECT 'document', workspace_id, id, version FROM documents
     UNION ALL SELECT 'payment', workspace_id, id, version FROM payments
     UNION ALL SELECT 'demand', workspace_id, id, version FROM demands
@@ -269,3 +270,11 @@ WHERE o.state IS DISTINCT FROM 'kept' OR (o.bytes, o.sha256) IS DISTINCT FROM (f
 SELECT concat_ws(' ', workspace_id, b.bytes, o.bytes) FROM stored_bytes b
 FULL JOIN (SELECT workspace_id, sum(bytes) AS bytes FROM stored_objects GROUP BY 1) AS o USING (workspace_id)
 WHERE coalesce(b.bytes, 0) <> coalesce(o.bytes, 0)
+
+-- history: a recording that is kept has its object in the store, and one that waits its next time
+SELECT r.id::text FROM recordings r
+    LEFT JOIN stored_objects o ON o.workspace_id = r.workspace_id AND o.id = r.object_id
+WHERE (r.state = 'kept') <> coalesce(o.state = 'kept' AND o.bytes = r.bytes, false)
+    OR (r.state = 'kept') <> (r.object_id IS NOT NULL)
+    OR (r.state = 'waiting') <> (r.next_at IS NOT NULL)
+    OR NOT EXISTS (SELECT FROM activities a WHERE a.workspace_id = r.workspace_id AND a.id = r.activity_id)

@@ -18,17 +18,21 @@ use voronka_persistence::Store;
 use super::Database;
 use crate::{
     Failure,
-    auth::{address::Addresses, limit::Limits, password::Turns, token::Tokens, tries::Tries},
+    auth::{address::Addresses, limit, password::Turns, token::Tokens, tries::Tries},
     config::{DatabaseConfig, ServeConfig},
     demo,
     embedded::{Cluster, Mode},
     heavy::Heavy,
     http::shelf::Shelf,
     objects::Objects,
+    outgoing::client::Outgoing,
     server,
     shares::Shares,
     state::App,
-    workers::{Wake, Workers},
+    workers::{
+        Means, Wake, Workers,
+        fetch_recordings::{Fetcher, Limits},
+    },
 };
 
 /// Files that a workspace has on their way at a time.
@@ -94,7 +98,7 @@ pub fn start(
     let app = web::Data::new(App {
         store: store.clone(),
         tokens,
-        limits: Limits::new(config.rate_limit),
+        limits: limit::Limits::new(config.rate_limit),
         addresses: Addresses::new(config.trusted_proxies.clone(), secret(&store, "login_address")?),
         tries: Tries::default(),
         turns: Turns::default(),
@@ -122,8 +126,19 @@ pub fn start(
     let (server, address) = server::build(app.clone(), config)?;
     actix_web::rt::spawn(sum_up(metrics));
     actix_web::rt::spawn(tidy(app));
-    let workers = Workers::start(&store, &objects, wake);
+    let workers = Workers::start(&store, means(&store, objects, config)?, wake);
     Ok(Running { server, address, workers })
+}
+
+/// What background work needs.
+fn means(store: &Store, objects: Objects, config: &ServeConfig) -> Result<Means, Failure> {
+    let limits = Limits {
+        bytes: (config.file_limit, config.files_limit),
+        time: Duration::from_secs(config.recording_seconds),
+    };
+    let outgoing = Outgoing::new(&config.recording_networks);
+    let fetcher = Fetcher::new(store, &objects, outgoing, limits)?;
+    Ok(Means { objects, fetcher })
 }
 
 /// Half of the processors, and a quarter of the connections at most.

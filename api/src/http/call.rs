@@ -214,11 +214,6 @@ impl<P: Needs> Call<P> {
         Ok(respond(Written { answer, replayed: false }))
     }
 
-    /// The caller has what is named by this ETag.
-    pub fn knows(&self, etag: &str) -> bool {
-        is_known(etag, self.if_none_match.as_deref())
-    }
-
     pub fn path(&self) -> &str {
         self.method_and_path.split_once(' ').map_or("", |(_, path)| path)
     }

@@ -11,6 +11,7 @@ pub mod middleware;
 pub mod page;
 pub mod parameters;
 pub mod problem;
+pub mod ranges;
 pub mod reply;
 mod request_headers;
 pub mod resource;

@@ -108,6 +108,8 @@ words! {
     CallStatus activity::CallStatus::VARIANTS;
     FileObjectKind voronka_domain::files::ObjectKind::VARIANTS;
     InboxStatus voronka_domain::intake::inbox::InboxStatus::VARIANTS;
+    Recordings voronka_domain::intake::recording::Recordings::VARIANTS;
+    RecordingState voronka_domain::intake::recording::Heard::VARIANTS;
     CallDirection voronka_domain::intake::call::Direction::VARIANTS;
     Adapter &crate::telephony::ADAPTERS.iter().map(|adapter| adapter.name()).collect::<Vec<_>>();
     RawEventState &["waiting", "done", "failed"];

@@ -72,6 +72,9 @@ pub fn own(id: &str) -> &'static [Code] {
             transition_is_automatic,
         ],
         "updateTask" | "updateActivity" => &[not_a_participant],
+        "getFileContent" => &[range_not_satisfiable],
+        "getActivityRecording" => &[recording_not_kept, range_not_satisfiable],
+        "fetchActivityRecording" => &[not_a_participant, recording_not_failed],
         "transitionTask" => &[
             not_a_participant,
             task_status_refused,

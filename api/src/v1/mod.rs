@@ -20,7 +20,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use self::{
     clients::contacts,
     import::{imports, preview as import_preview},
-    intake::{hooks, inbox, integrations, raw_events, status as integration_status},
+    intake::{hooks, inbox, integrations, raw_events, recordings, status as integration_status},
     people::{api_keys, auth, departments, passwords, users},
     process::deal_types,
     work::{activities, documents, hand_overs, payments, tasks},
@@ -169,6 +169,8 @@ operations! {
     activities::create,
     activities::read,
     activities::update,
+    recordings::play,
+    recordings::fetch,
     documents::list,
     documents::create,
     documents::read,

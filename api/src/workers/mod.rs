@@ -2,6 +2,7 @@
 
 mod compare_clients;
 mod deal_clock;
+pub mod fetch_recordings;
 pub mod imports;
 pub mod interpret_events;
 mod remove_objects;
@@ -27,9 +28,10 @@ use crate::objects::Objects;
 pub use runner::{Wake, Workers, run_one};
 
 /// All kinds of background work.
-pub const WORKS: [&dyn Work; 8] = [
+pub const WORKS: [&dyn Work; 9] = [
     &imports::Imports,
     &interpret_events::InterpretEvents,
+    &fetch_recordings::FetchRecordings,
     &deal_clock::DealClock,
     &return_hand_overs::ReturnHandOvers,
     &compare_clients::CompareClients,
@@ -103,10 +105,16 @@ const TURN: Duration = Duration::from_secs(30);
 /// How often it is looked whether others wait.
 const LOOK_AROUND: Duration = Duration::from_secs(5);
 
+/// What work needs beside the database.
+pub struct Means {
+    pub objects: Objects,
+    pub fetcher: fetch_recordings::Fetcher,
+}
+
 /// The turn of a run: it is over when the server stops, and after a while if other workspaces wait for theirs.
 pub struct Turn<'r> {
     wake: &'r Wake,
-    objects: Option<&'r Objects>,
+    means: Option<&'r Means>,
     holder: &'r Holder,
     jobs: &'r [Job],
     claimed: &'r Claimed,
@@ -118,7 +126,15 @@ pub struct Turn<'r> {
 impl Turn<'_> {
     /// The store of files, which every server has; a command that does some work itself has none.
     pub fn objects(&self) -> Result<&Objects, Error> {
-        self.objects.ok_or_else(|| Error::Internal("work without a store of files".to_owned()))
+        Ok(&self.means()?.objects)
+    }
+
+    fn fetcher(&self) -> Result<&fetch_recordings::Fetcher, Error> {
+        Ok(&self.means()?.fetcher)
+    }
+
+    fn means(&self) -> Result<&Means, Error> {
+        self.means.ok_or_else(|| Error::Internal("work without a store of files".to_owned()))
     }
 
     pub fn is_over(&self) -> bool {

@@ -13,8 +13,7 @@ use voronka_persistence::{
     now,
 };
 
-use super::{Lane, Turn, WORKS, Work, named};
-use crate::objects::Objects;
+use super::{Lane, Means, Turn, WORKS, Work, named};
 
 /// How often a server looks for work that another one took in.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -83,18 +82,20 @@ impl Wake {
 /// The threads of a server.
 pub struct Workers {
     wake: Wake,
+    means: Arc<Means>,
     threads: Vec<JoinHandle<()>>,
 }
 
 impl Workers {
-    pub fn start(store: &Store, objects: &Objects, wake: Wake) -> Self {
+    pub fn start(store: &Store, means: Means, wake: Wake) -> Self {
+        let means = Arc::new(means);
         let holder = Arc::new(Holder::new(store.clone()));
         let lane = |lane| {
             let (store, wake, holder) = (store.clone(), wake.clone(), holder.clone());
-            let objects = objects.clone();
-            std::thread::spawn(move || work((&store, &objects), &holder, &wake, lane))
+            let means = means.clone();
+            std::thread::spawn(move || work((&store, &means), &holder, &wake, lane))
         };
-        Self { threads: Lane::ALL.into_iter().map(lane).collect(), wake }
+        Self { threads: Lane::ALL.into_iter().map(lane).collect(), wake, means }
     }
 
     /// Lets what is in progress come to a place where it can go on from.
@@ -103,11 +104,12 @@ impl Workers {
         for thread in self.threads {
             let _ = thread.join();
         }
+        self.means.fetcher.stop();
     }
 }
 
 /// Works until it is told to stop; what has begun then waits for the next start.
-fn work((store, objects): (&Store, &Objects), holder: &Holder, wake: &Wake, lane: Lane) {
+fn work((store, means): (&Store, &Means), holder: &Holder, wake: &Wake, lane: Lane) {
     let works: Vec<&dyn Work> = WORKS.into_iter().filter(|work| work.lane() == lane).collect();
     let mut looked: Vec<Option<Instant>> = works.iter().map(|_| None).collect();
     loop {
@@ -122,7 +124,7 @@ fn work((store, objects): (&Store, &Objects), holder: &Holder, wake: &Wake, lane
             if lane == Lane::Upkeep {
                 holder.begin_scheduled(now())?;
             }
-            while !wake.stopping() && run_one((store, Some(objects)), holder, wake, &works)? {}
+            while !wake.stopping() && run_one((store, Some(means)), holder, wake, &works)? {}
             Ok::<_, Error>(())
         };
         if let Err(error) = round() {
@@ -136,7 +138,7 @@ fn work((store, objects): (&Store, &Objects), holder: &Holder, wake: &Wake, lane
 
 /// Runs what has waited longest, of some kinds of work. False when nothing waits.
 pub fn run_one(
-    (store, objects): (&Store, Option<&Objects>),
+    (store, means): (&Store, Option<&Means>),
     holder: &Holder,
     wake: &Wake,
     works: &[&dyn Work],
@@ -147,7 +149,7 @@ pub fn run_one(
     let began = Instant::now();
     let turn = Turn {
         wake,
-        objects,
+        means,
         holder,
         jobs: &jobs,
         claimed: &claimed,

@@ -24,7 +24,7 @@ impl Work for Sweep {
     }
 
     fn description(&self) -> &'static str {
-        "Forgets idempotency keys of more than a day, posts of integrations that are older than the workspace keeps them, and old runs of background work."
+        "Forgets idempotency keys of more than a day, posts of integrations and recordings of calls that are older than the workspace keeps them, and old runs of background work."
     }
 
     fn lane(&self) -> Lane {
@@ -38,6 +38,7 @@ impl Work for Sweep {
     fn due(&self, store: &Store, now: DateTime<Utc>) -> Result<Vec<Uuid>, Error> {
         let mut due = store.workspaces_of_old_keys(now)?;
         due.extend(store.workspaces_of_old_raw(now)?);
+        due.extend(store.workspaces_of_old_recordings(now)?);
         due.sort_unstable();
         due.dedup();
         Ok(due)
@@ -51,7 +52,7 @@ impl Work for Sweep {
         &self,
         store: &Store,
         claimed: &Claimed,
-        _: &Turn<'_>,
+        turn: &Turn<'_>,
         now: DateTime<Utc>,
     ) -> Result<Ended, Error> {
         let (keys, events, runs) = store.tenant(claimed.workspace_id, |tenant| {
@@ -59,6 +60,14 @@ impl Work for Sweep {
                 (idempotency::forget(tenant, now)?, raw_events::forget(tenant, now)?);
             Ok((keys, events, jobs::forget(tenant)?))
         })?;
-        Ok(Ended::Done(json!({ "idempotency_keys": keys, "raw_events": events, "runs": runs })))
+        let mut recordings = 0_u64;
+        turn.for_a_moment(|| {
+            let some = store.let_go_of_old_recordings(claimed.workspace_id, now)?;
+            let some = u64::try_from(some).unwrap_or(u64::MAX);
+            recordings = recordings.saturating_add(some);
+            Ok(some)
+        })?;
+        Ok(Ended::Done(json!({ "idempotency_keys": keys, "raw_events": events,
+            "recordings": recordings, "runs": runs })))
     }
 }

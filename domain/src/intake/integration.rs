@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono_tz::Tz;
 use uuid::Uuid;
 
+use super::recording::Recordings;
 use crate::kernel::{
     contact_point::{Country, phone},
     fault::Faults,
@@ -39,6 +40,7 @@ pub struct IntegrationChange {
     pub deal_type_id: Option<Option<Uuid>>,
     /// Working minutes; none: no tasks to call back are made.
     pub call_back_minutes: Option<Option<i32>>,
+    pub recordings: Option<Recordings>,
     /// Whose phones they are, by extension; none of a phone that is nobody's, such as a meeting room's.
     pub extensions: Option<BTreeMap<String, Option<Uuid>>>,
 }

@@ -6,3 +6,4 @@ pub mod candidate;
 pub mod inbox;
 pub mod integration;
 pub mod listed;
+pub mod recording;

@@ -204,6 +204,7 @@ const APART: &[(&str, &str)] = &[
     ("tryCall", "reads"),
     ("reprocessRawEvents", "what they say is taken in later, as activities"),
     ("revokeApiKey", "ends a caller"),
+    ("fetchActivityRecording", "no gate looks at recordings"),
     ("takeOverApiKey", "changes a caller"),
     ("createUser", "nobody has anything yet"),
     ("updateUser", "whom a process could give something is read by its next decision"),

@@ -410,6 +410,28 @@ diesel::table! {
         time_zone -> Nullable<Text>,
         deal_type_id -> Nullable<Uuid>,
         call_back_minutes -> Nullable<Int4>,
+        recordings -> Text,
+    }
+}
+
+diesel::table! {
+    recordings (workspace_id, id) {
+        workspace_id -> Uuid,
+        id -> Uuid,
+        activity_id -> Uuid,
+        integration_id -> Uuid,
+        url -> Text,
+        state -> Text,
+        attempts -> Int4,
+        next_at -> Nullable<Timestamptz>,
+        reason -> Nullable<Text>,
+        object_id -> Nullable<Uuid>,
+        content_type -> Nullable<Text>,
+        bytes -> Nullable<Int8>,
+        happened_at -> Timestamptz,
+        version -> Int4,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
     }
 }
 
@@ -830,6 +852,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     integration_refusals,
     integrations,
     raw_events,
+    recordings,
     calls,
     idempotency_keys,
     import_chunks,

@@ -16,7 +16,7 @@ use voronka_domain::{
     work::activity::ActivityKind,
 };
 
-use super::{call_backs, call_roots, candidates, inbox, integrations::Integration};
+use super::{call_backs, call_roots, candidates, inbox, integrations::Integration, recordings};
 use crate::{
     Error, Noun, Result, Statement, Store, Tenant, Unit, clients,
     core::{
@@ -205,8 +205,10 @@ fn take_in(
     }
     identify(unit, &before, &mut row)?;
     if row.status.is_some() && judged.direction != Direction::Internal {
-        row.activity_id =
-            Some(write_down(unit, (&before, &row), &judged, whole.recordings.first())?);
+        // The activity has the first one.
+        let known = so_far.recordings.first().filter(|_| row.activity_id.is_some());
+        let recording = whole.recordings.first().filter(|url| known != Some(url));
+        row.activity_id = Some(write_down(unit, integration, (&before, &row), &judged, recording)?);
         if row.client_id.is_none() {
             row.inbox_id = Some(inbox::receive(unit, integration, &row)?);
         }
@@ -355,6 +357,7 @@ fn blank(integration: &Integration, root: String, now: DateTime<Utc>) -> Call {
 /// The activity that a call becomes when it is over, and stays when more is told of it.
 fn write_down(
     unit: &mut Unit<'_>,
+    integration: &Integration,
     (before, row): (&Call, &Call),
     judged: &Judged<Uuid>,
     recording: Option<&String>,
@@ -390,7 +393,11 @@ fn write_down(
         };
         let deal_id =
             if moved { row.deal_id } else { Activity::get(&mut unit.tenant, id)?.deal_id };
-        return Ok(activities::tell_anew(unit, id, deal_id, anew, says)?.id);
+        let activity = activities::tell_anew(unit, id, deal_id, anew, says)?;
+        if recording.is_some() {
+            recordings::told(unit, integration, &activity)?;
+        }
+        return Ok(id);
     }
     let client_id = in_use(unit, row.client_id)?;
     let new = NewActivity {
@@ -403,7 +410,9 @@ fn write_down(
         external: Some((format!("integration:{}", row.integration_id), row.root.clone())),
         says,
     };
-    Ok(activities::create(unit, new)?.id)
+    let activity = activities::create(unit, new)?;
+    recordings::told(unit, integration, &activity)?;
+    Ok(activity.id)
 }
 
 /// The client, or what it has become part of; none that was archived meanwhile.

@@ -12,6 +12,7 @@ use voronka_domain::{
     intake::{
         call::Exchange,
         integration::{CALL_BACK_MINUTES, IntegrationChange},
+        recording::Recordings,
     },
     kernel::{contact_point::Country, fault::Faults},
     people::access::{Actor, Visibility},
@@ -21,6 +22,7 @@ use crate::{
     Caller, Error, Noun, Result, Store, Tenant, Unit,
     core::{
         caller::Grant,
+        enum_names::{from_name, to_name},
         list::{Field, FieldKind, Spec},
         noun::{listed, noun, set},
         schema::integrations,
@@ -55,6 +57,8 @@ pub struct Integration {
     pub time_zone: Option<String>,
     pub deal_type_id: Option<Uuid>,
     pub call_back_minutes: Option<i32>,
+    /// What becomes of recordings, in a word.
+    pub recordings: String,
 }
 
 noun!(integrations, Integration, "integration");
@@ -95,6 +99,7 @@ impl Integration {
             time_zone: None,
             deal_type_id: None,
             call_back_minutes: Some(CALL_BACK_MINUTES),
+            recordings: to_name(&Recordings::default()),
         }
     }
 
@@ -111,6 +116,7 @@ impl Integration {
         }
         set(&mut self.deal_type_id, change.deal_type_id);
         set(&mut self.call_back_minutes, change.call_back_minutes);
+        set(&mut self.recordings, change.recordings.map(|what| to_name(&what)));
         set(&mut self.name, change.name);
         set(&mut self.enabled, change.enabled);
         set(&mut self.country, change.country);
@@ -136,6 +142,11 @@ impl Integration {
         let before = self.previous_secret.as_deref();
         let before = before.filter(|_| self.previous_until.is_some_and(|until| now < until));
         std::iter::once(self.secret.as_str()).chain(before).collect()
+    }
+
+    /// Whether recordings are fetched, and kept.
+    pub fn fetches(&self) -> bool {
+        from_name(&self.recordings) == Some(Recordings::Fetch)
     }
 
     /// Of times that say none.

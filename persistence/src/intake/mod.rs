@@ -8,4 +8,5 @@ pub mod inbox;
 pub mod integrations;
 pub mod known;
 pub mod raw_events;
+pub mod recordings;
 pub mod status;

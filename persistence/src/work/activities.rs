@@ -20,7 +20,7 @@ use crate::{
         caller::person,
         enum_names::{from_name, to_name},
         list::{Field, FieldKind, Page, Query, Spec},
-        noun::{Noun, noun},
+        noun::{Noun, noun, table::Row},
         rings,
         schema::activities,
         unit::raw,
@@ -244,6 +244,14 @@ pub(crate) fn hold(unit: &mut Unit<'_>, id: Uuid) -> Result<()> {
     }
     require_part(unit, &seen)?;
     Activity::lock(unit, id, None).map(|_| ())
+}
+
+/// Something has changed that is read with an activity: it is its next version.
+pub(crate) fn touch(unit: &mut Unit<'_>, id: Uuid) -> Result<()> {
+    let mut row = Activity::lock(unit, id, None)?;
+    row.set_version(row.version.saturating_add(1), unit.now);
+    row.update_row(&mut unit.tenant)?;
+    unit.happened(Activity::UPDATED, row.id, row.version, &row)
 }
 
 /// What an exchange has told anew of a call: how it went, who talked, and whose it was.

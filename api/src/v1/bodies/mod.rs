@@ -10,3 +10,4 @@ pub mod money;
 pub mod new_deal;
 pub mod obstacle;
 pub mod process;
+pub mod recording;

@@ -1,12 +1,15 @@
 //! A file on its way out.
 
-use actix_web::{HttpResponse, body::SizedStream, http::header};
-use futures_util::StreamExt;
+use actix_web::{HttpRequest, http::header};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use voronka_persistence::files::File;
 
 use crate::{
-    http::{Call, Problem, Responded, call::FilesRead},
+    http::{
+        Call, Responded,
+        call::FilesRead,
+        ranges::{self, Asked},
+    },
     objects::Key,
 };
 
@@ -14,30 +17,23 @@ use crate::{
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// The bytes, never to be shown: nothing in them is run by whoever opens them.
-pub(super) async fn answer(call: &Call<FilesRead>, file: File) -> Responded {
+pub(super) async fn answer(call: &Call<FilesRead>, request: &HttpRequest, file: File) -> Responded {
     let etag = format!("\"{}\"", hex::encode(&file.sha256));
-    if call.knows(&etag) {
-        return Ok(HttpResponse::NotModified().insert_header((header::ETAG, etag)).finish());
-    }
+    let length = u64::try_from(file.bytes).unwrap_or(0);
+    let asked = Asked::of(request, length, &etag)?;
+    let mut response = ranges::head(&asked, length, &etag);
+    let Some(bytes) = asked.bytes(length) else { return Ok(response.finish()) };
     let workspace_id = call.caller.workspace_id;
     let place = call.app.downloads.one(workspace_id).await?;
     let key = Key { workspace_id, id: file.stored_id };
-    let bytes = call.app.objects.read(key, None).await.map_err(Problem::from)?;
-    let bytes = bytes.map(move |piece| {
-        let _place = &place;
-        piece
-    });
-    let length = u64::try_from(file.bytes).unwrap_or(0);
-    Ok(HttpResponse::Ok()
+    let stream = call.app.objects.read(key, asked.part()).await?;
+    response
         .content_type("application/octet-stream")
         .insert_header((header::CONTENT_DISPOSITION, disposition(&file.name)))
         .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .insert_header((header::CONTENT_SECURITY_POLICY, "default-src 'none'; sandbox"))
-        .insert_header((header::CACHE_CONTROL, "private, no-cache"))
-        // As long as it says, so it is not packed.
-        .insert_header((header::CONTENT_ENCODING, "identity"))
-        .insert_header((header::ETAG, etag))
-        .body(SizedStream::new(length, bytes)))
+        .insert_header((header::CACHE_CONTROL, "private, no-cache"));
+    Ok(ranges::send(response, &bytes, stream, place))
 }
 
 /// RFC 6266: the name for those who read UTF-8, and what is left of it for all others.

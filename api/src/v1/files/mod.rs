@@ -163,24 +163,28 @@ pub async fn read(call: Call<FilesRead>, id: Id) -> Responded {
 /// Download a file
 ///
 /// The bytes, to be saved and never shown: whatever was uploaded runs in nobody's browser. They are
-/// `application/octet-stream`, whatever the file was said to be. A workspace downloads 32 at a time.
+/// `application/octet-stream`, whatever the file was said to be. They come whole, or in the part that
+/// `Range` asks for: several parts at once are answered with the whole. A workspace downloads 32 at a time.
 #[utoipa::path(tag = "Files", operation_id = "getFileContent",
     security(("bearer" = ["deals:read"]), ("bearer" = ["clients:read"]), ("bearer" = ["activities:read"]),
         ("bearer" = ["documents:read"])),
     params(("id" = Uuid, Path, description = "Id of the file."),
+        ("Range" = Option<String>, Header, description = "One range of bytes.", example = "bytes=0-65535"),
+        ("If-Range" = Option<String>, Header, description = "The ETag of the bytes that the range is of: of other ones, the whole comes."),
         ("If-None-Match" = Option<String>, Header, description = "The ETag that the caller has: while it is the present one, the answer is 304.")),
     responses(
         (status = 200, description = "The bytes.", body = String, content_type = "application/octet-stream",
             headers(("Content-Disposition" = String, description = "`attachment`, with the name."),
                 ("ETag" = String, description = "Of the bytes."))),
+        (status = 206, description = "A part of the bytes, which Content-Range names.", body = String, content_type = "application/octet-stream"),
         (status = 304, description = "It has not changed.")))]
 #[get("/v1/files/{id}/content")]
-pub async fn content(call: Call<FilesRead>, id: Id) -> Responded {
+pub async fn content(call: Call<FilesRead>, request: HttpRequest, id: Id) -> Responded {
     call.no_parameters()?;
     let (app, caller) = (call.app.clone(), call.caller.clone());
     let find = move || app.store.read(&caller, |tenant| files::read(tenant, &caller, id.0));
     let file = reading(&call.app.shares, call.caller.workspace_id, find).await?;
-    download::answer(&call, file).await
+    download::answer(&call, &request, file).await
 }
 
 /// Delete a file

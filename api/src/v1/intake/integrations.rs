@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 use validator::Validate;
-use voronka_domain::intake::integration::IntegrationChange;
+use voronka_domain::intake::{integration::IntegrationChange, recording::Recordings};
 use voronka_persistence::{Error, Unit, intake::integrations::Integration};
 
 use crate::{
@@ -73,6 +73,9 @@ pub struct IntegrationBody {
     /// Working minutes in which who called in vain is to be called back; null: no tasks are made.
     #[schema(example = 60)]
     pub call_back_minutes: Option<i32>,
+    /// What becomes of recordings of calls: `link`, their links are kept; `fetch`, they are fetched and kept here.
+    #[schema(value_type = words::Recordings, example = "link")]
+    pub recordings: String,
     /// Whose phones they are: ids of users by extension; null where a phone is nobody's.
     #[schema(value_type = BTreeMap<String, Option<Uuid>>,
         example = json!({"101": "0199c2f0-7a35-7d0e-9d5a-3f0a5f1c2b11", "900": null}))]
@@ -100,6 +103,7 @@ impl From<Integration> for IntegrationBody {
             lines: row.lines,
             deal_type_id: row.deal_type_id,
             call_back_minutes: row.call_back_minutes,
+            recordings: row.recordings,
             extensions: row.extensions,
             version: row.version,
             created_at: row.created_at,
@@ -148,6 +152,9 @@ pub struct NewIntegration {
     /// 60 by default.
     #[schema(minimum = 1, maximum = 43_200)]
     pub call_back_minutes: Option<i32>,
+    /// `link` by default.
+    #[schema(value_type = Option<words::Recordings>)]
+    pub recordings: Option<Recordings>,
     pub extensions: Option<BTreeMap<String, Option<Uuid>>>,
 }
 
@@ -190,6 +197,10 @@ pub struct IntegrationPatch {
     #[serde(default)]
     #[schema(value_type = Option<i32>, minimum = 1, maximum = 43_200)]
     pub call_back_minutes: Patch<i32>,
+    /// Of calls that are told of from now on.
+    #[serde(default, deserialize_with = "crate::http::body::present")]
+    #[schema(value_type = Option<words::Recordings>, nullable = false)]
+    pub recordings: Option<Recordings>,
     /// In the place of those that there are.
     #[serde(default, deserialize_with = "crate::http::body::present")]
     #[schema(nullable = false)]
@@ -211,6 +222,7 @@ impl IntegrationPatch {
             lines: self.lines,
             deal_type_id: self.deal_type_id.into_option(),
             call_back_minutes: self.call_back_minutes.into_option(),
+            recordings: self.recordings,
             extensions: self.extensions,
         };
         row.take(unit, change)?;
@@ -239,6 +251,7 @@ impl NewIntegration {
             lines: self.lines,
             deal_type_id: Some(self.deal_type_id),
             call_back_minutes: self.call_back_minutes.map(Some),
+            recordings: self.recordings,
             extensions: self.extensions,
         };
         row.take(unit, change)?;

@@ -12,12 +12,14 @@ use voronka_domain::{
     workspace::catalogue::NAME_LENGTH,
 };
 use voronka_persistence::{
-    Error,
+    Error, Tenant,
+    core::list::Page,
+    intake::recordings::{self, Recording},
     work::activities::{self, Activity},
 };
 
 use crate::http::words;
-use crate::v1::bodies::external_id::ExternalIdBody;
+use crate::v1::bodies::{external_id::ExternalIdBody, recording::RecordingBody};
 use crate::{
     http::{
         Body, Call, Id, Patch, Reply, Responded,
@@ -63,6 +65,8 @@ pub struct ActivityBody {
     pub call_status: Option<String>,
     /// Where it can be heard.
     pub recording_url: Option<String>,
+    /// How it is with the recording of a call; null where there is none.
+    pub recording: Option<RecordingBody>,
     pub client_id: Option<Uuid>,
     pub contact_id: Option<Uuid>,
     pub deal_id: Option<Uuid>,
@@ -74,9 +78,10 @@ pub struct ActivityBody {
     pub updated_at: DateTime<Utc>,
 }
 
-impl From<Activity> for ActivityBody {
-    fn from(row: Activity) -> Self {
-        Self {
+impl ActivityBody {
+    fn of(row: Activity, recording: Option<&Recording>) -> Result<Self, Error> {
+        let recording = RecordingBody::of(row.recording_url.as_deref(), recording)?;
+        Ok(Self {
             id: row.id,
             kind: row.kind,
             direction: row.direction,
@@ -91,6 +96,7 @@ impl From<Activity> for ActivityBody {
             duration_seconds: row.duration_seconds,
             call_status: row.call_status,
             recording_url: row.recording_url,
+            recording,
             client_id: row.client_id,
             contact_id: row.contact_id,
             deal_id: row.deal_id,
@@ -99,13 +105,25 @@ impl From<Activity> for ActivityBody {
             version: row.version,
             created_at: row.created_at,
             updated_at: row.updated_at,
-        }
+        })
+    }
+
+    /// Several, with their recordings.
+    fn all(tenant: &mut Tenant<'_>, page: Page<Activity>) -> Result<Page<Self>, Error> {
+        let ids: Vec<_> = page.items.iter().map(|row| row.id).collect();
+        let found = recordings::of(tenant, &ids)?;
+        let items = page.items.into_iter().map(|row| {
+            let recording = found.get(&row.id);
+            Self::of(row, recording)
+        });
+        Ok(Page { items: items.collect::<Result<_, _>>()?, next: page.next })
     }
 }
 
-fn answer(row: Activity) -> Reply<ActivityBody> {
+fn answer(tenant: &mut Tenant<'_>, row: Activity) -> Result<Reply<ActivityBody>, Error> {
     let version = row.version;
-    Reply::versioned(row.into(), version)
+    let recordings = recordings::of(tenant, &[row.id])?;
+    Ok(Reply::versioned(ActivityBody::of(row, recordings.values().next())?, version))
 }
 
 page_of!(ActivityPage, ActivityBody);
@@ -276,7 +294,8 @@ impl ActivityPatch {
 #[get("/v1/activities")]
 pub async fn list(call: Call<ActivitiesRead>) -> Responded {
     call.page(&activities::LIST, |tenant, _, caller, query| {
-        Ok(activities::list(tenant, caller, query)?.map(ActivityBody::from))
+        let page = activities::list(tenant, caller, query)?;
+        ActivityBody::all(tenant, page)
     })
     .await
 }
@@ -295,7 +314,7 @@ pub async fn create(call: Call<ActivitiesWrite>, body: Body<NewActivity>) -> Res
     call.write(body.digest, move |unit, _| {
         let row = activities::create(unit, new)?;
         let (location, version) = (format!("/v1/activities/{}", row.id), row.version);
-        Ok(Reply::created(location, ActivityBody::from(row), version))
+        Ok(Reply::created(location, ActivityBody::of(row, None)?, version))
     })
     .await
 }
@@ -307,13 +326,17 @@ pub async fn create(call: Call<ActivitiesWrite>, body: Body<NewActivity>) -> Res
 #[get("/v1/activities/{id}")]
 pub async fn read(call: Call<ActivitiesRead>, id: Id) -> Responded {
     call.no_parameters()?;
-    call.read(move |tenant, _, caller| Ok(answer(activities::read(tenant, caller, id.0)?))).await
+    call.read(move |tenant, _, caller| {
+        let row = activities::read(tenant, caller, id.0)?;
+        answer(tenant, row)
+    })
+    .await
 }
 
 /// Change an activity
 ///
 /// `happened_at` or `outcome` say that a planned one has happened: it counts for the stage that the deal is
-/// in now.
+/// in now. A recording whose link is taken away is not kept any longer.
 #[utoipa::path(tag = "Activities", operation_id = "updateActivity", security(("bearer" = ["activities:write"])),
     request_body = ActivityPatch,
     params(("id" = Uuid, Path, description = "Id of the activity.")),
@@ -323,7 +346,8 @@ pub async fn update(call: Call<ActivitiesWrite>, id: Id, body: Body<ActivityPatc
     call.no_parameters()?;
     let patch = body.value.checked()?;
     call.write(body.digest, move |unit, if_match| {
-        Ok(answer(activities::change(unit, id.0, if_match, patch)?))
+        let row = recordings::change_activity(unit, id.0, if_match, patch)?;
+        answer(&mut unit.tenant, row)
     })
     .await
 }

@@ -62,3 +62,19 @@ async fn a_browser_gets_the_bytes_as_they_are() {
     assert_eq!(content.text.len(), 10_000);
     assert_eq!(content.header("content-length"), "10000");
 }
+
+#[tokio::test]
+async fn a_part_comes_to_who_asks_for_it() {
+    let (server, path, content) = one("text/plain", "a.txt", b"abcdefghij").await;
+    let etag = content.header("etag").to_owned();
+    let ask = async |range: &str, tag: &str| {
+        let asked = [("range", range), ("if-range", tag)];
+        server.admin.send(reqwest::Method::GET, &path, &asked, None).await
+    };
+    let part = ask("bytes=2-4", &etag).await.expect(206);
+    assert_eq!((part.text.as_str(), part.header("content-range")), ("cde", "bytes 2-4/10"));
+    assert_eq!(ask("bytes=-3", &etag).await.expect(206).text, "hij");
+    assert_eq!(ask("bytes=2-4", "\"1\"").await.expect(200).text, "abcdefghij");
+    let beyond = ask("bytes=10-", &etag).await.problem(416, "range_not_satisfiable");
+    assert_eq!(beyond.header("content-range"), "bytes */10");
+}

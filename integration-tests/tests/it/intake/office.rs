@@ -13,7 +13,10 @@ pub struct Office {
 }
 
 pub async fn office() -> Office {
-    let server = TestServer::start().await;
+    office_in(TestServer::start().await).await
+}
+
+pub async fn office_in(server: TestServer) -> Office {
     let admin = &server.admin;
     let anna = admin.colleague("seller", None).await;
     let ben = admin.colleague("seller", None).await;

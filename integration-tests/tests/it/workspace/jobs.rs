@@ -47,6 +47,7 @@ async fn administrators_switch_and_schedule_the_work_of_their_workspace() {
     let all = [
         "imports",
         "interpret-events",
+        "fetch-recordings",
         "deal-clock",
         "return-hand-overs",
         "compare-clients",
@@ -120,7 +121,10 @@ async fn work_that_is_switched_off_waits_and_a_run_that_is_started_ends() {
     let runs = api.get("/v1/jobs/sweep/runs?state=done").await.expect(200).json;
     let run = &runs["items"][0];
     assert_eq!((&run["id"], &run["attempts"]), (&started["id"], &json!(1)));
-    assert_eq!(run["result"], json!({ "idempotency_keys": 0, "raw_events": 0, "runs": 0 }));
+    assert_eq!(
+        run["result"],
+        json!({ "idempotency_keys": 0, "raw_events": 0, "recordings": 0, "runs": 0 })
+    );
     let none = other.get("/v1/jobs/sweep/runs").await.expect(200).json;
     assert_eq!(none["items"], json!([]));
 }

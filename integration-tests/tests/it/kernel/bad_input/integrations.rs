@@ -51,6 +51,8 @@ pub fn all(world: &World) -> Vec<Bad> {
         ),
         new("call_back_minutes", json!(0), "/call_back_minutes"),
         new("call_back_minutes", json!(43_201), "/call_back_minutes"),
+        new("recordings", json!("all"), "/recordings"),
+        Bad::patch(&one, json!({ "recordings": null }), "/recordings"),
         new("deal_type_id", json!(nobody), "/deal_type_id"),
         to(json!({ "to": "won" }), "/to"),
         to(json!({ "to": "assigned" }), "/user_id"),

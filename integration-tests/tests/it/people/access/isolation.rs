@@ -17,7 +17,13 @@ async fn two(server: &TestServer) -> (World, World) {
 async fn all_of(world: &World, cases: &[(Operation, Case)]) -> Vec<(String, String)> {
     let mut said = Vec::new();
     for case in cases.iter().filter(|(operation, _)| operation.method == "GET") {
-        let mut reply = call(&world.admin, case, world, world).await.expect(200);
+        let reply = call(&world.admin, case, world, world).await;
+        if case.0.id == "getActivityRecording" {
+            // The activity here has none.
+            reply.problem(404, "recording_not_kept");
+            continue;
+        }
+        let mut reply = reply.expect(200);
         stop_clocks(&mut reply.json);
         if case.0.id == "listEvents" {
             // How far the reader is: positions are drawn for all workspaces.

@@ -168,7 +168,7 @@ fn changes(scope: &str) -> &'static [&'static str] {
             "stored_bytes",
         ],
         "tasks:write" => &["tasks", "task_people"],
-        "activities:write" => &["activities"],
+        "activities:write" => &["activities", "recordings"],
         "documents:write" => &["documents", "payments", "document_lines"],
         "imports:write" => &["imports", "import_chunks", "import_rejections"],
         "hand_overs:write" => &["hand_overs", "hand_over_things"],

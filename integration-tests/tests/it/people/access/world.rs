@@ -620,6 +620,8 @@ const CASES: &[Case] = &[
     new("createActivity", |own| an_activity("client_id", &own.client)),
     read("getActivity", |a| &a.activity),
     change("updateActivity", |a| &a.activity, |_| json!({ "note": Uuid::now_v7() })),
+    read("getActivityRecording", |a| &a.activity),
+    read("fetchActivityRecording", |a| &a.activity),
     list("listDocuments"),
     new("createDocument", |own| json!({ "deal_id": own.deal, "kind": "quote", "number": "2" })),
     read("getDocument", |a| &a.document),
@@ -724,7 +726,17 @@ pub fn carried_out(case: &(Operation, Case), reply: &Reply) -> bool {
     let wrong = case.0.id == "changePassword" && reply.text.contains("\"wrong_password\"");
     // Dropped already.
     let dropped = case.0.id == "dropJobRun" && reply.code() == "run_not_failed";
+    // The activity here has no recording.
+    let unheard = case.0.id == "getActivityRecording" && reply.code() == "recording_not_kept"
+        || case.0.id == "fetchActivityRecording" && reply.code() == "recording_not_failed";
     // Deleted already.
     let deleted = case.0.path.starts_with("/v1/files/{id}") && reply.code() == "not_found";
-    (200..300).contains(&reply.status) || deleted || dropped || late || issued || only || wrong
+    (200..300).contains(&reply.status)
+        || unheard
+        || deleted
+        || dropped
+        || late
+        || issued
+        || only
+        || wrong
 }

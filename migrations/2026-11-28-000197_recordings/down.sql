@@ -1,0 +1,2 @@
+DROP TABLE recordings;
+ALTER TABLE integrations DROP COLUMN recordings;
