@@ -94,6 +94,8 @@ fn open(unit: &mut Unit<'_>, mut office: Integration) -> Result<Integration, Err
 struct Party {
     number: String,
     since: NaiveDate,
+    /// The phone of whoever leads the deal.
+    phone: Option<String>,
 }
 
 struct Cast {
@@ -116,15 +118,28 @@ impl Cast {
         let filter = [("status", "open"), ("sort", "opened_at"), ("limit", "200")];
         let open =
             unit.store.deals(&mut unit.tenant, unit.caller, all(&deals::LIST, &filter)?)?.items;
-        let of_deals = open.into_iter().filter_map(|stored| {
-            let since = stored.deal.opened_at.date_naive();
-            Some(Party { number: number(stored.deal.client_id?)?, since: since.max(begins) })
+        let phones = office.exchange().extensions;
+        let phone_of = |user: Uuid| {
+            let own = phones.iter().find(|(_, whose)| **whose == Some(user));
+            own.map(|(phone, _)| phone.clone())
+        };
+        let of_deals = open.iter().filter_map(|stored| {
+            let since = stored.deal.opened_at.date_naive().succ_opt()?;
+            Some(Party {
+                number: number(stored.deal.client_id?)?,
+                since: since.max(begins),
+                phone: phone_of(stored.deal.owner_id),
+            })
         });
-        let of_clients = known.iter().filter_map(|client| {
-            Some(Party { number: client.phones.first()?.clone(), since: begins })
+        // Nobody is called about a deal that is not there yet.
+        let waits =
+            |client: &Client| open.iter().any(|stored| stored.deal.client_id == Some(client.id));
+        let of_clients = known.iter().filter(|client| !waits(client)).filter_map(|client| {
+            let number = client.phones.first()?.clone();
+            Some(Party { number, since: begins, phone: None })
         });
         let parties = of_deals.chain(of_clients).collect();
-        let phones = office.exchange().extensions.into_keys().collect();
+        let phones = phones.into_keys().collect();
         Ok(Self { parties, phones, until })
     }
 
@@ -149,12 +164,16 @@ impl Cast {
         let met = one(&mut rng, &self.parties).filter(|party| party.since <= day);
         let met = if rng.chance(100) { None } else { met };
         let client = met.map(|party| party.number.clone());
+        // Mostly it is whoever leads the deal.
+        let own = met.and_then(|party| party.phone.clone()).filter(|_| rng.chance(850));
+        let at = at + TimeDelta::seconds(i64::from(rng.below(50 * 60)));
         let stranger = format!("+31206{:06}", 200_000 + rng.below(40) * 11);
         let (number, known) = match client {
             Some(number) => (number, true),
             None => (stranger, false),
         };
-        let Some(phone) = one(&mut rng, &self.phones).cloned() else { return };
+        let any = one(&mut rng, &self.phones).cloned();
+        let Some(phone) = own.or(any) else { return };
         let other = one(&mut rng, &self.phones).cloned().unwrap_or_else(|| phone.clone());
         let rings = i64::from(rng.between(4, 25));
         let talk = i64::from(rng.between(20, 900));

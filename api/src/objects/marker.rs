@@ -5,7 +5,7 @@ use object_store::{Error, ObjectStoreExt, PutMode, PutOptions, path::Path};
 use uuid::Uuid;
 use voronka_persistence::Store;
 
-use super::{Objects, Place};
+use super::{Fault, Objects, Place};
 use crate::Failure;
 
 const NAME: &str = "voronka-store";
@@ -26,7 +26,10 @@ impl Objects {
             })?,
         };
         match objects.ask(place, false)? {
-            Some(marked) if marked == noted => Ok(objects),
+            Some(marked) if marked == noted => {
+                let _ = objects.0.is.set(noted);
+                Ok(objects)
+            }
             marked => Err(another(place, marked, Some(noted)).into()),
         }
     }
@@ -51,6 +54,25 @@ impl Objects {
     fn ask(&self, place: &Place, make: bool) -> Result<Option<Uuid>, Failure> {
         let answer = self.wait(self.marked(make))?;
         Ok(answer.map_err(|error| format!("The store of files, {place}: {error}"))?)
+    }
+
+    /// A directory whose disk goes away is an empty one: what is written into it is lost when the disk is back, and what
+    /// is not found in it is not gone.
+    pub(super) async fn is_still_there(&self) -> Result<(), Fault> {
+        let Some(is) = self.0.is.get().filter(|_| self.0.directory.is_some()) else {
+            return Ok(());
+        };
+        let found = match self.0.store.get(&Path::from(NAME)).await {
+            Ok(found) => found.bytes().await?,
+            Err(error) => return Err(Fault(error)),
+        };
+        match String::from_utf8_lossy(&found).trim() == is.to_string() {
+            true => Ok(()),
+            false => {
+                let source = "it is another store than at the start".into();
+                Err(Fault(Error::Generic { store: "directory", source }))
+            }
+        }
     }
 
     /// The id in the store; one that has none gets it, if it is to. Of several servers one makes it.

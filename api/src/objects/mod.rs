@@ -5,7 +5,17 @@ mod marker;
 mod place;
 mod write;
 
-use std::{future::Future, io, ops::Range, path::PathBuf, pin::pin, sync::Arc};
+use std::{
+    future::Future,
+    io,
+    ops::Range,
+    path::PathBuf,
+    pin::pin,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use actix_web::web::Bytes;
 use futures_util::{Stream, StreamExt, TryStreamExt, stream::BoxStream};
@@ -93,6 +103,8 @@ struct Inner {
     store: Arc<dyn ObjectStore>,
     /// Of a store that is a directory.
     directory: Option<PathBuf>,
+    /// The store that it was when the server started.
+    is: OnceLock<Uuid>,
     runtime: Own,
 }
 
@@ -118,7 +130,12 @@ impl Objects {
             .build()?;
         let store = place.open(runtime.handle())?;
         let directory = place.directory().map(PathBuf::from);
-        Ok(Self(Arc::new(Inner { store, directory, runtime: Own(Some(runtime)) })))
+        Ok(Self(Arc::new(Inner {
+            store,
+            directory,
+            is: OnceLock::new(),
+            runtime: Own(Some(runtime)),
+        })))
     }
 
     fn runtime(&self) -> Result<&Runtime, Fault> {
@@ -135,13 +152,16 @@ impl Objects {
     }
 
     /// Writes what comes, piece by piece, and stops if it is more than `most`. It is all there, for good, or nothing
-    /// is. If whoever waits goes away before the last piece has come, nothing is there either.
+    /// is. If whoever waits goes away before the last piece has come, nothing is there either. `came` counts what was
+    /// handed to the store, however it ends.
     pub async fn keep<E>(
         &self,
         key: Key,
         source: impl Stream<Item = Result<Bytes, E>>,
         most: u64,
+        came: &AtomicU64,
     ) -> Result<Written, Failed<E>> {
+        self.is_still_there().await.map_err(Failed::Store)?;
         let (pieces, come) = mpsc::channel(1);
         let write = write::write(self.0.store.clone(), key.path(), come);
         let writing = self.runtime().map_err(Failed::Store)?.spawn(write);
@@ -161,6 +181,7 @@ impl Objects {
                 break;
             };
             left = rest;
+            came.fetch_add(length, Ordering::Relaxed);
             // Nobody takes it: writing has failed, and says why.
             if pieces.send(write::Piece::Bytes(bytes)).await.is_err() {
                 break;
@@ -173,7 +194,10 @@ impl Objects {
         let written = writing.await;
         match (fault, written) {
             (Some(fault), _) => Err(fault),
-            (None, Ok(Ok(written))) => Ok(written),
+            (None, Ok(Ok(written))) => {
+                self.is_still_there().await.map_err(Failed::Store)?;
+                Ok(written)
+            }
             (None, Ok(Err(error))) => Err(Failed::Store(error.into())),
             (None, Err(_)) => Err(Failed::Store(Fault(write::cut_off()))),
         }
@@ -193,6 +217,7 @@ impl Objects {
 
     /// Removes an object; it is well if it is gone. What was cut off while it was written is removed, too.
     pub async fn remove(&self, key: Key) -> Result<(), Fault> {
+        self.is_still_there().await?;
         match self.0.store.delete(&key.path()).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
             Err(error) => return Err(error.into()),

@@ -42,7 +42,8 @@ async fn what_is_written_is_read_again() {
         let (key, pieces) = (key(), pieces(&lengths));
         let all = pieces.iter().flat_map(|piece| piece.clone().unwrap()).collect::<Vec<u8>>();
         let most = all.len() as u64;
-        let written = objects.keep(key, stream::iter(pieces), most).await.unwrap();
+        let written =
+            objects.keep(key, stream::iter(pieces), most, &AtomicU64::new(0)).await.unwrap();
         assert_eq!(written.bytes, most, "{lengths:?}");
         assert_eq!(whole(&objects, key, None).await, all, "{lengths:?}");
         if all.len() > 5 {
@@ -58,7 +59,7 @@ async fn what_is_written_is_read_again() {
 async fn the_digest_is_that_of_all_bytes() {
     let (_directory, objects) = directory();
     let pieces = vec![Ok::<_, String>(Bytes::from("a")), Ok(Bytes::from("bc"))];
-    let written = objects.keep(key(), stream::iter(pieces), 3).await.unwrap();
+    let written = objects.keep(key(), stream::iter(pieces), 3, &AtomicU64::new(0)).await.unwrap();
     // FIPS 180-2, appendix B.1.
     let known = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
     assert_eq!(hex::encode(written.sha256), known);
@@ -69,11 +70,12 @@ async fn what_is_too_large_or_cut_off_leaves_nothing() {
     let (directory, objects) = directory();
     let most = 11 << 20;
     let more = stream::iter(pieces(&[6 << 20, 6 << 20]));
-    let failed = objects.keep(key(), more, most).await.unwrap_err();
+    let failed = objects.keep(key(), more, most, &AtomicU64::new(0)).await.unwrap_err();
     assert!(matches!(failed, Failed::TooLarge(told) if told == most), "{failed:?}");
     let mut broken = pieces(&[6 << 20, 1]);
     broken.push(Err("hung up".to_owned()));
-    let failed = objects.keep(key(), stream::iter(broken), most).await.unwrap_err();
+    let failed =
+        objects.keep(key(), stream::iter(broken), most, &AtomicU64::new(0)).await.unwrap_err();
     assert!(matches!(&failed, Failed::Source(told) if told == "hung up"), "{failed:?}");
     assert_eq!(files(&directory), Vec::<String>::new());
 }
@@ -82,7 +84,8 @@ async fn what_is_too_large_or_cut_off_leaves_nothing() {
 async fn who_goes_away_leaves_nothing() {
     let (directory, objects) = directory();
     let endless = stream::iter(pieces(&[6 << 20, 6 << 20])).chain(stream::pending());
-    let mut keep = Box::pin(objects.keep(key(), endless, 1 << 30));
+    let came = AtomicU64::new(0);
+    let mut keep = Box::pin(objects.keep(key(), endless, 1 << 30, &came));
     // Written in part, and never to its end.
     while files_or_none(&directory).is_empty() {
         assert!(futures_util::poll!(&mut keep).is_pending());
@@ -105,7 +108,7 @@ fn files_or_none(directory: &tempfile::TempDir) -> Vec<String> {
 async fn what_a_crash_left_beside_an_object_is_removed_with_it() {
     let (directory, objects) = directory();
     let key = key();
-    objects.keep(key, stream::iter(pieces(&[1])), 1).await.unwrap();
+    objects.keep(key, stream::iter(pieces(&[1])), 1, &AtomicU64::new(0)).await.unwrap();
     let beside = directory.path().join("files").join(key.workspace_id.to_string());
     std::fs::write(beside.join(format!("{}#1", key.id)), "half").unwrap();
     objects.remove(key).await.unwrap();
@@ -135,4 +138,31 @@ fn places_are_read() {
     for wrong in ["", "s3://", "s3:///x", "gs://b", "s3://key@b"] {
         assert!(wrong.parse::<Place>().is_err(), "{wrong}");
     }
+}
+
+/// As a disk that is not mounted any more: an empty directory is in its place.
+#[actix_web::test]
+async fn a_store_that_went_away_is_not_made_anew() {
+    let (directory, objects) = directory();
+    let (path, id) = (directory.path().join("files"), Uuid::now_v7());
+    std::fs::write(path.join("voronka-store"), format!("{id}\n")).unwrap();
+    objects.0.is.set(id).unwrap();
+    let (old, new) = (key(), key());
+    let keep =
+        async |key| objects.keep(key, stream::iter(pieces(&[3])), 3, &AtomicU64::new(0)).await;
+    keep(old).await.unwrap();
+    let away = directory.path().join("away");
+    std::fs::rename(&path, &away).unwrap();
+    for empty in [false, true] {
+        if empty {
+            std::fs::create_dir(&path).unwrap();
+        }
+        assert!(matches!(keep(new).await, Err(Failed::Store(_))));
+        assert!(objects.remove(old).await.is_err());
+    }
+    std::fs::remove_dir_all(&path).unwrap();
+    std::fs::rename(&away, &path).unwrap();
+    assert_eq!(whole(&objects, old, None).await, [0; 3]);
+    keep(new).await.unwrap();
+    objects.remove(old).await.unwrap();
 }

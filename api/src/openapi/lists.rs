@@ -8,6 +8,7 @@ use voronka_persistence::{
     core::list::{DEFAULT_LIMIT, Field, FieldKind, MOST, MOST_VALUES, Spec},
     deals, files,
     import::imports,
+    intake::{inbox, integrations, raw_events},
     people::{api_keys, departments, users},
     process::deal_types,
     work::{activities, documents, hand_overs, payments, tasks},
@@ -44,6 +45,9 @@ pub fn spec(operation_id: &str) -> Option<&'static Spec> {
         "listDealTypes" => &deal_types::LIST,
         "listDeals" => &deals::LIST,
         "listImports" => &imports::LIST,
+        "listIntegrations" => &integrations::LIST,
+        "listRawEvents" => &raw_events::LIST,
+        "listInbox" => &inbox::LIST,
         _ => return None,
     })
 }

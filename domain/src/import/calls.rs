@@ -46,7 +46,7 @@ const DIRECTIONS: [(&str, Direction); 12] = [
     ("внутренний", Direction::Internal),
     ("внутр.", Direction::Internal),
 ];
-const STATUSES: [(&str, CallStatus); 16] = [
+const STATUSES: [(&str, CallStatus); 23] = [
     ("answered", CallStatus::Answered),
     ("missed", CallStatus::Missed),
     ("busy", CallStatus::Busy),
@@ -63,6 +63,13 @@ const STATUSES: [(&str, CallStatus); 16] = [
     ("пропущен", CallStatus::Missed),
     ("занято", CallStatus::Busy),
     ("не отвечен", CallStatus::Missed),
+    ("без ответа", CallStatus::Missed),
+    ("отменен", CallStatus::Cancelled),
+    ("отменён", CallStatus::Cancelled),
+    ("call failed", CallStatus::Failed),
+    ("no money", CallStatus::Failed),
+    ("unallocated number", CallStatus::Failed),
+    ("no day limit", CallStatus::Failed),
 ];
 
 impl Reader<'_> {

@@ -166,6 +166,16 @@ impl Spec {
                 faults.add(format!("/mapping/{field}"), "required", "This kind needs the field.");
             }
         }
+        if self.kind == ImportKind::Calls {
+            for (one, other, detail) in [
+                ("status", "talk_seconds", "How a call went is said by status or talk_seconds."),
+                ("from", "to", "Who called whom is said by from and to."),
+            ] {
+                if !self.mapping.contains_key(one) && !self.mapping.contains_key(other) {
+                    faults.add(format!("/mapping/{one}"), "required", detail);
+                }
+            }
+        }
         let (mut columns, mut custom) = (Vec::new(), Vec::new());
         for (field, mapped) in &self.mapping {
             match self.find_field(field, custom_fields) {

@@ -17,12 +17,12 @@ fn folded(name: &str) -> String {
     words.map(str::to_lowercase).collect::<Vec<_>>().join(" ")
 }
 
-/// 1 for a field's own name, nearly as much for others of it, half for a column that has one among its words.
+/// 1 for the most telling name of a field, nearly as much for its own and others, half for a column that has one among its words.
 fn confidence(field: &str, names: &[&str], column: &str) -> f64 {
     let rank = names.iter().position(|name| *name == column);
     match rank {
-        _ if column == folded(field) => 1.0,
         Some(0) => 1.0,
+        _ if column == folded(field) => 0.99,
         Some(rank) => 0.95 - 0.01 * f64::from(u8::try_from(rank).unwrap_or(20)),
         None => {
             let padded = format!(" {column} ");

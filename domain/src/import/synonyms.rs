@@ -409,7 +409,6 @@ fn of_products(field: &str) -> &'static [&'static str] {
 fn of_calls(field: &str) -> &'static [&'static str] {
     match field {
         "call_id" => &[
-            "call id",
             "pbx call id",
             "linkedid",
             "entry id",

@@ -138,6 +138,23 @@ pub struct Told {
     pub call: Call,
 }
 
+impl Told {
+    /// The same with all that is told of a call together.
+    pub fn together(told: impl IntoIterator<Item = Self>) -> Vec<Self> {
+        let mut calls: Vec<Self> = Vec::new();
+        for one in told {
+            match calls.iter_mut().find(|call| call.root == one.root) {
+                Some(call) => {
+                    call.call = std::mem::take(&mut call.call).with(one.call);
+                    call.also.extend(one.also);
+                }
+                None => calls.push(one),
+            }
+        }
+        calls
+    }
+}
+
 fn earliest<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
     match (one, other) {
         (Some(one), Some(other)) => Some(one.min(other)),
@@ -348,7 +365,11 @@ impl Call {
         let mut people = bridged;
         people.retain(|leg| is_phone(leg));
         people.sort_by_key(|leg| (leg.bridged_at, leg.ended_at, party(leg)));
+        let by_list = || listed.iter().flat_map(|listed| listed.legs.values());
         let mut rang: Vec<&Leg> = legs().filter(|leg| is_phone(leg)).collect();
+        if rang.is_empty() {
+            rang = by_list().filter(|leg| is_phone(leg)).collect();
+        }
         rang.sort_by_key(|leg| (leg.rang_at.is_none(), leg.rang_at, party(leg)));
         let of = |leg: &&Leg| exchange.user(leg.party.as_ref());
         let caller = from.filter(|_| direction != Direction::In);
@@ -366,14 +387,14 @@ impl Call {
             // Before the end nobody knows whether it was the last word, nor without the parties whose call it was.
             _ if !self.is_over() || (parties.is_none() && !self.closed) => None,
             false => Some(CallStatus::Answered),
-            true => Some(unanswered(direction, legs().filter(answers))),
+            true => Some(unanswered(direction, legs().chain(by_list()).filter(answers))),
         };
         let sum = |legs: &BTreeMap<String, Leg>| {
             let talks = legs.values().filter(|leg| !leg.machine && leg.was_bridged());
             let seconds = talks.filter(answers).map(|leg| leg.talked(over_at));
             seconds.fold(0, i64::saturating_add)
         };
-        let by_list = listed.map_or(0, |listed| sum(&listed.legs));
+        let talk_by_list = listed.map_or(0, |listed| sum(&listed.legs));
         Judged {
             direction,
             number: number.map(str::to_owned),
@@ -381,7 +402,7 @@ impl Call {
             status,
             user,
             others,
-            talk_seconds: sum(&self.legs).max(by_list),
+            talk_seconds: sum(&self.legs).max(talk_by_list),
         }
     }
 }

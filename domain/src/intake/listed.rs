@@ -62,7 +62,12 @@ impl ListedCall {
         let leg = Leg {
             party: answers.clone(),
             rang_at: Some(self.started_at),
-            bridged_at: answered.then_some(self.started_at),
+            // Before they talked it rang.
+            bridged_at: answered.then(|| {
+                let talk = TimeDelta::try_seconds(self.talk_seconds.unwrap_or(whole));
+                let since = talk.and_then(|talk| ended_at.checked_sub_signed(talk));
+                since.unwrap_or(self.started_at).max(self.started_at)
+            }),
             ended_at: Some(ended_at),
             talk_seconds: answered.then(|| self.talk_seconds.unwrap_or(whole)),
             end: Some(match self.status {

@@ -170,6 +170,12 @@ impl<'c> Unit<'c> {
         result
     }
 
+    /// All that follows in the transaction is looked up by keys. A plan that was made while a table was small is kept
+    /// for as long as the connection, and would read the whole table when it has grown.
+    pub(crate) fn looks_up_by_keys(&mut self) -> Result<()> {
+        Ok(self.tenant.conn.batch_execute("SET LOCAL enable_seqscan = off")?)
+    }
+
     /// What is done one after the other waits for all that others hold no longer than for one thing: they wait for
     /// what this holds meanwhile.
     pub fn wait_for_the_rest(&mut self) -> Result<()> {

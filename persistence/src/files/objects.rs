@@ -70,23 +70,33 @@ impl Store {
         }
     }
 
-    /// Gives up an object that is not kept. If it may be under way to the store, it is waited for before it is
-    /// removed. What is kept stays, so this may be said of anything.
+    /// Gives up an object that is not kept. If some of it may be under way to the store, that is waited for before it is
+    /// removed, and takes as much room as came of it. What is kept stays, so this may be said of anything.
     pub fn abandon_object(
         &self,
         workspace_id: Uuid,
         id: Uuid,
-        under_way: bool,
+        under_way: Option<u64>,
         now: DateTime<Utc>,
     ) -> Result<()> {
-        let wait = if under_way { ARRIVING } else { TimeDelta::zero() };
-        let abandoned =
-            Statement::command("UPDATE stored_objects SET state = 'gone', remove_at = ")
-                .bind(now.checked_add_signed(wait).unwrap_or(now))
-                .sql(" WHERE state = 'writing' AND workspace_id = ")
-                .bind(workspace_id)
-                .sql(" AND id = ")
-                .bind(id);
+        let wait = if under_way.is_some() { ARRIVING } else { TimeDelta::zero() };
+        let came = figure(under_way.unwrap_or(0));
+        let abandoned = Statement::command(
+            "WITH had AS (SELECT workspace_id, id, bytes FROM stored_objects WHERE state = 'writing' AND workspace_id = ",
+        )
+        .bind(workspace_id)
+        .sql(" AND id = ")
+        .bind(id)
+        .sql(" FOR UPDATE), freed AS (UPDATE stored_bytes b SET bytes = b.bytes - had.bytes + least(had.bytes, ")
+        .bind(came)
+        .sql(
+            ") FROM had WHERE b.workspace_id = had.workspace_id) UPDATE stored_objects o \
+             SET state = 'gone', bytes = least(o.bytes, ",
+        )
+        .bind(came)
+        .sql("), remove_at = ")
+        .bind(now.checked_add_signed(wait).unwrap_or(now))
+        .sql(" FROM had WHERE o.workspace_id = had.workspace_id AND o.id = had.id");
         self.tenant(workspace_id, |tenant| Ok(abandoned.execute(tenant.conn).map(|_| ())?))
     }
 

@@ -178,7 +178,11 @@ fn take_in(
 ) -> Result<(Uuid, Heard)> {
     let known = EARLIEST..=unit.now + CLOCKS_DIFFER;
     if told.times().any(|at| !known.contains(&at)) {
-        return Err(Error::invalid("/at", "out_of_range", "It is told of a time that is not now."));
+        return Err(Error::invalid(
+            "/at",
+            "out_of_range",
+            "It is of a time that has not come yet, or of before 1970.",
+        ));
     }
     let so_far = before.as_ref().map(Call::so_far).transpose()?.unwrap_or_default();
     let whole = so_far.clone().with(told);

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use diesel::{
     prelude::*,
-    sql_types::{Nullable, Uuid as SqlUuid},
+    sql_types::{Nullable, Text, Timestamptz, Uuid as SqlUuid},
 };
 use serde::Serialize;
 use strum::VariantNames;
@@ -267,11 +267,9 @@ pub(crate) fn receive(unit: &mut Unit<'_>, integration: &Integration, row: &Call
             entry.calls = entry.calls.saturating_add(1);
         }
         entry.first_at = entry.first_at.min(began_at);
-        if began_at >= entry.last_at {
-            entry.last_at = began_at;
-            entry.last_status.clone_from(&row.status);
-            entry.last_activity_id = row.activity_id;
-        }
+        let last = last_of_others(unit, before.id, row.id)?.filter(|(at, ..)| *at > began_at);
+        (entry.last_at, entry.last_status, entry.last_activity_id) =
+            last.unwrap_or_else(|| (began_at, row.status.clone(), row.activity_id));
         return Ok(Entry::save(unit, &before, entry)?.id);
     }
     if let Some(settled) = row.inbox_id {
@@ -367,6 +365,26 @@ pub(crate) fn open_deal(
         }
         Err(error) => Err(error),
     }
+}
+
+type Last = (DateTime<Utc>, Option<String>, Option<Uuid>);
+
+/// The last call of an entry, but for one: when it began, how it went, and its activity.
+fn last_of_others(unit: &mut Unit<'_>, entry_id: Uuid, but_for: Uuid) -> Result<Option<Last>> {
+    let rows = unit
+        .tenant
+        .rows(
+            raw::<(Timestamptz, Nullable<Text>, Nullable<SqlUuid>)>(
+                "began_at, status, activity_id",
+            ),
+            "calls",
+        )
+        .sql(" AND began_at IS NOT NULL AND inbox_id = ")
+        .bind(entry_id)
+        .sql(" AND id <> ")
+        .bind(but_for)
+        .sql(" ORDER BY began_at DESC, id DESC LIMIT 1");
+    Ok(rows.get_result(unit.tenant.conn).optional()?)
 }
 
 /// Who began, by the way that a call went.

@@ -187,6 +187,7 @@ impl Store {
     ) -> Result<()> {
         let caller = self.integration_caller(workspace_id, integration_id)?;
         self.write(&caller, now, None, |unit| {
+            unit.looks_up_by_keys()?;
             let held = held(&mut unit.tenant, some.iter().map(|(id, _)| *id).collect())?;
             let integration = Integration::get(&mut unit.tenant, integration_id)?;
             let (mut done, mut failed) = (Vec::new(), Vec::new());
@@ -215,7 +216,8 @@ pub type Said = std::result::Result<Vec<Told>, String>;
 const JUST_COME: TimeDelta = TimeDelta::seconds(5);
 
 fn take_in(unit: &mut Unit<'_>, integration: &Integration, told: &[Told]) -> Result<()> {
-    told.iter().try_for_each(|told| calls::tell(unit, integration, told.clone()).map(drop))
+    let calls = Told::together(told.iter().cloned());
+    calls.into_iter().try_for_each(|told| calls::tell(unit, integration, told).map(drop))
 }
 
 fn mark(tenant: &mut Tenant<'_>, done: Vec<Uuid>, failed: Vec<(Uuid, String)>) -> Result<()> {

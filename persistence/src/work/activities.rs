@@ -10,7 +10,7 @@ use voronka_domain::{
     deals::automation::{Happened, Happening},
     kernel::trigger::Trigger,
     people::access::{Actor, Cause, Visibility, may_change},
-    work::activity::{ActivityKind, CallFact, Course, CourseChange, Outcome},
+    work::activity::{ActivityKind, CallFact, CallStatus, Course, CourseChange, Outcome},
 };
 
 use crate::{
@@ -68,6 +68,12 @@ pub const LIST: Spec = Spec {
     fields: &[
         Field::new("deal_id", "activities.deal_id", FieldKind::Uuid).nullable(),
         Field::new("client_id", "activities.client_id", FieldKind::Uuid).nullable(),
+        Field::new(
+            "call_status",
+            "activities.call_status",
+            FieldKind::Choice(CallStatus::VARIANTS),
+        )
+        .nullable(),
         Field::new("user_id", "activities.user_id", FieldKind::Uuid).nullable(),
         Field::new("kind", "activities.kind", FieldKind::Choice(ActivityKind::VARIANTS)),
         Field::new("direction", "activities.direction", FieldKind::Choice(&["in", "out"]))

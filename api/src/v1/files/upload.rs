@@ -1,6 +1,12 @@
 //! A file on its way in: it goes to the store piece by piece, and holds no connection to the database meanwhile.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use actix_multipart::{Field, Multipart, MultipartError};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, http::header, web};
@@ -124,6 +130,7 @@ pub(super) struct Upload {
     object: FileObject,
     /// Whether something may still arrive in the store.
     under_way: bool,
+    came: AtomicU64,
     settled: bool,
     _place: OwnedSemaphorePermit,
 }
@@ -153,7 +160,16 @@ impl Upload {
             })?;
             let id = app.store.begin_object(workspace_id, (most, share), now())?;
             let key = Key { workspace_id, id };
-            Ok(Self { app, key, most, object, under_way: false, settled: false, _place: place })
+            Ok(Self {
+                app,
+                key,
+                most,
+                object,
+                under_way: false,
+                came: AtomicU64::new(0),
+                settled: false,
+                _place: place,
+            })
         })
         .await
     }
@@ -183,7 +199,7 @@ impl Upload {
 
     async fn write(&mut self, part: Field) -> Result<crate::objects::Written, Problem> {
         self.under_way = true;
-        let keep = self.app.objects.keep(self.key, part, self.most);
+        let keep = self.app.objects.keep(self.key, part, self.most, &self.came);
         let written = tokio::time::timeout(LONGEST, keep).await;
         let written = written.map_err(|_| Problem::of("request_timeout"))?;
         self.under_way = matches!(written, Err(Failed::Store(_)));
@@ -207,7 +223,7 @@ impl Drop for Upload {
             return;
         }
         let (app, Key { workspace_id, id }) = (self.app.clone(), self.key);
-        let under_way = self.under_way;
+        let under_way = self.under_way.then(|| self.came.load(Ordering::Relaxed));
         let abandon = move || {
             let abandoned = app.store.abandon_object(workspace_id, id, under_way, now());
             if let Err(error) = abandoned {

@@ -1,6 +1,9 @@
 //! An attempt to fetch a recording.
 
-use std::sync::OnceLock;
+use std::sync::{
+    OnceLock,
+    atomic::{AtomicU64, Ordering},
+};
 
 use actix_web::web::Bytes;
 use futures_util::{StreamExt, stream};
@@ -26,11 +29,12 @@ use crate::{
 /// Fetches a recording, and writes down what came of it. Whenever it is cut off, what there is of it is removed later,
 /// and it is fetched again.
 pub(super) async fn attempt(inner: &Inner, workspace_id: Uuid, recording: &Recording) {
-    let object = OnceLock::new();
-    let fetching = fetch(inner, workspace_id, &recording.url, &object);
+    let (object, came) = (OnceLock::new(), AtomicU64::new(0));
+    let fetching = fetch(inner, workspace_id, &recording.url, (&object, &came));
     let done = tokio::time::timeout(inner.limits.time, fetching).await;
     let done = done.unwrap_or_else(|_| Err(Failure::TookTooLong.into()));
     let is_whole = done.is_ok();
+    let under_way = (!is_whole).then(|| came.load(Ordering::Relaxed));
     let (store, recording, begun) = (inner.store.clone(), recording.clone(), object.get().copied());
     inner
         .with_database(move || {
@@ -41,7 +45,7 @@ pub(super) async fn attempt(inner: &Inner, workspace_id: Uuid, recording: &Recor
             };
             let told = again(|| store.recording_fetched(workspace_id, &recording, &fetched, now()));
             if let Some(object) = begun.filter(|_| !is_whole || !matches!(told, Ok(true))) {
-                store.abandon_object(workspace_id, object, !is_whole, now())?;
+                store.abandon_object(workspace_id, object, under_way, now())?;
             }
             told.map(|_| ())
         })
@@ -52,7 +56,7 @@ async fn fetch(
     inner: &Inner,
     workspace_id: Uuid,
     url: &str,
-    object: &OnceLock<Uuid>,
+    (object, came): (&OnceLock<Uuid>, &AtomicU64),
 ) -> Result<Written, Failed> {
     let (most, share) = inner.limits.bytes;
     let mut answer = inner.outgoing.get(url).await?;
@@ -71,7 +75,11 @@ async fn fetch(
         Some((answer.chunk().await.transpose()?, answer))
     });
     let all = stream::iter(head.into_iter().map(Ok)).chain(rest);
-    let written = inner.objects.keep(Key { workspace_id, id }, all, room).await;
+    let written = inner.objects.keep(Key { workspace_id, id }, all, room, came).await;
+    if matches!(written, Err(objects::Failed::TooLarge(_) | objects::Failed::Source(_))) {
+        // It was taken back: nothing is on its way.
+        came.store(0, Ordering::Relaxed);
+    }
     let written = written.map_err(|failed| match failed {
         objects::Failed::TooLarge(_) => Failure::TooLarge(most),
         objects::Failed::Source(error) => failure(&error),

@@ -218,7 +218,11 @@ fn a_line_is_never_the_client() {
 
 /// Of a list: a call in that lasted so many seconds.
 fn listed(phone: &str, status: CallStatus, seconds: i64) -> Call {
-    let listed = ListedCall {
+    of_list(phone, status, seconds).told(&exchange(), &e164).call
+}
+
+fn of_list(phone: &str, status: CallStatus, seconds: i64) -> ListedCall {
+    ListedCall {
         root: "1".to_owned(),
         started_at: at(0),
         ended_at: Some(at(seconds)),
@@ -230,8 +234,7 @@ fn listed(phone: &str, status: CallStatus, seconds: i64) -> Call {
         status,
         talk_seconds: (status == CallStatus::Answered).then_some(seconds),
         recording: None,
-    };
-    listed.told(&exchange(), &e164).call
+    }
 }
 
 #[test]
@@ -258,6 +261,28 @@ fn a_list_tells_what_was_lost_and_nothing_twice() {
     let ringing = || vec![between(CLIENT, LINE), rings("1", "102", 1)];
     assert_eq!(how([ringing(), vec![answered("101")]].concat()), talk(1, 60));
     assert_eq!(how([ringing(), vec![missed()]].concat()), (Some(CallStatus::Missed), Some(2), 0));
+    // A list says how long they talked, and when it was over: before they talked it rang.
+    let rang = ListedCall { talk_seconds: Some(30), ..of_list("101", CallStatus::Answered, 60) };
+    let rang = rang.told(&exchange(), &e164).call;
+    assert_eq!(how(vec![rang.clone()]), talk(1, 30));
+    let half = [bridged("1", "102", 30), ends("1", "102", 60, LegEnd::HungUp), over(60)];
+    assert_eq!(how([vec![between(CLIENT, LINE), rang], half.to_vec()].concat()), talk(2, 30));
+    // Why nobody answered was lost.
+    let out = vec![between("101", CLIENT), rings("1", CLIENT, 1), over(20)];
+    assert_eq!(how(out.clone()).0, Some(CallStatus::Missed));
+    let busy = ListedCall {
+        from: Some("101".to_owned()),
+        to: Some(CLIENT.to_owned()),
+        extension: None,
+        ..of_list("101", CallStatus::Busy, 20)
+    };
+    let busy = busy.told(&exchange(), &e164).call;
+    assert_eq!(how([out, vec![busy]].concat()), (Some(CallStatus::Busy), Some(1), 0));
+    // Nor whose phone rang.
+    assert_eq!(
+        how(vec![between(CLIENT, LINE), over(20), missed()]),
+        (Some(CallStatus::Missed), Some(1), 0)
+    );
     // A call that was passed on has a line for each phone.
     assert_eq!(how(vec![answered("101"), answered("102")]).2, 120);
 }
@@ -334,6 +359,24 @@ proptest! {
         }
         prop_assert!(after.talk_seconds > 0 || before.talk_seconds == 0);
     }
+}
+
+#[test]
+fn what_is_told_of_a_call_is_put_together_and_of_no_other() {
+    let one = |root: &str, also: &[&str], call: Call| Told {
+        root: root.to_owned(),
+        also: also.iter().map(|id| (*id).to_owned()).collect(),
+        call,
+    };
+    let told = [
+        one("1", &[], between(CLIENT, LINE)),
+        one("2", &[], rings("a", "102", 1)),
+        one("1", &["3"], bridged("a", "101", 2)),
+        one("1", &[], over(30)),
+    ];
+    let whole = between(CLIENT, LINE).with(bridged("a", "101", 2)).with(over(30));
+    let expected = vec![one("1", &["3"], whole), one("2", &[], rings("a", "102", 1))];
+    assert_eq!(Told::together(told), expected);
 }
 
 /// A queue that rings for long makes hundreds of legs, and the one that was answered is not among the first.

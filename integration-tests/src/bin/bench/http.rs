@@ -86,6 +86,9 @@ impl Connection {
 fn head(bytes: &[u8]) -> Option<(usize, Option<usize>)> {
     let end = bytes.windows(4).position(|four| four == b"\r\n\r\n")?;
     let text = std::str::from_utf8(&bytes[..end]).expect("a head in ASCII");
+    if text.get(9..12) == Some("204") {
+        return Some((end + 4, Some(0)));
+    }
     let length = text.split("\r\n").find_map(|line| {
         let (name, value) = line.split_once(':')?;
         name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>())

@@ -37,6 +37,7 @@ impl Server {
         // As it comes, but for the life of a token: the benchmark takes longer than a quarter of an hour.
         command.args(["serve", "--listen", "127.0.0.1:0"]).env("DATABASE_URL", url);
         command.env("VORONKA_ACCESS_TOKEN_SECONDS", "86400");
+        command.env("VORONKA_FILES", log.with_file_name("files"));
         let log = File::options().create(true).append(true).open(log).expect("a log");
         let started = Instant::now();
         let spawned = command.stdout(Stdio::piped()).stderr(log).spawn();

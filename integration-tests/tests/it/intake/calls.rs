@@ -368,7 +368,7 @@ async fn a_call_between_phones_is_no_activity_in_any_order() {
     let failed = exchange.raw("failed").await;
     assert_eq!(failed.len(), 2);
     assert!(
-        failed.iter().all(|one| one["reason"] == "It is told of a time that is not now."),
+        failed.iter().all(|one| one["reason"] == "It is of a time that has not come yet, or of before 1970."),
         "{failed:?}"
     );
 }

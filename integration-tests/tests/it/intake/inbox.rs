@@ -316,3 +316,32 @@ async fn a_client_who_is_found_is_seen_at_the_task_and_has_the_number_once() {
     );
     histories::check(&mut server.connection());
 }
+
+/// An entry is what its calls are, in whatever order they are told.
+#[tokio::test]
+async fn an_entry_says_how_its_last_call_went_whatever_was_told_first() {
+    let office = office().await;
+    let Office { server, exchange, .. } = &office;
+    let [begins, answers, ends] = talk("1", 0, CLIENT).try_into().expect("three events");
+    let tell = async |events: &[Value]| {
+        exchange.tell(events).await;
+        exchange.interpreted().await;
+    };
+    tell(&[started("0", 0, "+31205556666", LINE)]).await;
+    tell(&[ends]).await;
+    tell(&[begins]).await;
+    let said = |entry: &Value| (entry["last_status"].clone(), entry["last_at"].clone());
+    let missed = said(&only(&office).await);
+    assert_eq!(missed, (json!("missed"), json!("2026-03-02T10:00:00Z")));
+    tell(&[answers]).await;
+    assert_eq!(said(&only(&office).await), (json!("answered"), missed.1));
+    // An earlier call that is told later is not the last one.
+    tell(&[started("2", 10, CLIENT, LINE), ended("2", (10, 20))]).await;
+    tell(&[started("3", 5, CLIENT, LINE), leg("3", "answered", (5, 5), "101"), ended("3", (5, 9))])
+        .await;
+    let entry = only(&office).await;
+    assert_eq!(said(&entry), (json!("missed"), json!("2026-03-02T10:10:00Z")));
+    assert_eq!(entry["calls"], 3);
+    let missed = server.admin.get("/v1/activities?call_status=missed").await.expect(200).json;
+    assert_eq!(missed["items"].as_array().unwrap().len(), 1);
+}

@@ -130,3 +130,50 @@ async fn a_row_that_is_no_call_is_rejected_and_stops_none() {
         assert_eq!(faults, [("/integration_id".to_owned(), code.to_owned())]);
     }
 }
+
+/// How long they talked is not how long the call was, and a list that cannot say how calls went is refused at once.
+#[tokio::test]
+async fn a_list_with_ends_tells_of_the_talk_and_not_of_the_ringing() {
+    let office = office().await;
+    let Office { server, exchange, .. } = &office;
+    office.client("Isdom").await;
+    exchange.tell(&answered("1", 0)).await;
+    exchange.interpreted().await;
+    let columns = ["call_id", "started_at", "ended_at", "from", "to", "extension", "talk_seconds"];
+    let rows = "1,2026-03-02T10:00:00Z,2026-03-02T10:01:20Z,+31201234567,+31201110000,102,70\n\
+                2,2026-03-02T10:05:00Z,2026-03-02T10:05:36Z,+31201234567,+31201110000,101,30\n\
+                3,2026-03-02T10:07:00Z,2026-03-02T10:06:00Z,+31201234567,+31201110000,101,30\n";
+    let spec = |left_out: &[&str]| {
+        let mapped = columns.iter().filter(|name| !left_out.contains(name));
+        let mapping: Value =
+            mapped.map(|name| ((*name).to_owned(), json!({ "column": name }))).collect();
+        json!({ "kind": "calls", "integration_id": exchange.id, "mapping": mapping })
+    };
+    let file = format!("{}\n{rows}", columns.join(","));
+    for (left_out, pointer) in [
+        (&["talk_seconds"][..], "/mapping/status"),
+        (&["from", "to"], "/mapping/from"),
+        (&["call_id"], "/mapping/call_id"),
+    ] {
+        let faults = server.admin.import(file.clone(), spec(left_out)).await.expect(422).faults();
+        assert_eq!(faults, [(pointer.to_owned(), "required".to_owned())]);
+    }
+    let import = server.admin.import(file, spec(&[])).await.expect(202).id();
+    let path = format!("/v1/imports/{import}");
+    let state = async || server.admin.get(&path).await.expect(200).json;
+    until("the import ends", async || state().await["state"] == "done").await;
+    assert_eq!(counts(&state().await), [1, 0, 1, 1]);
+    let seconds: Vec<_> = calls(&office).await.into_iter().map(|call| call.2).collect();
+    assert_eq!(seconds, [70, 30]);
+}
+
+/// Some exchanges have several ids of a call: the one of the whole call is suggested.
+#[tokio::test]
+async fn of_several_ids_that_of_the_whole_call_is_suggested() {
+    let office = office().await;
+    let file = "call_id,start,from,to,seconds,pbx_call_id\n1,2026-03-02,1,2,3,in_1\n";
+    let shown = office.server.admin.preview(file, &[("kind", "calls")]).await.expect(200).json;
+    let column = |field: &str| shown["mapping"][field]["column"].clone();
+    let found = ["call_id", "started_at", "from", "to", "talk_seconds"].map(column);
+    assert_eq!(found, ["pbx_call_id", "start", "from", "to", "seconds"].map(|name| json!(name)));
+}

@@ -23,6 +23,7 @@ pub fn take(unit: &mut Unit<'_>, plan: &Plan, rows: &[Read], tally: &mut Tally) 
         Row::Call(row) => Some(row.as_ref()),
         _ => None,
     });
+    unit.looks_up_by_keys()?;
     let id = plan.spec.integration_id.unwrap_or_default();
     let integration = Integration::get(&mut unit.tenant, id)?;
     // It is the exchange that tells of them, whoever brings its list.
