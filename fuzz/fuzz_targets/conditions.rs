@@ -59,8 +59,6 @@ static CLIENT: LazyLock<ClientFacts> = LazyLock::new(|| {
         tax_id: None,
         external_source: None,
         external_id: None,
-        initiated_by: None,
-        from_activity_id: None,
         archived: false,
         created_at: DateTime::UNIX_EPOCH,
         custom,

@@ -29,6 +29,8 @@ static PROCESS: LazyLock<Process> = LazyLock::new(|| {
     Process::of(Uuid::nil(), Uuid::nil(), 1, published)
 });
 
+const CALLS: &str = "call_id,started_at,ended_at,direction,from,to,line,extension,status,talk_seconds,recording_url";
+
 static PLANS: LazyLock<Vec<Plan>> = LazyLock::new(|| {
     let plan = |kind: &str, columns: &str, format: Option<&str>, decimal: Option<&str>| {
         let header: Vec<String> = columns.split(',').map(|name| name.trim().to_owned()).collect();
@@ -41,6 +43,9 @@ static PLANS: LazyLock<Vec<Plan>> = LazyLock::new(|| {
             spec["deal_type_id"] = json!(Uuid::nil());
             spec["stage_map"] = json!({ "Won": { "won": true }, "Lost": { "lost": "Price", "stage": "first" },
                 "-": { "ignore": true }, "Start": { "stage": "first" } });
+        }
+        if kind == "calls" {
+            spec["integration_id"] = json!(Uuid::nil());
         }
         let spec: Spec = serde_json::from_value(spec).expect("a spec");
         let settings = Settings {
@@ -61,6 +66,7 @@ static PLANS: LazyLock<Vec<Plan>> = LazyLock::new(|| {
         plan("contacts", CONTACTS, None, None),
         plan("users", USERS, None, None),
         plan("products", "sku,name,unit,price,currency", None, None),
+        plan("calls", CALLS, None, None),
     ]
 });
 
@@ -129,6 +135,12 @@ fuzz_target!(|data: &[u8]| {
             Ok(Row::User(row)) => {
                 assert!(row.email.contains('@'));
                 check(&[&row.name, &row.position, &row.department], None, &[]);
+            }
+            Ok(Row::Call(row)) => {
+                let call = &row.call;
+                assert!(!call.root.is_empty() && call.talk_seconds.is_none_or(|talk| talk >= 0));
+                assert!(call.ended_at.is_none_or(|ended_at| ended_at >= call.started_at));
+                check(&[&call.from, &call.to, &call.line, &call.extension], None, &[Some(call.started_at)]);
             }
             Ok(Row::Event(row)) => {
                 assert!(!row.case_id.is_empty());
