@@ -61,6 +61,24 @@ const BREAKS: &[(&str, &str)] = &[
     ("imports have ended well", "UPDATE imports SET state = 'failed'"),
     ("the index of custom fields", "DELETE FROM custom_values"),
     ("titles are found as", "DELETE FROM deal_titles"),
+    (
+        "each file has its object",
+        "WITH o AS (INSERT INTO stored_objects (workspace_id, id, state, bytes, sha256, created_at) \
+         SELECT workspace_id, gen_random_uuid(), 'kept', 2, 'x', now() FROM workspaces LIMIT 1 RETURNING *) \
+         INSERT INTO files (workspace_id, id, object_kind, object_id, name, bytes, sha256, stored_id, version, \
+         created_at, updated_at) SELECT workspace_id, id, 'deal', id, 'a', 1, 'x', id, 1, now(), now() FROM o",
+    ),
+    (
+        "what a workspace has in the store",
+        "INSERT INTO stored_objects (workspace_id, id, state, bytes, remove_at, created_at) \
+         SELECT workspace_id, gen_random_uuid(), 'gone', 1, now(), now() FROM workspaces LIMIT 1",
+    ),
+    (
+        "a recording that is kept",
+        "INSERT INTO recordings (workspace_id, id, activity_id, integration_id, url, state, attempts, happened_at, \
+         version, created_at, updated_at) SELECT workspace_id, id, id, id, '', 'kept', 1, now(), 1, now(), now() \
+         FROM deals LIMIT 1",
+    ),
 ];
 
 #[tokio::test]

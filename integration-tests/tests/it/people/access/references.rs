@@ -320,7 +320,8 @@ const REFERENCES: &[Reference] = &[
     }),
     reference!("createImport", "/integration_id", integration, |own, id| {
         let spec = json!({ "kind": "calls", "integration_id": id,
-            "mapping": { "call_id": { "column": "id" }, "started_at": { "column": "at" } } });
+            "mapping": { "call_id": { "column": "id" }, "started_at": { "column": "at" },
+                "from": { "value": "101" }, "status": { "value": "missed" } } });
         own.admin.import("id,at\nx,2026-03-02\n", spec).await
     }),
     reference!("previewImport", "/deal_type_id", deal_type, |own, id| {
