@@ -200,6 +200,10 @@ impl Script {
     }
 
     fn value(&mut self, value: &str) -> String {
+        // pgbench knows no empty variable.
+        if value.is_empty() {
+            return "''".to_owned();
+        }
         let known = self.values.iter().find(|(_, known)| known == value);
         let name =
             known.map_or_else(|| format!("p{}", self.values.len()), |(name, _)| name.clone());
