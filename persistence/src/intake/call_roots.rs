@@ -1,10 +1,13 @@
 //! Other ids of calls: exchanges change them in mid-call, and tell of both.
 
-use diesel::prelude::*;
+use diesel::{prelude::*, sql_types::Uuid as SqlUuid};
 use uuid::Uuid;
 
 use super::calls::Call;
-use crate::{Result, Statement, Unit, core::schema::call_roots};
+use crate::{
+    Result, Statement, Unit,
+    core::{schema::call_roots, unit::raw},
+};
 
 /// A call has no more ids than this; others are calls of their own.
 const MOST: usize = 50;
@@ -20,26 +23,34 @@ pub(super) fn ids(root: String, also: Vec<String>) -> Vec<String> {
     ids
 }
 
-/// The calls that have one of the ids, held: what has become an activity first, then the oldest.
+/// The calls that have one of the ids, held: what has become an activity first, then the oldest. Keys are compared one by
+/// one where there is one: for a list, a plan that was made while the table was small reads all of it.
 pub(super) fn of(unit: &mut Unit<'_>, integration_id: Uuid, ids: &[String]) -> Result<Vec<Call>> {
     let workspace_id = unit.tenant.workspace_id;
-    let rows = unit
+    let one_of = |statement: Statement<_>| match ids {
+        [id] => statement.sql("= ").bind(id.clone()),
+        ids => statement.sql("= ANY(").bind(ids.to_vec()).sql(")"),
+    };
+    let own = unit
         .tenant
-        .rows(Call::as_select(), "calls")
-        .sql(" AND id IN (SELECT c.id FROM calls c WHERE c.workspace_id = ")
-        .bind(workspace_id)
-        .sql(" AND c.integration_id = ")
+        .rows(raw::<SqlUuid>("calls.id"), "calls")
+        .sql(" AND calls.integration_id = ")
         .bind(integration_id)
-        .sql(" AND c.root = ANY(")
-        .bind(ids.to_vec())
-        .sql(") UNION ALL SELECT r.call_id FROM call_roots r WHERE r.workspace_id = ")
+        .sql(" AND calls.root ");
+    let others = one_of(own)
+        .sql(" UNION SELECT r.call_id FROM call_roots r WHERE r.workspace_id = ")
         .bind(workspace_id)
         .sql(" AND r.integration_id = ")
         .bind(integration_id)
-        .sql(" AND r.root = ANY(")
-        .bind(ids.to_vec())
-        .sql(")) ORDER BY activity_id IS NULL, id FOR UPDATE");
-    Ok(rows.load(unit.tenant.conn)?)
+        .sql(" AND r.root ");
+    let found: Vec<Uuid> = one_of(others).load(unit.tenant.conn)?;
+    let rows = unit.tenant.rows(Call::as_select(), "calls").sql(" AND id ");
+    let rows = match found.as_slice() {
+        [] => return Ok(Vec::new()),
+        [id] => rows.sql("= ").bind(*id),
+        found => rows.sql("= ANY(").bind(found.to_vec()).sql(")"),
+    };
+    Ok(rows.sql(" ORDER BY activity_id IS NULL, id FOR UPDATE").load(unit.tenant.conn)?)
 }
 
 /// A call that turns out to be another one gives it its ids, and is gone: nothing was made of it yet.
