@@ -58,7 +58,7 @@ fn post_all(store: &Store, operator: &Caller) -> Result<Uuid, Error> {
         let office = open(unit, office.clone())?;
         let cast = Cast::of(unit, &office)?;
         for (number, events) in cast.quarter().into_iter().enumerate() {
-            raw_events::keep(&mut unit.tenant, &posted(&office, number, events)?)?;
+            raw_events::keep(&mut unit.tenant, &[posted(&office, number, events)?])?;
         }
         Ok::<_, Error>(Answer::default())
     })?;

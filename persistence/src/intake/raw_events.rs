@@ -9,6 +9,7 @@ use super::{calls, integrations::Integration};
 use crate::{
     Error, Noun, Result, Statement, Store, Tenant, Unit,
     core::{
+        lanes::{Lanes, Read},
         list::{Field, FieldKind, Page, Query, Spec},
         schema::raw_events,
         unit::raw,
@@ -74,9 +75,11 @@ pub fn list(tenant: &mut Tenant<'_>, integration_id: Uuid, query: Query) -> Resu
 }
 
 /// Keeps what was posted; what has come before is not kept again.
-pub fn keep(tenant: &mut Tenant<'_>, event: &RawEvent) -> Result<()> {
+pub fn keep(tenant: &mut Tenant<'_>, events: &[RawEvent]) -> Result<()> {
+    let of_workspace = raw_events::workspace_id.eq(tenant.workspace_id);
+    let rows: Vec<_> = events.iter().map(|event| (of_workspace, event)).collect();
     diesel::insert_into(raw_events::table)
-        .values((raw_events::workspace_id.eq(tenant.workspace_id), event))
+        .values(rows)
         .on_conflict_do_nothing()
         .execute(tenant.conn)?;
     Ok(())
@@ -129,9 +132,18 @@ impl Store {
         connection.watch(old)
     }
 
-    /// The same by itself: it is there when this is done.
-    pub fn keep_raw(&self, workspace_id: Uuid, event: &RawEvent) -> Result<()> {
-        self.tenant(workspace_id, |tenant| keep(tenant, event))
+    /// The same of one, with what else is posted to the workspace at the same moment: it is there when this is done.
+    pub fn keep_raw(&self, workspace_id: Uuid, event: RawEvent) -> Result<()> {
+        type Posts = Lanes<Uuid, RawEvent, Read<()>>;
+        let alone = event.clone();
+        let kept = self.kept::<Posts>().read(&workspace_id, event, |events| {
+            self.tenant(workspace_id, |tenant| keep(tenant, events))?;
+            Ok(vec![(); events.len()])
+        });
+        match kept? {
+            Some(()) => Ok(()),
+            None => self.tenant(workspace_id, |tenant| keep(tenant, &[alone])),
+        }
     }
 
     /// The workspaces in which something was posted that waits.

@@ -170,7 +170,7 @@ async fn keep(app: &App, workspace_id: Uuid, event: RawEvent) -> Result<(), Prob
     let store = app.store.clone();
     block(move || {
         let _share = share;
-        store.keep_raw(workspace_id, &event)
+        store.keep_raw(workspace_id, event)
     })
     .await?;
     app.wake.work_in(Lane::Clock);
