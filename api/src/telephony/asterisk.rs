@@ -14,7 +14,7 @@
 
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use voronka_domain::{
-    intake::call::{Call, Direction, Leg, LegEnd, Parties, Told},
+    intake::call::{Call, Direction, LONGEST_TALK, Leg, LegEnd, Parties, Told},
     workspace::settings::to_instant,
 };
 
@@ -248,7 +248,7 @@ impl Event<'_> {
         };
         let seconds = |name| {
             let seconds: Option<i64> = self.get(name).and_then(|text| text.parse().ok());
-            seconds.filter(|seconds| (0..=86_400).contains(seconds))
+            seconds.filter(|seconds| (0..=LONGEST_TALK).contains(seconds))
         };
         // The channel that the call began with.
         let is_first = self.get("uniqueid").is_some_and(|id| self.get("linkedid") == Some(id));

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
-use voronka_domain::intake::call::{Call, Direction, Leg, LegEnd, Parties, Told};
+use voronka_domain::intake::call::{Call, Direction, LONGEST_TALK, Leg, LegEnd, Parties, Told};
 
 use super::{
     Adapter, Kept, LONGEST_ID, LONGEST_NUMBER, MOST_EVENTS, Posted, Refused, Secret, Unreadable,
@@ -134,7 +134,7 @@ impl Event {
         let mut leg = Leg {
             party: self.party.clone(),
             machine: self.machine.unwrap_or(false),
-            talk_seconds: self.talk_seconds.filter(|seconds| (0..=86_400).contains(seconds)),
+            talk_seconds: self.talk_seconds.filter(|seconds| (0..=LONGEST_TALK).contains(seconds)),
             ..Leg::default()
         };
         match self.what {

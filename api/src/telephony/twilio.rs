@@ -11,7 +11,7 @@ use hmac::{Hmac, Mac};
 use serde_json::Value;
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
-use voronka_domain::intake::call::{Call, Direction, Leg, LegEnd, Parties, Told};
+use voronka_domain::intake::call::{Call, Direction, LONGEST_TALK, Leg, LegEnd, Parties, Told};
 
 use super::{
     Adapter, Kept, LONGEST_ID, LONGEST_NUMBER, MOST_FIELDS, Posted, Refused, Secret, Unreadable,
@@ -172,7 +172,7 @@ fn moment(text: &str) -> Option<DateTime<Utc>> {
 }
 
 fn seconds(text: &str) -> Option<i64> {
-    text.parse().ok().filter(|seconds| (0..=86_400).contains(seconds))
+    text.parse().ok().filter(|seconds| (0..=LONGEST_TALK).contains(seconds))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
